@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { ApiError } from '@sluice/shared/errors/api-errors';
+import type { EventAdapter } from '@sluice/shared/events/event-adapter';
+import { batchIdFromKey } from '@sluice/shared/events/event-id';
+import { locateEvents } from '@sluice/shared/events/locate-events';
+import type { Durability } from '@sluice/shared/stream/durability';
+import { cutEntries, fitsOneEntry } from './cut-entries.ts';
+import type { Queue } from './queue.ts';
+import { type EventWarning, type RejectedEvent, validateEvents } from './validate-events.ts';
+
+/** A request, as far as the pipeline is concerned. */
+export interface IncomingBatch {
+  readonly adapter: EventAdapter;
+  readonly tenant: string;
+  readonly body: Buffer;
+  readonly text: string;
+  readonly events: readonly unknown[];
+  readonly idempotencyKey: string | null;
+  readonly clientIp: string;
+  readonly traceparent: string | null;
+  readonly receivedAt: Date;
+  readonly maxEventBytes: number;
+}
+
+/** What the client is told of its batch. */
+export interface AcceptedResult {
+  readonly batchId: string;
+  readonly accepted: number;
+  readonly rejected: readonly RejectedEvent[];
+  readonly warnings: readonly EventWarning[];
+  /** Null when nothing was accepted and so nothing was queued. */
+  readonly durability: Durability | null;
+}
+
+/** Validates a batch, cuts it into entries and puts them on the stream: all that ingest does. */
+export async function acceptBatch(batch: IncomingBatch, queue: Queue): Promise<AcceptedResult> {
+  const { adapter, body, events, tenant } = batch;
+  const mayBeTooLarge = body.length > batch.maxEventBytes && adapter.source === 'governance-tracker';
+  const spans = mayBeTooLarge || !fitsOneEntry(body, events.length) ? locateEvents(body) : null;
+  const verdict = validateEvents(events, batch.text, {
+    adapter,
+    tenant,
+    receivedAt: batch.receivedAt.getTime(),
+    maxEventBytes: batch.maxEventBytes,
+    spans,
+  });
+  const batchId = batch.idempotencyKey === null ? randomUUID() : batchIdFromKey(tenant, batch.idempotencyKey);
+  const accepted = events.length - verdict.rejected.length;
+  if (accepted === 0) return { batchId, accepted, ...verdict, durability: null };
+  const entries = cutEntries({
+    body,
+    eventCount: events.length,
+    rejected: verdict.rejected.map((each) => each.index),
+    locate: () => spans ?? locateEvents(body),
+    header: {
+      source: adapter.source,
+      tenant,
+      batchId,
+      clientIp: batch.clientIp,
+      receivedAt: batch.receivedAt.toISOString(),
+      traceparent: batch.traceparent,
+    },
+  });
+  return { batchId, accepted, ...verdict, durability: await queue.add(entries) };
+}
+
+/** Longest `Idempotency-Key`, in characters. */
+const MAX_KEY_CHARS = 255;
+
+/**
+ * The request's `Idempotency-Key`: a resend with the same one gets the same event ids.
+ *
+ * @throws ApiError `invalid_request` for one that is empty, long or not printable ASCII
+ */
+export function idempotencyKeyOf(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  if (typeof header === 'string' && header.length <= MAX_KEY_CHARS && /^[\x21-\x7e]+$/.test(header)) return header;
+  throw new ApiError(
+    'invalid_request',
+    `Idempotency-Key must be 1 to ${MAX_KEY_CHARS} printable ASCII characters without spaces.`,
+  );
+}
+
+/** The request's W3C trace context, if it has a valid one; it travels with the events. */
+export function traceparentOf(header: string | string[] | undefined): string | null {
+  return typeof header === 'string' && /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)
+    ? header
+    : null;
+}

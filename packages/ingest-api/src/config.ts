@@ -1,0 +1,111 @@
+import { Type } from 'typebox';
+import { daemonVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
+import { readConfig } from '@sluice/shared/runtime/read-config';
+import type { Environment } from '@sluice/shared/runtime/read-environment';
+import { choice, integer, list, port, text } from '@sluice/shared/runtime/variables';
+import { DURABILITY_LEVELS } from '@sluice/shared/stream/durability';
+import { streamVariables } from '@sluice/shared/stream/stream-variables';
+import { type KeyRing, parseKeyRing } from './key-ring.ts';
+
+const TENANT = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
+
+/** The ingest API's variables; the README's table is proven against this. */
+export const INGEST_VARIABLES = Type.Object({
+  ...daemonVariables,
+  ...redisVariables,
+  ...streamVariables,
+  INGEST_PORT: port({ default: 8080, description: 'Port of the ingest API.' }),
+  API_KEY: Type.Optional(
+    text({ unit: '-', secret: true, description: 'A key with every right, for the tenant `default`.' }),
+  ),
+  API_KEYS: Type.Optional(
+    list({
+      unit: 'list',
+      secret: true,
+      item: `${TENANT}:[0-9a-fA-F]{64}`,
+      expected: 'a list of tenant:sha256-of-key, separated by commas',
+      description: 'Keys by tenant, as `tenant:sha256-of-key` in hex. Without API_KEY and API_KEYS ingest runs open.',
+    }),
+  ),
+  COLLECT_SITES: list({
+    unit: 'list',
+    default: '',
+    item: TENANT,
+    expected: 'a list of site ids, separated by commas',
+    description: 'Sites whose pages may use /collect and /pixel.gif without a key; the site id is the tenant.',
+  }),
+  CORS_ORIGINS: list({
+    unit: 'list',
+    default: '',
+    item: '\\*|https?://[^/,]+',
+    expected: '* or a list of origins such as https://app.example.com',
+    description: 'Origins whose pages may read the answers; `*` for all.',
+  }),
+  TRUST_PROXY: list({
+    unit: 'list',
+    default: '',
+    item: 'loopback|linklocal|uniquelocal|[0-9a-fA-F:.]+(/\\d{1,3})?',
+    expected: 'a list of addresses or networks such as 10.0.0.0/8',
+    description: 'Proxies whose X-Forwarded-For is believed for the client address.',
+  }),
+  MAX_BATCH_SIZE: integer({
+    default: 1_000,
+    minimum: 1,
+    maximum: 10_000,
+    unit: 'events',
+    description: 'Most events in one request.',
+  }),
+  MAX_BODY_BYTES: integer({
+    default: 16 * 1024 * 1024,
+    minimum: 1_024,
+    maximum: 64 * 1024 * 1024,
+    unit: 'bytes',
+    description: 'Largest request body, after decompression.',
+  }),
+  MAX_EVENT_BYTES: integer({
+    default: 256 * 1024,
+    minimum: 256,
+    maximum: 1024 * 1024,
+    unit: 'bytes',
+    description: 'Largest single event; a larger one is rejected, the rest of its batch is not.',
+  }),
+  DURABILITY: choice(DURABILITY_LEVELS, {
+    default: 'fsync',
+    unit: '-',
+    description:
+      'What a 202 promises: in memory, on disk, or on the disks of replicas too. Never claims more than Redis gives.',
+  }),
+  DURABILITY_REPLICAS: integer({
+    default: 1,
+    minimum: 1,
+    maximum: 10,
+    unit: 'replicas',
+    description: 'Replicas that must have a batch on disk for `replicated`.',
+  }),
+  QUEUE_TIMEOUT_MS: integer({
+    default: 800,
+    minimum: 50,
+    maximum: 60_000,
+    unit: 'ms',
+    description: 'How long Redis may take for a batch before the answer is 503.',
+  }),
+  QUEUE_MAX_BYTES: integer({
+    default: 2 * 1024 * 1024 * 1024,
+    minimum: 1024 * 1024,
+    maximum: Number.MAX_SAFE_INTEGER,
+    unit: 'bytes',
+    description: 'Backlog in Redis above which ingest answers 429. 80 % of Redis maxmemory is a limit too.',
+  }),
+});
+
+export type IngestConfig = ReturnType<typeof readIngestConfig>;
+
+/**
+ * @returns the values, and the key ring made of API_KEY and API_KEYS
+ * @throws ConfigError naming every mistake
+ */
+export function readIngestConfig(environment: Environment) {
+  const values = readConfig(INGEST_VARIABLES, environment);
+  const keys: KeyRing = parseKeyRing(values.API_KEY, values.API_KEYS);
+  return Object.freeze({ ...values, keys });
+}

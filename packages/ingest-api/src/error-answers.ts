@@ -1,0 +1,85 @@
+import type { Socket } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { API_ERRORS, ApiError, type ApiErrorCode } from '@sluice/shared/errors/api-errors';
+import type { IngestContext } from './ingest-context.ts';
+
+/** What Fastify and its plugins throw before a route runs, in Sluice's words. */
+const CODE_BY_FASTIFY_CODE: Readonly<Record<string, ApiErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_CP_ERR_INVALID_CONTENT_ENCODING: 'unsupported_media_type',
+  FST_CP_ERR_INVALID_CONTENT: 'invalid_encoding',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
+};
+
+const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Gives every error the one shape `{"error":{"code","message","request_id"}}`. */
+export function addErrorAnswers(server: FastifyInstance, { logger, isStopping, config }: IngestContext): void {
+  server.addHook('onRequest', async (request, reply) => {
+    if (!isStopping() || request.method === 'GET') return;
+    reply.header('connection', 'close');
+    throw new ApiError('shutting_down', 'This instance is stopping; send the request again.', { retryAfter: 1 });
+  });
+
+  server.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
+    const known = toApiError(error, config.MAX_BODY_BYTES);
+    if (known.code === 'internal_error') logger.error({ err: error, request_id: request.id }, 'a request failed');
+    return sendError(known, request, reply);
+  });
+
+  server.setNotFoundHandler((request, reply) => {
+    const url = request.url.split('?')[0] ?? '/';
+    const allowed = METHODS.filter((method) => server.hasRoute({ method, url }));
+    if (allowed.length === 0)
+      return sendError(new ApiError('not_found', `There is no ${url}; see /docs.`), request, reply);
+    reply.header('allow', allowed.join(', '));
+    return sendError(
+      new ApiError('method_not_allowed', `${url} takes ${allowed.join(', ')}, not ${request.method}.`),
+      request,
+      reply,
+    );
+  });
+}
+
+function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
+  if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(error.statusCode)
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify(errorBody(error, request.id)));
+}
+
+function errorBody(error: { code: ApiErrorCode; message: string }, requestId: string): object {
+  return { error: { code: error.code, message: error.message, request_id: requestId } };
+}
+
+/** Any error of a request, in Sluice's words. */
+export function toApiError(error: FastifyError | ApiError, maxBodyBytes: number): ApiError {
+  if (error instanceof ApiError) return error;
+  const code = CODE_BY_FASTIFY_CODE[error.code];
+  if (code === 'body_too_large')
+    return new ApiError(code, `The body has more than ${maxBodyBytes} bytes after decompression.`);
+  if (code !== undefined) return new ApiError(code, error.message);
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return new ApiError('invalid_request', error.message);
+  return new ApiError('internal_error', 'Something went wrong; the log has the details under this request id.');
+}
+
+/** Answers what is not even HTTP, on the bare socket. */
+export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return;
+  const code: ApiErrorCode =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'invalid_request';
+  const body = JSON.stringify(errorBody({ code, message: API_ERRORS[code].meaning }, randomUUID()));
+  socket.end(
+    `HTTP/1.1 ${API_ERRORS[code].status} Error\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,54 @@
+import type { Redis } from 'ioredis';
+import type { HealthCheck } from '@sluice/shared/runtime/health';
+import type { Admission } from './admission.ts';
+import type { IngestConfig } from './config.ts';
+import type { Queue } from './queue.ts';
+
+/** What `/health` and `/ready` of the ingest API look at. Postgres is not among them, on purpose. */
+export function ingestChecks(parts: {
+  redis: Redis;
+  queue: Queue;
+  admission: Admission;
+  config: IngestConfig;
+}): HealthCheck[] {
+  const { redis, queue, admission, config } = parts;
+  return [
+    {
+      name: 'redis',
+      critical: true,
+      run: async () => ({ ok: (await redis.ping()) === 'PONG', detail: { version: queue.settings?.version } }),
+    },
+    {
+      name: 'durability',
+      critical: false,
+      run: () => ({
+        ok: queue.plan.warning === null,
+        detail: { wanted: config.DURABILITY, reached: queue.plan.level, warning: queue.plan.warning },
+      }),
+    },
+    {
+      name: 'eviction',
+      critical: false,
+      run: () => {
+        const policy = queue.settings?.maxmemoryPolicy ?? 'unknown';
+        return {
+          ok: policy === 'noeviction' || queue.settings?.readable === false,
+          detail: { maxmemory_policy: policy },
+        };
+      },
+    },
+    {
+      name: 'authentication',
+      critical: false,
+      run: () => ({
+        ok: !config.keys.open,
+        detail: config.keys.open ? { warning: 'runs open: no API key is configured' } : {},
+      }),
+    },
+    {
+      name: 'queue',
+      critical: false,
+      run: () => ({ ok: admission.backlog !== null, detail: { ...admission.backlog } }),
+    },
+  ];
+}

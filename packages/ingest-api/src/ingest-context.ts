@@ -1,0 +1,16 @@
+import type { HealthCheck } from '@sluice/shared/runtime/health';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import type { Admission } from './admission.ts';
+import type { IngestConfig } from './config.ts';
+import type { Queue } from './queue.ts';
+
+/** What the routes need. */
+export interface IngestContext {
+  readonly config: IngestConfig;
+  readonly queue: Queue;
+  readonly admission: Admission;
+  readonly logger: Logger;
+  readonly checks: readonly HealthCheck[];
+  /** True once the ordered stop has begun. */
+  readonly isStopping: () => boolean;
+}

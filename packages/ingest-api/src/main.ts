@@ -1,0 +1,81 @@
+import { createLogger } from '@sluice/shared/runtime/logger';
+import { readEnvironment } from '@sluice/shared/runtime/read-environment';
+import { redactUrl } from '@sluice/shared/runtime/redact-url';
+import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
+import { VERSION } from '@sluice/shared/runtime/version';
+import { connectRedis, waitForRedis } from '@sluice/shared/stream/connect-redis';
+import { startAdmission } from './admission.ts';
+import { readIngestConfig } from './config.ts';
+import { ingestChecks } from './ingest-checks.ts';
+import { createQueue } from './queue.ts';
+import { buildServer } from './server.ts';
+
+/** How long the start waits for Redis before it goes on without, in milliseconds. */
+const REDIS_WAIT_MS = 2_000;
+
+await startOrExit('ingest-api', async () => {
+  const config = readIngestConfig(readEnvironment());
+  const logger = createLogger({ daemon: 'ingest-api', version: VERSION, level: config.LOG_LEVEL });
+  logger.info({ redis: redactUrl(config.REDIS_URL) }, 'starting');
+  if (config.keys.open) {
+    logger.warn(
+      'INGEST RUNS OPEN: neither API_KEY nor API_KEYS is set, so anybody who reaches this port may send events',
+    );
+  }
+
+  const redis = connectRedis(config.REDIS_URL, {
+    name: 'ingest',
+    logger,
+    commandTimeoutMs: config.QUEUE_TIMEOUT_MS,
+    autoPipelining: true,
+  });
+  // Measuring has a connection of its own, so that a slow INFO never stands before a batch.
+  const meter = connectRedis(config.REDIS_URL, {
+    name: 'ingest:meter',
+    logger,
+    commandTimeoutMs: config.QUEUE_TIMEOUT_MS,
+  });
+  const queue = createQueue({
+    redis,
+    logger,
+    namespace: config.SLUICE_NAMESPACE,
+    shards: config.STREAM_SHARDS,
+    durability: config.DURABILITY,
+    replicas: config.DURABILITY_REPLICAS,
+    timeoutMs: config.QUEUE_TIMEOUT_MS,
+  });
+  const admission = startAdmission({
+    redis: meter,
+    logger,
+    namespace: config.SLUICE_NAMESPACE,
+    shards: config.STREAM_SHARDS,
+    maxBytes: config.QUEUE_MAX_BYTES,
+  });
+  await waitForRedis(redis, REDIS_WAIT_MS);
+
+  let stopping = false;
+  const server = await buildServer({
+    config,
+    queue,
+    admission,
+    logger,
+    checks: ingestChecks({ redis, queue, admission, config }),
+    isStopping: () => stopping,
+  });
+  const url = await server.listen({ host: config.HOST, port: config.INGEST_PORT });
+
+  runUntilStopped(
+    {
+      url,
+      async stop() {
+        stopping = true;
+        admission.stop();
+        // Requests that are in get their answer; idle connections are closed.
+        await server.close();
+        redis.disconnect();
+        meter.disconnect();
+      },
+    },
+    { name: 'ingest-api', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
+  );
+});

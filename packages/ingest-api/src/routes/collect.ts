@@ -1,0 +1,138 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { API_ERRORS, ApiError } from '@sluice/shared/errors/api-errors';
+import { webCollection } from '@sluice/shared/events/adapters/web-collection';
+import type { JsonObject } from '@sluice/shared/events/event-adapter';
+import { resolveEventId } from '@sluice/shared/events/event-id';
+import { type AcceptedResult, acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
+import { authenticate, checkNamedTenant, keyRequired } from '../authenticate.ts';
+import type { IngestConfig } from '../config.ts';
+import { DEFAULT_TENANT } from '../key-ring.ts';
+import { toApiError } from '../error-answers.ts';
+import { readBody } from '../read-body.ts';
+import type { IngestContext } from '../ingest-context.ts';
+import { collectBodySchema, collectQuerySchema, pixelSchema } from './collect-schema.ts';
+
+/** A transparent 1×1 GIF, 43 bytes. */
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+
+/** `POST|GET /collect` and `GET /pixel.gif`: one event each, from a web page. */
+export function addCollectRoutes(server: FastifyInstance, context: IngestContext): void {
+  const { config, admission, logger } = context;
+  // navigator.sendBeacon sends a string as text/plain.
+  server.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+
+  const onRequest = async (request: FastifyRequest): Promise<void> => {
+    // Without a key the body decides, by its site; a wrong key never gets that far.
+    if (authenticate(request.headers, config.keys) === null && config.COLLECT_SITES.length === 0) throw keyRequired();
+    admission.check();
+  };
+  const route = { onRequest, validatorCompiler: () => () => true };
+
+  server.post('/collect', {
+    ...route,
+    schema: collectBodySchema,
+    bodyLimit: config.MAX_EVENT_BYTES,
+    handler: async (request, reply) => {
+      const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+      return sendTaken(reply, await collect(request, body, context));
+    },
+  });
+  server.get('/collect', {
+    ...route,
+    schema: collectQuerySchema,
+    handler: async (request, reply) => sendTaken(reply, await collect(request, bodyOfQuery(request), context)),
+  });
+  server.get('/pixel.gif', {
+    ...route,
+    schema: pixelSchema,
+    // A picture in any case, so that no page shows a broken one; the status still tells the truth.
+    errorHandler: (error, request, reply) => {
+      const known = toApiError(error, config.MAX_EVENT_BYTES);
+      if (known.code === 'internal_error') logger.error({ err: error, request_id: request.id }, 'a request failed');
+      if (known.retryAfter !== undefined) reply.header('retry-after', String(known.retryAfter));
+      void sendPixel(reply.header('x-sluice-error', known.code), known.statusCode);
+    },
+    handler: async (request, reply) => {
+      const taken = await collect(request, bodyOfQuery(request), context);
+      if (taken.result.accepted > 0) return sendPixel(reply, 202);
+      return sendPixel(reply.header('x-sluice-error', 'no_valid_events'), API_ERRORS.no_valid_events.status);
+    },
+  });
+}
+
+interface Taken {
+  readonly result: AcceptedResult;
+  readonly eventId: string;
+  readonly receivedAt: Date;
+}
+
+async function collect(request: FastifyRequest, body: Buffer, { config, queue }: IngestContext): Promise<Taken> {
+  const receivedAt = new Date();
+  const { parsed, text } = readBody(body);
+  const events = webCollection.eventsOf(parsed);
+  if (events === null) throw new ApiError('invalid_body', 'The body must be one JSON object: the event.');
+  const event = events[0] as JsonObject;
+  const tenant = tenantOf(request, event, config);
+  const result = await acceptBatch(
+    {
+      adapter: webCollection,
+      tenant,
+      body,
+      text,
+      events,
+      idempotencyKey: idempotencyKeyOf(request.headers['idempotency-key']),
+      clientIp: request.ip,
+      traceparent: traceparentOf(request.headers['traceparent']),
+      receivedAt,
+      maxEventBytes: config.MAX_EVENT_BYTES,
+    },
+    queue,
+  );
+  return { result, receivedAt, eventId: resolveEventId(tenant, event['eventId'], result.batchId, 0) };
+}
+
+/**
+ * Whose event it is: the key's tenant; without a key the site's, if it is one of COLLECT_SITES. A key that
+ * belongs to one tenant can't be used for another site.
+ */
+function tenantOf(request: FastifyRequest, event: JsonObject, config: IngestConfig): string {
+  const principal = authenticate(request.headers, config.keys);
+  const site = event['siteId'];
+  const listed = typeof site === 'string' && config.COLLECT_SITES.includes(site);
+  if (principal?.bound) {
+    checkNamedTenant(site, principal.tenant, 'siteId');
+    return principal.tenant;
+  }
+  if (config.keys.open) return listed ? site : DEFAULT_TENANT;
+  if (principal !== null) return principal.tenant;
+  if (!listed)
+    throw new ApiError('unauthorized', 'This site may not send without a key: it is not one of COLLECT_SITES.');
+  return site;
+}
+
+/** The query parameters as a JSON object: there are no bytes of the client's to keep. */
+function bodyOfQuery(request: FastifyRequest): Buffer {
+  return Buffer.from(JSON.stringify(request.query));
+}
+
+function sendTaken(reply: FastifyReply, { result, eventId, receivedAt }: Taken): FastifyReply {
+  reply.header('cache-control', 'no-store');
+  if (result.accepted > 0) {
+    return reply.code(202).send({
+      status: 'success',
+      message: 'Event received and queued',
+      event_id: eventId,
+      timestamp: receivedAt.toISOString(),
+      durability: result.durability,
+    });
+  }
+  const [reason] = result.rejected;
+  throw new ApiError(
+    'no_valid_events',
+    reason === undefined ? 'The event cannot be taken.' : `${reason.code}: ${reason.message}`,
+  );
+}
+
+function sendPixel(reply: FastifyReply, status: number): FastifyReply {
+  return reply.code(status).header('cache-control', 'no-store').type('image/gif').send(PIXEL);
+}

@@ -1,0 +1,87 @@
+import type { FastifyInstance } from 'fastify';
+import { ApiError } from '@sluice/shared/errors/api-errors';
+import { governanceTracker } from '@sluice/shared/events/adapters/governance-tracker';
+import { inspectValues } from '@sluice/shared/events/inspect-values';
+import { acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
+import { authenticate, checkNamedTenant, keyRequired } from '../authenticate.ts';
+import { readBody } from '../read-body.ts';
+import { elapsedMs } from '../request-clock.ts';
+import type { IngestContext } from '../ingest-context.ts';
+import { nestingError } from '../validate-events.ts';
+import { postEventsSchema } from './post-events-schema.ts';
+
+/** `POST /api/events`: a batch of events. */
+export function addPostEventsRoute(server: FastifyInstance, { config, queue, admission }: IngestContext): void {
+  server.post('/api/events', {
+    schema: postEventsSchema,
+    // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
+    validatorCompiler: () => () => true,
+    // Before the body is read: neither a stranger nor a full queue should cost the reading of 16 MiB.
+    onRequest: async (request) => {
+      if (authenticate(request.headers, config.keys) === null) throw keyRequired();
+      admission.check();
+    },
+    handler: async (request, reply) => {
+      const receivedAt = new Date();
+      const principal = authenticate(request.headers, config.keys);
+      if (principal === null) throw keyRequired();
+      const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
+      const body = request.body as Buffer | undefined;
+      const { parsed, text } = readBody(body ?? Buffer.alloc(0));
+      const events = eventsOf(parsed, config.MAX_BATCH_SIZE);
+      checkRest(parsed as Record<string, unknown>, principal.tenant);
+
+      const result = await acceptBatch(
+        {
+          adapter: governanceTracker,
+          tenant: principal.tenant,
+          body: body as Buffer,
+          text,
+          events,
+          idempotencyKey,
+          clientIp: request.ip,
+          traceparent: traceparentOf(request.headers['traceparent']),
+          receivedAt,
+          maxEventBytes: config.MAX_EVENT_BYTES,
+        },
+        queue,
+      );
+      const answer = {
+        batch_id: result.batchId,
+        accepted: result.accepted,
+        rejected: result.rejected.length,
+        errors: result.rejected,
+        ...(result.warnings.length > 0 ? { warnings: result.warnings } : {}),
+        ...(result.durability === null ? {} : { durability: result.durability }),
+        processing_time_ms: Number(elapsedMs(request).toFixed(2)),
+      };
+      if (result.accepted > 0) return reply.code(202).send(answer);
+      const error = {
+        code: 'no_valid_events',
+        message: 'Not one event of the batch can be taken; see errors.',
+        request_id: request.id,
+      };
+      return reply.code(422).send({ ...answer, error });
+    },
+  });
+}
+
+/** @throws ApiError when the body is not a batch, is empty or has too many events */
+function eventsOf(parsed: unknown, maxEvents: number): readonly unknown[] {
+  const events = governanceTracker.eventsOf(parsed);
+  if (events === null) throw new ApiError('invalid_body', 'The body must be an object with an array "events".');
+  if (events.length === 0) throw new ApiError('invalid_body', 'The array "events" is empty.');
+  if (events.length > maxEvents) {
+    throw new ApiError('too_many_events', `The batch has ${events.length} events; the limit is ${maxEvents}.`);
+  }
+  return events;
+}
+
+/** Looks at what stands beside `events`: it is not stored, but must not be dangerous or name another tenant. */
+function checkRest(body: Record<string, unknown>, tenant: string): void {
+  checkNamedTenant(body['tenant'], tenant, 'The body');
+  for (const [key, value] of Object.entries(body)) {
+    if (key !== 'events' && typeof value === 'object' && value !== null && inspectValues(value) === 'nesting')
+      throw nestingError();
+  }
+}

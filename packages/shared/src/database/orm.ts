@@ -1,0 +1,41 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import { EventId } from './entities/event-id.ts';
+import { Event } from './entities/event.ts';
+import { Session } from './entities/session.ts';
+
+/** Every entity there is; the migrations' tables and these are compared by a test. */
+export const ENTITIES = [Event, EventId, Session];
+
+export type Orm = MikroORM;
+
+/** How a daemon talks to Postgres. */
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly statementTimeoutMs: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+}
+
+/**
+ * A MikroORM over a pool of connections. Nothing is connected yet: the first query is, so a daemon starts
+ * and waits while Postgres is away.
+ */
+export async function createOrm(options: DatabaseOptions): Promise<Orm> {
+  return MikroORM.init({
+    clientUrl: options.url,
+    entities: ENTITIES,
+    connect: false,
+    pool: { min: 0, max: options.poolSize },
+    driverOptions: {
+      application_name: options.applicationName,
+      statement_timeout: options.statementTimeoutMs,
+      // A client that died between two statements must not hold its locks.
+      idle_in_transaction_session_timeout: options.statementTimeoutMs,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    },
+    // Wherever the server stands, times are read and written as UTC.
+    timezone: 'Z',
+  } as Parameters<typeof MikroORM.init>[0]) as Promise<Orm>;
+}

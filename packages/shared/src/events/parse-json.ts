@@ -1,0 +1,29 @@
+/**
+ * Keeps the digits of whole numbers beyond 2^53. JSON.parse would round them; here such a number
+ * becomes a raw JSON value that JSON.stringify writes as the client did.
+ *
+ * Costs one look at each number, so the writer only calls it for texts in which `hasLargeNumber` is true.
+ * Longer literals than 400 characters are left as the float they are: jsonb takes at most 16,383 decimals.
+ */
+export function parseKeepingDigits(json: string): unknown {
+  return JSON.parse(json, ((_key: string, value: unknown, context: { source?: string }) => {
+    if (typeof value !== 'number' || Number.isSafeInteger(value) || Math.abs(value) < Number.MAX_SAFE_INTEGER) {
+      return value;
+    }
+    const source = context.source;
+    return source === undefined || source.length > 400 ? value : rawJson(source);
+  }) as (key: string, value: unknown) => unknown);
+}
+
+/** Says whether a parsed value holds a number that JSON.parse may have rounded to a neighbour. */
+export function hasLargeNumber(value: unknown): boolean {
+  if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER;
+  if (typeof value !== 'object' || value === null) return false;
+  for (const key in value) {
+    if (hasLargeNumber((value as Record<string, unknown>)[key])) return true;
+  }
+  return false;
+}
+
+/** `JSON.rawJSON` (ECMAScript 2026, in Node 24); TypeScript's library has no type for it yet. */
+const rawJson = (JSON as unknown as { rawJSON(this: void, text: string): object }).rawJSON;

@@ -1,0 +1,70 @@
+/**
+ * RFC 3339, with a time zone. Seconds may have up to nine decimals; Postgres keeps six.
+ * Groups: 1 year, 2 month, 3 day, 4 decimals without the point, 5 zone.
+ */
+const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(?:\.(\d{1,9}))?(Z|z|[+-]\d{2}:\d{2})$/;
+
+/** 0001-01-01T00:00:00Z: `toISOString` and Postgres agree on how to write a year from here on. */
+const FIRST_YEAR_MS = -62_135_596_800_000;
+/** 9999-12-31T23:59:59.999Z. */
+const LAST_YEAR_MS = 253_402_300_799_999;
+
+/** A point in time, with the text that Postgres gets (ISO 8601 UTC, at most microseconds). */
+export interface Timestamp {
+  readonly ms: number;
+  readonly iso: string;
+}
+
+/**
+ * Reads an RFC 3339 timestamp. A date that does not exist (30 February) is not read: JavaScript would
+ * move it on, Postgres would refuse the row.
+ *
+ * @returns null for anything else
+ */
+export function parseTimestamp(text: string): Timestamp | null {
+  const match = RFC_3339.exec(text);
+  if (!match) return null;
+  const ms = Date.parse(text);
+  if (!(ms >= FIRST_YEAR_MS && ms <= LAST_YEAR_MS)) return null;
+  const [, year, month, day, decimals] = match;
+  if (Number(day) > 28 && Number(day) > daysInMonth(Number(year), Number(month))) return null;
+  return { ms, iso: isoWithMicroseconds(ms, decimals) };
+}
+
+/**
+ * Reads what web pages send as a time: RFC 3339, the same without a zone (taken as UTC), whatever
+ * `Date.parse` knows, and seconds or milliseconds since 1970 as number or digits.
+ *
+ * @returns null when nothing sensible can be read
+ */
+export function parseTimestampLeniently(value: unknown): Timestamp | null {
+  if (typeof value === 'number') return fromEpoch(value);
+  if (typeof value !== 'string') return null;
+  const text = value.trim();
+  const strict = parseTimestamp(text);
+  if (strict) return strict;
+  if (/^\d{9,13}(\.\d+)?$/.test(text)) return fromEpoch(Number(text));
+  const zoned = /^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$/.test(text);
+  const ms = Date.parse(zoned ? `${text.replace(/[t ]/, 'T')}${text.length > 10 ? 'Z' : ''}` : text);
+  return fromMilliseconds(ms);
+}
+
+function fromEpoch(value: number): Timestamp | null {
+  // Below 1e11 it is seconds (until the year 5138), above it is milliseconds (from 1973 on).
+  return fromMilliseconds(Math.round(Math.abs(value) < 1e11 ? value * 1000 : value));
+}
+
+function fromMilliseconds(ms: number): Timestamp | null {
+  if (!(ms >= FIRST_YEAR_MS && ms <= LAST_YEAR_MS)) return null;
+  return { ms, iso: new Date(ms).toISOString() };
+}
+
+function isoWithMicroseconds(ms: number, decimals: string | undefined): string {
+  const iso = new Date(ms).toISOString();
+  if (decimals === undefined || decimals.length <= 3) return iso;
+  return `${iso.slice(0, -1)}${decimals.slice(3, 6)}Z`;
+}
+
+function daysInMonth(year: number, month: number): number {
+  return new Date(Date.UTC(year, month, 0)).getUTCDate();
+}

@@ -1,0 +1,84 @@
+import { messageOf } from '../errors/message-of.ts';
+import type { FastifyInstance } from 'fastify';
+import { VERSION } from './version.ts';
+
+/** What one dependency says of itself. */
+export interface CheckResult {
+  readonly ok: boolean;
+  /** Shown under `details`. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface HealthCheck {
+  readonly name: string;
+  /** A dependency without which the daemon can't do its work: makes it unhealthy and not ready. */
+  readonly critical: boolean;
+  run(): Promise<CheckResult> | CheckResult;
+}
+
+/** How long one dependency may take to answer, in milliseconds. */
+const CHECK_TIMEOUT_MS = 1_000;
+
+/**
+ * Adds `GET /health` (each dependency), `GET /ready` (503 while a critical one is away) and `GET /live`
+ * (the process turns its event loop).
+ */
+export function addHealthRoutes(server: FastifyInstance, checks: readonly HealthCheck[]): void {
+  const startedAt = performance.now();
+  server.get('/health', { schema: docs('State of the daemon and of each dependency') }, async (_request, reply) => {
+    const results = await runChecks(checks);
+    const status = overall(results);
+    return reply.code(status === 'unhealthy' ? 503 : 200).send({
+      status,
+      version: VERSION,
+      uptime_seconds: Math.round((performance.now() - startedAt) / 1000),
+      timestamp: new Date().toISOString(),
+      checks: Object.fromEntries(results.map(({ check, result }) => [check.name, result.ok ? 'ok' : 'failed'])),
+      details: Object.fromEntries(results.map(({ check, result }) => [check.name, result.detail ?? {}])),
+    });
+  });
+  server.get('/ready', { schema: docs('Whether this instance can take work') }, async (_request, reply) => {
+    const failed = (await runChecks(checks.filter((check) => check.critical))).filter(({ result }) => !result.ok);
+    return reply
+      .code(failed.length === 0 ? 200 : 503)
+      .send({ ready: failed.length === 0, failed: failed.map(({ check }) => check.name) });
+  });
+  server.get('/live', { schema: docs('Whether the process is alive') }, () => ({ alive: true }));
+}
+
+/** For the OpenAPI page; `tags` and `summary` are @fastify/swagger's, which not every daemon loads. */
+function docs(summary: string): object {
+  return { tags: ['health'], summary };
+}
+
+interface Checked {
+  check: HealthCheck;
+  result: CheckResult;
+}
+
+function overall(results: readonly Checked[]): 'healthy' | 'degraded' | 'unhealthy' {
+  const failed = results.filter(({ result }) => !result.ok);
+  if (failed.length === 0) return 'healthy';
+  return failed.some(({ check }) => check.critical) ? 'unhealthy' : 'degraded';
+}
+
+function runChecks(checks: readonly HealthCheck[]): Promise<Checked[]> {
+  return Promise.all(checks.map(async (check) => ({ check, result: await runCheck(check) })));
+}
+
+async function runCheck(check: HealthCheck): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<CheckResult>((resolve) => {
+    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, {
+      ok: false,
+      detail: { error: `no answer within ${CHECK_TIMEOUT_MS} ms` },
+    });
+  });
+  try {
+    return await Promise.race([check.run(), timeout]);
+  } catch (error) {
+    return { ok: false, detail: { error: messageOf(error) } };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,76 @@
+import type { Ajv, ErrorObject } from 'ajv';
+import envSchema from 'env-schema';
+import { closest, distance } from 'fastest-levenshtein';
+import type { Static, TObject, TSchema } from 'typebox';
+import { ConfigError } from './config-error.ts';
+import type { Environment } from './read-environment.ts';
+
+/** What a variable's schema says beside its type, for messages and for the README's table. */
+export interface VariableNotes {
+  /** What it does, in one sentence. */
+  description: string;
+  /** Unit of the value, e.g. `ms`, `bytes`; `-` where it has none. */
+  unit: string;
+  /** True for values that must never be printed. */
+  secret?: boolean;
+}
+
+/** Every `SLUICE_*` name there is, in whichever daemon; anything else with this prefix is a typing error. */
+const SLUICE_NAMES = ['SLUICE_DATA_DIR', 'SLUICE_NAMESPACE'];
+
+/**
+ * Reads and checks the variables of a schema. Every property of the schema is one environment variable.
+ *
+ * @returns the frozen values, with defaults filled in
+ * @throws ConfigError naming every mistake at once; secrets are named, never shown
+ */
+export function readConfig<T extends TObject>(schema: T, environment: Environment): Readonly<Static<T>> {
+  const problems = unknownNames(environment);
+  try {
+    const values = envSchema<Static<T>>({
+      schema: structuredClone(schema),
+      data: { ...environment },
+      env: false,
+      ajv: { customOptions: acceptNotes },
+    });
+    if (problems.length === 0) return Object.freeze(values);
+  } catch (error) {
+    const errors = (error as { errors?: ErrorObject[] }).errors;
+    if (errors === undefined) throw error;
+    problems.push(...errors.map((each) => describe(each, schema, environment)));
+  }
+  throw new ConfigError([...new Set(problems)]);
+}
+
+function acceptNotes(ajv: Ajv): Ajv {
+  return ajv.addVocabulary(['unit', 'secret', 'expected']);
+}
+
+function describe(error: ErrorObject, schema: TObject, environment: Environment): string {
+  if (error.keyword === 'required') {
+    const name = String(error.params['missingProperty']);
+    return `${name} is not set: ${notesOf(schema, name)?.description ?? ''}`;
+  }
+  const name = error.instancePath.split('/')[1] ?? '';
+  const notes = notesOf(schema, name);
+  const value = environment[name];
+  const shown = notes?.secret || value === undefined ? '' : ` (it is "${value.slice(0, 80)}")`;
+  const expected = notes?.expected;
+  const allowed = error.params['allowedValues'] as unknown[] | undefined;
+  const wants = allowed ? `must be one of ${allowed.join(', ')}` : expected ? `must be ${expected}` : error.message;
+  return `${name} ${wants}${shown}`;
+}
+
+function notesOf(schema: TObject, name: string): (VariableNotes & { expected?: string }) | undefined {
+  return (schema.properties as Record<string, TSchema>)[name] as (VariableNotes & { expected?: string }) | undefined;
+}
+
+function unknownNames(environment: Environment): string[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('SLUICE_') && !SLUICE_NAMES.includes(name))
+    .map((name) => {
+      const nearest = closest(name, SLUICE_NAMES);
+      const hint = distance(name, nearest) <= 6 ? ` Did you mean ${nearest}?` : '';
+      return `${name} is not a variable of Sluice.${hint}`;
+    });
+}

@@ -1,0 +1,59 @@
+import closeWithGrace from 'close-with-grace';
+import { ConfigError, EXIT_CONFIG } from './config-error.ts';
+import type { Logger } from './logger.ts';
+
+/** A daemon that has started. */
+export interface RunningDaemon {
+  /** Where its HTTP server listens. */
+  readonly url: string;
+  /** Ordered stop: takes no new work, finishes what it has, closes connections. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The message to a parent process that started the daemon with an IPC channel: it listens, and its
+ * dependencies have been tried. The counterpart of systemd's READY=1.
+ */
+export interface ReadyMessage {
+  readonly type: 'ready';
+  readonly daemon: string;
+  readonly url: string;
+}
+
+/**
+ * Says that the daemon is ready, and stops it in order on SIGTERM, SIGINT, an uncaught error, or when the
+ * parent that started it is gone. A second signal, or the deadline, ends the process at once.
+ */
+export function runUntilStopped(
+  daemon: RunningDaemon,
+  options: { name: string; logger: Logger; shutdownTimeoutMs: number },
+): void {
+  const { name, logger } = options;
+  const grace = closeWithGrace({ delay: options.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
+    if (err) logger.fatal({ err }, 'stopping after an uncaught error');
+    else logger.info({ signal: signal ?? 'parent gone' }, 'stopping');
+    await daemon.stop();
+    logger.info('stopped');
+  });
+  process.once('disconnect', () => grace.close());
+  logger.info({ url: daemon.url }, 'ready');
+  const message: ReadyMessage = { type: 'ready', daemon: name, url: daemon.url };
+  process.send?.(message);
+}
+
+/**
+ * Runs `start`, and turns what it throws into the right end of the process: a configuration that can't
+ * work is explained on standard error and exits with 78, anything else with 1.
+ */
+export async function startOrExit(name: string, start: () => Promise<void>): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      process.stderr.write(`${name}: ${error.message}\n`);
+      process.exit(EXIT_CONFIG);
+    }
+    process.stderr.write(`${name} could not start: ${(error as Error).stack ?? String(error)}\n`);
+    process.exit(1);
+  }
+}

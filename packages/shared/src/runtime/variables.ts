@@ -1,0 +1,41 @@
+import { Type } from 'typebox';
+import type { VariableNotes } from './read-config.ts';
+
+/**
+ * Builders for the kinds of variables there are, so that each config file reads as a table.
+ * `expected` is the end of the sentence "NAME must be …".
+ */
+
+export function text(notes: VariableNotes & { default?: string; pattern?: string; expected?: string }) {
+  return Type.String({ minLength: 1, expected: 'not empty', ...notes });
+}
+
+export function integer(notes: VariableNotes & { default: number; minimum: number; maximum: number }) {
+  return Type.Integer({ expected: `a whole number from ${notes.minimum} to ${notes.maximum}`, ...notes });
+}
+
+export function choice<const T extends string>(values: readonly T[], notes: VariableNotes & { default: T }) {
+  return Type.Unsafe<T>(Type.String({ enum: values, ...notes }));
+}
+
+/**
+ * A comma-separated list of items that match `item`, a pattern without anchors. It may be left out when it
+ * has a default; set but empty is a mistake: a secret that failed to arrive must not count as "none".
+ */
+export function list(notes: VariableNotes & { item: string; expected: string; default?: '' }) {
+  const { item, ...rest } = notes;
+  const pattern = `^(${item})(,(${item}))*$${'default' in notes ? '|^$' : ''}`;
+  return Type.Unsafe<string[]>({ type: 'string', separator: ',', pattern, ...rest });
+}
+
+/** A port to listen on; 0 takes a free one. */
+export function port(notes: Omit<VariableNotes, 'unit'> & { default: number }) {
+  return integer({ unit: 'port', minimum: 0, maximum: 65_535, ...notes });
+}
+
+/** A whole number that may be left out. */
+export function optionalInteger(notes: VariableNotes & { minimum: number; maximum: number }) {
+  return Type.Optional(
+    Type.Integer({ expected: `a whole number from ${notes.minimum} to ${notes.maximum}`, ...notes }),
+  );
+}

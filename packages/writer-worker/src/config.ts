@@ -1,0 +1,61 @@
+import { hostname } from 'node:os';
+import { Type } from 'typebox';
+import { daemonVariables, databaseVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
+import { readConfig } from '@sluice/shared/runtime/read-config';
+import type { Environment } from '@sluice/shared/runtime/read-environment';
+import { streamVariables } from '@sluice/shared/stream/stream-variables';
+import { integer, port, text } from '@sluice/shared/runtime/variables';
+
+/** The writer's variables; the README's table is proven against this. */
+export const WRITER_VARIABLES = Type.Object({
+  ...daemonVariables,
+  ...redisVariables,
+  ...databaseVariables,
+  ...streamVariables,
+  WRITER_PORT: port({ default: 8082, description: "Port of the writer's health endpoints." }),
+  WRITER_NAME: Type.Optional(
+    text({
+      unit: '-',
+      pattern: '^[A-Za-z0-9_.:-]{1,100}$',
+      expected: 'made of letters, digits, dot, dash, colon and underscore',
+      description:
+        'Name of this consumer; must stay the same over restarts and differ between writers. Default: the host name.',
+    }),
+  ),
+  WRITER_CONCURRENCY: integer({
+    default: 3,
+    minimum: 1,
+    maximum: 64,
+    unit: 'transactions',
+    description: 'Transactions that one writer has in flight.',
+  }),
+  WRITER_BATCH_EVENTS: integer({
+    default: 500,
+    minimum: 1,
+    maximum: 5_000,
+    unit: 'events',
+    description: 'Most events in one transaction.',
+  }),
+  WRITER_LINGER_MS: integer({
+    default: 10,
+    minimum: 0,
+    maximum: 10_000,
+    unit: 'ms',
+    description: 'How long a batch that is not full waits for more events.',
+  }),
+  RECLAIM_IDLE_MS: integer({
+    default: 120_000,
+    minimum: 100,
+    maximum: 86_400_000,
+    unit: 'ms',
+    description: 'An entry that a writer has held this long is taken over by another; far above STATEMENT_TIMEOUT_MS.',
+  }),
+});
+
+export type WriterConfig = ReturnType<typeof readWriterConfig>;
+
+/** @throws ConfigError naming every mistake */
+export function readWriterConfig(environment: Environment) {
+  const values = readConfig(WRITER_VARIABLES, environment);
+  return Object.freeze({ ...values, WRITER_NAME: values.WRITER_NAME ?? hostname() });
+}

@@ -1,0 +1,99 @@
+import { messageOf } from '@sluice/shared/errors/message-of';
+import type { Redis } from 'ioredis';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import { backoffDelay } from './backoff.ts';
+import type { RawEntry } from './decode-entry.ts';
+import { readNewEntries, readOwnPending } from './read-shard.ts';
+import { reclaimPending } from './reclaim-pending.ts';
+import { waitOrAbort } from './wait-or-abort.ts';
+
+/** One shard's reader. */
+export interface ShardOptions {
+  readonly key: string;
+  readonly consumer: string;
+  /** A connection of its own: a blocking read holds up whatever comes behind it. */
+  readonly blocking: Redis;
+  readonly redis: Redis;
+  readonly logger: Logger;
+  readonly stopFetching: AbortSignal;
+  readonly reclaimIdleMs: number;
+  /** Resolves with how many entries may be read now; waits while the writer holds as much as it may. */
+  readonly room: () => Promise<number>;
+  /** Takes over an entry; the same id may come again and is then ignored while the first is in work. */
+  readonly accept: (entry: RawEntry) => void;
+}
+
+/** Longest wait for new entries, in milliseconds; a stop cuts it short. */
+const BLOCK_MS = 5_000;
+
+/**
+ * Reads one shard until `stopFetching`: first what a crash of this consumer left pending, then new entries,
+ * and now and then what other writers have held too long. Redis being away ends nothing: reading is tried
+ * again, and after each error the own pending entries are read first, because a reply that was lost on the
+ * way left its entries pending.
+ */
+export async function consumeShard(options: ShardOptions): Promise<void> {
+  const { logger, stopFetching, reclaimIdleMs } = options;
+  let failures = 0;
+  let reclaimAt = performance.now() + reclaimIdleMs / 2;
+  let recovered = false;
+  while (!stopFetching.aborted) {
+    try {
+      if (!recovered) await readBacklogOfThisConsumer(options);
+      recovered = true;
+      if (performance.now() >= reclaimAt) {
+        await reclaimFromOthers(options);
+        reclaimAt = performance.now() + reclaimIdleMs / 2;
+      }
+      const count = await options.room();
+      if (stopFetching.aborted) return;
+      const entries = await readNewEntries(options.blocking, options.key, options.consumer, count, BLOCK_MS);
+      entries.forEach(options.accept);
+      failures = 0;
+    } catch (error) {
+      if (stopFetching.aborted) return;
+      failures += 1;
+      recovered = false;
+      if (failures === 1) logger.warn({ shard: options.key, error: messageOf(error) }, 'reading failed; trying again');
+      await waitOrAbort(backoffDelay({ initialMs: 50, maxMs: 1_000 }, failures), stopFetching);
+    }
+  }
+}
+
+async function readBacklogOfThisConsumer(options: ShardOptions): Promise<void> {
+  let after = '0';
+  while (!options.stopFetching.aborted) {
+    const count = await options.room();
+    if (options.stopFetching.aborted) return;
+    const entries = await readOwnPending(options.redis, options.key, options.consumer, count, after);
+    entries.forEach(options.accept);
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    after = last.id;
+  }
+}
+
+async function reclaimFromOthers(options: ShardOptions): Promise<void> {
+  let start = '0-0';
+  do {
+    await options.room();
+    if (options.stopFetching.aborted) return;
+    const { entries, lost, next } = await reclaimPending(
+      options.redis,
+      options.key,
+      options.consumer,
+      options.reclaimIdleMs,
+      start,
+    );
+    if (lost.length > 0) {
+      options.logger.error(
+        { shard: options.key, lost },
+        'LOST: entries were deleted from the stream before they were stored',
+      );
+    }
+    if (entries.length > 0)
+      options.logger.warn({ shard: options.key, entries: entries.length }, 'took over entries of another writer');
+    entries.forEach(options.accept);
+    start = next;
+  } while (start !== '0-0');
+}

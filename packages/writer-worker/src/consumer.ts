@@ -1,0 +1,133 @@
+import { messageOf } from '@sluice/shared/errors/message-of';
+import type { Redis } from 'ioredis';
+import { createGroups, findShards } from '@sluice/shared/stream/consumer-group';
+import { waitForRedis } from '@sluice/shared/stream/connect-redis';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import { type Batch, BatchBuffer, type BatchLimits } from './batch-buffer.ts';
+import { consumeShard } from './consume-shard.ts';
+import { decodeEntry, type RawEntry } from './decode-entry.ts';
+import { classifyFailure } from './failure-policy.ts';
+import type { Outcome } from './process-batch.ts';
+import { FetchGate } from './fetch-gate.ts';
+import { waitOrAbort } from './wait-or-abort.ts';
+import type { WriterState } from './writer-state.ts';
+
+/** What the consumer needs. */
+export interface ConsumerOptions {
+  readonly redis: Redis;
+  /** Opens a connection for one shard's blocking reads. */
+  readonly openBlocking: (name: string) => Redis;
+  readonly logger: Logger;
+  readonly state: WriterState;
+  readonly namespace: string;
+  readonly shards: number;
+  readonly consumer: string;
+  readonly concurrency: number;
+  readonly limits: BatchLimits;
+  readonly reclaimIdleMs: number;
+  readonly process: (batch: Batch) => Promise<Outcome>;
+  /** First of the two stops: fetch nothing more, finish what is here. */
+  readonly stopFetching: AbortSignal;
+}
+
+/** How often shards that are new in Redis are looked for, in milliseconds. */
+const FIND_SHARDS_MS = 30_000;
+/** How long a new connection gets before its being away is reported, in milliseconds. */
+const CONNECT_MS = 2_000;
+
+/**
+ * The writer's loop: read → decode → merge or linger → process (write, settle), with `concurrency`
+ * transactions in flight. Resolves when all that was fetched has ended, after `stopFetching`.
+ */
+export async function consume(options: ConsumerOptions): Promise<void> {
+  const { logger, state, stopFetching } = options;
+  const buffer = new BatchBuffer(options.limits);
+  const inWork = new Set<string>();
+  const gate = new FetchGate({
+    maxEvents: options.limits.maxEvents * (options.concurrency + 2),
+    maxBytes: options.limits.maxBytes * (options.concurrency + 2),
+    held: () => ({ events: buffer.events, bytes: buffer.bytes }),
+    isShut: () => state.stalled !== null,
+    stopFetching,
+  });
+
+  const accept = (entry: RawEntry): void => {
+    const id = `${entry.key} ${entry.id}`;
+    if (inWork.has(id)) return;
+    try {
+      const decoded = decodeEntry(entry);
+      inWork.add(id);
+      gate.observe(decoded.events.length, decoded.bytes);
+      buffer.push(decoded);
+    } catch (error) {
+      // Until entries can be set aside, one that can't be read stops the writer and stays where it is.
+      const failure = { ...classifyFailure(error), kind: 'row' as const };
+      state.stalled = { ...failure, since: state.stalled?.since ?? new Date().toISOString(), entries: [entry.id] };
+      logger.error(
+        { shard: entry.key, entry: entry.id, error: failure.message },
+        'STALLED: an entry cannot be read; it stays in the stream, nothing more is fetched',
+      );
+    }
+  };
+
+  const slots = Array.from({ length: options.concurrency }, async () => {
+    for (let batch = await buffer.take(); batch !== null; batch = await buffer.take()) {
+      state.inFlight += 1;
+      const outcome = await options.process(batch);
+      state.inFlight -= 1;
+      for (const entry of batch.entries) inWork.delete(`${entry.key} ${entry.id}`);
+      if (outcome.kind !== 'settled')
+        logger.warn(
+          { outcome: outcome.kind, entries: batch.entries.length },
+          'entries stay pending and are delivered again',
+        );
+      gate.release();
+    }
+  });
+
+  await readAllShards(options, { room: () => gate.room(), accept });
+  buffer.close();
+  await Promise.all(slots);
+}
+
+/** Starts a reader for each shard, looks for new ones now and then, and ends when all readers have. */
+async function readAllShards(
+  options: ConsumerOptions,
+  reading: { room: () => Promise<number>; accept: (entry: RawEntry) => void },
+): Promise<void> {
+  const { redis, logger, stopFetching } = options;
+  const readers = new Map<string, Promise<void>>();
+  await waitForRedis(redis, CONNECT_MS, stopFetching);
+  while (!stopFetching.aborted) {
+    try {
+      if (readers.size === 0) await createGroups(redis, options.namespace, options.shards);
+      for (const key of await findShards(redis, options.namespace, options.shards)) {
+        if (!readers.has(key)) readers.set(key, readShard(key, options, reading));
+      }
+      await waitOrAbort(FIND_SHARDS_MS, stopFetching);
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'shards cannot be looked up; trying again');
+      await waitOrAbort(1_000, stopFetching);
+    }
+  }
+  await Promise.all(readers.values());
+}
+
+async function readShard(
+  key: string,
+  options: ConsumerOptions,
+  reading: { room: () => Promise<number>; accept: (entry: RawEntry) => void },
+): Promise<void> {
+  const blocking = options.openBlocking(key);
+  // A blocked read is cut short; entries that Redis hands out at that very moment stay pending under this
+  // consumer's name and are read first at its next start.
+  const cut = (): void => blocking.disconnect();
+  options.stopFetching.addEventListener('abort', cut, { once: true });
+  try {
+    await waitForRedis(blocking, CONNECT_MS, options.stopFetching);
+    await consumeShard({ ...options, ...reading, key, blocking });
+  } finally {
+    options.stopFetching.removeEventListener('abort', cut);
+    blocking.disconnect();
+  }
+}

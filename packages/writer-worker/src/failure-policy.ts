@@ -1,0 +1,83 @@
+/**
+ * What an error asks for:
+ * - `transient`: the same statement may work in a moment: again, with backoff;
+ * - `resource`: the server is out of something: wait, spend no attempt;
+ * - `row`: an event can't be stored as it is;
+ * - `operator`: somebody has to mend the database or its schema first.
+ */
+export type FailureClass = 'transient' | 'resource' | 'row' | 'operator';
+
+/** An error with what decided its class. */
+export interface Failure {
+  readonly kind: FailureClass;
+  /** SQLSTATE or errno; `unknown` where there is neither. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) or by its first characters;
+ * the longest match counts. What is not listed is the operator's: better to stop than to guess.
+ */
+const CLASS_BY_SQLSTATE: Readonly<Record<string, FailureClass>> = {
+  '08': 'transient', // connection exceptions
+  '22': 'row', // data exceptions
+  '23502': 'row', // not_null_violation
+  '25006': 'transient', // read_only_sql_transaction: a failover is under way
+  '25P03': 'transient', // idle_in_transaction_session_timeout
+  '25P04': 'transient', // transaction_timeout
+  '28': 'operator', // invalid authorization
+  '3D000': 'operator', // database does not exist
+  '40001': 'transient', // serialization_failure
+  '40003': 'transient', // statement_completion_unknown
+  '40P01': 'transient', // deadlock_detected
+  '42': 'operator', // syntax error, missing table or column, no privilege
+  '53': 'resource', // out of disk, memory, connections
+  '54000': 'row', // program_limit_exceeded
+  '54001': 'row', // statement_too_complex
+  '55P03': 'transient', // lock_not_available
+  '57014': 'transient', // query_canceled: statement_timeout
+  '57P0': 'transient', // shutdown, crash, cannot connect now
+};
+
+/** Socket errors of Node.js, and what pg says when a connection ends under a query. */
+const SOCKET_ERRNOS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+const SOCKET_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|connection timeout/i;
+
+/** Classifies what a write threw. */
+export function classifyFailure(error: unknown): Failure {
+  const root = rootOf(error);
+  const code = typeof root.code === 'string' ? root.code : '';
+  const message = root.message;
+  if (SOCKET_ERRNOS.has(code)) return { kind: 'transient', code, message };
+  if (/^[0-9A-Z]{5}$/.test(code)) {
+    for (let length = code.length; length >= 2; length -= 1) {
+      const kind = CLASS_BY_SQLSTATE[code.slice(0, length)];
+      if (kind !== undefined) return { kind, code, message };
+    }
+    return { kind: 'operator', code, message };
+  }
+  if (SOCKET_MESSAGES.test(message)) return { kind: 'transient', code: 'connection_lost', message };
+  return { kind: 'operator', code: code || 'unknown', message };
+}
+
+/** MikroORM wraps what pg threw; the innermost error with a code is the one that counts. */
+function rootOf(error: unknown): { code?: unknown; message: string } {
+  let found = error as { code?: unknown; message: string; cause?: unknown; errors?: unknown[] };
+  for (let depth = 0; depth < 5; depth += 1) {
+    const inner = found.cause ?? found.errors?.[0];
+    if (typeof inner !== 'object' || inner === null) break;
+    found = inner as typeof found;
+  }
+  return typeof found === 'object' && found !== null ? found : { message: String(error) };
+}

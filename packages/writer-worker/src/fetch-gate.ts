@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+
+/** Limits of what one writer holds in memory. */
+export interface GateOptions {
+  /** High water marks; reading goes on below half of them. */
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly held: () => { events: number; bytes: number };
+  /** True while nothing may be fetched, whatever room there is. */
+  readonly isShut: () => boolean;
+  readonly stopFetching: AbortSignal;
+}
+
+/** Most entries in one read. */
+const MAX_COUNT = 512;
+
+/**
+ * Decides when to read and how much, so that memory stays bounded however large the backlog or its entries:
+ * reading stops at a high water mark of events or bytes and goes on at half of it.
+ */
+export class FetchGate {
+  readonly #options: GateOptions;
+  readonly #changed = new EventTarget();
+  #full = false;
+  /** Moving averages over the entries seen, to guess what the next ones hold. */
+  #eventsPerEntry = 1;
+  #bytesPerEntry = 1_024;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    options.stopFetching.addEventListener('abort', () => this.release(), { once: true });
+  }
+
+  /** Notes what an entry held. */
+  observe(events: number, bytes: number): void {
+    this.#eventsPerEntry += (events - this.#eventsPerEntry) / 8;
+    this.#bytesPerEntry += (bytes - this.#bytesPerEntry) / 8;
+  }
+
+  /** Says that something was stored, or that the gate may have opened. */
+  release(): void {
+    this.#changed.dispatchEvent(new Event('change'));
+  }
+
+  /** Waits for room, then says how many entries may be read; at least one. After a stop it says one at once. */
+  async room(): Promise<number> {
+    for (;;) {
+      if (this.#options.stopFetching.aborted) return 1;
+      const free = this.#free();
+      if (free > 0) return free;
+      await once(this.#changed, 'change');
+    }
+  }
+
+  #free(): number {
+    const { maxEvents, maxBytes, held, isShut } = this.#options;
+    if (isShut()) return 0;
+    const { events, bytes } = held();
+    const share = this.#full ? 0.5 : 1;
+    this.#full = events >= maxEvents * share || bytes >= maxBytes * share;
+    if (this.#full) return 0;
+    const byEvents = (maxEvents - events) / Math.max(1, this.#eventsPerEntry);
+    const byBytes = (maxBytes - bytes) / Math.max(1, this.#bytesPerEntry);
+    return Math.max(1, Math.min(MAX_COUNT, Math.floor(Math.min(byEvents, byBytes))));
+  }
+}

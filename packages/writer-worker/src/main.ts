@@ -1,0 +1,78 @@
+import Fastify from 'fastify';
+import { createOrm } from '@sluice/shared/database/orm';
+import { addHealthRoutes } from '@sluice/shared/runtime/health';
+import { createLogger } from '@sluice/shared/runtime/logger';
+import { readEnvironment } from '@sluice/shared/runtime/read-environment';
+import { redactUrl } from '@sluice/shared/runtime/redact-url';
+import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
+import { VERSION } from '@sluice/shared/runtime/version';
+import { connectBlockingRedis, connectRedis } from '@sluice/shared/stream/connect-redis';
+import { readWriterConfig } from './config.ts';
+import { consume } from './consumer.ts';
+import { processBatch } from './process-batch.ts';
+import { prepareUntilReady } from './prepare-until-ready.ts';
+import { writerChecks } from './writer-checks.ts';
+import { newWriterState } from './writer-state.ts';
+
+/** Most bytes of JSON in one transaction's statement. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** Redis commands that answer at once are given up after this long, in milliseconds. */
+const COMMAND_TIMEOUT_MS = 5_000;
+
+await startOrExit('writer-worker', async () => {
+  const config = readWriterConfig(readEnvironment());
+  const logger = createLogger({ daemon: 'writer-worker', version: VERSION, level: config.LOG_LEVEL });
+  logger.info(
+    { redis: redactUrl(config.REDIS_URL), database: redactUrl(config.DATABASE_URL), consumer: config.WRITER_NAME },
+    'starting',
+  );
+
+  const state = newWriterState();
+  const stopFetching = new AbortController();
+  const stopWorking = new AbortController();
+  const redis = connectRedis(config.REDIS_URL, { name: 'writer', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
+  const orm = await createOrm({
+    url: config.DATABASE_URL,
+    poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
+    statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+    applicationName: 'sluice-writer',
+  });
+
+  const consuming = (async () => {
+    if (!(await prepareUntilReady(orm, state, logger, stopFetching.signal))) return;
+    await consume({
+      redis,
+      openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
+      logger,
+      state,
+      namespace: config.SLUICE_NAMESPACE,
+      shards: config.STREAM_SHARDS,
+      consumer: config.WRITER_NAME,
+      concurrency: config.WRITER_CONCURRENCY,
+      limits: { maxEvents: config.WRITER_BATCH_EVENTS, maxBytes: MAX_BATCH_BYTES, lingerMs: config.WRITER_LINGER_MS },
+      reclaimIdleMs: config.RECLAIM_IDLE_MS,
+      stopFetching: stopFetching.signal,
+      process: (batch) => processBatch(batch, { orm, redis, logger, state, stopWorking: stopWorking.signal }),
+    });
+  })();
+
+  const server = Fastify({ logger: false });
+  addHealthRoutes(server, writerChecks({ redis, orm, state }));
+  const url = await server.listen({ host: config.HOST, port: config.WRITER_PORT });
+
+  runUntilStopped(
+    {
+      url,
+      async stop() {
+        stopFetching.abort();
+        // What is in flight gets most of the time; then trying ends, and the entries stay pending.
+        const deadline = setTimeout(() => stopWorking.abort(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
+        await consuming;
+        clearTimeout(deadline);
+        redis.disconnect();
+        await Promise.all([server.close(), orm.close(true)]);
+      },
+    },
+    { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
+  );
+});

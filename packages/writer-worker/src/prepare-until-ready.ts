@@ -1,0 +1,37 @@
+import type { Orm } from '@sluice/shared/database/orm';
+import { prepareDatabase } from '@sluice/shared/database/prepare-database';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import { backoffDelay } from './backoff.ts';
+import { classifyFailure } from './failure-policy.ts';
+import { waitOrAbort } from './wait-or-abort.ts';
+import type { WriterState } from './writer-state.ts';
+
+/**
+ * Prepares the database, waiting for it as long as it takes.
+ *
+ * @returns false when the stop came first
+ */
+export async function prepareUntilReady(
+  orm: Orm,
+  state: WriterState,
+  logger: Logger,
+  stop: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 1; !stop.aborted; attempt += 1) {
+    try {
+      const prepared = await prepareDatabase(orm, new Date());
+      state.databaseReady = true;
+      logger.info(prepared, 'database is ready');
+      return true;
+    } catch (error) {
+      const failure = classifyFailure(error);
+      const log = failure.kind === 'operator' ? logger.error.bind(logger) : logger.warn.bind(logger);
+      log(
+        { class: failure.kind, code: failure.code, error: failure.message, attempt },
+        'database is not ready; trying again',
+      );
+      await waitOrAbort(backoffDelay({ initialMs: 100, maxMs: 5_000 }, attempt), stop);
+    }
+  }
+  return false;
+}

@@ -1,0 +1,62 @@
+import { messageOf } from '@sluice/shared/errors/message-of';
+import type { Redis } from 'ioredis';
+import { createGroup } from '@sluice/shared/stream/consumer-group';
+import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
+import type { RawEntry } from './decode-entry.ts';
+
+/** One reply of XREADGROUP or XAUTOCLAIM: id and fields; fields are null for an entry that was deleted meanwhile. */
+export type StreamReply = [id: Buffer, fields: Buffer[] | null][];
+
+/**
+ * Reads up to `count` entries of one shard that nobody has read yet, waiting at most `blockMs`.
+ * A group that is gone (FLUSHALL, a new server) is made again, and reading goes on.
+ */
+export async function readNewEntries(
+  redis: Redis,
+  key: string,
+  consumer: string,
+  count: number,
+  blockMs: number,
+): Promise<RawEntry[]> {
+  return readGroup(redis, key, () =>
+    redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>'),
+  );
+}
+
+/**
+ * Reads entries that this consumer was given before and never acknowledged: what a crash left behind.
+ *
+ * @param after id of the last one read before; `0` for the first call
+ */
+export async function readOwnPending(
+  redis: Redis,
+  key: string,
+  consumer: string,
+  count: number,
+  after: string,
+): Promise<RawEntry[]> {
+  return readGroup(redis, key, () =>
+    redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'STREAMS', key, after),
+  );
+}
+
+async function readGroup(redis: Redis, key: string, read: () => Promise<unknown>): Promise<RawEntry[]> {
+  let reply: unknown;
+  try {
+    reply = await read();
+  } catch (error) {
+    if (!messageOf(error).startsWith('NOGROUP')) throw error;
+    await createGroup(redis, key);
+    return [];
+  }
+  // [[key, [[id, [field, value, …]], …]]], or null when nothing came.
+  const entries = (reply as [Buffer, StreamReply][] | null)?.[0]?.[1] ?? [];
+  return toRawEntries(key, entries);
+}
+
+/** Leaves out entries that were deleted while they were pending: nothing is left to store of those. */
+export function toRawEntries(key: string, reply: StreamReply): RawEntry[] {
+  return reply.flatMap(([id, fields]) =>
+    fields === null || fields.length === 0 ? [] : [{ key, id: id.toString(), fields }],
+  );
+}

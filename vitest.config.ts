@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests wait on signals and never retry; the limits are for a machine that hangs, not for one that is slow.
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    retry: 0,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/test/unit/**/*.test.ts', 'tests/docs/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: ['packages/*/test/*.test.ts', 'tests/e2e/**/*.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
+      },
+    ],
+  },
+});
