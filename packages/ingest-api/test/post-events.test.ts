@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { get, post } from '../../../tests/setup/http.ts';
+import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+
+const namespace = testNamespace();
+let ingest: TestDaemon;
+let redis: Redis;
+
+beforeAll(async () => {
+  redis = new Redis(inject('redisUrl'));
+  ingest = await startTestDaemon('ingest-api', { REDIS_URL: inject('redisUrl'), SLUICE_NAMESPACE: namespace });
+});
+afterAll(async () => {
+  await ingest.stop();
+  await redis.del(`${namespace}:{events:0}`);
+  await redis.quit();
+});
+
+const send = (body: unknown, headers?: Record<string, string>) => post(`${ingest.url}/api/events`, body, headers);
+
+describe('a batch', () => {
+  it('is acknowledged with what was taken, how durable it is, and how long it took', async () => {
+    const { status, body, headers } = await send({ events: makeEvents(3) });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ accepted: 3, rejected: 0, errors: [], durability: 'fsync' });
+    expect(body.batch_id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(body.processing_time_ms).toBeGreaterThan(0);
+    expect(headers.get('x-processing-time')).toMatch(/^\d+\.\d\dms$/);
+    expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is taken without its bad events, each of which is answered with its reason', async () => {
+    const id = randomUUID();
+    const { status, body } = await send({
+      events: [makeEvent(), makeEvent({ eventId: id, timestamp: 'yesterday' }), makeEvent(), 'text'],
+    });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ accepted: 2, rejected: 2 });
+    expect(body.errors).toMatchObject([
+      { index: 1, event_id: id, code: 'invalid_timestamp', field: 'timestamp' },
+      { index: 3, event_id: null, code: 'not_an_object' },
+    ]);
+  });
+});
+
+it('answers /health with Postgres nowhere', async () => {
+  expect((await get(`${ingest.url}/health`)).body.checks).toMatchObject({ redis: 'ok' });
+});
