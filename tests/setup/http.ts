@@ -8,12 +8,12 @@ export interface Answer {
 
 /** Sends JSON (or a body as it is) and reads the answer. */
 export async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  const raw = typeof body === 'string' || body instanceof Uint8Array;
+  const raw = typeof body === 'string' || Buffer.isBuffer(body);
   return answerOf(
     await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
-      body: raw ? (body as BodyInit) : JSON.stringify(body),
+      body: raw ? body : JSON.stringify(body),
     }),
   );
 }

@@ -21,7 +21,11 @@ export type DaemonName = 'ingest-api' | 'writer-worker' | 'maintenance-worker' |
  * @param env what the test sets; nothing else of this process's environment but PATH gets in
  * @param entry another file than the daemon's main.ts, for a daemon with a fault built in
  */
-export async function startTestDaemon(name: DaemonName, env: Record<string, string>, entry?: string): Promise<TestDaemon> {
+export async function startTestDaemon(
+  name: DaemonName,
+  env: Record<string, string>,
+  entry?: string,
+): Promise<TestDaemon> {
   const folder = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
   const logFile = join(folder, 'daemon.log');
   const daemon = await launchDaemon({
@@ -29,7 +33,14 @@ export async function startTestDaemon(name: DaemonName, env: Record<string, stri
     main: entry ?? join(REPOSITORY, 'packages', name, 'src/main.ts'),
     // A folder without .env: a developer's own settings must not decide a test.
     cwd: folder,
-    env: { PATH: process.env['PATH'], INGEST_PORT: '0', QUERY_PORT: '0', WRITER_PORT: '0', MAINTENANCE_PORT: '0', ...env },
+    env: {
+      PATH: process.env['PATH'],
+      INGEST_PORT: '0',
+      QUERY_PORT: '0',
+      WRITER_PORT: '0',
+      MAINTENANCE_PORT: '0',
+      ...env,
+    },
     logFile,
     pidFile: join(folder, 'daemon.pid'),
     report: () => {},

@@ -18,9 +18,8 @@ const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** Gives every error the one shape `{"error":{"code","message","request_id"}}`. */
 export function addErrorAnswers(server: FastifyInstance, { logger, isStopping, config }: IngestContext): void {
-  server.addHook('onRequest', async (request, reply) => {
+  server.addHook('onRequest', async (request) => {
     if (!isStopping() || request.method === 'GET') return;
-    reply.header('connection', 'close');
     throw new ApiError('shutting_down', 'This instance is stopping; send the request again.', { retryAfter: 1 });
   });
 

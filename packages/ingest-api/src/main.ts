@@ -70,8 +70,10 @@ await startOrExit('ingest-api', async () => {
       async stop() {
         stopping = true;
         admission.stop();
-        // Requests that are in get their answer; idle connections are closed.
+        // Requests that are in get their answer; whoever is still sending one near the deadline does not.
+        const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();
+        clearTimeout(deadline);
         redis.disconnect();
         meter.disconnect();
       },

@@ -12,8 +12,11 @@ export function elapsedMs(request: FastifyRequest): number {
   return performance.now() - request.arrivedAt;
 }
 
-/** Gives every answer `X-Request-Id` and `X-Processing-Time` (e.g. `1.94ms`). */
-export function addRequestClock(server: FastifyInstance): void {
+/**
+ * Gives every answer `X-Request-Id` and `X-Processing-Time` (e.g. `1.94ms`), and during the ordered stop
+ * `Connection: close`: a client that keeps its connection would otherwise hold the stop up to its deadline.
+ */
+export function addRequestClock(server: FastifyInstance, isStopping: () => boolean): void {
   server.decorateRequest('arrivedAt', 0);
   server.addHook('onRequest', async (request) => {
     request.arrivedAt = performance.now();
@@ -21,5 +24,6 @@ export function addRequestClock(server: FastifyInstance): void {
   server.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-processing-time', `${elapsedMs(request).toFixed(2)}ms`);
+    if (isStopping()) reply.header('connection', 'close');
   });
 }

@@ -29,7 +29,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
     clientErrorHandler: answerBrokenRequest,
   });
   addErrorAnswers(server, context);
-  addRequestClock(server);
+  addRequestClock(server, context.isStopping);
 
   if (config.CORS_ORIGINS.length > 0) {
     await server.register(cors, {

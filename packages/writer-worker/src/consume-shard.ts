@@ -47,7 +47,8 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       }
       const count = await options.room();
       if (stopFetching.aborted) return;
-      const entries = await readNewEntries(options.blocking, options.key, options.consumer, count, BLOCK_MS);
+      const blockMs = Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
+      const entries = await readNewEntries(options.blocking, options.key, options.consumer, count, blockMs);
       entries.forEach(options.accept);
       failures = 0;
     } catch (error) {

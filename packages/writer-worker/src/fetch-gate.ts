@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/shared/stream/stream-entry';
 
 /** Limits of what one writer holds in memory. */
 export interface GateOptions {
@@ -11,8 +12,11 @@ export interface GateOptions {
   readonly stopFetching: AbortSignal;
 }
 
-/** Most entries in one read. */
-const MAX_COUNT = 512;
+/**
+ * Most entries in one read: an entry may hold 1 MiB, and how much the next ones hold is only a guess. A read of
+ * 100 single events takes well under a millisecond, so more would gain nothing.
+ */
+const MAX_COUNT = 100;
 
 /**
  * Decides when to read and how much, so that memory stays bounded however large the backlog or its entries:
@@ -22,19 +26,19 @@ export class FetchGate {
   readonly #options: GateOptions;
   readonly #changed = new EventTarget();
   #full = false;
-  /** Moving averages over the entries seen, to guess what the next ones hold. */
-  #eventsPerEntry = 1;
-  #bytesPerEntry = 1_024;
+  /** What the next entries are taken to hold: as much as they may, until some have been seen. */
+  #eventsPerEntry = MAX_ENTRY_EVENTS;
+  #bytesPerEntry = MAX_ENTRY_BYTES;
 
   constructor(options: GateOptions) {
     this.#options = options;
     options.stopFetching.addEventListener('abort', () => this.release(), { once: true });
   }
 
-  /** Notes what an entry held. */
+  /** Notes what an entry held. The guess goes up at once and down slowly, so that large entries never come unexpected twice. */
   observe(events: number, bytes: number): void {
-    this.#eventsPerEntry += (events - this.#eventsPerEntry) / 8;
-    this.#bytesPerEntry += (bytes - this.#bytesPerEntry) / 8;
+    this.#eventsPerEntry = nextGuess(this.#eventsPerEntry, events);
+    this.#bytesPerEntry = nextGuess(this.#bytesPerEntry, bytes);
   }
 
   /** Says that something was stored, or that the gate may have opened. */
@@ -63,4 +67,8 @@ export class FetchGate {
     const byBytes = (maxBytes - bytes) / Math.max(1, this.#bytesPerEntry);
     return Math.max(1, Math.min(MAX_COUNT, Math.floor(Math.min(byEvents, byBytes))));
   }
+}
+
+function nextGuess(guess: number, seen: number): number {
+  return seen > guess ? seen : guess + (seen - guess) / 8;
 }

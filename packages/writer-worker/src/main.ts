@@ -52,7 +52,15 @@ await startOrExit('writer-worker', async () => {
       limits: { maxEvents: config.WRITER_BATCH_EVENTS, maxBytes: MAX_BATCH_BYTES, lingerMs: config.WRITER_LINGER_MS },
       reclaimIdleMs: config.RECLAIM_IDLE_MS,
       stopFetching: stopFetching.signal,
-      process: (batch) => processBatch(batch, { orm, redis, logger, state, stopWorking: stopWorking.signal }),
+      process: (batch) =>
+        processBatch(batch, {
+          orm,
+          redis,
+          logger,
+          state,
+          stopFetching: stopFetching.signal,
+          stopWorking: stopWorking.signal,
+        }),
     });
   })();
 

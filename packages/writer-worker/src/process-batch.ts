@@ -26,10 +26,10 @@ export interface ProcessContext {
   readonly redis: Redis;
   readonly logger: Logger;
   readonly state: WriterState;
+  /** The stop has begun: a batch that only somebody's action could get stored is given up. */
+  readonly stopFetching: AbortSignal;
   /** The deadline: stops all trying. */
   readonly stopWorking: AbortSignal;
-  /** Called between COMMIT and acknowledgement; tests end the process there. */
-  readonly afterCommit?: () => Promise<void>;
 }
 
 /** Waits between tries of errors that pass by themselves. */
@@ -41,27 +41,28 @@ const STALLED_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
 export async function processBatch(batch: Batch, context: ProcessContext): Promise<Outcome> {
   const written = await writeUntilStored(batch, context);
   if (written === null) return { kind: 'abandoned' };
-  await context.afterCommit?.();
   const settled = await settleUntilTaken(batch, context);
   return { kind: settled ? 'settled' : 'unsettled', written };
 }
 
 async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<Written | null> {
-  const { orm, stopWorking } = context;
+  const { orm, stopFetching, stopWorking } = context;
   const events = batch.entries.flatMap((entry) => entry.events);
   let lastFailure: Failure | null = null;
   for (let attempt = 1; ; attempt += 1) {
     if (stopWorking.aborted) return null;
     try {
-      const written = await writeEvents(orm, events);
+      const written = await writeEvents(orm, events, stopWorking);
       recordSuccess(written, lastFailure, context);
       return written;
     } catch (error) {
+      if (stopWorking.aborted) return null;
       lastFailure = classifyFailure(error);
       const stalled = recordFailure(lastFailure, batch, attempt, context);
-      const backoff = stalled ? STALLED_BACKOFF : TRANSIENT_BACKOFF;
       // A commit whose outcome is unknown is run again too: the ledger makes that safe.
-      await waitOrAbort(backoffDelay(backoff, attempt), stopWorking);
+      if (stalled) await waitOrAbort(backoffDelay(STALLED_BACKOFF, attempt), stopFetching);
+      else await waitOrAbort(backoffDelay(TRANSIENT_BACKOFF, attempt), stopWorking);
+      if (stalled && stopFetching.aborted) return null;
     }
   }
 }

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { get, post } from '../../../tests/setup/http.ts';
+import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+
+let redisServer: OwnServer;
+let pipeline: Pipeline;
+
+beforeAll(async () => {
+  redisServer = await ownRedis();
+  pipeline = await startPipeline({ redisUrl: redisServer.url });
+});
+afterAll(async () => {
+  await pipeline.stop();
+  await redisServer.remove();
+});
+
+it('a writer killed after COMMIT and before acknowledging stores nothing twice', async () => {
+  const { database, ingest, redis, stream } = pipeline;
+  // The writer reads the batch, but can't commit yet: a session it has to count is locked.
+  const blocker = await database.connect();
+  await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+  const killed = await pipeline.startWriter('writer-1');
+  expect((await post(`${ingest.url}/api/events`, { events: makeEvents(500) })).status).toBe(202);
+  await expect.poll(() => pendingOf(), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => waitingForLocks(), { timeout: 20_000 }).toBe(1);
+
+  // Now it may commit, while Redis takes no acknowledgement.
+  await redis.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+  await blocker.query('COMMIT');
+  await blocker.end();
+  await pipeline.stored(500);
+  killed.kill('SIGKILL');
+  await killed.exited;
+  await redis.call('CLIENT', 'UNPAUSE');
+  expect(await redis.xlen(stream)).toBe(1);
+  expect(await pendingOf()).toBe(1);
+
+  const next = await pipeline.startWriter('writer-1');
+  await pipeline.drained();
+  expect(await pendingOf()).toBe(0);
+  const counted = await database.query(
+    `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids,
+            (SELECT sum(event_count)::int FROM sessions) AS in_sessions`,
+  );
+  expect(counted).toEqual([{ events: 500, ids: 500, in_sessions: 500 }]);
+  expect((await get(`${next.url}/health`)).body.details.consumer).toMatchObject({
+    stored_events: 0,
+    duplicate_events: 500,
+  });
+
+  async function pendingOf(): Promise<number> {
+    const [count] = (await redis.xpending(stream, 'writers')) as [number];
+    return count;
+  }
+  async function waitingForLocks(): Promise<number> {
+    return (
+      await database.query(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+      )
+    ).length;
+  }
+});

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeEntry, type EntryHeader } from '@sluice/shared/stream/stream-entry';
+import { get, post } from '../../../tests/setup/http.ts';
+import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+
+let pipeline: Pipeline;
+beforeEach(async () => {
+  pipeline = await startPipeline();
+});
+afterEach(() => pipeline.stop());
+
+const header: EntryHeader = {
+  source: 'governance-tracker',
+  tenant: 'default',
+  batchId: randomUUID(),
+  firstIndex: 0,
+  accepted: 1,
+  rejected: [],
+  clientIp: null,
+  receivedAt: '2026-01-31T09:30:00.000Z',
+  traceparent: null,
+};
+
+async function stalledReason(writer: TestDaemon): Promise<{ code: string; kind: string } | null> {
+  return (await get(`${writer.url}/health`)).body.details.consumer.stalled as { code: string; kind: string } | null;
+}
+
+async function expectStall(writer: TestDaemon, entries: number): Promise<void> {
+  await expect.poll(() => stalledReason(writer), { timeout: 20_000 }).not.toBeNull();
+  const ready = await get(`${writer.url}/ready`);
+  expect(ready).toMatchObject({ status: 503, body: { ready: false, failed: ['consumer'] } });
+  expect(writer.log().some((line) => line['level'] === 50 && String(line['msg']).startsWith('STALLED'))).toBe(true);
+  expect(await pipeline.redis.xlen(pipeline.stream)).toBe(entries);
+}
+
+describe('what the writer cannot store stops it, and is neither dropped nor acknowledged:', () => {
+  it('an event that Postgres refuses (row error)', async () => {
+    const body = Buffer.from(JSON.stringify({ events: makeEvents(1) }));
+    await pipeline.redis.xadd(pipeline.stream, '*', ...encodeEntry({ ...header, clientIp: 'not an address' }, body));
+    const writer = await pipeline.startWriter('writer-1');
+    await expectStall(writer, 1);
+    expect(await stalledReason(writer)).toMatchObject({ kind: 'row', code: '22P02' });
+  });
+
+  it.each([
+    ['garbage', ['v', '1', 'h', 'garbage', 'b', '{}']],
+    ['an entry of a newer version', ['v', '2', 'h', '{}', 'b', '{}']],
+    [
+      'a cut zstd body',
+      [
+        'v',
+        '1',
+        'h',
+        JSON.stringify({ s: 'governance-tracker', t: 't', i: 'i', n: 1, r: 'r' }),
+        'z',
+        Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
+      ],
+    ],
+  ] as [string, (string | Buffer)[]][])('%s', async (_name, fields) => {
+    await pipeline.redis.xadd(pipeline.stream, '*', ...fields);
+    const writer = await pipeline.startWriter('writer-1');
+    await expectStall(writer, 1);
+  });
+
+  it('events without a partition (operator error), until somebody makes it', async () => {
+    const { database, ingest, redis, stream } = pipeline;
+    const writer = await pipeline.startWriter('writer-1');
+    await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 20_000 }).toBe(200);
+    const partitions = await database.query<{ name: string; bounds: string }>(
+      `SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+       WHERE i.inhparent = 'events'::regclass`,
+    );
+    for (const { name } of partitions) await database.query(`ALTER TABLE events DETACH PARTITION ${name}`);
+    await post(`${ingest.url}/api/events`, { events: makeEvents(10) });
+    await expectStall(writer, 1);
+    expect(await stalledReason(writer)).toMatchObject({ kind: 'operator', code: '23514' });
+    // Nothing more is fetched meanwhile, but for what the read under way brings.
+    for (let more = 0; more < 5; more += 1) await post(`${ingest.url}/api/events`, { events: makeEvents(2) });
+    const [pending] = (await redis.xpending(stream, 'writers')) as [number];
+    expect(pending).toBeLessThanOrEqual(2);
+
+    for (const { name, bounds } of partitions)
+      await database.query(`ALTER TABLE events ATTACH PARTITION ${name} ${bounds}`);
+    await pipeline.stored(20);
+    await pipeline.drained();
+    expect((await get(`${writer.url}/ready`)).status).toBe(200);
+  });
+});

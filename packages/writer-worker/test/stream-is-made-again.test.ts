@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { post } from '../../../tests/setup/http.ts';
+import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+
+let pipeline: Pipeline;
+beforeAll(async () => {
+  pipeline = await startPipeline();
+});
+afterAll(() => pipeline.stop());
+
+it('consumption goes on after the stream and its group were deleted', async () => {
+  const { ingest, redis, stream } = pipeline;
+  await pipeline.startWriter('writer-1');
+  await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+  await pipeline.stored(5);
+  await pipeline.drained();
+  await redis.del(stream);
+  await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+  await pipeline.stored(10);
+  await pipeline.drained();
+});
+
+it('shards above a lowered STREAM_SHARDS are drained too', async () => {
+  const { ingest, redis, namespace } = pipeline;
+  await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+  await pipeline.drained();
+  const body = JSON.stringify({ events: makeEvents(7) });
+  const header = JSON.stringify({
+    s: 'governance-tracker',
+    t: 'default',
+    i: '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
+    n: 7,
+    r: '2026-01-31T09:30:00.000Z',
+  });
+  await redis.xadd(`${namespace}:{events:3}`, '*', 'v', '1', 'h', header, 'b', body);
+  await pipeline.startWriter('writer-2', { STREAM_SHARDS: '1' });
+  await pipeline.stored(22);
+  await pipeline.drained();
+  expect(await redis.xlen(`${namespace}:{events:3}`)).toBe(0);
+});

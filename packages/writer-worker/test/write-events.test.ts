@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createOrm, type Orm } from '@sluice/shared/database/orm';
+import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { writeEvents } from '../src/write-events.ts';
+
+let database: TestDatabase;
+let orm: Orm;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  orm = await createOrm({ url: database.url, poolSize: 8, statementTimeoutMs: 30_000, applicationName: 'test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database.drop();
+});
+beforeEach(async () => {
+  await database.query('TRUNCATE events, event_ids, sessions');
+});
+
+function canonical(properties: Partial<CanonicalEvent> = {}): CanonicalEvent {
+  return {
+    tenant: 'default',
+    eventId: randomUUID(),
+    eventType: 'CellChange',
+    occurredAt: '2026-01-31T09:30:00.123456Z',
+    receivedAt: '2026-01-31T09:30:01.000Z',
+    actor: 'ada',
+    sessionId: 's-1',
+    correlationId: null,
+    resource: 'Budget.xlsx',
+    clientIp: '203.0.113.7',
+    traceId: null,
+    source: 'governance-tracker',
+    flags: null,
+    payload: '{"cellAddress":"B7"}',
+    ...properties,
+  };
+}
+
+describe('one transaction', () => {
+  it('stores every column as it was given', async () => {
+    const event = canonical({
+      flags: ['characters_replaced'],
+      payload: '{"n":12345678901234567890,"s":"naïve “x”, {}\\\\"}',
+    });
+    expect(await writeEvents(orm, [event])).toEqual({ stored: 1, duplicates: 0 });
+    const [row] = await database.query(
+      `SELECT tenant, event_id, event_type, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
+              actor, session_id, correlation_id, resource, host(client_ip) AS client_ip, trace_id, source, flags, payload::text,
+              stored_at = (SELECT stored_at FROM event_ids) AS same_time, tx IS NOT NULL AS has_tx
+       FROM events`,
+    );
+    expect(row).toEqual({
+      tenant: 'default',
+      event_id: event.eventId,
+      event_type: 'CellChange',
+      occurred_at: '2026-01-31T09:30:00.123456Z',
+      actor: 'ada',
+      session_id: 's-1',
+      correlation_id: null,
+      resource: 'Budget.xlsx',
+      client_ip: '203.0.113.7',
+      trace_id: null,
+      source: 'governance-tracker',
+      flags: ['characters_replaced'],
+      payload: '{"n": 12345678901234567890, "s": "naïve “x”, {}\\\\"}',
+      same_time: true,
+      has_tx: true,
+    });
+  });
+
+  it('stores an id once, whatever else differs, within a batch and over batches', async () => {
+    const event = canonical();
+    const first = await writeEvents(orm, [event, { ...event, occurredAt: '2020-01-01T00:00:00.000Z', payload: '{}' }]);
+    const second = await writeEvents(orm, [{ ...event, occurredAt: '2021-01-01T00:00:00.000Z' }, canonical()]);
+    expect([first, second]).toEqual([
+      { stored: 1, duplicates: 1 },
+      { stored: 1, duplicates: 1 },
+    ]);
+    expect(await database.query('SELECT event_id FROM events WHERE event_id = $1', [event.eventId])).toHaveLength(1);
+  });
+
+  it('keeps the same id of two tenants apart', async () => {
+    const event = canonical();
+    expect(await writeEvents(orm, [event, { ...event, tenant: 'acme' }])).toEqual({ stored: 2, duplicates: 0 });
+  });
+
+  it('stores nothing when one event cannot be stored', async () => {
+    await expect(writeEvents(orm, [canonical(), canonical({ payload: '{"s":"\\u0000"}' })])).rejects.toThrow();
+    expect(await database.query('SELECT 1 FROM event_ids')).toHaveLength(0);
+  });
+});
+
+describe('sessions', () => {
+  it('are counted from new events only', async () => {
+    const events = ['09:00', '11:00', '10:00'].map((time) => canonical({ occurredAt: `2026-01-31T${time}:00.000Z` }));
+    await writeEvents(orm, events);
+    await writeEvents(orm, [...events, canonical({ occurredAt: '2026-01-31T08:00:00.000Z' })]);
+    const [session] = await database.query(
+      `SELECT event_count, actor, ended_at, started_at AT TIME ZONE 'UTC' = '2026-01-31 08:00' AS starts_early,
+              last_event_at AT TIME ZONE 'UTC' = '2026-01-31 11:00' AS ends_late FROM sessions`,
+    );
+    expect(session).toEqual({ event_count: '4', actor: 'ada', ended_at: null, starts_early: true, ends_late: true });
+  });
+
+  it('are not made of events without one, and reopen when an event arrives', async () => {
+    await writeEvents(orm, [canonical({ sessionId: null })]);
+    expect(await database.query('SELECT 1 FROM sessions')).toHaveLength(0);
+    await writeEvents(orm, [canonical()]);
+    await database.query('UPDATE sessions SET ended_at = now()');
+    await writeEvents(orm, [canonical()]);
+    expect(await database.query('SELECT event_count, ended_at FROM sessions')).toEqual([
+      { event_count: '2', ended_at: null },
+    ]);
+  });
+});
+
+it('does not deadlock when many batches bring the same new ids and sessions in different orders', async () => {
+  for (let round = 0; round < 8; round += 1) {
+    const events = Array.from({ length: 500 }, (_, at) => canonical({ sessionId: `s-${at % 40}` }));
+    const batches = Array.from({ length: 8 }, () => events.toSorted(() => Math.random() - 0.5));
+    const results = await Promise.all(batches.map((batch) => writeEvents(orm, batch)));
+    expect(results.reduce((sum, each) => sum + each.stored, 0)).toBe(500);
+  }
+  const counted = await database.query('SELECT sum(event_count)::int AS counted FROM sessions');
+  expect(counted).toEqual([{ counted: 8 * 500 }]);
+});

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findRedisServer } from '../../packages/local-stack/src/find-redis.ts';
+import { freePort } from '../../packages/local-stack/src/free-port.ts';
+import { startPostgres } from '../../packages/local-stack/src/postgres.ts';
+import { startRedis } from '../../packages/local-stack/src/redis.ts';
+
+/** A server that one test may stop, pause or break. */
+export interface OwnServer {
+  readonly url: string;
+  pid(): number;
+  /** Stops it and keeps its data. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** Starts it again on the same port and data. */
+  start(): Promise<void>;
+  /** Stops it and removes its data. */
+  remove(): Promise<void>;
+}
+
+/** A Redis of the test's own. */
+export async function ownRedis(settings: Record<string, string> = {}): Promise<OwnServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
+  const port = await freePort();
+  const server = await findRedisServer({ env: process.env, report: () => {} });
+  const start = () => startRedis({ dataDir: folder, server, port, settings });
+  let handle = await start();
+  return {
+    url: handle.url,
+    pid: () => handle.pid,
+    stop: () => handle.stop(),
+    async start() {
+      handle = await start();
+    },
+    async remove() {
+      await handle.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A Postgres of the test's own. */
+export async function ownPostgres(settings: Record<string, string> = {}): Promise<OwnServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-postgres-'));
+  const port = await freePort();
+  const start = () => startPostgres({ dataDir: folder, port, settings: { shared_buffers: '64MB', ...settings } });
+  let handle = await start();
+  return {
+    url: handle.url,
+    pid: () => handle.pid,
+    stop: (mode = 'fast') => handle.stop(mode),
+    async start() {
+      handle = await start();
+    },
+    async remove() {
+      await handle.stop('immediate');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

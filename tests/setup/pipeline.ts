@@ -1,0 +1,88 @@
+import { Redis } from 'ioredis';
+import { inject, vi } from 'vitest';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { startTestDaemon, type TestDaemon } from './test-daemon.ts';
+import { testNamespace } from './test-namespace.ts';
+
+/** Ingest and writers over a database and a stream of one test file's own. */
+export interface Pipeline {
+  readonly database: TestDatabase;
+  readonly redis: Redis;
+  readonly namespace: string;
+  /** Key of shard 0. */
+  readonly stream: string;
+  readonly ingest: TestDaemon;
+  /** Starts one more writer; it is stopped with the pipeline. */
+  startWriter(name: string, env?: Record<string, string>): Promise<TestDaemon>;
+  /** Waits until no stream of the namespace holds an entry. */
+  drained(): Promise<void>;
+  /** Waits until the table holds `count` events. */
+  stored(count: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Where a pipeline runs, when not on the servers that all test files share. */
+export interface PipelineOptions {
+  readonly redisUrl?: string;
+  readonly databaseUrl?: string;
+  readonly env?: Record<string, string>;
+}
+
+/** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
+const PATIENCE = { timeout: 45_000, interval: 20 };
+
+/** Starts ingest, and no writer yet. */
+export async function startPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
+  const database = await createTestDatabase();
+  const redisUrl = options.redisUrl ?? inject('redisUrl');
+  const namespace = testNamespace();
+  const redis = new Redis(redisUrl, { replyMapping: 'legacy' });
+  redis.on('error', () => {});
+  const env = { REDIS_URL: redisUrl, SLUICE_NAMESPACE: namespace, ...options.env };
+  const ingest = await startTestDaemon('ingest-api', env);
+  const writers: TestDaemon[] = [];
+  const lengths = async (): Promise<number> => {
+    const keys = await redis.keys(`${namespace}:{events:*}`);
+    const all = await Promise.all(keys.map((key) => redis.xlen(key)));
+    return all.reduce((sum, length) => sum + length, 0);
+  };
+  const countEvents = async (): Promise<number> => {
+    const [row] = await database.query<{ count: string }>('SELECT count(*) FROM events');
+    return Number(row?.count);
+  };
+  return {
+    database,
+    redis,
+    namespace,
+    stream: `${namespace}:{events:0}`,
+    ingest,
+    async startWriter(name, more = {}) {
+      const databaseUrl = options.databaseUrl ?? database.url;
+      const writer = await startTestDaemon('writer-worker', {
+        ...env,
+        DATABASE_URL: databaseUrl,
+        WRITER_NAME: name,
+        ...more,
+      });
+      writers.push(writer);
+      return writer;
+    },
+    drained: () =>
+      vi.waitFor(async () => {
+        const left = await lengths();
+        if (left > 0) throw new Error(`${left} entries are left in the stream`);
+      }, PATIENCE),
+    stored: (count) =>
+      vi.waitFor(async () => {
+        const found = await countEvents();
+        if (found < count) throw new Error(`${found} of ${count} events are stored`);
+      }, PATIENCE),
+    async stop() {
+      await Promise.all([ingest, ...writers].map((daemon) => daemon.stop()));
+      const keys = await redis.keys(`${namespace}:*`);
+      if (keys.length > 0) await redis.del(keys);
+      redis.disconnect();
+      await database.drop();
+    },
+  };
+}
