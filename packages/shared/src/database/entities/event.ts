@@ -7,6 +7,15 @@ import { defineEntity, p } from '@mikro-orm/core';
 export const Event = defineEntity({
   name: 'Event',
   tableName: 'events',
+  indexes: [
+    { name: 'events_occurred_at', properties: ['tenant', 'occurredAt'] },
+    { name: 'events_type', properties: ['tenant', 'eventType', 'occurredAt'] },
+    { name: 'events_actor', properties: ['tenant', 'actor', 'occurredAt'] },
+    { name: 'events_session', properties: ['tenant', 'sessionId', 'occurredAt'] },
+    { name: 'events_resource', properties: ['tenant', 'resource', 'occurredAt'] },
+    { name: 'events_correlation', properties: ['tenant', 'correlationId', 'occurredAt'] },
+    { name: 'events_stored_at', properties: ['storedAt'], type: 'brin' },
+  ],
   properties: {
     storedAt: p.datetime(6).primary().defaultRaw('now()'),
     tenant: p.text().primary(),
