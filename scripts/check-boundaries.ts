@@ -2,7 +2,8 @@
  * Checks the boundaries that no linter knows:
  * 1. ingest-api reaches no database code, over however many imports: it must answer with Postgres down;
  * 2. only stream-producer puts entries on a stream (XADD);
- * 3. only settle-batch acknowledges or deletes them (XACK, XDEL).
+ * 3. only settle-batch acknowledges or deletes them (XACK, XDEL);
+ * 4. nobody uses em.transactional, which loses pool connections (see in-transaction.ts).
  */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
@@ -59,6 +60,8 @@ onlyIn(
   /\b(?:xack|xdel|xackdel)(?:Buffer)?\s*\(|['"](?:XACK|XDEL|XACKDEL)['"]/i,
   'packages/writer-worker/src/settle-batch.ts',
 );
+
+onlyIn(/\.transactional\s*\(/, 'packages/shared/src/database/in-transaction.ts');
 
 if (reached.size < 10) problems.push(`only ${reached.size} files were reached from ingest-api: this check is broken`);
 if (problems.length > 0) {

@@ -32,6 +32,8 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
     query: async (text, values) => (await pool.query(text, values)).rows,
     async connect() {
       const client = new pg.Client({ connectionString: url.href });
+      // A test that fails drops the database under its connections; its own error is the one to show.
+      client.on('error', () => {});
       await client.connect();
       return client;
     },

@@ -1,5 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
+import { inTransaction } from '@sluice/shared/database/in-transaction';
 import type { Orm } from '@sluice/shared/database/orm';
 
 /** What one transaction did. */
@@ -23,8 +24,7 @@ export interface Written {
  */
 export async function writeEvents(orm: Orm, events: readonly CanonicalEvent[], stop?: AbortSignal): Promise<Written> {
   const unique = firstOfEachId(events);
-  const stored = await orm.em.fork().transactional(async (em) => {
-    const db = em.getKysely() as unknown as Kysely<unknown>;
+  const stored = await inTransaction(orm, async (db) => {
     const result = await insertStatement(unique).execute(db, {
       signal: stop,
       inflightQueryAbortStrategy: 'cancel query',

@@ -1,4 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
+import { inTransaction } from './in-transaction.ts';
 import * as initial from './migrations/0001-events-ledger-sessions.ts';
 import type { Orm } from './orm.ts';
 
@@ -21,8 +22,7 @@ const MIGRATION_LOCK = 0x736c75696365n;
  * @throws when the database holds a migration that this version does not know (an older daemon on a newer schema)
  */
 export async function migrate(orm: Orm): Promise<string[]> {
-  return orm.em.fork().transactional(async (em) => {
-    const db = em.getKysely() as unknown as Kysely<unknown>;
+  return inTransaction(orm, async (db) => {
     await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK.toString()}::bigint)`.execute(db);
     await sql`CREATE TABLE IF NOT EXISTS sluice_migrations (
       name text PRIMARY KEY,

@@ -26,6 +26,8 @@ export async function createOrm(options: DatabaseOptions): Promise<Orm> {
     clientUrl: options.url,
     entities: ENTITIES,
     connect: false,
+    // A typing error in DATABASE_URL must not make a new, empty database.
+    ensureDatabase: false,
     pool: { min: 0, max: options.poolSize },
     driverOptions: {
       application_name: options.applicationName,

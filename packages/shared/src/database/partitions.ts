@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { inTransaction } from './in-transaction.ts';
 import type { Orm } from './orm.ts';
 
 /** One week of events: Monday 00:00 UTC to the next. */
@@ -47,8 +48,7 @@ export async function makePartitions(orm: Orm, now: Date, ahead: number): Promis
   const wanted = Array.from({ length: ahead + 1 }, (_, week) => partitionOf(new Date(now.getTime() + week * WEEK_MS)));
   const made: string[] = [];
   for (const partition of wanted) {
-    const created = await orm.em.fork().transactional(async (em) => {
-      const db = em.getKysely() as unknown as Kysely<unknown>;
+    const created = await inTransaction(orm, async (db) => {
       await sql`SELECT pg_advisory_xact_lock(${PARTITION_LOCK.toString()}::bigint)`.execute(db);
       return attach(db, partition);
     });
