@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { API_ERRORS } from '../../packages/shared/src/errors/api-errors.ts';
+import { REJECTIONS } from '../../packages/shared/src/events/event-adapter.ts';
+import { CHARACTERS_REPLACED } from '../../packages/shared/src/events/unstorable-text.ts';
+
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/errors.md'), 'utf8');
+
+/** Rows of all tables below a heading, as cells. */
+function rowsUnder(heading: string): string[][] {
+  const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+}
+
+it('docs/errors.md lists exactly the codes that the daemons answer with, their status and meaning', () => {
+  const documented = rowsUnder('Answers to a request').map(([code, status, meaning]) => [code, status, meaning]);
+  const inCode = Object.entries(API_ERRORS).map(([code, { status, meaning }]) => [`\`${code}\``, String(status), meaning]);
+  expect(documented.toSorted()).toEqual(inCode.toSorted());
+});
+
+it('every error says what to do', () => {
+  for (const [code, , , advice] of rowsUnder('Answers to a request')) expect(advice, code).toMatch(/\w{3}/);
+});
+
+it('docs/errors.md lists exactly the reasons for which an event is rejected', () => {
+  const inCode = Object.entries(REJECTIONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
+  expect(rowsUnder('Why an event is rejected').toSorted()).toEqual(inCode.toSorted());
+  expect(rowsUnder('Warnings').map(([code]) => code)).toEqual([`\`${CHARACTERS_REPLACED}\``]);
+});
