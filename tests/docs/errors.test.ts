@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { API_ERRORS } from '../../packages/shared/src/errors/api-errors.ts';
+import { DEAD_LETTER_REASONS } from '../../packages/shared/src/errors/dead-letter-reasons.ts';
 import { REJECTIONS } from '../../packages/shared/src/events/event-adapter.ts';
 import { CHARACTERS_REPLACED } from '../../packages/shared/src/events/unstorable-text.ts';
 
@@ -30,4 +31,9 @@ it('docs/errors.md lists exactly the reasons for which an event is rejected', ()
   const inCode = Object.entries(REJECTIONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
   expect(rowsUnder('Why an event is rejected').toSorted()).toEqual(inCode.toSorted());
   expect(rowsUnder('Warnings').map(([code]) => code)).toEqual([`\`${CHARACTERS_REPLACED}\``]);
+});
+
+it('docs/errors.md lists exactly the reasons of dead letters', () => {
+  const inCode = Object.entries(DEAD_LETTER_REASONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
+  expect(rowsUnder('Why something became a dead letter').toSorted()).toEqual(inCode.toSorted());
 });

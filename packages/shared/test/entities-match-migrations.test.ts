@@ -41,6 +41,7 @@ it("MikroORM's schema diff proposes nothing, also after partitions were made at 
 
 /** How Postgres spells the types that MikroORM abbreviates. */
 const typeNames: Record<string, string> = {
+  int: 'integer',
   'timestamptz(6)': 'timestamp(6) with time zone',
   'timestamptz(3)': 'timestamp(3) with time zone',
 };

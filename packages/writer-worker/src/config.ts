@@ -43,6 +43,13 @@ export const WRITER_VARIABLES = Type.Object({
     unit: 'ms',
     description: 'How long a batch that is not full waits for more events.',
   }),
+  DELIVERY_LIMIT: integer({
+    default: 5,
+    minimum: 1,
+    maximum: 1_000,
+    unit: 'deliveries',
+    description: 'An entry that was delivered more often is run alone, in case its readers died of it.',
+  }),
   RECLAIM_IDLE_MS: integer({
     default: 120_000,
     minimum: 100,

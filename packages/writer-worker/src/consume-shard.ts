@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { backoffDelay } from './backoff.ts';
 import type { RawEntry } from './decode-entry.ts';
+import { deliveryCounts } from './delivery-counts.ts';
 import { readNewEntries, readOwnPending } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
@@ -21,6 +22,9 @@ export interface ShardOptions {
   readonly room: () => Promise<number>;
   /** Takes over an entry; the same id may come again and is then ignored while the first is in work. */
   readonly accept: (entry: RawEntry) => void;
+  /** Takes over an entry that was delivered more than `deliveryLimit` times, to be run alone. */
+  readonly suspect: (entry: RawEntry) => void;
+  readonly deliveryLimit: number;
 }
 
 /** Longest wait for new entries, in milliseconds; a stop cuts it short. */
@@ -66,11 +70,10 @@ async function readBacklogOfThisConsumer(options: ShardOptions): Promise<void> {
   while (!options.stopFetching.aborted) {
     const count = await options.room();
     if (options.stopFetching.aborted) return;
-    const entries = await readOwnPending(options.redis, options.key, options.consumer, count, after);
-    entries.forEach(options.accept);
-    const last = entries.at(-1);
-    if (last === undefined) return;
-    after = last.id;
+    const { entries, last } = await readOwnPending(options.redis, options.key, options.consumer, count, after);
+    await acceptDeliveredBefore(entries, options);
+    if (last === null) return;
+    after = last;
   }
 }
 
@@ -94,7 +97,16 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
     }
     if (entries.length > 0)
       options.logger.warn({ shard: options.key, entries: entries.length }, 'took over entries of another writer');
-    entries.forEach(options.accept);
+    await acceptDeliveredBefore(entries, options);
     start = next;
   } while (start !== '0-0');
+}
+
+/** Takes entries over that were delivered before; one that was so too often may be what its readers died of. */
+async function acceptDeliveredBefore(entries: readonly RawEntry[], options: ShardOptions): Promise<void> {
+  const counts = await deliveryCounts(options.redis, options.key, options.consumer, entries);
+  for (const entry of entries) {
+    if ((counts.get(entry.id) ?? 0) > options.deliveryLimit) options.suspect(entry);
+    else options.accept(entry);
+  }
 }

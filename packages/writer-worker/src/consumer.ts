@@ -1,14 +1,14 @@
-import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Redis } from 'ioredis';
-import { createGroups, findShards } from '@sluice/shared/stream/consumer-group';
-import { waitForRedis } from '@sluice/shared/stream/connect-redis';
+import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { waitForRedis } from '@sluice/shared/stream/connect-redis';
+import { createGroups, findShards } from '@sluice/shared/stream/consumer-group';
 import { type Batch, BatchBuffer, type BatchLimits } from './batch-buffer.ts';
-import { consumeShard } from './consume-shard.ts';
+import { consumeShard, type ShardOptions } from './consume-shard.ts';
 import { decodeEntry, type RawEntry } from './decode-entry.ts';
-import { classifyFailure } from './failure-policy.ts';
-import type { Outcome } from './process-batch.ts';
 import { FetchGate } from './fetch-gate.ts';
+import type { Outcome } from './process-batch.ts';
+import { SuspectRunner } from './suspect-runner.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -25,7 +25,12 @@ export interface ConsumerOptions {
   readonly concurrency: number;
   readonly limits: BatchLimits;
   readonly reclaimIdleMs: number;
+  readonly deliveryLimit: number;
   readonly process: (batch: Batch) => Promise<Outcome>;
+  /** Runs one entry with nothing else in work. */
+  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
+  /** True while nothing may be fetched: the database is away, or a batch can't be stored. */
+  readonly isShut: () => boolean;
   /** First of the two stops: fetch nothing more, finish what is here. */
   readonly stopFetching: AbortSignal;
 }
@@ -35,39 +40,36 @@ const FIND_SHARDS_MS = 30_000;
 /** How long a new connection gets before its being away is reported, in milliseconds. */
 const CONNECT_MS = 2_000;
 
+type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
+
 /**
  * The writer's loop: read → decode → merge or linger → process (write, settle), with `concurrency`
  * transactions in flight. Resolves when all that was fetched has ended, after `stopFetching`.
  */
 export async function consume(options: ConsumerOptions): Promise<void> {
-  const { logger, state, stopFetching } = options;
+  const { state, stopFetching } = options;
   const buffer = new BatchBuffer(options.limits);
+  /** Entries between being read and being settled; the same id may be read again meanwhile. */
   const inWork = new Set<string>();
+  const suspects = new SuspectRunner({ ...options, isIdle: () => inWork.size === 0 });
   const gate = new FetchGate({
     maxEvents: options.limits.maxEvents * (options.concurrency + 2),
     maxBytes: options.limits.maxBytes * (options.concurrency + 2),
     held: () => ({ events: buffer.events, bytes: buffer.bytes }),
-    isShut: () => state.stalled !== null,
+    isShut: () => suspects.size > 0 || options.isShut(),
     stopFetching,
   });
+  suspects.onDone(() => gate.release());
 
   const accept = (entry: RawEntry): void => {
-    const id = `${entry.key} ${entry.id}`;
-    if (inWork.has(id)) return;
-    try {
-      const decoded = decodeEntry(entry);
-      inWork.add(id);
-      gate.observe(decoded.events.length, decoded.bytes);
-      buffer.push(decoded);
-    } catch (error) {
-      // Until entries can be set aside, one that can't be read stops the writer and stays where it is.
-      const failure = { ...classifyFailure(error), kind: 'row' as const };
-      state.stalled = { ...failure, since: state.stalled?.since ?? new Date().toISOString(), entries: [entry.id] };
-      logger.error(
-        { shard: entry.key, entry: entry.id, error: failure.message },
-        'STALLED: an entry cannot be read; it stays in the stream, nothing more is fetched',
-      );
-    }
+    if (inWork.has(idOf(entry)) || suspects.has(idOf(entry))) return;
+    const decoded = decodeEntry(entry);
+    inWork.add(idOf(entry));
+    gate.observe(decoded.events.length, decoded.bytes);
+    buffer.push(decoded);
+  };
+  const suspect = (entry: RawEntry): void => {
+    if (!inWork.has(idOf(entry))) suspects.add(idOf(entry), entry);
   };
 
   const slots = Array.from({ length: options.concurrency }, async () => {
@@ -75,26 +77,30 @@ export async function consume(options: ConsumerOptions): Promise<void> {
       state.inFlight += 1;
       const outcome = await options.process(batch);
       state.inFlight -= 1;
-      for (const entry of batch.entries) inWork.delete(`${entry.key} ${entry.id}`);
-      if (outcome.kind !== 'settled')
-        logger.warn(
-          { outcome: outcome.kind, entries: batch.entries.length },
-          'entries stay pending and are delivered again',
-        );
+      reportOutcome(outcome, batch.entries.length, options.logger);
+      for (const entry of batch.entries) inWork.delete(idOf(entry));
+      suspects.changed();
       gate.release();
     }
   });
 
-  await readAllShards(options, { room: () => gate.room(), accept });
+  await readAllShards(options, { room: () => gate.room(), accept, suspect });
   buffer.close();
-  await Promise.all(slots);
+  await Promise.all([...slots, suspects.ended()]);
+}
+
+function idOf(entry: Pick<RawEntry, 'key' | 'id'>): string {
+  return `${entry.key} ${entry.id}`;
+}
+
+/** Tells of a batch that did not come to its end. */
+export function reportOutcome(outcome: Outcome, entries: number, logger: Logger): void {
+  if (outcome.kind === 'settled') return;
+  logger.warn({ outcome: outcome.kind, entries }, 'entries stay pending and are delivered again');
 }
 
 /** Starts a reader for each shard, looks for new ones now and then, and ends when all readers have. */
-async function readAllShards(
-  options: ConsumerOptions,
-  reading: { room: () => Promise<number>; accept: (entry: RawEntry) => void },
-): Promise<void> {
+async function readAllShards(options: ConsumerOptions, reading: Reading): Promise<void> {
   const { redis, logger, stopFetching } = options;
   const readers = new Map<string, Promise<void>>();
   await waitForRedis(redis, CONNECT_MS, stopFetching);
@@ -113,11 +119,7 @@ async function readAllShards(
   await Promise.all(readers.values());
 }
 
-async function readShard(
-  key: string,
-  options: ConsumerOptions,
-  reading: { room: () => Promise<number>; accept: (entry: RawEntry) => void },
-): Promise<void> {
+async function readShard(key: string, options: ConsumerOptions, reading: Reading): Promise<void> {
   const blocking = options.openBlocking(key);
   // A blocked read is cut short; entries that Redis hands out at that very moment stay pending under this
   // consumer's name and are read first at its next start.

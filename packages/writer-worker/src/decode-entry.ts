@@ -1,6 +1,7 @@
 import { adapterBySource } from '@sluice/shared/events/adapters/adapter-by-source';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
-import type { JsonObject } from '@sluice/shared/events/event-adapter';
+import type { EventAdapter, JsonObject } from '@sluice/shared/events/event-adapter';
+import type { DeadLetterReason } from '@sluice/shared/errors/dead-letter-reasons';
 import { hasLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import {
   CHARACTERS_REPLACED,
@@ -19,45 +20,78 @@ export interface RawEntry {
 }
 
 /** An entry's events, ready to be stored. */
-export interface DecodedEntry {
-  readonly key: string;
-  readonly id: string;
+export interface DecodedEntry extends RawEntry {
+  /** Empty when the entry is unreadable. */
   readonly events: readonly CanonicalEvent[];
   /** Bytes of the body's JSON, as a measure of the memory and of the statement's size. */
   readonly bytes: number;
+  /** Id of the dead letter that this entry replays. */
+  readonly replayOf: string | null;
+  /** Why nothing could be read of it; such an entry becomes a dead letter as a whole. */
+  readonly unreadable: (Error & { readonly code: DeadLetterReason }) | null;
 }
 
-/**
- * Turns an entry into canonical events, through the adapter that its header names.
- *
- * @throws EntryError when it can't be read
- */
+/** One event as its client sent it, with where it stands. */
+export interface WireEvent {
+  /** Place in the entry's body, from 0. */
+  readonly place: number;
+  /** Index in the client's batch. */
+  readonly index: number;
+  readonly event: unknown;
+}
+
+/** Turns an entry into canonical events, through the adapter that its header names. Never throws EntryError. */
 export function decodeEntry(entry: RawEntry): DecodedEntry {
+  try {
+    const { header, body, adapter, wire } = readEntry(entry);
+    const mayNeedReplacing = maySpellUnstorableText(body);
+    const events = wire.map((each) => project(each, header, adapter, mayNeedReplacing));
+    return { ...entry, events, bytes: body.length, replayOf: header.replayOf ?? null, unreadable: null };
+  } catch (error) {
+    if (!(error instanceof EntryError)) throw error;
+    const bytes = entry.fields.reduce((sum, field) => sum + field.length, 0);
+    return { ...entry, events: [], bytes, replayOf: null, unreadable: error };
+  }
+}
+
+/** The accepted events of an entry as their client sent them, in the order of `DecodedEntry.events`. */
+export function readEntry(entry: RawEntry): {
+  header: EntryHeader;
+  body: string;
+  adapter: EventAdapter;
+  wire: readonly WireEvent[];
+} {
   const { header, body } = decodeFields(entry.fields);
   const adapter = adapterBySource(header.source);
   if (adapter === undefined) throw new EntryError('malformed_header', `no adapter reads the source ${header.source}`);
   const events = adapter.eventsOf(parseBody(body));
   if (events === null) throw new EntryError('malformed_body', `the body is not one of ${header.source}`);
-
   const rejected = new Set(header.rejected);
-  const mayNeedReplacing = maySpellUnstorableText(body);
-  const traceId = traceIdOf(header);
-  const decoded: CanonicalEvent[] = [];
-  events.forEach((given, place) => {
-    if (rejected.has(place)) return;
-    const replace = mayNeedReplacing && hasUnstorableText(given);
-    const event = (replace ? replaceUnstorableText(given) : given) as JsonObject;
-    const projected = adapter.project(event, {
-      tenant: header.tenant,
-      batchId: header.batchId,
-      index: header.firstIndex + place,
-      receivedAt: header.receivedAt,
-      clientIp: header.clientIp,
-      traceId,
-    });
-    decoded.push({ ...projected, flags: replace ? [CHARACTERS_REPLACED] : null });
+  const wire = events
+    .map((event, place) => ({ event, place, index: header.firstIndex + place }))
+    .filter(({ place }) => !rejected.has(place));
+  const odd = wire.find(({ event }) => typeof event !== 'object' || event === null || Array.isArray(event));
+  if (odd !== undefined) throw new EntryError('malformed_body', `event ${odd.place} of the body is not an object`);
+  return { header, body, adapter, wire };
+}
+
+function project(
+  { event: given, index }: WireEvent,
+  header: EntryHeader,
+  adapter: EventAdapter,
+  mayNeedReplacing: boolean,
+): CanonicalEvent {
+  const replace = mayNeedReplacing && hasUnstorableText(given);
+  const event = (replace ? replaceUnstorableText(given) : given) as JsonObject;
+  const projected = adapter.project(event, {
+    tenant: header.tenant,
+    batchId: header.batchId,
+    index,
+    receivedAt: header.receivedAt,
+    clientIp: header.clientIp,
+    traceId: traceIdOf(header),
   });
-  return { key: entry.key, id: entry.id, events: decoded, bytes: body.length };
+  return { ...projected, flags: replace ? [CHARACTERS_REPLACED] : null };
 }
 
 function parseBody(body: string): unknown {
@@ -70,6 +104,6 @@ function parseBody(body: string): unknown {
 }
 
 /** `00-<trace id>-<span id>-<flags>` → the trace id. */
-function traceIdOf(header: EntryHeader): string | null {
+export function traceIdOf(header: EntryHeader): string | null {
   return header.traceparent?.split('-')[1] ?? null;
 }

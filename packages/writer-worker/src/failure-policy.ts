@@ -13,6 +13,7 @@ export interface Failure {
   /** SQLSTATE or errno; `unknown` where there is neither. */
   readonly code: string;
   readonly message: string;
+  readonly detail: string | null;
 }
 
 /**
@@ -59,20 +60,30 @@ export function classifyFailure(error: unknown): Failure {
   const root = rootOf(error);
   const code = typeof root.code === 'string' ? root.code : '';
   const message = root.message;
-  if (SOCKET_ERRNOS.has(code)) return { kind: 'transient', code, message };
+  const detail = typeof root.detail === 'string' ? root.detail : null;
+  if (SOCKET_ERRNOS.has(code)) return { kind: 'transient', code, message, detail };
   if (/^[0-9A-Z]{5}$/.test(code)) {
     for (let length = code.length; length >= 2; length -= 1) {
       const kind = CLASS_BY_SQLSTATE[code.slice(0, length)];
-      if (kind !== undefined) return { kind, code, message };
+      if (kind !== undefined) return { kind, code, message, detail };
     }
-    return { kind: 'operator', code, message };
+    return { kind: 'operator', code, message, detail };
   }
-  if (SOCKET_MESSAGES.test(message)) return { kind: 'transient', code: 'connection_lost', message };
-  return { kind: 'operator', code: code || 'unknown', message };
+  if (SOCKET_MESSAGES.test(message)) return { kind: 'transient', code: 'connection_lost', message, detail };
+  return { kind: 'operator', code: code || 'unknown', message, detail };
+}
+
+/**
+ * Says whether the server itself is away, full or read-only, so that every other statement fails as well. A
+ * deadlock or a time-out is about one statement.
+ */
+export function isServerAway(failure: Failure): boolean {
+  if (failure.kind === 'resource') return true;
+  return failure.kind === 'transient' && !/^(?:40|55|57014|25P)/.test(failure.code);
 }
 
 /** MikroORM wraps what pg threw; the innermost error with a code is the one that counts. */
-function rootOf(error: unknown): { code?: unknown; message: string } {
+function rootOf(error: unknown): { code?: unknown; message: string; detail?: unknown } {
   let found = error as { code?: unknown; message: string; cause?: unknown; errors?: unknown[] };
   for (let depth = 0; depth < 5; depth += 1) {
     const inner = found.cause ?? found.errors?.[0];

@@ -8,9 +8,13 @@ import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon'
 import { VERSION } from '@sluice/shared/runtime/version';
 import { connectBlockingRedis, connectRedis } from '@sluice/shared/stream/connect-redis';
 import { readWriterConfig } from './config.ts';
+import type { Batch } from './batch-buffer.ts';
+import { Breaker } from './breaker.ts';
 import { consume } from './consumer.ts';
-import { processBatch } from './process-batch.ts';
+import { type Outcome, processBatch } from './process-batch.ts';
 import { prepareUntilReady } from './prepare-until-ready.ts';
+import { runAlone } from './run-alone.ts';
+import { untilPostgresAnswers } from './until-postgres-answers.ts';
 import { writerChecks } from './writer-checks.ts';
 import { newWriterState } from './writer-state.ts';
 
@@ -38,6 +42,18 @@ await startOrExit('writer-worker', async () => {
     applicationName: 'sluice-writer',
   });
 
+  const breaker = new Breaker(stopWorking.signal);
+  const store = (batch: Batch): Promise<Outcome> =>
+    processBatch(batch, {
+      orm,
+      redis,
+      logger,
+      state,
+      breaker,
+      stopFetching: stopFetching.signal,
+      stopWorking: stopWorking.signal,
+    });
+
   const consuming = (async () => {
     if (!(await prepareUntilReady(orm, state, logger, stopFetching.signal))) return;
     await consume({
@@ -52,15 +68,16 @@ await startOrExit('writer-worker', async () => {
       limits: { maxEvents: config.WRITER_BATCH_EVENTS, maxBytes: MAX_BATCH_BYTES, lingerMs: config.WRITER_LINGER_MS },
       reclaimIdleMs: config.RECLAIM_IDLE_MS,
       stopFetching: stopFetching.signal,
-      process: (batch) =>
-        processBatch(batch, {
-          orm,
+      deliveryLimit: config.DELIVERY_LIMIT,
+      isShut: () => state.stalled !== null || breaker.isOpen,
+      runAlone: (entry) =>
+        runAlone(entry, {
           redis,
           logger,
-          state,
-          stopFetching: stopFetching.signal,
-          stopWorking: stopWorking.signal,
+          process: store,
+          postgresAnswers: () => untilPostgresAnswers(orm, stopFetching.signal),
         }),
+      process: store,
     });
   })();
 

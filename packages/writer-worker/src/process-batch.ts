@@ -1,10 +1,12 @@
-import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Redis } from 'ioredis';
 import type { Orm } from '@sluice/shared/database/orm';
+import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { backoffDelay, type Backoff } from './backoff.ts';
 import type { Batch } from './batch-buffer.ts';
-import { classifyFailure, type Failure } from './failure-policy.ts';
+import type { Breaker } from './breaker.ts';
+import { classifyFailure, type Failure, isServerAway } from './failure-policy.ts';
+import { isolatePoison } from './isolate-poison.ts';
 import { settleBatch } from './settle-batch.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
 import { writeEvents, type Written } from './write-events.ts';
@@ -26,13 +28,14 @@ export interface ProcessContext {
   readonly redis: Redis;
   readonly logger: Logger;
   readonly state: WriterState;
+  readonly breaker: Breaker;
   /** The stop has begun: a batch that only somebody's action could get stored is given up. */
   readonly stopFetching: AbortSignal;
   /** The deadline: stops all trying. */
   readonly stopWorking: AbortSignal;
 }
 
-/** Waits between tries of errors that pass by themselves. */
+/** Waits between tries of statements that failed for a passing reason of their own. */
 const TRANSIENT_BACKOFF: Backoff = { initialMs: 50, maxMs: 5_000 };
 /** Waits between tries while somebody has to act: often enough to notice the repair soon. */
 const STALLED_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
@@ -45,55 +48,79 @@ export async function processBatch(batch: Batch, context: ProcessContext): Promi
   return { kind: settled ? 'settled' : 'unsettled', written };
 }
 
+/**
+ * Tries until the batch is stored. Every failure is answered by its class: a row error by isolating the bad
+ * events, a server that is away by waiting for it behind the breaker, a passing error by trying again after a
+ * while, and what only an operator can mend by a stall that says so. A commit whose outcome is unknown is run
+ * again too: the ledger makes that safe.
+ */
 async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<Written | null> {
-  const { orm, stopFetching, stopWorking } = context;
-  const events = batch.entries.flatMap((entry) => entry.events);
-  let lastFailure: Failure | null = null;
-  for (let attempt = 1; ; attempt += 1) {
+  const { orm, breaker, stopFetching, stopWorking } = context;
+  let isolate = batch.entries.some((entry) => entry.unreadable !== null);
+  for (let attempt = 1; ;) {
+    await breaker.pass();
     if (stopWorking.aborted) return null;
     try {
-      const written = await writeEvents(orm, events, stopWorking);
-      recordSuccess(written, lastFailure, context);
+      const written = isolate
+        ? await isolatePoison(orm, batch.entries)
+        : await writeEvents(orm, batch.entries, stopWorking);
+      breaker.answered();
+      recordSuccess(written, context);
       return written;
     } catch (error) {
       if (stopWorking.aborted) return null;
-      lastFailure = classifyFailure(error);
-      const stalled = recordFailure(lastFailure, batch, attempt, context);
-      // A commit whose outcome is unknown is run again too: the ledger makes that safe.
-      if (stalled) await waitOrAbort(backoffDelay(STALLED_BACKOFF, attempt), stopFetching);
-      else await waitOrAbort(backoffDelay(TRANSIENT_BACKOFF, attempt), stopWorking);
-      if (stalled && stopFetching.aborted) return null;
+      const failure = classifyFailure(error);
+      if (isServerAway(failure)) {
+        breaker.failed();
+        recordRetry(failure, batch, context);
+        continue;
+      }
+      breaker.answered();
+      if (failure.kind === 'row' && !isolate) {
+        isolate = true;
+        continue;
+      }
+      if (failure.kind === 'transient') {
+        recordRetry(failure, batch, context);
+        await waitOrAbort(backoffDelay(TRANSIENT_BACKOFF, attempt), stopWorking);
+      } else {
+        recordStall(failure, batch, context);
+        await waitOrAbort(backoffDelay(STALLED_BACKOFF, attempt), stopFetching);
+        if (stopFetching.aborted) return null;
+      }
+      attempt += 1;
     }
   }
 }
 
-function recordSuccess(written: Written, lastFailure: Failure | null, { state, logger }: ProcessContext): void {
+function recordSuccess(written: Written, { state, logger }: ProcessContext): void {
   state.storedEvents += written.stored;
   state.duplicateEvents += written.duplicates;
+  state.deadLetters += written.dead;
   state.transactions += 1;
   state.lastCommitAt = Date.now();
-  if (lastFailure === null) return;
-  if (state.stalled !== null) logger.info({ code: lastFailure.code }, 'stored after a stall; consuming goes on');
+  if (written.dead > 0) logger.warn({ dead: written.dead, stored: written.stored }, 'events became dead letters');
+  if (state.stalled !== null) logger.info('stored after a stall; consuming goes on');
+  if (state.retrying !== null) logger.info({ code: state.retrying.code }, 'stored after trying again');
   state.stalled = null;
   state.retrying = null;
 }
 
-/** @returns true when the failure stops consumption */
-function recordFailure(failure: Failure, batch: Batch, attempt: number, { state, logger }: ProcessContext): boolean {
-  const since = new Date().toISOString();
+function recordRetry(failure: Failure, batch: Batch, { state, logger }: ProcessContext): void {
+  const fields = { class: failure.kind, code: failure.code, error: failure.message, events: batch.eventCount };
+  // One warning for each outage, not one for each try.
+  if (state.retrying === null) logger.warn(fields, 'storing failed; trying again');
+  else logger.debug(fields, 'storing failed again');
+  state.retrying ??= { ...failure, since: new Date().toISOString() };
+}
+
+function recordStall(failure: Failure, batch: Batch, { state, logger }: ProcessContext): void {
   const entries = batch.entries.map((entry) => entry.id);
-  const fields = { class: failure.kind, code: failure.code, error: failure.message, attempt, events: batch.eventCount };
-  if (failure.kind === 'transient' || failure.kind === 'resource') {
-    state.retrying ??= { ...failure, since };
-    logger.warn(fields, 'storing failed; trying again');
-    return false;
-  }
-  state.stalled = { ...failure, since: state.stalled?.since ?? since, entries };
+  state.stalled = { ...failure, since: state.stalled?.since ?? new Date().toISOString(), entries };
   logger.error(
-    { ...fields, entries },
+    { class: failure.kind, code: failure.code, error: failure.message, events: batch.eventCount, entries },
     'STALLED: a batch cannot be stored and somebody has to act; nothing is lost, nothing more is fetched',
   );
-  return true;
 }
 
 async function settleUntilTaken(batch: Batch, { redis, logger, stopWorking }: ProcessContext): Promise<boolean> {

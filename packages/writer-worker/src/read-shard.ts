@@ -18,15 +18,17 @@ export async function readNewEntries(
   count: number,
   blockMs: number,
 ): Promise<RawEntry[]> {
-  return readGroup(redis, key, () =>
+  const reply = await readGroup(redis, key, () =>
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>'),
   );
+  return toRawEntries(key, reply);
 }
 
 /**
  * Reads entries that this consumer was given before and never acknowledged: what a crash left behind.
  *
  * @param after id of the last one read before; `0` for the first call
+ * @returns the entries, and the id to go on after; null when there are no more
  */
 export async function readOwnPending(
   redis: Redis,
@@ -34,24 +36,23 @@ export async function readOwnPending(
   consumer: string,
   count: number,
   after: string,
-): Promise<RawEntry[]> {
-  return readGroup(redis, key, () =>
+): Promise<{ entries: RawEntry[]; last: string | null }> {
+  const reply = await readGroup(redis, key, () =>
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'STREAMS', key, after),
   );
+  return { entries: toRawEntries(key, reply), last: reply.at(-1)?.[0].toString() ?? null };
 }
 
-async function readGroup(redis: Redis, key: string, read: () => Promise<unknown>): Promise<RawEntry[]> {
-  let reply: unknown;
+async function readGroup(redis: Redis, key: string, read: () => Promise<unknown>): Promise<StreamReply> {
   try {
-    reply = await read();
+    // [[key, [[id, [field, value, …]], …]]], or null when nothing came.
+    const reply = (await read()) as [Buffer, StreamReply][] | null;
+    return reply?.[0]?.[1] ?? [];
   } catch (error) {
     if (!messageOf(error).startsWith('NOGROUP')) throw error;
     await createGroup(redis, key);
     return [];
   }
-  // [[key, [[id, [field, value, …]], …]]], or null when nothing came.
-  const entries = (reply as [Buffer, StreamReply][] | null)?.[0]?.[1] ?? [];
-  return toRawEntries(key, entries);
 }
 
 /** Leaves out entries that were deleted while they were pending: nothing is left to store of those. */

@@ -30,6 +30,7 @@ export function writerChecks({ redis, orm, state }: { redis: Redis; orm: Orm; st
           transactions: state.transactions,
           stored_events: state.storedEvents,
           duplicate_events: state.duplicateEvents,
+          dead_letters: state.deadLetters,
           last_commit_at: state.lastCommitAt === null ? null : new Date(state.lastCommitAt).toISOString(),
         },
       }),

@@ -11,6 +11,7 @@ export interface WriterState {
   inFlight: number;
   storedEvents: number;
   duplicateEvents: number;
+  deadLetters: number;
   transactions: number;
   /** Milliseconds since 1970 of the last commit; null before the first. */
   lastCommitAt: number | null;
@@ -24,6 +25,7 @@ export function newWriterState(): WriterState {
     inFlight: 0,
     storedEvents: 0,
     duplicateEvents: 0,
+    deadLetters: 0,
     transactions: 0,
     lastCommitAt: null,
   };

@@ -20,6 +20,9 @@ beforeEach(async () => {
   await database.query('TRUNCATE events, event_ids, sessions');
 });
 
+const write = (events: readonly CanonicalEvent[]) =>
+  writeEvents(orm, [{ key: 'shard', id: '1-0', fields: [], bytes: 0, replayOf: null, unreadable: null, events }]);
+
 function canonical(properties: Partial<CanonicalEvent> = {}): CanonicalEvent {
   return {
     tenant: 'default',
@@ -46,7 +49,7 @@ describe('one transaction', () => {
       flags: ['characters_replaced'],
       payload: '{"n":12345678901234567890,"s":"naïve “x”, {}\\\\"}',
     });
-    expect(await writeEvents(orm, [event])).toEqual({ stored: 1, duplicates: 0 });
+    expect(await write([event])).toEqual({ stored: 1, duplicates: 0, dead: 0 });
     const [row] = await database.query(
       `SELECT tenant, event_id, event_type, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
               actor, session_id, correlation_id, resource, host(client_ip) AS client_ip, trace_id, source, flags, payload::text,
@@ -74,22 +77,22 @@ describe('one transaction', () => {
 
   it('stores an id once, whatever else differs, within a batch and over batches', async () => {
     const event = canonical();
-    const first = await writeEvents(orm, [event, { ...event, occurredAt: '2020-01-01T00:00:00.000Z', payload: '{}' }]);
-    const second = await writeEvents(orm, [{ ...event, occurredAt: '2021-01-01T00:00:00.000Z' }, canonical()]);
+    const first = await write([event, { ...event, occurredAt: '2020-01-01T00:00:00.000Z', payload: '{}' }]);
+    const second = await write([{ ...event, occurredAt: '2021-01-01T00:00:00.000Z' }, canonical()]);
     expect([first, second]).toEqual([
-      { stored: 1, duplicates: 1 },
-      { stored: 1, duplicates: 1 },
+      { stored: 1, duplicates: 1, dead: 0 },
+      { stored: 1, duplicates: 1, dead: 0 },
     ]);
     expect(await database.query('SELECT event_id FROM events WHERE event_id = $1', [event.eventId])).toHaveLength(1);
   });
 
   it('keeps the same id of two tenants apart', async () => {
     const event = canonical();
-    expect(await writeEvents(orm, [event, { ...event, tenant: 'acme' }])).toEqual({ stored: 2, duplicates: 0 });
+    expect(await write([event, { ...event, tenant: 'acme' }])).toEqual({ stored: 2, duplicates: 0, dead: 0 });
   });
 
   it('stores nothing when one event cannot be stored', async () => {
-    await expect(writeEvents(orm, [canonical(), canonical({ payload: '{"s":"\\u0000"}' })])).rejects.toThrow();
+    await expect(write([canonical(), canonical({ payload: '{"s":"\\u0000"}' })])).rejects.toThrow();
     expect(await database.query('SELECT 1 FROM event_ids')).toHaveLength(0);
   });
 });
@@ -97,8 +100,8 @@ describe('one transaction', () => {
 describe('sessions', () => {
   it('are counted from new events only', async () => {
     const events = ['09:00', '11:00', '10:00'].map((time) => canonical({ occurredAt: `2026-01-31T${time}:00.000Z` }));
-    await writeEvents(orm, events);
-    await writeEvents(orm, [...events, canonical({ occurredAt: '2026-01-31T08:00:00.000Z' })]);
+    await write(events);
+    await write([...events, canonical({ occurredAt: '2026-01-31T08:00:00.000Z' })]);
     const [session] = await database.query(
       `SELECT event_count, actor, ended_at, started_at AT TIME ZONE 'UTC' = '2026-01-31 08:00' AS starts_early,
               last_event_at AT TIME ZONE 'UTC' = '2026-01-31 11:00' AS ends_late FROM sessions`,
@@ -107,11 +110,11 @@ describe('sessions', () => {
   });
 
   it('are not made of events without one, and reopen when an event arrives', async () => {
-    await writeEvents(orm, [canonical({ sessionId: null })]);
+    await write([canonical({ sessionId: null })]);
     expect(await database.query('SELECT 1 FROM sessions')).toHaveLength(0);
-    await writeEvents(orm, [canonical()]);
+    await write([canonical()]);
     await database.query('UPDATE sessions SET ended_at = now()');
-    await writeEvents(orm, [canonical()]);
+    await write([canonical()]);
     expect(await database.query('SELECT event_count, ended_at FROM sessions')).toEqual([
       { event_count: '2', ended_at: null },
     ]);
@@ -122,7 +125,7 @@ it('does not deadlock when many batches bring the same new ids and sessions in d
   for (let round = 0; round < 8; round += 1) {
     const events = Array.from({ length: 500 }, (_, at) => canonical({ sessionId: `s-${at % 40}` }));
     const batches = Array.from({ length: 8 }, () => events.toSorted(() => Math.random() - 0.5));
-    const results = await Promise.all(batches.map((batch) => writeEvents(orm, batch)));
+    const results = await Promise.all(batches.map((batch) => write(batch)));
     expect(results.reduce((sum, each) => sum + each.stored, 0)).toBe(500);
   }
   const counted = await database.query('SELECT sum(event_count)::int AS counted FROM sessions');

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { inTransaction } from './in-transaction.ts';
 import * as initial from './migrations/0001-events-ledger-sessions.ts';
+import * as deadLetters from './migrations/0002-dead-letters.ts';
 import type { Orm } from './orm.ts';
 
 interface Migration {
@@ -9,7 +10,7 @@ interface Migration {
 }
 
 /** In the order of their application; a published one is never changed. */
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, deadLetters];
 
 /** Key of the advisory lock that lets one daemon at a time migrate: "sluice" in ASCII, as one number. */
 const MIGRATION_LOCK = 0x736c75696365n;

@@ -1,10 +1,13 @@
 import { MikroORM } from '@mikro-orm/postgresql';
+import { AuditEntry } from './entities/audit-entry.ts';
+import { DeadLetter } from './entities/dead-letter.ts';
 import { EventId } from './entities/event-id.ts';
 import { Event } from './entities/event.ts';
+import { Replay } from './entities/replay.ts';
 import { Session } from './entities/session.ts';
 
 /** Every entity there is; the migrations' tables and these are compared by a test. */
-export const ENTITIES = [Event, EventId, Session];
+export const ENTITIES = [Event, EventId, Session, DeadLetter, Replay, AuditEntry];
 
 export type Orm = MikroORM;
 

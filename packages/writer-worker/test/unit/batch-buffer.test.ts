@@ -6,7 +6,15 @@ import type { DecodedEntry } from '../../src/decode-entry.ts';
 const LIMITS = { maxEvents: 500, maxBytes: 4_000, lingerMs: 3_600_000 };
 
 function entry(id: number, events: number, bytes = events): DecodedEntry {
-  return { key: 'shard', id: String(id), events: Array.from({ length: events }, () => ({}) as CanonicalEvent), bytes };
+  return {
+    key: 'shard',
+    id: String(id),
+    fields: [],
+    replayOf: null,
+    unreadable: null,
+    events: Array.from({ length: events }, () => ({}) as CanonicalEvent),
+    bytes,
+  };
 }
 
 const idsOf = (batch: { entries: readonly DecodedEntry[] } | null): string[] | undefined =>

@@ -1,0 +1,25 @@
+import { type Kysely, sql } from 'kysely';
+import type { DecodedEntry } from './decode-entry.ts';
+
+/**
+ * Notes on the dead letters that were replayed by these entries how that went, in the transaction that
+ * decides it: `failed` when the event became a dead letter again, `stored` when its id is new, else
+ * `duplicate`. A redelivery changes nothing.
+ */
+export async function settleReplays(db: Kysely<unknown>, entries: readonly DecodedEntry[]): Promise<void> {
+  const ids = entries.flatMap((entry) => (entry.replayOf === null ? [] : [entry.replayOf]));
+  if (ids.length === 0) return;
+  await sql`
+    WITH locked AS (
+      SELECT id FROM dead_letters WHERE id = ANY(${ids}::bigint[]) AND state = 'replaying' ORDER BY id FOR UPDATE
+    )
+    UPDATE dead_letters d SET
+      state = 'replayed',
+      settled_at = now(),
+      replay_result = CASE
+        WHEN EXISTS (SELECT 1 FROM dead_letters again WHERE again.replay_of = d.id) THEN 'failed'
+        WHEN EXISTS (SELECT 1 FROM event_ids l
+                     WHERE l.tenant = d.tenant AND l.event_id = d.event_id AND l.stored_at = now()) THEN 'stored'
+        ELSE 'duplicate' END
+    FROM locked WHERE d.id = locked.id`.execute(db);
+}
