@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { batchIdFromKey, resolveEventId } from '@sluice/shared/events/event-id';
+import type { EventText } from './read-events-file.ts';
+
+/** Whose events a key from API_KEY, or no key at all, stores. */
+export const DEMO_TENANT = 'default';
+
+/** The body of one request, and the ids under which its events will be stored, in their order. */
+export interface EventBatch {
+  body: Buffer;
+  /** Sent as Idempotency-Key: events without an id get the same one when the same batch is sent again. */
+  idempotencyKey: string;
+  ids: string[];
+}
+
+/** Puts events together to request bodies of `size` events, the last one smaller. */
+export async function* batchEvents(
+  events: Iterable<EventText> | AsyncIterable<EventText>,
+  size: number,
+): AsyncGenerator<EventBatch> {
+  let batch: EventText[] = [];
+  for await (const event of events) {
+    batch.push(event);
+    if (batch.length < size) continue;
+    yield toBatch(batch);
+    batch = [];
+  }
+  if (batch.length > 0) yield toBatch(batch);
+}
+
+function toBatch(events: EventText[]): EventBatch {
+  const body = Buffer.from(`{"events":[${events.map(({ text }) => text).join(',')}]}`);
+  const idempotencyKey = createHash('sha256').update(body).digest('hex');
+  const batchId = batchIdFromKey(DEMO_TENANT, idempotencyKey);
+  return {
+    body,
+    idempotencyKey,
+    ids: events.map(({ eventId }, index) => resolveEventId(DEMO_TENANT, eventId, batchId, index)),
+  };
+}

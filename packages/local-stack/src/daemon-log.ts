@@ -1,0 +1,74 @@
+import { followFile } from './follow-file.ts';
+import { logLength, openLog } from './log-file.ts';
+
+const LEVELS: Record<number, string> = { 40: 'warn', 50: 'error', 60: 'fatal' };
+const MAX_SHOWN_CHARACTERS = 200;
+/** The same warning again within this time stays in the file only: a lost connection is retried many times a second. */
+const SHOW_AGAIN_AFTER_MS = 10_000;
+const KEPT_LINES = 40;
+
+export interface DaemonLogOptions {
+  file: string;
+  /** Given each warning and worse, as one short line without the daemon's name. */
+  show: (line: string) => void;
+}
+
+export interface DaemonLog {
+  /** For the daemon's standard output and error; to be closed once the daemon has it. */
+  descriptor: number;
+  /** Reads what the daemon wrote until now and ends the watching. Answers the last lines of it that its logger did not write. */
+  finish: () => string;
+}
+
+/**
+ * Opens a daemon's log file, for the daemon to write to directly, and shows the warnings among its lines. No pipe lies
+ * between: when we are killed, the daemon still has somewhere to write to while it stops. (With a pipe that
+ * nobody reads any more, pino's last flush repeats EPIPE for ever, and the daemon never ends.)
+ */
+export function openDaemonLog({ file, show }: DaemonLogOptions): DaemonLog {
+  const shownAt = new Map<string, number>();
+  const otherLines: string[] = [];
+  const onLine = (line: string): void => {
+    const level = logLevelOf(line);
+    if (level === undefined) {
+      otherLines.push(line);
+      if (otherLines.length > KEPT_LINES) otherLines.shift();
+      return;
+    }
+    const warning = describeWarning(line);
+    if (!warning || Date.now() - (shownAt.get(warning) ?? 0) < SHOW_AGAIN_AFTER_MS) return;
+    shownAt.set(warning, Date.now());
+    show(warning);
+  };
+  const descriptor = openLog(file);
+  const unfollow = followFile({ file, from: logLength(file), onLine });
+  return {
+    descriptor,
+    finish: () => {
+      unfollow();
+      return otherLines.join('\n').trim();
+    },
+  };
+}
+
+/** A short line for a pino line of level warn or worse (`warn   Redis is gone: ECONNREFUSED`), undefined for anything else. */
+export function describeWarning(line: string): string | undefined {
+  const level = logLevelOf(line);
+  if (level === undefined || level < 40) return undefined;
+  const { msg, err } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown } };
+  const message = typeof msg === 'string' ? msg : '';
+  const cause = typeof err?.message === 'string' && !message.includes(err.message) ? err.message : '';
+  const text = [message, cause].filter(Boolean).join(': ').replace(/\s+/g, ' ');
+  const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
+  return `${(LEVELS[level] ?? 'warn').padEnd(5)}  ${shown}`;
+}
+
+/** The level of a pino line; undefined for a line that comes from elsewhere. */
+function logLevelOf(line: string): number | undefined {
+  try {
+    const { level } = JSON.parse(line) as { level?: unknown };
+    return typeof level === 'number' ? level : undefined;
+  } catch {
+    return undefined;
+  }
+}

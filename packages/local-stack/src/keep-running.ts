@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeExit } from './child-exit.ts';
+import type { Exit } from './child-exit.ts';
+import { progressLine } from './progress-line.ts';
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 10_000;
+/** Having run this long, it counts as healthy, and its next end is a first one. */
+const HEALTHY_AFTER_MS = 60_000;
+
+/** A process as it is kept: it can be stopped, and tells when it has ended. */
+export interface Stoppable {
+  exited: Promise<Exit>;
+  stop(): Promise<void>;
+}
+
+export interface KeepRunningOptions<T> {
+  name: string;
+  /** Starts it and resolves when it is ready; the signal aborts when it is no longer wanted. */
+  start: (signal: AbortSignal) => Promise<T>;
+  /** Tells that an error of `start` would only repeat, so that it is not tried again. */
+  isFinal?: (error: unknown) => boolean;
+  /** Given a line at each end and at each return. */
+  report: (line: string) => void;
+}
+
+export interface KeptRunning<T> {
+  /** The present run; undefined between an end and the next ready. */
+  current(): T | undefined;
+  /** Calls back with each end of it, wanted or not. */
+  onExit(listener: (exit: Exit) => void): void;
+  /** Calls back with each run after the first, when it is ready. */
+  onReturn(listener: (run: T) => void): void;
+  /** Ends it for good, by `how` or its own stop(). Safe while it is being started again, and more than once. */
+  stop(how?: (run: T) => Promise<void>): Promise<void>;
+}
+
+/**
+ * Starts something and starts it again each time it ends, after 0.5 s, doubling to 10 s while it keeps ending soon.
+ * Rejects when the first start fails; later failures are reported and tried again.
+ */
+export async function keepRunning<T extends Stoppable>(options: KeepRunningOptions<T>): Promise<KeptRunning<T>> {
+  const { name, start, isFinal = () => false, report } = options;
+  const say = (text: string) => report(progressLine(name, text));
+  const onExit: ((exit: Exit) => void)[] = [];
+  const onReturn: ((run: T) => void)[] = [];
+  const unwanted = new AbortController();
+  let current: T | undefined = await start(unwanted.signal);
+  let delayMs = FIRST_DELAY_MS;
+
+  /** Tries until it runs again; undefined when it is no longer wanted or can't. */
+  const startAgain = async (): Promise<T | undefined> => {
+    while (!unwanted.signal.aborted) {
+      try {
+        await delay(delayMs, undefined, { signal: unwanted.signal });
+        delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
+        const run = await start(unwanted.signal);
+        if (!unwanted.signal.aborted) return run;
+        await run.stop();
+      } catch (error) {
+        if (unwanted.signal.aborted) return undefined;
+        const message = error instanceof Error ? error.message : String(error);
+        if (isFinal(error)) {
+          say(`stays down: ${message}`);
+          return undefined;
+        }
+        say(`did not start, trying again in ${delayMs / 1000} s: ${message}`);
+      }
+    }
+    return undefined;
+  };
+
+  const supervise = async (): Promise<void> => {
+    while (current) {
+      const startedAt = performance.now();
+      const exit = await current.exited;
+      const endedAt = performance.now();
+      current = undefined;
+      for (const listener of onExit) listener(exit);
+      if (unwanted.signal.aborted) return;
+      if (endedAt - startedAt > HEALTHY_AFTER_MS) delayMs = FIRST_DELAY_MS;
+      say(`ended (${describeExit(exit)}), starting again in ${delayMs / 1000} s`);
+      current = await startAgain();
+      if (!current) return;
+      say(`ready again after ${((performance.now() - endedAt) / 1000).toFixed(1)} s`);
+      for (const listener of onReturn) listener(current);
+    }
+  };
+  const supervised = supervise();
+
+  return {
+    current: () => current,
+    onExit: (listener) => void onExit.push(listener),
+    onReturn: (listener) => void onReturn.push(listener),
+    async stop(how = (run) => run.stop()) {
+      unwanted.abort();
+      if (current) await how(current);
+      await supervised;
+    },
+  };
+}

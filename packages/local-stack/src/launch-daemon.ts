@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { describeExit, endsWithin, exitOf } from './child-exit.ts';
+import type { Exit } from './child-exit.ts';
+import { openDaemonLog } from './daemon-log.ts';
+import { progressLine } from './progress-line.ts';
+import { stopOrphan } from './stop-orphan.ts';
+
+/** sysexits.h: the configuration is wrong. Starting again would only repeat it. */
+const EX_CONFIG = 78;
+const READY_WITHIN_MS = 120_000;
+/** What a daemon gets on top of its own deadline before it is killed. */
+const STOP_MARGIN_MS = 2_000;
+const DEFAULT_SHUTDOWN_TIMEOUT_MS = 10_000;
+
+export interface DaemonOptions {
+  name: string;
+  /** Absolute path of the daemon's main.ts. */
+  main: string;
+  cwd: string;
+  /** All of its environment; its SHUTDOWN_TIMEOUT_MS (10 s if not set) is how long an ordered stop may take. */
+  env: NodeJS.ProcessEnv;
+  /** Appended to. */
+  logFile: string;
+  /** Written while it runs, so that the next start finds it if this process is killed. */
+  pidFile: string;
+  /** Given one line for each warning in its log. */
+  report: (line: string) => void;
+}
+
+/** One run of a daemon, from ready to its end. */
+export interface RunningDaemon {
+  url: string;
+  pid: number;
+  /** `ordered` (default) is a SIGTERM, then a SIGKILL past its deadline; `forced` a SIGKILL. Resolves when it is gone. */
+  stop(mode?: 'ordered' | 'forced'): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  exited: Promise<Exit>;
+}
+
+/** The daemon's configuration is wrong; the message holds its own list of the mistakes. */
+export class DaemonConfigError extends Error {}
+
+/** The daemon's message on its IPC channel once it serves. */
+interface ReadyMessage {
+  type: 'ready';
+  url: string;
+}
+
+/**
+ * Starts a daemon once and resolves when it says that it is ready. It is in a process group of its own, so that a
+ * terminal's Ctrl-C reaches it through us and in the right order; when we are killed, its IPC channel closes and
+ * it stops by itself. Throws DaemonConfigError, or an Error with the end of its stderr, when it ends before
+ * that; when `signal` aborts, it is stopped in order first.
+ */
+export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal): Promise<RunningDaemon> {
+  const { name, main, cwd, env, logFile, pidFile, report } = options;
+  signal?.throwIfAborted();
+  const log = openDaemonLog({ file: logFile, show: (line) => report(progressLine(name, line)) });
+  // process.execPath and not `node`: the `node` on PATH may be a wrapper that does not pass signals on.
+  const child = spawn(process.execPath, [main], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', log.descriptor, log.descriptor, 'ipc'],
+  });
+  closeSync(log.descriptor);
+  const exited = exitOf(child);
+  if (child.pid) {
+    mkdirSync(dirname(pidFile), { recursive: true });
+    writeFileSync(pidFile, String(child.pid));
+  }
+  const said = exited.then(() => {
+    rmSync(pidFile, { force: true });
+    return log.finish();
+  });
+
+  said.catch(() => {});
+
+  const deadlineMs = (Number(env['SHUTDOWN_TIMEOUT_MS']) || DEFAULT_SHUTDOWN_TIMEOUT_MS) + STOP_MARGIN_MS;
+  const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
+    child.kill(mode === 'forced' ? 'SIGKILL' : 'SIGTERM');
+    if (!(await endsWithin(exited, deadlineMs))) {
+      report(progressLine(name, `did not stop within ${deadlineMs / 1000} s and was killed`));
+      child.kill('SIGKILL');
+    }
+    await said;
+  };
+
+  const ready = new Promise<ReadyMessage>((resolve) => {
+    child.on('message', (message) => {
+      if ((message as Partial<ReadyMessage> | null)?.type === 'ready') resolve(message as ReadyMessage);
+    });
+  });
+  const endedEarly = exited.then(async (exit): Promise<never> => {
+    const output = await said;
+    if (exit.code === EX_CONFIG)
+      throw new DaemonConfigError(`${name} does not start with this configuration:\n${output}`);
+    throw new Error(
+      `${name} ended before it was ready (${describeExit(exit)}), see ${logFile}${output ? `\n${output}` : ''}`,
+    );
+  });
+  endedEarly.catch(() => {});
+  const { interrupted, settle } = interruption(signal, READY_WITHIN_MS);
+  try {
+    const { url } = await Promise.race([ready, endedEarly, interrupted]);
+    return { url, pid: child.pid!, stop, kill: (which) => void child.kill(which), exited };
+  } catch (error) {
+    if (child.pid && child.exitCode === null && child.signalCode === null)
+      await stop(signal?.aborted ? 'ordered' : 'forced');
+    throw error;
+  } finally {
+    settle();
+  }
+}
+
+/** Rejects when the signal aborts or the time is over, until settled. */
+function interruption(
+  signal: AbortSignal | undefined,
+  ms: number,
+): { interrupted: Promise<never>; settle: () => void } {
+  const settled = new AbortController();
+  const interrupted = new Promise<never>((_, reject) => {
+    const timer = setTimeout(() => reject(new Error(`it was not ready in ${ms / 1000} s`)), ms);
+    settled.signal.addEventListener('abort', () => clearTimeout(timer));
+    signal?.addEventListener('abort', () => reject(signal.reason as Error), { signal: settled.signal });
+  });
+  interrupted.catch(() => {});
+  return { interrupted, settle: () => settled.abort() };
+}
+
+/**
+ * Waits for a daemon that a killed supervisor left behind: the loss of its IPC channel makes it stop by itself, so it
+ * is only signalled when it does not. Answers whether there was one.
+ */
+export async function stopOrphanedDaemon({ pidFile, main }: { pidFile: string; main: string }): Promise<boolean> {
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
+  if (!Number.isInteger(pid) || pid <= 1) return false;
+  const patienceMs = DEFAULT_SHUTDOWN_TIMEOUT_MS + STOP_MARGIN_MS;
+  const stopped = await stopOrphan({
+    pid,
+    isIt: (command) => command.endsWith(main),
+    signals: [0, 'SIGTERM'],
+    patienceMs,
+  });
+  rmSync(pidFile, { force: true });
+  return stopped;
+}

@@ -1,0 +1,63 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startTimeOf } from './process-info.ts';
+
+const ATTEMPTS = 5;
+
+/**
+ * Makes this process the only one that runs a stack on a folder, and answers the function that ends that. The lock
+ * holds the pid and the start time, so one left by a killed process, its pid perhaps used again, does not count.
+ * Throws when another process that is alive has it.
+ */
+export async function lockDataDir(dataDir: string): Promise<() => void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const file = join(dataDir, 'supervisor.pid');
+  const mine = `${process.pid} ${await startTimeOf(process.pid)}`;
+  const draft = `${file}.${process.pid}`;
+  await writeFile(draft, mine);
+  try {
+    await takeLock({ file, draft, dataDir });
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return () => {
+    try {
+      if (readFileSync(file, 'utf8') === mine) rmSync(file);
+    } catch {
+      // Somebody removed the folder under us; there is nothing left to unlock.
+    }
+  };
+}
+
+async function takeLock({ file, draft, dataDir }: { file: string; draft: string; dataDir: string }): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      // A link appears whole or not at all, so nobody reads a lock that is still being written.
+      return await link(draft, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const theirs = await readFile(file, 'utf8').catch(() => '');
+      const [pid, startTime] = [Number.parseInt(theirs, 10), theirs.slice(theirs.indexOf(' ') + 1)];
+      if ((pid && (await startTimeOf(pid)) === startTime) || attempt === ATTEMPTS) {
+        throw new Error(
+          `a stack is already running on ${dataDir} (pid ${pid}); stop it, or set SLUICE_DATA_DIR to another folder`,
+          { cause: error },
+        );
+      }
+      await removeStale({ file, aside: `${draft}.stale`, stale: theirs });
+    }
+  }
+}
+
+/** Of two processes that find the same stale lock, the slower must not remove the lock that the faster has taken since. */
+async function removeStale({ file, aside, stale }: { file: string; aside: string; stale: string }): Promise<void> {
+  try {
+    await rename(file, aside);
+    if ((await readFile(aside, 'utf8')) !== stale) await link(aside, file);
+  } catch (error) {
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+export interface PortOwner {
+  pid: number;
+  name: string;
+}
+
+/** Who listens on a TCP port of this machine, as far as this user is allowed to see; undefined when it can't be found. */
+export async function portOwner(port: number): Promise<PortOwner | undefined> {
+  try {
+    return process.platform === 'linux' ? await ownerFromProc(port) : await ownerFromLsof(port);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Slim images have neither `ss` nor `lsof`: /proc maps the port to a socket's inode and that to a process. */
+async function ownerFromProc(port: number): Promise<PortOwner | undefined> {
+  const LISTEN = '0A';
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')),
+  );
+  const sockets = new Set<string>();
+  for (const line of tables.join('\n').split('\n')) {
+    const fields = line.trim().split(/\s+/);
+    const localPort = Number.parseInt(fields[1]?.split(':')[1] ?? '', 16);
+    if (localPort === port && fields[3] === LISTEN) sockets.add(`socket:[${fields[9]}]`);
+  }
+  if (sockets.size === 0) return undefined;
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
+    for (const descriptor of descriptors) {
+      const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
+      if (sockets.has(target)) return { pid: Number(pid), name: (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() };
+    }
+  }
+  return undefined;
+}
+
+async function ownerFromLsof(port: number): Promise<PortOwner | undefined> {
+  const { stdout } = await promisify(execFile)('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']);
+  const pid = /^p(\d+)$/m.exec(stdout)?.[1];
+  const name = /^c(.+)$/m.exec(stdout)?.[1];
+  return pid && name ? { pid: Number(pid), name } : undefined;
+}

@@ -1,0 +1,40 @@
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { RedisLauncher } from './redis-launcher.ts';
+
+const PORT_INSIDE = 6379;
+
+/**
+ * Runs a Redis image on a folder. The client stays in the foreground and passes SIGTERM on to Redis, so that it is
+ * waited for and stopped like a program, and `--rm` removes the container with it. Its name comes from the
+ * folder, so that one left behind is found again.
+ */
+export function dockerRedis(folder: string, image: string): RedisLauncher {
+  const name = `sluice-redis-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
+  // As the caller, not as the image's own user, so that the files in the folder stay the caller's to delete.
+  const user = process.getuid && process.getgid ? ['--user', `${process.getuid()}:${process.getgid()}`] : [];
+  return {
+    async stopOrphan() {
+      await promisify(execFile)('docker', ['stop', name]).catch(() => {});
+      await promisify(execFile)('docker', ['rm', '--force', name]).catch(() => {});
+    },
+    spawn(port, settings, output) {
+      const all = {
+        ...settings,
+        bind: '0.0.0.0',
+        'protected-mode': 'no',
+        port: String(PORT_INSIDE),
+        dir: '/data',
+      };
+      const container = ['--name', name, '--label', `sluice.data-dir=${folder}`, ...user];
+      const network = ['--publish', `127.0.0.1:${port}:${PORT_INSIDE}`];
+      const volume = ['--volume', `${folder}:/data`];
+      const config = Object.entries(all).flatMap(([setting, value]) => [`--${setting}`, value]);
+      const args = ['run', '--rm'].concat(container, network, volume, image, 'redis-server', config);
+      return spawn('docker', args, { detached: true, stdio: ['ignore', output, output] });
+    },
+    // Inside the container it has another pid; the port is mapped to this container or `docker run` fails.
+    isOurs: () => true,
+  };
+}

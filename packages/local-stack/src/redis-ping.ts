@@ -1,0 +1,31 @@
+import { connect } from 'node:net';
+
+const ANSWERS_WITHIN_MS = 2_000;
+
+/**
+ * Asks the Redis on a port of 127.0.0.1 for a PONG and then for its own process id. Rejects when nobody answers, when it
+ * is still loading its data, and when whoever answers is no Redis. Two commands do not need a client library.
+ */
+export function pingRedis(port: number): Promise<{ processId: number }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const fail = (error: Error) => {
+      socket.destroy();
+      reject(error);
+    };
+    let answer = '';
+    socket.setTimeout(ANSWERS_WITHIN_MS, () => fail(new Error('no answer')));
+    socket.once('error', fail);
+    socket.once('close', () => fail(new Error('connection closed')));
+    socket.once('connect', () => socket.write('PING\r\nINFO server\r\n'));
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
+      if (answer.startsWith('-') || !'+PONG\r\n'.startsWith(answer.slice(0, 7)))
+        return fail(new Error(answer.split('\r\n')[0]));
+      const processId = /^process_id:(\d+)\r$/m.exec(answer)?.[1];
+      if (!processId) return;
+      socket.destroy();
+      resolve({ processId: Number(processId) });
+    });
+  });
+}

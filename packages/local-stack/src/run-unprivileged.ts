@@ -1,0 +1,52 @@
+import { execFile, spawn } from 'node:child_process';
+import { chown, lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+
+/** uid and gid of `nobody` on Debian, Alpine and Fedora. No account is needed for it, only the number. */
+const NOBODY = 65534;
+
+export interface UnprivilegedUser {
+  spawn(command: string, args: string[], options: SpawnOptions): ChildProcess;
+  /** Gives a folder and what is in it to the user that `spawn` runs programs as. */
+  own(folder: string): Promise<void>;
+}
+
+/**
+ * Postgres refuses to run as root. As anyone else, programs run as the caller; as root they run as `nobody`.
+ *
+ * Clones often live in folders that `nobody` can't traverse (`mktemp -d` and /root are 0700), so where `setpriv`
+ * and the kernel allow it, the program keeps the one capability that reads past those permissions. Where they
+ * don't, it runs as plain `nobody`, which is enough when the folders are readable.
+ */
+export async function unprivilegedUser(): Promise<UnprivilegedUser> {
+  if (process.getuid?.() !== 0) return { spawn, own: async () => {} };
+  const setpriv = [
+    `--reuid=${NOBODY}`,
+    `--regid=${NOBODY}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+    '--',
+  ];
+  const keepsCapability = await promisify(execFile)('setpriv', [...setpriv, process.execPath, '--version']).then(
+    () => true,
+    () => false,
+  );
+  return {
+    spawn: (command, args, options) =>
+      keepsCapability
+        ? spawn('setpriv', [...setpriv, command, ...args], options)
+        : spawn(command, args, { ...options, uid: NOBODY, gid: NOBODY }),
+    own: chownTree,
+  };
+}
+
+async function chownTree(path: string): Promise<void> {
+  const stat = await lstat(path);
+  // A folder that is already theirs was given away whole before: what Postgres made inside is theirs too.
+  if (stat.uid === NOBODY) return;
+  if (stat.isDirectory()) for (const name of await readdir(path)) await chownTree(join(path, name));
+  if (!stat.isSymbolicLink()) await chown(path, NOBODY, NOBODY);
+}

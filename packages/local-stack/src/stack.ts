@@ -1,0 +1,164 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { REPOSITORY } from './config.ts';
+import { startDaemon } from './daemon-process.ts';
+import type { DaemonHandle } from './daemon-process.ts';
+import { findRedisServer } from './find-redis.ts';
+import { keepRunning } from './keep-running.ts';
+import { stopOrphanedDaemon } from './launch-daemon.ts';
+import { lockDataDir } from './lock-data-dir.ts';
+import { startPostgres } from './postgres.ts';
+import type { PostgresHandle } from './postgres.ts';
+import { progressLine } from './progress-line.ts';
+import { startRedis } from './redis.ts';
+import type { RedisHandle } from './redis.ts';
+import { chooseDaemonPorts } from './stack-ports.ts';
+
+/** In the order they start: whoever answers requests comes after whoever does the work behind them. */
+const DAEMONS = ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'] as const;
+/** First nobody is let in, then what came in is written, then the rest may go. */
+const STOP_ORDER: DaemonName[][] = [['ingest-api'], ['writer-worker'], ['maintenance-worker', 'query-api']];
+
+export type DaemonName = (typeof DAEMONS)[number];
+
+export interface StackOptions {
+  /** Holds everything that the stack keeps; made if missing. Only one stack runs on it at a time. */
+  dataDir: string;
+  /**
+   * The environment of the daemons. With DATABASE_URL or REDIS_URL in it, that server is used and none is started.
+   * Ports not in it are 8080 (INGEST_PORT), 8081 (QUERY_PORT), 8082 (WRITER_PORT) and 8083 (MAINTENANCE_PORT).
+   */
+  env: NodeJS.ProcessEnv;
+  /** Given one line for each step, warning and restart. */
+  report: (line: string) => void;
+  /** Which daemons to start, all four if not given. */
+  daemons?: readonly DaemonName[];
+  /** Where the servers listen if that is free; any free port if not given. */
+  preferredPorts?: { postgres: number; redis: number };
+  postgresSettings?: Record<string, string>;
+  redisSettings?: Record<string, string>;
+  /** Gives up a start that is under way, once what it had started is stopped. */
+  signal?: AbortSignal;
+}
+
+export interface StackHandle {
+  databaseUrl: string;
+  redisUrl: string;
+  /** Those that were asked for, by name. */
+  daemons: Partial<Record<DaemonName, DaemonHandle>>;
+  /**
+   * Stops everything in order: ingest, then the writer when it has drained, the other daemons, Redis, Postgres.
+   * `forced` kills the daemons, also while an ordered stop is waiting for them. Never rejects; may be called again.
+   */
+  stop(mode?: 'ordered' | 'forced'): Promise<void>;
+}
+
+/**
+ * Starts Postgres, Redis and the daemons, and resolves when all are ready. What dies is started again. What a killed
+ * stack left running on the same folder is stopped first. Throws, with everything stopped again, when a port is
+ * taken, another stack runs on the folder, or a part does not start.
+ */
+export async function startStack(options: StackOptions): Promise<StackHandle> {
+  const { env, report, signal, daemons: wanted = DAEMONS } = options;
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const dataDir = await realpath(options.dataDir);
+  const unlock = await lockDataDir(dataDir);
+  const daemons: Partial<Record<DaemonName, DaemonHandle>> = {};
+  const servers: { stop(): Promise<void> }[] = [];
+
+  const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
+    // A forced stop goes through the same steps; killed daemons end the waiting of an ordered one under way.
+    for (const names of STOP_ORDER) await Promise.all(names.map(async (name) => daemons[name]?.stop(mode)));
+    for (const server of servers.toReversed()) await server.stop();
+    unlock();
+  };
+
+  try {
+    await stopLeftovers(dataDir, report);
+    const ports = await chooseDaemonPorts(env, wanted);
+    signal?.throwIfAborted();
+    const databaseUrl = env['DATABASE_URL'] || (await addPostgres(options, dataDir, servers));
+    signal?.throwIfAborted();
+    const redisUrl = env['REDIS_URL'] || (await addRedis(options, dataDir, servers));
+    const daemonEnv = { WRITER_NAME: 'writer-1', ...env, ...ports, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+    for (const name of DAEMONS.filter((each) => wanted.includes(each))) {
+      const daemon = await startDaemon(
+        { ...daemonPaths(dataDir, name), name, cwd: REPOSITORY, env: daemonEnv, report },
+        signal,
+      );
+      daemons[name] = daemon;
+      report(progressLine(name, `ready  ${daemon.url}`));
+    }
+    signal?.throwIfAborted();
+    return { databaseUrl, redisUrl, daemons, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function addPostgres(
+  { report, preferredPorts, postgresSettings: settings }: StackOptions,
+  dataDir: string,
+  servers: { stop(): Promise<void> }[],
+): Promise<string> {
+  const options = {
+    dataDir: join(dataDir, 'postgres'),
+    preferredPort: preferredPorts?.postgres,
+    settings,
+  };
+  let port: number | undefined;
+  const start = async () => {
+    const run = await startPostgres({ ...options, port });
+    // The daemons know it by this port: when it is started again it must be the same one.
+    port = run.port;
+    return run;
+  };
+  const kept = await keepRunning<PostgresHandle>({ name: 'postgres', report, start });
+  servers.push(kept);
+  report(progressLine('postgres', `ready  127.0.0.1:${port}`));
+  return kept.current()!.url;
+}
+
+async function addRedis(
+  { env, report, preferredPorts, redisSettings: settings }: StackOptions,
+  dataDir: string,
+  servers: { stop(): Promise<void> }[],
+): Promise<string> {
+  const server = await findRedisServer({ env, report });
+  const options = {
+    dataDir: join(dataDir, 'redis'),
+    server,
+    preferredPort: preferredPorts?.redis,
+    settings,
+  };
+  let port: number | undefined;
+  const start = async () => {
+    const run = await startRedis({ ...options, port });
+    port = run.port;
+    return run;
+  };
+  const kept = await keepRunning<RedisHandle>({ name: 'redis', report, start });
+  servers.push(kept);
+  report(progressLine('redis', `ready  127.0.0.1:${port}${server.kind === 'docker' ? ' (in Docker)' : ''}`));
+  return kept.current()!.url;
+}
+
+/** Postgres and Redis deal with their own leftovers when they start on the same folder; a daemon's must go before its port is free. */
+async function stopLeftovers(dataDir: string, report: (line: string) => void): Promise<void> {
+  const found = await Promise.all(
+    DAEMONS.map(async (name) => ({
+      name,
+      stopped: await stopOrphanedDaemon(daemonPaths(dataDir, name)),
+    })),
+  );
+  for (const { name, stopped } of found) if (stopped) report(progressLine(name, 'of an earlier run has stopped'));
+}
+
+function daemonPaths(dataDir: string, name: DaemonName): { main: string; logFile: string; pidFile: string } {
+  return {
+    main: join(REPOSITORY, 'packages', name, 'src', 'main.ts'),
+    logFile: join(dataDir, 'logs', `${name}.log`),
+    pidFile: join(dataDir, 'run', `${name}.pid`),
+  };
+}

@@ -1,0 +1,30 @@
+import type { StackHandle } from './stack.ts';
+
+/** What to do next with a stack that is up, as lines of text. */
+export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string {
+  const ingest = stack.daemons['ingest-api']?.url ?? '';
+  const key = env['API_KEY'] ? `-H "X-API-Key: $API_KEY" ` : '';
+  const event = {
+    eventId: '0193a1f2-7c1e-4b6e-9d53-6f2d1c9b8a70',
+    timestamp: new Date().toISOString(),
+    eventType: 'CellChange',
+    userName: 'ada',
+    workbookName: 'Budget.xlsx',
+    newValue: '42',
+  };
+  return [
+    '',
+    `  ingest      ${ingest}/api/events`,
+    `  docs        ${ingest}/docs`,
+    `  query       ${stack.daemons['query-api']?.url ?? ''}`,
+    `  postgres    psql "${stack.databaseUrl}"`,
+    `  redis       redis-cli -u ${stack.redisUrl}`,
+    '',
+    'Send a first event:',
+    '',
+    `  curl -i ${ingest}/api/events -H 'Content-Type: application/json' ${key}\\`,
+    `    -d '${JSON.stringify({ events: [event] })}'`,
+    '',
+    'Ctrl-C to stop.',
+  ].join('\n');
+}

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { dataDirOf, readStackEnvironment } from './config.ts';
+import { runStack } from './run-stack.ts';
+import { startBanner } from './start-banner.ts';
+
+const EXIT_USAGE = 2;
+
+const HELP = `Starts Sluice on this machine: Postgres, Redis and the four daemons.
+
+Usage: npx pnpm@12 start [--help]
+
+Environment, also read from .env in the repository's root:
+  SLUICE_DATA_DIR   where the data is kept, .sluice if not set
+  DATABASE_URL      a PostgreSQL (16 or later) to use instead of starting one
+  REDIS_URL         a Redis (7.0 or later) to use instead of starting one
+  INGEST_PORT       8080 if not set
+  QUERY_PORT        8081 if not set
+
+Ctrl-C stops it: what was accepted is stored first. Press it again to stop at once.
+`;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+    if (!values.help) return await start();
+    process.stdout.write(HELP);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nSee: npx pnpm@12 start --help\n`);
+    return EXIT_USAGE;
+  }
+}
+
+async function start(): Promise<number> {
+  const env = readStackEnvironment();
+  return runStack({
+    dataDir: dataDirOf(env),
+    env,
+    report: print,
+    whenReady: async (stack) => {
+      print(startBanner(stack, env));
+      return 'stay';
+    },
+  });
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,31 @@
+/**
+ * One Ctrl-C arrives several times: the terminal sends it to us, to pnpm and to its shell, and pnpm passes it on.
+ * Only a signal this long after the first one is a second wish.
+ */
+const ONE_WISH_MS = 1_000;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export interface StopSignalOptions {
+  /** Called once, at the first signal. */
+  stop: () => void;
+  /** Called at each signal that comes more than a second after the first. */
+  force: () => void;
+  /** Milliseconds of a clock that never goes back. */
+  now?: () => number;
+}
+
+/** Listens for Ctrl-C, SIGTERM and the closing of the terminal, until the answered function is called. */
+export function onStopSignals({ stop, force, now = () => performance.now() }: StopSignalOptions): () => void {
+  let firstAt: number | undefined;
+  const onSignal = () => {
+    if (firstAt === undefined) {
+      firstAt = now();
+      stop();
+    } else if (now() - firstAt > ONE_WISH_MS) force();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
+}

@@ -1,0 +1,25 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const READY_WITHIN_MS = 60_000;
+const ASK_EVERY_MS = 50;
+
+/**
+ * Waits until a daemon's `GET /ready` answers 200: it listens earlier, and what it works with (the writer's tables, for
+ * one) may come a moment later. Throws after a minute with what it said last, or when the signal aborts.
+ */
+export async function untilReady(name: string, url: string, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + READY_WITHIN_MS;
+  for (;;) {
+    let said: string;
+    try {
+      const answer = await fetch(`${url}/ready`, { signal });
+      said = await answer.text();
+      if (answer.ok) return;
+    } catch (error) {
+      signal.throwIfAborted();
+      said = String((error as Error).cause ?? error);
+    }
+    if (Date.now() > deadline) throw new Error(`${name} is not ready after ${READY_WITHIN_MS / 1000} s: ${said}`);
+    await delay(ASK_EVERY_MS, undefined, { signal });
+  }
+}

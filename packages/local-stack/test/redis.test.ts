@@ -1,0 +1,95 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+import { findRedisServer } from '../src/find-redis.ts';
+import { startTimeOf } from '../src/process-info.ts';
+import { startRedis } from '../src/redis.ts';
+import type { RedisHandle, RedisOptions } from '../src/redis.ts';
+import { leaveBehind } from './fixtures/killed-supervisor.ts';
+import { temporaryFolder } from './fixtures/temporary-folder.ts';
+
+const server = await findRedisServer({
+  env: process.env,
+  report: (line) => process.stdout.write(`${line}\n`),
+});
+
+async function start(options: Omit<RedisOptions, 'server'>): Promise<RedisHandle> {
+  const redis = await startRedis({ ...options, server });
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
+/** Sends inline commands and answers all that came back; QUIT makes Redis close after its last answer. */
+async function ask(url: string, ...commands: string[]): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.end([...commands, 'QUIT', ''].join('\r\n'));
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk.toString()));
+  await once(socket, 'close');
+  return answer;
+}
+
+test('has every write on disk before it answers, and never evicts', async () => {
+  const redis = await start({ dataDir: await temporaryFolder(), settings: { maxmemory: '64mb' } });
+  const settings = {
+    appendonly: 'yes',
+    appendfsync: 'always',
+    'no-appendfsync-on-rewrite': 'no',
+    'maxmemory-policy': 'noeviction',
+    save: '',
+    bind: '127.0.0.1',
+    maxmemory: '67108864',
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    expect(await ask(redis.url, `CONFIG GET ${name}`)).toContain(
+      `$${name.length}\r\n${name}\r\n$${value.length}\r\n${value}\r\n`,
+    );
+  }
+});
+
+test('keeps its data over a stop and a start', async () => {
+  const dataDir = await temporaryFolder();
+  const first = await start({ dataDir });
+  await ask(first.url, 'SET kept 42');
+  await Promise.all([first.stop(), first.stop()]);
+  expect(await startTimeOf(first.pid)).toBeUndefined();
+  const second = await start({ dataDir, port: first.port });
+  expect(second.url).toBe(first.url);
+  expect(await ask(second.url, 'GET kept')).toContain('42');
+});
+
+test('keeps what it answered for when it is killed', async () => {
+  const dataDir = await temporaryFolder();
+  const first = await start({ dataDir });
+  await ask(first.url, 'SET kept 42');
+  process.kill(first.pid, 'SIGKILL');
+  expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
+  expect(await ask((await start({ dataDir })).url, 'GET kept')).toContain('42');
+});
+
+test('stops a server that a killed supervisor left on the data, and nothing is lost', async () => {
+  const dataDir = await temporaryFolder();
+  const left = await leaveBehind('redis', dataDir);
+  await ask(left.url, 'SET kept 42');
+  const redis = await start({ dataDir });
+  expect(await startTimeOf(left.pid)).toBeUndefined();
+  expect(await ask(redis.url, 'GET kept')).toContain('42');
+});
+
+test('runs several at once', async () => {
+  const [one, two] = await Promise.all([
+    start({ dataDir: await temporaryFolder() }),
+    start({ dataDir: await temporaryFolder() }),
+  ]);
+  await ask(one.url, 'SET whose one');
+  expect(await ask(two.url, 'GET whose')).toContain('$-1');
+});
+
+test('says what the server said when it does not start', async () => {
+  const failed = startRedis({
+    dataDir: await temporaryFolder(),
+    server,
+    settings: { appendfsync: 'perhaps' },
+  });
+  await expect(failed).rejects.toThrow(/Redis ended at start \(exit code 1\):[^]*appendfsync/);
+});
