@@ -16,7 +16,7 @@ export interface IncomingBatch {
   readonly text: string;
   readonly events: readonly unknown[];
   readonly idempotencyKey: string | null;
-  readonly clientIp: string;
+  readonly clientIp: string | null;
   readonly traceparent: string | null;
   readonly receivedAt: Date;
   readonly maxEventBytes: number;

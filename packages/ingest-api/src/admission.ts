@@ -28,8 +28,6 @@ export interface Admission {
   /** @throws ApiError `queue_full` with `retryAfter` */
   check(): void;
   readonly backlog: Backlog | null;
-  /** Measures now; the timer does this every half second. */
-  sample(): Promise<void>;
   stop(): void;
 }
 
@@ -62,11 +60,12 @@ export function startAdmission(options: {
     if (full === null && wasFull) logger.info({ ...backlog }, 'queue has room again');
   }
 
-  const timer = setInterval(() => {
+  const trySample = (): void => {
     // Redis being away is told by the requests themselves (503) and by /ready.
     sample().catch((error: Error) => logger.debug({ error: error.message }, 'backlog cannot be measured'));
-  }, SAMPLE_MS);
-  timer.unref();
+  };
+  redis.on('ready', trySample);
+  const timer = setInterval(trySample, SAMPLE_MS).unref();
 
   return {
     check() {
@@ -78,7 +77,6 @@ export function startAdmission(options: {
     get backlog() {
       return backlog;
     },
-    sample,
     stop: () => clearInterval(timer),
   };
 }

@@ -29,5 +29,10 @@ export async function addApiDocs(server: FastifyInstance, config: IngestConfig):
       },
     },
   });
-  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await server.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // Over plain HTTP on a host that is not this one, it would make the page ask for its own parts over HTTPS.
+    transformStaticCSP: (header) => header.replace(/\s*upgrade-insecure-requests;?/, ''),
+  });
 }

@@ -16,7 +16,14 @@ export const INGEST_VARIABLES = Type.Object({
   ...streamVariables,
   INGEST_PORT: port({ default: 8080, description: 'Port of the ingest API.' }),
   API_KEY: Type.Optional(
-    text({ unit: '-', secret: true, description: 'A key with every right, for the tenant `default`.' }),
+    text({
+      unit: '-',
+      secret: true,
+      // What a header can carry; a key that no client can send would lock everybody out.
+      pattern: '^[\\x21-\\x7e]+$',
+      expected: 'printable ASCII without spaces, and not empty',
+      description: 'A key with every right, for the tenant `default`.',
+    }),
   ),
   API_KEYS: Type.Optional(
     list({
@@ -45,6 +52,7 @@ export const INGEST_VARIABLES = Type.Object({
     unit: 'list',
     default: '',
     item: 'loopback|linklocal|uniquelocal|[0-9a-fA-F:.]+(/\\d{1,3})?',
+    format: 'networks',
     expected: 'a list of addresses or networks such as 10.0.0.0/8',
     description: 'Proxies whose X-Forwarded-For is believed for the client address.',
   }),
@@ -68,6 +76,13 @@ export const INGEST_VARIABLES = Type.Object({
     maximum: 1024 * 1024,
     unit: 'bytes',
     description: 'Largest single event; a larger one is rejected, the rest of its batch is not.',
+  }),
+  REQUEST_TIMEOUT_MS: integer({
+    default: 30_000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'How long a client may take to send a whole request before the answer is 408.',
   }),
   DURABILITY: choice(DURABILITY_LEVELS, {
     default: 'fsync',

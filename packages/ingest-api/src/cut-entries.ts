@@ -65,7 +65,7 @@ function chunks(spans: readonly EventSpan[], rejected: ReadonlySet<number>): Chu
     if (current === undefined || current.events.length >= MAX_ENTRY_EVENTS || bytes + size > MAX_ENTRY_BYTES) {
       current = { firstIndex: index, events: [], rejected: [] };
       found.push(current);
-      bytes = 0;
+      bytes = OPEN.length + CLOSE.length;
     }
     if (!taken) current.rejected.push(current.events.length);
     current.events.push(taken ? span : null);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { API_ERRORS, ApiError, type ApiErrorCode } from '@sluice/shared/errors/api-errors';
+import { dropRestOfBody } from './decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
 
 /** What Fastify and its plugins throw before a route runs, in Sluice's words. */
@@ -17,14 +18,20 @@ const CODE_BY_FASTIFY_CODE: Readonly<Record<string, ApiErrorCode>> = {
 const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** Gives every error the one shape `{"error":{"code","message","request_id"}}`. */
-export function addErrorAnswers(server: FastifyInstance, { logger, isStopping, config }: IngestContext): void {
+export function addErrorAnswers(server: FastifyInstance, { logger, isStopping }: IngestContext): void {
   server.addHook('onRequest', async (request) => {
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      throw new ApiError('invalid_request', 'The request has no Host header.');
     if (!isStopping() || request.method === 'GET') return;
     throw new ApiError('shutting_down', 'This instance is stopping; send the request again.', { retryAfter: 1 });
   });
 
   server.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
-    const known = toApiError(error, config.MAX_BODY_BYTES);
+    const known = toApiError(error, request);
+    if (known.code === 'body_too_large') {
+      dropRestOfBody(request);
+      reply.removeHeader('connection');
+    }
     if (known.code === 'internal_error') logger.error({ err: error, request_id: request.id }, 'a request failed');
     return sendError(known, request, reply);
   });
@@ -57,15 +64,41 @@ function errorBody(error: { code: ApiErrorCode; message: string }, requestId: st
 }
 
 /** Any error of a request, in Sluice's words. */
-export function toApiError(error: FastifyError | ApiError, maxBodyBytes: number): ApiError {
+export function toApiError(error: FastifyError | ApiError, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
   const code = CODE_BY_FASTIFY_CODE[error.code];
-  if (code === 'body_too_large')
-    return new ApiError(code, `The body has more than ${maxBodyBytes} bytes after decompression.`);
-  if (code !== undefined) return new ApiError(code, error.message);
+  if (code !== undefined) return new ApiError(code, explain(error, request));
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return new ApiError('invalid_request', error.message);
   return new ApiError('internal_error', 'Something went wrong; the log has the details under this request id.');
+}
+
+/** The message for an error of Fastify's or a plugin's: theirs do not say which header or limit it is about. */
+function explain(error: FastifyError, { headers, routeOptions }: FastifyRequest): string {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return `The body has more than ${routeOptions.bodyLimit} bytes after decompression.`;
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return `Content-Type must be application/json; it is ${headers['content-type'] ?? 'missing'}.`;
+    case 'FST_CP_ERR_INVALID_CONTENT_ENCODING':
+      return `Content-Encoding must be gzip, br, zstd or deflate; it is ${headers['content-encoding']}.`;
+    case 'FST_CP_ERR_INVALID_CONTENT':
+      return `The body is not valid ${headers['content-encoding']}, or is cut short.`;
+    default:
+      return error.message;
+  }
+}
+
+/** Answers a request whose URL can't be routed; no hook of the server runs for it. */
+export function answerUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  sendError(new ApiError('invalid_request', error.message), request, reply.header('x-request-id', request.id));
+}
+
+/** Treats a request with an `Expect` that nobody knows as one without; Node would answer 417 without a body. */
+export function passExpectations({ server }: FastifyInstance): void {
+  server.on('checkExpectation', (request: unknown, response: unknown) => {
+    server.emit('request', request, response);
+  });
 }
 
 /** Answers what is not even HTTP, on the bare socket. */

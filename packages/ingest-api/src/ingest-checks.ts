@@ -22,7 +22,7 @@ export function ingestChecks(parts: {
       name: 'durability',
       critical: false,
       run: () => ({
-        ok: queue.plan.warning === null,
+        ok: queue.plan.level === config.DURABILITY,
         detail: { wanted: config.DURABILITY, reached: queue.plan.level, warning: queue.plan.warning },
       }),
     },

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { ConfigError } from '@sluice/shared/runtime/config-error';
 
 /** Tenant of requests that name none: with API_KEY, or when ingest runs open. */
 export const DEFAULT_TENANT = 'default';
@@ -24,6 +25,7 @@ export interface KeyRing {
 /**
  * @param apiKey the key with every right
  * @param tenantKeys `tenant:sha256-in-hex` each
+ * @throws ConfigError when one key is given to two owners: whose events it brings would be a matter of luck
  */
 export function parseKeyRing(apiKey: string | undefined, tenantKeys: readonly string[] | undefined): KeyRing {
   const known: { digest: Buffer; principal: Principal }[] = (tenantKeys ?? []).map((entry) => {
@@ -32,6 +34,16 @@ export function parseKeyRing(apiKey: string | undefined, tenantKeys: readonly st
   });
   if (apiKey !== undefined) {
     known.push({ digest: sha256(apiKey), principal: { tenant: DEFAULT_TENANT, bound: false } });
+  }
+  const owners = new Map(known.map(({ digest, principal }) => [digest.toString('hex'), principal.tenant]));
+  const shared = known.filter(({ digest, principal }) => owners.get(digest.toString('hex')) !== principal.tenant);
+  if (shared.length > 0) {
+    throw new ConfigError(
+      shared.map(
+        ({ digest, principal }) =>
+          `API_KEYS has a key of ${principal.tenant} that is also one of ${owners.get(digest.toString('hex'))}`,
+      ),
+    );
   }
   return {
     open: apiKey === undefined && tenantKeys === undefined,

@@ -7,7 +7,7 @@ import { connectRedis, waitForRedis } from '@sluice/shared/stream/connect-redis'
 import { startAdmission } from './admission.ts';
 import { readIngestConfig } from './config.ts';
 import { ingestChecks } from './ingest-checks.ts';
-import { createQueue } from './queue.ts';
+import { createQueue, waitingCommandTimeout } from './queue.ts';
 import { buildServer } from './server.ts';
 
 /** How long the start waits for Redis before it goes on without, in milliseconds. */
@@ -35,8 +35,14 @@ await startOrExit('ingest-api', async () => {
     logger,
     commandTimeoutMs: config.QUEUE_TIMEOUT_MS,
   });
+  const waiting = connectRedis(config.REDIS_URL, {
+    name: 'ingest:wait',
+    logger,
+    commandTimeoutMs: waitingCommandTimeout(config.QUEUE_TIMEOUT_MS),
+  });
   const queue = createQueue({
     redis,
+    waiting,
     logger,
     namespace: config.SLUICE_NAMESPACE,
     shards: config.STREAM_SHARDS,
@@ -51,7 +57,8 @@ await startOrExit('ingest-api', async () => {
     shards: config.STREAM_SHARDS,
     maxBytes: config.QUEUE_MAX_BYTES,
   });
-  await waitForRedis(redis, REDIS_WAIT_MS);
+  // The first 202 already says how durable it is.
+  if (await waitForRedis(redis, REDIS_WAIT_MS)) await queue.settled();
 
   let stopping = false;
   const server = await buildServer({
@@ -75,6 +82,7 @@ await startOrExit('ingest-api', async () => {
         await server.close();
         clearTimeout(deadline);
         redis.disconnect();
+        waiting.disconnect();
         meter.disconnect();
       },
     },

@@ -24,10 +24,40 @@ export interface Queue {
   /** What is known of the server; null while Redis has not been reached yet. */
   readonly settings: RedisSettings | null;
   readonly plan: DurabilityPlan;
+  /** Resolves when the settings of the connected server have been read, or could not be. */
+  settled(): Promise<void>;
 }
 
 /** Nothing is claimed before the server has said what it does. */
-const UNKNOWN: DurabilityPlan = { level: 'memory', waitAof: null, warning: null };
+const UNKNOWN: DurabilityPlan = {
+  level: 'memory',
+  waitAof: null,
+  warning: 'The settings of Redis are not known yet; 202s say "memory".',
+};
+
+/** How soon the settings are asked for again when Redis did not tell them, in milliseconds. */
+const ASK_AGAIN_MS = 1_000;
+
+/** How often they are compared with what they were, in milliseconds. */
+const REFRESH_MS = 30_000;
+
+/**
+ * Shortest limit for WAITAOF, in milliseconds: with `appendfsync everysec` a fsync is up to a second away, and
+ * replicas report theirs once a second.
+ */
+const MIN_WAIT_MS = 3_000;
+/** What the client's own limit is above that of WAITAOF, so that its answer is seen. */
+const WAIT_MARGIN_MS = 500;
+
+/** How long WAITAOF may take where other commands have `timeoutMs`. */
+function waitLimit(timeoutMs: number): number {
+  return Math.max(timeoutMs, MIN_WAIT_MS);
+}
+
+/** Command timeout of the connection for WAITAOF. */
+export function waitingCommandTimeout(timeoutMs: number): number {
+  return waitLimit(timeoutMs) + WAIT_MARGIN_MS;
+}
 
 /** Seconds after which a client tries again when Redis is away. */
 const RETRY_AFTER_SECONDS = 2;
@@ -38,6 +68,8 @@ const RETRY_AFTER_SECONDS = 2;
  */
 export function createQueue(options: {
   redis: Redis;
+  /** A connection for WAITAOF; see `createStreamProducer`. */
+  waiting: Redis;
   logger: Logger;
   namespace: string;
   shards: number;
@@ -48,7 +80,8 @@ export function createQueue(options: {
   const { redis, logger } = options;
   let settings: RedisSettings | null = null;
   let plan = UNKNOWN;
-  const producer = createStreamProducer({ ...options, plan: () => plan, waitTimeoutMs: options.timeoutMs });
+  const waitTimeoutMs = waitLimit(options.timeoutMs);
+  const producer = createStreamProducer({ ...options, plan: () => plan, waitTimeoutMs });
 
   async function learn(): Promise<void> {
     settings = await readRedisSettings(redis);
@@ -62,20 +95,40 @@ export function createQueue(options: {
       );
     }
   }
-  const relearn = (): void => {
-    plan = UNKNOWN;
-    learn().catch((error: Error) =>
-      logger.warn({ error: error.message }, 'the settings of Redis cannot be read; claiming nothing'),
+  /** Asks again now and then: an operator may change the settings of a running server. */
+  const refresh = setInterval(() => {
+    if (redis.status !== 'ready') return;
+    readRedisSettings(redis).then(
+      (found) => {
+        if (JSON.stringify(found) !== JSON.stringify(settings)) learned = relearn();
+      },
+      (error: unknown) => logger.debug({ error: messageOf(error) }, 'the settings of Redis cannot be read'),
     );
+  }, REFRESH_MS);
+  refresh.unref();
+  let again: NodeJS.Timeout | undefined;
+  const relearn = async (): Promise<void> => {
+    clearTimeout(again);
+    plan = UNKNOWN;
+    try {
+      await learn();
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'the settings of Redis cannot be read; claiming nothing');
+      // After a lost connection the next `ready` asks.
+      if (redis.status === 'ready') again = setTimeout(() => void relearn(), ASK_AGAIN_MS).unref();
+    }
   };
-  redis.on('ready', relearn);
-  if (redis.status === 'ready') relearn();
+  let learned = redis.status === 'ready' ? relearn() : Promise.resolve();
+  redis.on('ready', () => {
+    learned = relearn();
+  });
 
   return {
     async add(entries) {
-      const { level } = plan;
+      const before = plan;
       try {
-        await producer.add(entries);
+        const limit = before.waitAof === null ? options.timeoutMs : waitTimeoutMs + WAIT_MARGIN_MS;
+        await within(limit, producer.add(entries));
       } catch (error) {
         logger.warn({ error: messageOf(error) }, 'Redis did not take a batch');
         throw new ApiError(
@@ -87,9 +140,10 @@ export function createQueue(options: {
           },
         );
       }
-      // A reconnect in between may have led to a server that promises less.
-      return level === plan.level ? level : 'memory';
+      // A reconnect in between may have led to a server that promises less, or the same in another way.
+      return before === plan ? before.level : 'memory';
     },
+    settled: () => learned,
     get settings() {
       return settings;
     },
@@ -97,4 +151,20 @@ export function createQueue(options: {
       return plan;
     },
   };
+}
+
+/**
+ * Rejects when the work takes longer. The connection has a limit for each command, but auto-pipelining keeps
+ * the commands of later batches back while an earlier pipeline is on its way.
+ */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
 import { addApiDocs } from './api-docs.ts';
-import { addErrorAnswers, answerBrokenRequest } from './error-answers.ts';
+import { addRequestDecompression } from './decompress-requests.ts';
+import { addErrorAnswers, answerBrokenRequest, answerUnroutable, passExpectations } from './error-answers.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { addRequestClock } from './request-clock.ts';
 import { addCollectRoutes } from './routes/collect.ts';
 import { addPostEventsRoute } from './routes/post-events.ts';
-
-/** How long a client may take to send a whole request, in milliseconds. */
-const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
 export async function buildServer(context: IngestContext): Promise<FastifyInstance> {
@@ -19,7 +16,14 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   const server = Fastify({
     logger: false,
     bodyLimit: config.MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    http: {
+      headersTimeout: config.REQUEST_TIMEOUT_MS,
+      // How often Node looks for requests that take too long; its default is 30 s.
+      connectionsCheckingInterval: Math.min(config.REQUEST_TIMEOUT_MS, 1_000),
+      // Node's own refusal has no body; the hook in error-answers says what is wrong.
+      requireHostHeader: false,
+    },
     trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
     genReqId: (request) => acceptableRequestId(request.headers['x-request-id']) ?? randomUUID(),
     // A HEAD on /collect would store an event.
@@ -27,10 +31,10 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
     // The hook in error-answers says it in Sluice's own words.
     return503OnClosing: false,
     clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: answerUnroutable,
   });
-  addErrorAnswers(server, context);
+  passExpectations(server);
   addRequestClock(server, context.isStopping);
-
   if (config.CORS_ORIGINS.length > 0) {
     await server.register(cors, {
       origin: config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS,
@@ -49,11 +53,9 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
       maxAge: 86_400,
     });
   }
-  // Only requests are decompressed; Fastify counts decoded bytes against the body limit while they come in.
-  await server.register(compress, {
-    globalCompression: false,
-    requestEncodings: ['gzip', 'br', 'zstd', 'deflate', 'identity'],
-  });
+  // Behind CORS, so that a page can read why it was refused.
+  addErrorAnswers(server, context);
+  await addRequestDecompression(server);
   // Bodies stay bytes: they are parsed once, by read-body, and go on to the stream as they are.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

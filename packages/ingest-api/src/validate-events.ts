@@ -64,11 +64,11 @@ export function validateEvents(events: readonly unknown[], text: string, context
 }
 
 function validateEvent(event: unknown, index: number, context: ValidationContext): Rejection | null {
+  const problem = typeof event === 'object' && event !== null ? inspectValues(event) : null;
+  if (problem === 'nesting') throw nestingError();
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     return { code: 'not_an_object', message: 'An event must be a JSON object.' };
   }
-  const problem = inspectValues(event);
-  if (problem === 'nesting') throw nestingError();
   checkNamedTenant((event as JsonObject)['tenant'], context.tenant, `Event ${index}`);
   if (problem === 'number') {
     return { code: 'invalid_number', message: 'A number is beyond what a 64-bit float can hold.' };

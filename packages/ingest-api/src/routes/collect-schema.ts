@@ -2,13 +2,13 @@ import { Type } from 'typebox';
 import { errorResponses, KEY_OR_OPEN } from '../error-schema.ts';
 
 const properties = {
-  siteId: Type.Optional(Type.String({ description: 'Decides the tenant when no key is sent.' })),
-  eventType: Type.Optional(Type.String({ description: 'Default: page_view.' })),
+  siteId: Type.Optional(Type.String({ description: 'Decides the tenant when no key is sent.', examples: ['docs'] })),
+  eventType: Type.Optional(Type.String({ description: 'Default: page_view.', examples: ['page_view'] })),
   eventId: Type.Optional(Type.String()),
-  visitorId: Type.Optional(Type.String()),
+  visitorId: Type.Optional(Type.String({ examples: ['v-81'] })),
   sessionId: Type.Optional(Type.String()),
   url: Type.Optional(Type.String()),
-  path: Type.Optional(Type.String()),
+  path: Type.Optional(Type.String({ examples: ['/start'] })),
   timestamp: Type.Optional(Type.String({ description: 'Read leniently; missing or unreadable means now.' })),
 };
 
@@ -67,10 +67,17 @@ export const collectQuerySchema = {
   response: taken,
 };
 
+const picture = { 'image/gif': { schema: { type: 'string', format: 'binary' } } };
+
 /** OpenAPI of `GET /pixel.gif`. */
 export const pixelSchema = {
   ...shared,
   summary: 'Queue one event and answer with a transparent 1×1 GIF',
   description: 'Always a picture, whatever the status; on failure the header X-Sluice-Error has the code.',
   querystring: Type.Object(properties, { additionalProperties: true }),
+  response: {
+    '2xx': { description: 'The event is in the queue.', content: picture },
+    '4xx': { description: 'The event is not in the queue; X-Sluice-Error says why.', content: picture },
+    '5xx': { description: 'The event is not in the queue; X-Sluice-Error says why.', content: picture },
+  },
 };

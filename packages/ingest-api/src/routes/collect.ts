@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { API_ERRORS, ApiError } from '@sluice/shared/errors/api-errors';
-import { webCollection } from '@sluice/shared/events/adapters/web-collection';
+import { collectedEventId, webCollection } from '@sluice/shared/events/adapters/web-collection';
 import type { JsonObject } from '@sluice/shared/events/event-adapter';
-import { resolveEventId } from '@sluice/shared/events/event-id';
+import { hasLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import { type AcceptedResult, acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
 import { authenticate, checkNamedTenant, keyRequired } from '../authenticate.ts';
+import { clientAddress } from '../client-address.ts';
 import type { IngestConfig } from '../config.ts';
 import { DEFAULT_TENANT } from '../key-ring.ts';
 import { toApiError } from '../error-answers.ts';
@@ -13,7 +14,7 @@ import type { IngestContext } from '../ingest-context.ts';
 import { collectBodySchema, collectQuerySchema, pixelSchema } from './collect-schema.ts';
 
 /** A transparent 1×1 GIF, 43 bytes. */
-const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
 
 /** `POST|GET /collect` and `GET /pixel.gif`: one event each, from a web page. */
 export function addCollectRoutes(server: FastifyInstance, context: IngestContext): void {
@@ -47,7 +48,7 @@ export function addCollectRoutes(server: FastifyInstance, context: IngestContext
     schema: pixelSchema,
     // A picture in any case, so that no page shows a broken one; the status still tells the truth.
     errorHandler: (error, request, reply) => {
-      const known = toApiError(error, config.MAX_EVENT_BYTES);
+      const known = toApiError(error, request);
       if (known.code === 'internal_error') logger.error({ err: error, request_id: request.id }, 'a request failed');
       if (known.retryAfter !== undefined) reply.header('retry-after', String(known.retryAfter));
       void sendPixel(reply.header('x-sluice-error', known.code), known.statusCode);
@@ -68,7 +69,7 @@ interface Taken {
 
 async function collect(request: FastifyRequest, body: Buffer, { config, queue }: IngestContext): Promise<Taken> {
   const receivedAt = new Date();
-  const { parsed, text } = readBody(body);
+  const { bytes, parsed, text } = readBody(body);
   const events = webCollection.eventsOf(parsed);
   if (events === null) throw new ApiError('invalid_body', 'The body must be one JSON object: the event.');
   const event = events[0] as JsonObject;
@@ -77,18 +78,20 @@ async function collect(request: FastifyRequest, body: Buffer, { config, queue }:
     {
       adapter: webCollection,
       tenant,
-      body,
+      body: bytes,
       text,
       events,
       idempotencyKey: idempotencyKeyOf(request.headers['idempotency-key']),
-      clientIp: request.ip,
+      clientIp: clientAddress(request.ip),
       traceparent: traceparentOf(request.headers['traceparent']),
       receivedAt,
       maxEventBytes: config.MAX_EVENT_BYTES,
     },
     queue,
   );
-  return { result, receivedAt, eventId: resolveEventId(tenant, event['eventId'], result.batchId, 0) };
+  // As the writer will read it, so that the id of the answer is the one in the database.
+  const stored = hasLargeNumber(event['eventId']) ? (parseKeepingDigits(text) as JsonObject) : event;
+  return { result, receivedAt, eventId: collectedEventId(stored, { tenant, batchId: result.batchId, index: 0 }) };
 }
 
 /**

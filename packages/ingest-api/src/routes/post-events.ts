@@ -4,6 +4,7 @@ import { governanceTracker } from '@sluice/shared/events/adapters/governance-tra
 import { inspectValues } from '@sluice/shared/events/inspect-values';
 import { acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
 import { authenticate, checkNamedTenant, keyRequired } from '../authenticate.ts';
+import { clientAddress } from '../client-address.ts';
 import { readBody } from '../read-body.ts';
 import { elapsedMs } from '../request-clock.ts';
 import type { IngestContext } from '../ingest-context.ts';
@@ -26,8 +27,7 @@ export function addPostEventsRoute(server: FastifyInstance, { config, queue, adm
       const principal = authenticate(request.headers, config.keys);
       if (principal === null) throw keyRequired();
       const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
-      const body = request.body as Buffer | undefined;
-      const { parsed, text } = readBody(body ?? Buffer.alloc(0));
+      const { bytes, parsed, text } = readBody((request.body as Buffer | undefined) ?? Buffer.alloc(0));
       const events = eventsOf(parsed, config.MAX_BATCH_SIZE);
       checkRest(parsed as Record<string, unknown>, principal.tenant);
 
@@ -35,11 +35,11 @@ export function addPostEventsRoute(server: FastifyInstance, { config, queue, adm
         {
           adapter: governanceTracker,
           tenant: principal.tenant,
-          body: body as Buffer,
+          body: bytes,
           text,
           events,
           idempotencyKey,
-          clientIp: request.ip,
+          clientIp: clientAddress(request.ip),
           traceparent: traceparentOf(request.headers['traceparent']),
           receivedAt,
           maxEventBytes: config.MAX_EVENT_BYTES,

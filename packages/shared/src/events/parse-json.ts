@@ -15,6 +15,11 @@ export function parseKeepingDigits(json: string): unknown {
   }) as (key: string, value: unknown) => unknown);
 }
 
+/** The digits of a number that `parseKeepingDigits` kept; null for any other value. */
+export function digitsOf(value: unknown): string | null {
+  return isRawJson(value) ? value.rawJSON : null;
+}
+
 /** Says whether a parsed value holds a number that JSON.parse may have rounded to a neighbour. */
 export function hasLargeNumber(value: unknown): boolean {
   if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER;
@@ -25,5 +30,8 @@ export function hasLargeNumber(value: unknown): boolean {
   return false;
 }
 
-/** `JSON.rawJSON` (ECMAScript 2026, in Node 24); TypeScript's library has no type for it yet. */
-const rawJson = (JSON as unknown as { rawJSON(this: void, text: string): object }).rawJSON;
+/** ECMAScript 2026, in Node 24; TypeScript's library has no types for it yet. */
+const { rawJSON: rawJson, isRawJSON: isRawJson } = JSON as unknown as {
+  rawJSON(this: void, text: string): object;
+  isRawJSON(this: void, value: unknown): value is { rawJSON: string };
+};

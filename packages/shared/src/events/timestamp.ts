@@ -24,7 +24,8 @@ export interface Timestamp {
 export function parseTimestamp(text: string): Timestamp | null {
   const match = RFC_3339.exec(text);
   if (!match) return null;
-  const ms = Date.parse(text);
+  // With a space V8 reads it by other rules, which take the year 0001 for 2031.
+  const ms = Date.parse(text.replace(' ', 'T'));
   if (!(ms >= FIRST_YEAR_MS && ms <= LAST_YEAR_MS)) return null;
   const [, year, month, day, decimals] = match;
   if (Number(day) > 28 && Number(day) > daysInMonth(Number(year), Number(month))) return null;
@@ -32,8 +33,8 @@ export function parseTimestamp(text: string): Timestamp | null {
 }
 
 /**
- * Reads what web pages send as a time: RFC 3339, the same without a zone (taken as UTC), whatever
- * `Date.parse` knows, and seconds or milliseconds since 1970 as number or digits.
+ * Reads what web pages send as a time: RFC 3339, whatever else `Date.parse` knows with a year of four digits,
+ * and seconds or milliseconds since 1970 as number or digits. A time without a zone is taken as UTC.
  *
  * @returns null when nothing sensible can be read
  */
@@ -44,10 +45,15 @@ export function parseTimestampLeniently(value: unknown): Timestamp | null {
   const strict = parseTimestamp(text);
   if (strict) return strict;
   if (/^\d{9,13}(\.\d+)?$/.test(text)) return fromEpoch(Number(text));
-  const zoned = /^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$/.test(text);
-  const ms = Date.parse(zoned ? `${text.replace(/[t ]/, 'T')}${text.length > 10 ? 'Z' : ''}` : text);
-  return fromMilliseconds(ms);
+  const zoneless = /^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$/.test(text);
+  if (zoneless) return fromMilliseconds(Date.parse(`${text.replace(/[t ]/, 'T')}${text.length > 10 ? 'Z' : ''}`));
+  // V8 finds a date in "visit 3" too. What has no zone would be read in that of this machine.
+  if (!/\d{4}/.test(text)) return null;
+  return fromMilliseconds(Date.parse(ZONE_AT_END.test(text) ? text : `${text} UTC`));
 }
+
+/** The end of a date in words: `Z`, `GMT`, `PST`, `+0100`, `GMT+0100 (Central European Standard Time)`. */
+const ZONE_AT_END = /(?:Z|UTC?|GMT|[ECMP][SD]T|:\d\d.*[+-]\d\d:?\d\d)\s*(?:\(.*\))?$/i;
 
 function fromEpoch(value: number): Timestamp | null {
   // Below 1e11 it is seconds (until the year 5138), above it is milliseconds (from 1973 on).

@@ -1,3 +1,5 @@
+import { digitsOf } from './parse-json.ts';
+
 /**
  * Postgres can hold neither U+0000 nor half a surrogate pair, and both come in only as JSON escapes
  * (raw, the first is not JSON and the second is not UTF-8). So one search of the text decides whether
@@ -24,7 +26,8 @@ export function hasUnstorableText(value: unknown): boolean {
 /** A copy of a parsed JSON value with U+FFFD in the place of every character that Postgres can't store. */
 export function replaceUnstorableText(value: unknown): unknown {
   if (typeof value === 'string') return storable(value);
-  if (typeof value !== 'object' || value === null) return value;
+  // A number whose digits were kept is an object too, and would lose them as a copy.
+  if (typeof value !== 'object' || value === null || digitsOf(value) !== null) return value;
   if (Array.isArray(value)) return value.map(replaceUnstorableText);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storable(key), replaceUnstorableText(inner)]));
 }

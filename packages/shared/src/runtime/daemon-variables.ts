@@ -24,7 +24,8 @@ export const redisVariables = {
     unit: 'URL',
     secret: true,
     pattern: '^rediss?://',
-    expected: 'a URL that starts with redis:// or rediss://',
+    format: 'url',
+    expected: 'a URL that starts with redis:// or rediss://, special characters in its password percent-encoded',
     description: 'Redis 7.0 or newer, or Valkey; rediss:// for TLS.',
   }),
   SLUICE_NAMESPACE: text({
@@ -42,7 +43,8 @@ export const databaseVariables = {
     unit: 'URL',
     secret: true,
     pattern: '^postgres(ql)?://',
-    expected: 'a URL that starts with postgres:// or postgresql://',
+    format: 'url',
+    expected: 'a URL that starts with postgres:// or postgresql://, special characters in its password percent-encoded',
     description: 'PostgreSQL 16 or newer.',
   }),
   DB_POOL_SIZE: integer({

@@ -25,7 +25,7 @@ const CHECK_TIMEOUT_MS = 1_000;
  */
 export function addHealthRoutes(server: FastifyInstance, checks: readonly HealthCheck[]): void {
   const startedAt = performance.now();
-  server.get('/health', { schema: docs('State of the daemon and of each dependency') }, async (_request, reply) => {
+  server.get('/health', { schema: HEALTH_DOCS }, async (_request, reply) => {
     const results = await runChecks(checks);
     const status = overall(results);
     return reply.code(status === 'unhealthy' ? 503 : 200).send({
@@ -37,19 +37,53 @@ export function addHealthRoutes(server: FastifyInstance, checks: readonly Health
       details: Object.fromEntries(results.map(({ check, result }) => [check.name, result.detail ?? {}])),
     });
   });
-  server.get('/ready', { schema: docs('Whether this instance can take work') }, async (_request, reply) => {
+  server.get('/ready', { schema: READY_DOCS }, async (_request, reply) => {
     const failed = (await runChecks(checks.filter((check) => check.critical))).filter(({ result }) => !result.ok);
     return reply
       .code(failed.length === 0 ? 200 : 503)
       .send({ ready: failed.length === 0, failed: failed.map(({ check }) => check.name) });
   });
-  server.get('/live', { schema: docs('Whether the process is alive') }, () => ({ alive: true }));
+  server.get('/live', { schema: LIVE_DOCS }, () => ({ alive: true }));
 }
 
 /** For the OpenAPI page; `tags` and `summary` are @fastify/swagger's, which not every daemon loads. */
-function docs(summary: string): object {
-  return { tags: ['health'], summary };
+function docs(summary: string, answers: Record<number, { description: string; example: object }>): object {
+  const response = Object.entries(answers).map(([status, { description, example }]) => [
+    status,
+    { description, type: 'object', additionalProperties: true, examples: [example] },
+  ]);
+  return { tags: ['health'], summary, response: Object.fromEntries(response) };
 }
+
+const HEALTH_EXAMPLE = { version: '0.1.0', uptime_seconds: 4711, timestamp: '2026-11-21T09:30:00.000Z' };
+
+const HEALTH_DOCS = docs('State of the daemon and of each dependency', {
+  200: {
+    description: 'It works; `degraded` when something that it can do without does not.',
+    example: {
+      status: 'healthy',
+      ...HEALTH_EXAMPLE,
+      checks: { redis: 'ok' },
+      details: { redis: { version: '7.0.15' } },
+    },
+  },
+  503: {
+    description: 'Something is away without which it cannot work.',
+    example: {
+      status: 'unhealthy',
+      ...HEALTH_EXAMPLE,
+      checks: { redis: 'failed' },
+      details: { redis: { error: 'Connection is closed.' } },
+    },
+  },
+});
+
+const READY_DOCS = docs('Whether this instance can take work', {
+  200: { description: 'It can.', example: { ready: true, failed: [] } },
+  503: { description: 'It cannot.', example: { ready: false, failed: ['redis'] } },
+});
+
+const LIVE_DOCS = docs('Whether the process is alive', { 200: { description: 'It is.', example: { alive: true } } });
 
 interface Checked {
   check: HealthCheck;

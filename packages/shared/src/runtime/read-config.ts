@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Ajv, ErrorObject } from 'ajv';
 import envSchema from 'env-schema';
 import { closest, distance } from 'fastest-levenshtein';
@@ -43,7 +44,18 @@ export function readConfig<T extends TObject>(schema: T, environment: Environmen
 }
 
 function acceptNotes(ajv: Ajv): Ajv {
-  return ajv.addVocabulary(['unit', 'secret', 'expected']);
+  return ajv
+    .addVocabulary(['unit', 'secret', 'expected'])
+    .addFormat('url', (text) => URL.canParse(text))
+    .addFormat('networks', (list) => list === '' || list.split(',').every(isNetwork));
+}
+
+/** An address, a network such as 10.0.0.0/8, or the name of one. */
+function isNetwork(text: string): boolean {
+  if (/^[a-z]+$/.test(text)) return true;
+  const [address = '', prefix] = text.split('/');
+  const version = isIP(address);
+  return version !== 0 && (prefix === undefined || Number(prefix) <= (version === 4 ? 32 : 128));
 }
 
 function describe(error: ErrorObject, schema: TObject, environment: Environment): string {

@@ -6,7 +6,7 @@ import type { VariableNotes } from './read-config.ts';
  * `expected` is the end of the sentence "NAME must be …".
  */
 
-export function text(notes: VariableNotes & { default?: string; pattern?: string; expected?: string }) {
+export function text(notes: VariableNotes & { default?: string; pattern?: string; format?: 'url'; expected?: string }) {
   return Type.String({ minLength: 1, expected: 'not empty', ...notes });
 }
 
@@ -22,7 +22,7 @@ export function choice<const T extends string>(values: readonly T[], notes: Vari
  * A comma-separated list of items that match `item`, a pattern without anchors. It may be left out when it
  * has a default; set but empty is a mistake: a secret that failed to arrive must not count as "none".
  */
-export function list(notes: VariableNotes & { item: string; expected: string; default?: '' }) {
+export function list(notes: VariableNotes & { item: string; expected: string; format?: 'networks'; default?: '' }) {
   const { item, ...rest } = notes;
   const pattern = `^(${item})(,(${item}))*$${'default' in notes ? '|^$' : ''}`;
   return Type.Unsafe<string[]>({ type: 'string', separator: ',', pattern, ...rest });

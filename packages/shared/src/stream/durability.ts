@@ -26,21 +26,22 @@ export interface DurabilityPlan {
   readonly level: Durability;
   /** WAITAOF numlocal numreplicas, or null when the server fsyncs before it answers or nothing is waited for. */
   readonly waitAof: { readonly local: number; readonly replicas: number } | null;
-  /** What is wrong, when `level` is lower than what was asked for. */
+  /** What an operator should know: that `level` is lower than what was asked for, or that it is slow to reach. */
   readonly warning: string | null;
 }
 
-/** Reads the settings of the server behind a connection. A denied CONFIG GET is an answer, not an error. */
+/** Reads the settings of the server behind a connection. Being denied INFO or CONFIG GET is an answer, not an error. */
 export async function readRedisSettings(redis: Redis): Promise<RedisSettings> {
-  const version = /redis_version:([\d.]+)/.exec(await redis.info('server'))?.[1] ?? '0';
+  let version = '0';
   const values = new Map<string, string>();
   try {
+    version = /redis_version:([\d.]+)/.exec(await redis.info('server'))?.[1] ?? version;
     for (const name of ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite', 'maxmemory', 'maxmemory-policy']) {
       const reply = await redis.config('GET', name);
       if (reply[1] !== undefined) values.set(name, reply[1]);
     }
   } catch (error) {
-    if (!/NOPERM|unknown command|ERR/i.test(messageOf(error))) throw error;
+    if (!/^(?:NOPERM|ERR) /.test(messageOf(error))) throw error;
   }
   return {
     version,
@@ -62,6 +63,9 @@ export function planDurability(wanted: Durability, settings: RedisSettings, repl
   if (wanted === 'memory') return { level: 'memory', waitAof: null, warning: null };
   if (!settings.readable) return lower('memory', wanted, 'Redis does not let this user read its settings (CONFIG GET)');
   if (!settings.appendonly) return lower('memory', wanted, 'Redis keeps no append-only file (appendonly no)');
+  // WAITAOF would wait for an fsync that only the kernel decides about, for half a minute or more.
+  if (settings.appendfsync === 'no')
+    return lower('memory', wanted, 'Redis leaves fsync to the kernel (appendfsync no)');
   const hasWaitAof = atLeast(settings.version, 7, 2);
   const fsyncsBeforeReply = settings.appendfsync === 'always' && !settings.noAppendfsyncOnRewrite;
   if (wanted === 'replicated' && hasWaitAof)
@@ -71,7 +75,10 @@ export function planDurability(wanted: Durability, settings: RedisSettings, repl
       ? { level: 'fsync', waitAof: null, warning: null }
       : lower('fsync', wanted, 'Redis is older than 7.2 and has no WAITAOF');
   }
-  if (hasWaitAof) return { level: 'fsync', waitAof: { local: 1, replicas: 0 }, warning: null };
+  if (hasWaitAof) {
+    const warning = 'Every 202 waits for an fsync of Redis, up to two seconds: set appendfsync always';
+    return { level: 'fsync', waitAof: { local: 1, replicas: 0 }, warning };
+  }
   const reason = settings.noAppendfsyncOnRewrite
     ? 'no-appendfsync-on-rewrite yes'
     : `appendfsync ${settings.appendfsync}`;

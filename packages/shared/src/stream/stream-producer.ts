@@ -13,7 +13,6 @@ export interface StreamProducer {
    */
   add(entries: readonly EntryFields[]): Promise<string[]>;
 }
-
 /** WAITAOF came back with fewer fsyncs than were asked for: the write is there, but not as durable as promised. */
 export class NotDurableError extends Error {
   constructor(wanted: string, reached: string) {
@@ -21,43 +20,94 @@ export class NotDurableError extends Error {
     this.name = 'NotDurableError';
   }
 }
-
 /**
- * @param plan read anew for each batch, because a reconnect may lead to a server with other settings
- * @param waitTimeoutMs how long WAITAOF may take
+ * @param options.redis auto-pipelining, for writes that Redis makes durable before it answers, or not at all
+ * @param options.waiting a connection of its own for WAITAOF, which lets nothing else pass; its command timeout must
+ *   be longer than `waitTimeoutMs`, or the count that WAITAOF gives back is never seen
+ * @param options.plan read anew for each batch, because a reconnect may lead to a server with other settings
+ * @param options.waitTimeoutMs how long WAITAOF may take
  */
 export function createStreamProducer(options: {
   redis: Redis;
+  waiting: Redis;
   namespace: string;
   shards: number;
   plan: () => DurabilityPlan;
   waitTimeoutMs: number;
 }): StreamProducer {
   const { redis, namespace, shards, plan, waitTimeoutMs } = options;
+  const addInGroup = groupCommit(options.waiting, waitTimeoutMs);
   let next = 0;
   return {
     async add(entries) {
       const key = streamKey(namespace, next++ % shards);
       const { waitAof } = plan();
-      if (waitAof === null) {
-        // Auto-pipelining sends what one turn of the event loop adds in one write.
-        return Promise.all(entries.map((fields) => addOne(redis, key, fields)));
-      }
-      // WAITAOF waits for the writes of its own connection, so both go down the same one, in order.
-      const pipeline = redis.pipeline();
-      for (const fields of entries) pipeline.xadd(key, '*', ...fields);
-      pipeline.call('WAITAOF', waitAof.local, waitAof.replicas, waitTimeoutMs);
-      const replies = (await pipeline.exec()) ?? [];
-      const values = replies.map(([error, value]) => {
-        if (error) throw error;
-        return value;
-      });
-      const [local = 0, replicas = 0] = values.pop() as number[];
-      if (local < waitAof.local || replicas < waitAof.replicas) {
-        throw new NotDurableError(`${waitAof.local}/${waitAof.replicas}`, `${local}/${replicas}`);
-      }
-      return values as string[];
+      if (waitAof !== null) return addInGroup({ key, entries, ...waitAof });
+      // Auto-pipelining sends what one turn of the event loop adds in one write.
+      return Promise.all(entries.map((fields) => addOne(redis, key, fields)));
     },
+  };
+}
+
+interface Batch {
+  readonly key: string;
+  readonly entries: readonly EntryFields[];
+  /** Fsyncs that were promised when the batch came in; a plan made after a reconnect is another's promise. */
+  readonly local: number;
+  readonly replicas: number;
+}
+
+/**
+ * WAITAOF waits for the writes of its own connection and lets nothing else on it pass, up to a second with
+ * `appendfsync everysec`. So one is out at a time, and all batches that come meanwhile share the next one: with 20
+ * callers 24 batches a second instead of one, with 200 callers 206 (Redis 8.0, `everysec`).
+ */
+function groupCommit(redis: Redis, waitTimeoutMs: number): (batch: Batch) => Promise<string[]> {
+  let waiting: { batch: Batch; since: number; settle: PromiseWithResolvers<string[]> }[] = [];
+  let running = false;
+
+  async function commit(group: typeof waiting): Promise<void> {
+    const local = Math.max(...group.map(({ batch }) => batch.local));
+    const replicas = Math.max(...group.map(({ batch }) => batch.replicas));
+    const pipeline = redis.pipeline();
+    for (const { batch } of group) for (const fields of batch.entries) pipeline.xadd(batch.key, '*', ...fields);
+    pipeline.call('WAITAOF', local, replicas, waitTimeoutMs);
+    const replies = (await pipeline.exec()) ?? [];
+    const [waitError, reached] = replies.pop() ?? [new Error('Redis gave no answer'), null];
+    const [fsyncs = 0, replicaFsyncs = 0] = (reached ?? []) as number[];
+    let at = 0;
+    for (const { batch, settle } of group) {
+      const own = replies.slice(at, (at += batch.entries.length));
+      const error = own.find(([refused]) => refused !== null)?.[0] ?? waitError;
+      if (error) settle.reject(error);
+      else if (fsyncs < batch.local || replicaFsyncs < batch.replicas)
+        settle.reject(new NotDurableError(`${batch.local}/${batch.replicas}`, `${fsyncs}/${replicaFsyncs}`));
+      else settle.resolve(own.map(([, id]) => id as string));
+    }
+  }
+
+  async function run(): Promise<void> {
+    running = true;
+    // The other batches of this turn of the event loop come along.
+    await new Promise(setImmediate);
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      // Whoever sent these was told 503 in the meantime.
+      const late = group.filter(({ since }) => performance.now() - since > waitTimeoutMs);
+      for (const { settle } of late) settle.reject(new Error(`waited ${waitTimeoutMs} ms for earlier batches`));
+      const rest = group.filter((item) => !late.includes(item));
+      if (rest.length > 0)
+        await commit(rest).catch((error: unknown) => rest.forEach(({ settle }) => settle.reject(error)));
+    }
+    running = false;
+  }
+
+  return (batch) => {
+    const settle = Promise.withResolvers<string[]>();
+    waiting.push({ batch, since: performance.now(), settle });
+    if (!running) void run();
+    return settle.promise;
   };
 }
 

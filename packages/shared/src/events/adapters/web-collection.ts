@@ -1,8 +1,10 @@
 import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../canonical-event.ts';
-import type { EventAdapter, JsonObject } from '../event-adapter.ts';
+import type { EventAdapter, EventOrigin, JsonObject } from '../event-adapter.ts';
 import { isUuid, resolveEventId } from '../event-id.ts';
 import { indexedText } from '../indexed-text.ts';
+import { digitsOf } from '../parse-json.ts';
 import { parseTimestampLeniently } from '../timestamp.ts';
+import { replaceUnstorableText } from '../unstorable-text.ts';
 
 /** What a hit is when the page does not say. */
 const DEFAULT_EVENT_TYPE = 'page_view';
@@ -36,7 +38,6 @@ export const webCollection: EventAdapter = {
     const timestamp = parseTimestampLeniently(event['timestamp']);
     if (timestamp !== null && timestamp.iso === event['timestamp']) delete payload['timestamp'];
 
-    const eventId = textOf(event['eventId']);
     if (typeof event['eventId'] === 'string' && isUuid(event['eventId'])) delete payload['eventId'];
 
     const column = (name: string): string | null => {
@@ -53,7 +54,7 @@ export const webCollection: EventAdapter = {
 
     return {
       tenant: origin.tenant,
-      eventId: resolveEventId(origin.tenant, eventId, origin.batchId, origin.index),
+      eventId: collectedEventId(event, origin),
       eventType,
       occurredAt: timestamp?.iso ?? origin.receivedAt,
       receivedAt: origin.receivedAt,
@@ -68,6 +69,12 @@ export const webCollection: EventAdapter = {
     };
   },
 };
+
+/** The id under which an event is stored; ingest answers with the same. */
+export function collectedEventId(event: JsonObject, origin: Pick<EventOrigin, 'tenant' | 'batchId' | 'index'>): string {
+  const given = textOf(replaceUnstorableText(event['eventId']));
+  return resolveEventId(origin.tenant, given, origin.batchId, origin.index);
+}
 
 /** The page: its path, or the whole URL (which then stays in the payload too, as exports want both). */
 function resourceOf(event: JsonObject, payload: Record<string, unknown>): string | null {
@@ -85,5 +92,5 @@ function resourceOf(event: JsonObject, payload: Record<string, unknown>): string
 function textOf(value: unknown): string | null {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return null;
+  return digitsOf(value);
 }

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+
+const CLIENT = '203.0.113.9';
+
+async function addressOf(ingest: TestIngest, forwarded: string): Promise<string | null | undefined> {
+  await ingest.clear();
+  expect((await ingest.send({ events: [makeEvent()] }, { 'x-forwarded-for': forwarded })).status).toBe(202);
+  return (await ingest.entries())[0]?.header.clientIp;
+}
+
+describe('without trusted proxies', () => {
+  let ingest: TestIngest;
+  beforeAll(async () => {
+    ingest = await startIngest();
+  });
+  afterAll(() => ingest.stop());
+
+  it('X-Forwarded-For is not believed', async () => {
+    expect(await addressOf(ingest, CLIENT)).toBe('127.0.0.1');
+  });
+});
+
+describe('with trusted proxies', () => {
+  let ingest: TestIngest;
+  beforeAll(async () => {
+    ingest = await startIngest({ TRUST_PROXY: 'loopback,10.0.0.0/8,2001:db8::/32' });
+  });
+  afterAll(() => ingest.stop());
+  beforeEach(() => ingest.clear());
+
+  it.each([
+    ['the address that the proxy names', CLIENT, CLIENT],
+    ['the last one that is not a proxy', `198.51.100.1, ${CLIENT}, 10.1.2.3`, CLIENT],
+    ['no address that the client put in front', `10.9.9.9, ${CLIENT}`, CLIENT],
+    ['an IPv6 address', '2001:470::7', '2001:470::7'],
+    ['an address without its port', `${CLIENT}:4711`, CLIENT],
+    ['an IPv6 address without its port', '[2001:470::7]:4711', '2001:470::7'],
+    ['an IPv4 address written as IPv6', `::ffff:${CLIENT}`, CLIENT],
+    ['an address without its zone', 'fe80::1%eth0', 'fe80::1'],
+    ['nothing when it is no address', 'unknown', null],
+    ['nothing when it could break the row', "1.2.3.4'; DROP TABLE events", null],
+  ])('the client is %s', async (_what, forwarded, address) => {
+    expect(await addressOf(ingest, forwarded)).toBe(address);
+  });
+
+  it('/collect and the pixel go by it too', async () => {
+    const headers = { 'x-forwarded-for': CLIENT };
+    await ingest.collect({}, headers);
+    await get(`${ingest.url}/collect`, headers);
+    await get(`${ingest.url}/pixel.gif`, headers);
+    expect((await ingest.entries()).map(({ header }) => header.clientIp)).toEqual([CLIENT, CLIENT, CLIENT]);
+  });
+});
+
+it('a proxy that did not connect is not believed', async () => {
+  const ingest = await startIngest({ TRUST_PROXY: '10.0.0.0/8' });
+  expect(await addressOf(ingest, CLIENT)).toBe('127.0.0.1');
+  await ingest.stop();
+});
+
+it.each(['everybody', '10.0.0.0/33', '999.1.1.1', '10.0.0.0/8,,loopback', '::1/129'])(
+  '%s in TRUST_PROXY is a mistake that is named',
+  async (value) => {
+    const start = startTestDaemon('ingest-api', { REDIS_URL: inject('redisUrl'), TRUST_PROXY: value });
+    await expect(start).rejects.toThrow(/TRUST_PROXY must be a list of addresses or networks/);
+  },
+);

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { webCollection } from '@sluice/shared/events/adapters/web-collection';
+import type { JsonObject } from '@sluice/shared/events/event-adapter';
+import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
+import { replaceUnstorableText } from '@sluice/shared/events/unstorable-text';
+import { type Answer, get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { sendRaw } from '../../../tests/setup/raw-http.ts';
+import { expectError } from './fixtures/expect-error.ts';
+
+let ingest: TestIngest;
+
+beforeAll(async () => {
+  ingest = await startIngest();
+});
+afterAll(() => ingest.stop());
+beforeEach(() => ingest.clear());
+
+/** What the writer makes of the one event in the stream. */
+async function stored() {
+  const entries = await ingest.entries();
+  expect(entries).toHaveLength(1);
+  const { header, body } = entries[0]!;
+  expect(header.source).toBe('web-collection');
+  const event = replaceUnstorableText(parseKeepingDigits(body)) as JsonObject;
+  return webCollection.project(event, { ...header, index: 0, traceId: null });
+}
+
+function expectTaken(answer: Answer): void {
+  expect(answer.status).toBe(202);
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  expect(answer.body).toEqual({
+    status: 'success',
+    message: 'Event received and queued',
+    event_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
+    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown,
+    durability: 'fsync',
+  });
+}
+
+describe('POST', () => {
+  it('takes JSON, and queues the bytes of the page', async () => {
+    const text = '{ "siteId":"docs",\n"eventType":"click", "visitorId":"v-1", "path":"/ü" }';
+    expectTaken(await ingest.collect(text));
+    expect((await ingest.entries()).map(({ body }) => body)).toEqual([text]);
+    expect(await stored()).toMatchObject({ eventType: 'click', actor: 'v-1', resource: '/ü' });
+  });
+
+  it.each(['text/plain', 'text/plain;charset=UTF-8'])(
+    'takes JSON as %s, as navigator.sendBeacon sends it',
+    async (type) => {
+      expectTaken(await ingest.collect('{"siteId":"docs"}', { 'content-type': type }));
+      expect((await ingest.entries())[0]?.body).toBe('{"siteId":"docs"}');
+    },
+  );
+
+  it('takes an empty object: a page view by nobody, now', async () => {
+    const answer = await ingest.collect({});
+    expectTaken(answer);
+    expect(await stored()).toMatchObject({
+      eventType: 'page_view',
+      actor: null,
+      occurredAt: answer.body.timestamp,
+      receivedAt: answer.body.timestamp,
+    });
+  });
+
+  it.each([
+    ['nothing', '', 'malformed_json'],
+    ['an array', '[{}]', 'invalid_body'],
+    ['text', '"x"', 'invalid_body'],
+    ['null', 'null', 'invalid_body'],
+  ] as const)('of %s is refused', async (_what, body, code) => {
+    expectError(await ingest.collect(body), code);
+    expect(await ingest.entries()).toEqual([]);
+  });
+
+  it('of a form is answered with 415', async () => {
+    const answer = await ingest.collect('siteId=docs', { 'content-type': 'application/x-www-form-urlencoded' });
+    expectError(answer, 'unsupported_media_type');
+  });
+
+  it('of an event that cannot be stored says why', async () => {
+    const future = new Date(Date.now() + 25 * 60 * 60 * 1000).toISOString();
+    expectError(await ingest.collect({ timestamp: future }), 'no_valid_events', /timestamp_in_future: timestamp lies/);
+    expectError(await ingest.collect('{"value":1e400}'), 'no_valid_events', /invalid_number/);
+    expect(await ingest.entries()).toEqual([]);
+  });
+});
+
+describe('GET', () => {
+  it('takes query parameters', async () => {
+    expectTaken(await get(`${ingest.url}/collect?siteId=docs&eventType=click&visitorId=7&path=%2F%C3%BC&n=1&n=2`));
+    expect(await stored()).toMatchObject({ eventType: 'click', actor: '7', resource: '/ü' });
+    expect(JSON.parse((await stored()).payload)).toEqual({ siteId: 'docs', n: ['1', '2'] });
+  });
+
+  it('takes no parameters at all', async () => {
+    expectTaken(await get(`${ingest.url}/collect`));
+    expect(await stored()).toMatchObject({ eventType: 'page_view' });
+  });
+});
+
+it.each(['/collect', '/pixel.gif'])('HEAD %s stores nothing', async (path) => {
+  const answer = await fetch(`${ingest.url}${path}?siteId=docs`, { method: 'HEAD' });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get('allow')).toContain('GET');
+  expect(await ingest.entries()).toEqual([]);
+});
+
+it('two GETs on one connection are two events', async () => {
+  const request = 'GET /collect HTTP/1.1\r\nHost: h\r\n\r\n';
+  expect((await sendRaw(ingest.url, request + request)).status).toBe(202);
+  await expect.poll(() => ingest.entries(), { interval: 10 }).toHaveLength(2);
+});
+
+describe('the time of an event', () => {
+  it.each([
+    ['2026-01-31T09:30:00', '2026-01-31T09:30:00.000Z'],
+    ['2026-01-31 09:30', '2026-01-31T09:30:00.000Z'],
+    ['2026-01-31', '2026-01-31T00:00:00.000Z'],
+    ['2026-01-31T10:30:00+01:00', '2026-01-31T09:30:00.000Z'],
+    ['Sat, 31 Jan 2026 09:30:00 GMT', '2026-01-31T09:30:00.000Z'],
+    ['Sat Jan 31 2026 09:30:00', '2026-01-31T09:30:00.000Z'],
+    [1_769_851_800, '2026-01-31T09:30:00.000Z'],
+    [1_769_851_800_000, '2026-01-31T09:30:00.000Z'],
+    ['1769851800000', '2026-01-31T09:30:00.000Z'],
+  ])('%j is %s', async (timestamp, occurredAt) => {
+    expect((await ingest.collect({ timestamp })).status).toBe(202);
+    expect((await stored()).occurredAt).toBe(occurredAt);
+  });
+
+  it.each([undefined, null, '', 'yesterday', 'visit 3', true, {}, [], '2026-99-99', 1e300])(
+    '%j is the time when it was received',
+    async (timestamp) => {
+      const answer = await ingest.collect({ timestamp });
+      expect(answer.status).toBe(202);
+      expect((await stored()).occurredAt).toBe(answer.body.timestamp);
+    },
+  );
+});
+
+const idOf = async (event: object): Promise<string> => (await ingest.collect(event)).body.event_id;
+
+describe('the id of an event', () => {
+  it.each([
+    '"0B3F6A52-6D0E-4C57-9A38-5F0D7A1C9E11"',
+    '"order-7"',
+    '7',
+    '12345678901234567890',
+    'true',
+    '"a\\u0000b"',
+    '"\\ud800"',
+    '""',
+    'null',
+    '{"a":1}',
+  ])('%s is answered as it will be stored', async (eventId) => {
+    const { body } = await ingest.collect(`{"eventId":${eventId}}`);
+    expect((await stored()).eventId).toBe(body.event_id);
+  });
+
+  it('is the same for the same name, and another for each event without one', async () => {
+    expect(await idOf({ eventId: 7 })).toBe(await idOf({ eventId: '7' }));
+    expect(await idOf({})).not.toBe(await idOf({}));
+  });
+});
+
+it('numbers as visitor keep their digits', async () => {
+  await ingest.collect('{"visitorId":12345678901234567890,"sessionId":42}');
+  expect(await stored()).toMatchObject({ actor: '12345678901234567890', sessionId: '42' });
+});

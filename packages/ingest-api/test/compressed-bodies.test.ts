@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Answer } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { expectError } from './fixtures/expect-error.ts';
+import { peakMemory, resetPeakMemory } from './fixtures/peak-memory.ts';
+import { compressed, type Encoding, ENCODINGS, zipBomb } from './fixtures/zip-bomb.ts';
+
+let ingest: TestIngest;
+
+beforeAll(async () => {
+  ingest = await startIngest();
+});
+afterAll(() => ingest.stop());
+beforeEach(() => ingest.clear());
+
+const send = (body: Buffer, encoding: string): Promise<Answer> => ingest.send(body, { 'content-encoding': encoding });
+
+describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
+  const { encode } = ENCODINGS[encoding];
+
+  it('is taken, and queued as the client meant it', async () => {
+    const events = makeEvents(300, { newValue: 'größe' });
+    const text = JSON.stringify({ events });
+    expect((await send(encode(Buffer.from(text)), encoding)).body).toMatchObject({ accepted: 300 });
+    expect((await ingest.entries()).map(({ body }) => body)).toEqual([text]);
+    const hit = encode(Buffer.from(JSON.stringify({ siteId: 'docs' })));
+    expect((await ingest.collect(hit, { 'content-encoding': encoding })).status).toBe(202);
+  });
+
+  it('that is damaged or cut short is answered with 400', async () => {
+    const whole = encode(Buffer.from(JSON.stringify({ events: makeEvents(50) })));
+    const flipped = Buffer.from(whole);
+    flipped.fill(0xff, 0, 4);
+    for (const damaged of [whole.subarray(0, -9), whole.subarray(0, 1), flipped, Buffer.from('{}'), Buffer.alloc(0)]) {
+      const answer = await answeredWithinASecond(() => send(damaged, encoding));
+      expectError(answer, 'invalid_encoding', new RegExp(`not valid ${encoding}`));
+    }
+    expect(await ingest.entries()).toEqual([]);
+  });
+
+  it('of 1 GiB of zeros is answered with 413 at once, costs little memory, and leaves no work behind', async () => {
+    const bomb = await zipBomb(encoding);
+    const before = resetPeakMemory(ingest.daemon.pid);
+    const attack = await answeredWithinASecond(() => send(bomb, encoding));
+    expectError(attack, 'body_too_large', /16777216 bytes after decompression/);
+    // Were they unpacked to the end, eight would keep all threads that decompress busy for seconds.
+    for (const answer of await Promise.all(Array.from({ length: 8 }, () => send(bomb, encoding)))) {
+      expectError(answer, 'body_too_large');
+    }
+    const good = encode(Buffer.from(JSON.stringify({ events: [makeEvent()] })));
+    expect((await answeredWithinASecond(() => send(good, encoding))).status).toBe(202);
+    expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(400 * 1024 * 1024);
+  });
+
+  it('that unpacks to more than the limit while it is still being sent is answered, and read to its end', async () => {
+    // Hex digits become half as long, whatever compresses them.
+    const digits = Array.from({ length: 10 }, () => Buffer.from(randomBytes(1024 * 1024).toString('hex')));
+    const body = await compressed(encoding, digits);
+    expect(body.length).toBeGreaterThan(8 * 1024 * 1024);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      expectError(await answeredWithinASecond(() => send(body, encoding)), 'body_too_large');
+    }
+  });
+});
+
+it.each(['compress', 'gzip, br', 'rot13'])('Content-Encoding %s is answered with 415', async (encoding) => {
+  const answer = await answeredWithinASecond(() => send(Buffer.from('{}'), encoding));
+  expectError(answer, 'unsupported_media_type', new RegExp(`gzip, br, zstd or deflate; it is ${encoding}`));
+});
+
+it('Content-Encoding identity is no encoding', async () => {
+  expect((await send(Buffer.from(JSON.stringify({ events: [makeEvent()] })), 'identity')).status).toBe(202);
+});
+
+it('bodies that are not decompressed count as they are', async () => {
+  expectError(await send(ENCODINGS.gzip.encode(JSON.stringify({ events: [makeEvent()] })), ''), 'invalid_encoding');
+});

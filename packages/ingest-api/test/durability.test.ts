@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { Redis } from 'ioredis';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+
+/** What pnpm start and the tests give Redis; each test changes some of it. */
+const DURABLE = {
+  appendonly: 'yes',
+  appendfsync: 'always',
+  'no-appendfsync-on-rewrite': 'no',
+  'maxmemory-policy': 'noeviction',
+};
+
+let server: OwnServer;
+let admin: Redis;
+/** Redis 7.2 and newer can wait for the disk, so that slower settings are no hindrance there. */
+let hasWaitAof: boolean;
+
+beforeAll(async () => {
+  server = await ownRedis();
+  admin = new Redis(server.url);
+  const version = /redis_version:(\d+)\.(\d+)/.exec(await admin.info('server'))!;
+  hasWaitAof = Number(version[1]) > 7 || (Number(version[1]) === 7 && Number(version[2]) >= 2);
+});
+afterAll(async () => {
+  admin.disconnect();
+  await server.remove();
+});
+beforeEach(() => configure(DURABLE));
+
+async function configure(settings: Record<string, string>): Promise<void> {
+  for (const [name, value] of Object.entries(settings)) await admin.config('SET', name, value);
+}
+
+async function start(env: Record<string, string> = {}, redisUrl = server.url): Promise<TestIngest> {
+  const ingest = await startIngest({ API_KEY: 'k', ...env }, { redisUrl });
+  onTestFinished(() => ingest.stop());
+  return ingest;
+}
+
+async function durabilityOf(ingest: TestIngest): Promise<string> {
+  const { status, body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' });
+  expect(status).toBe(202);
+  expect((await ingest.collect({}, { 'x-api-key': 'k' })).body.durability).toBe(body.durability);
+  return body.durability;
+}
+
+it('appendfsync always is "fsync", from the first batch on, and nothing is warned of', async () => {
+  const ingest = await start();
+  expect(await durabilityOf(ingest)).toBe('fsync');
+  await ingest.logged(/202s mean: fsync/);
+  expect(ingest.daemon.log().filter((line) => Number(line['level']) >= 40)).toEqual([]);
+});
+
+it.each([
+  [{ appendfsync: 'everysec' }, /appendfsync everysec/],
+  [{ 'no-appendfsync-on-rewrite': 'yes' }, /no-appendfsync-on-rewrite yes/],
+])('%j is "memory" where Redis cannot wait for its disk, and the log says why', async (settings, reason) => {
+  await configure(settings);
+  const ingest = await start();
+  expect(await durabilityOf(ingest)).toBe(hasWaitAof ? 'fsync' : 'memory');
+  if (!hasWaitAof) await expectWarned(ingest, reason);
+});
+
+it('appendonly no is "memory", and the log says why', async () => {
+  await configure({ appendonly: 'no' });
+  const ingest = await start();
+  expect(await durabilityOf(ingest)).toBe('memory');
+  await expectWarned(ingest, /appendonly no/);
+});
+
+it.each(['-config', '-config -info'])(
+  'a user without rights (%s) is "memory", and the log says why',
+  async (denied) => {
+    await admin.call('ACL', 'SETUSER', 'limited', 'reset', 'on', '>pass', '~*', '&*', '+@all', ...denied.split(' '));
+    const ingest = await start({}, server.url.replace('redis://', 'redis://limited:pass@'));
+    expect(await durabilityOf(ingest)).toBe('memory');
+    await expectWarned(ingest, /does not let this user read its settings/);
+  },
+);
+
+it('DURABILITY=memory claims no more than was asked for, and warns of nothing', async () => {
+  const ingest = await start({ DURABILITY: 'memory' });
+  expect(await durabilityOf(ingest)).toBe('memory');
+  expect((await get(`${ingest.url}/health`)).body.checks.durability).toBe('ok');
+});
+
+it('DURABILITY=replicated without replicas is not claimed', async () => {
+  const ingest = await start({ DURABILITY: 'replicated' });
+  if (hasWaitAof) {
+    expect((await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' })).status).toBe(503);
+  } else {
+    expect(await durabilityOf(ingest)).toBe('fsync');
+    await expectWarned(ingest, /older than 7\.2/);
+  }
+});
+
+it('maxmemory-policy allkeys-lru is an error in the log and in /health', async () => {
+  await configure({ 'maxmemory-policy': 'allkeys-lru' });
+  const ingest = await start();
+  expect(await ingest.logged(/Redis may evict unstored events/)).toMatchObject({ level: 50, policy: 'allkeys-lru' });
+  const { body } = await get(`${ingest.url}/health`);
+  expect(body).toMatchObject({ status: 'degraded', checks: { eviction: 'failed' } });
+  expect(body.details.eviction).toEqual({ maxmemory_policy: 'allkeys-lru' });
+});
+
+it('the settings are read again at each reconnect', async () => {
+  const ingest = await start();
+  expect(await durabilityOf(ingest)).toBe('fsync');
+  const reconnected = async (level: string): Promise<void> => {
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await vi.waitFor(async () => expect(await durabilityOf(ingest)).toBe(level), { interval: 20, timeout: 10_000 });
+  };
+  await configure({ appendonly: 'no' });
+  await reconnected('memory');
+  await configure({ appendonly: 'yes' });
+  await reconnected('fsync');
+});
+
+it('settings that could not be read are asked for again', async () => {
+  await admin.call('ACL', 'SETUSER', 'slow', 'reset', 'on', '>pass', '~*', '&*', '+@all');
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  process.kill(server.pid(), 'SIGSTOP');
+  // The connection opens, as the kernel takes it; nothing is answered until Redis goes on.
+  const started = startIngest({ API_KEY: 'k', QUEUE_TIMEOUT_MS: '100' }, { redisUrl: server.url });
+  const ingest = await started;
+  onTestFinished(() => ingest.stop());
+  expect((await get(`${ingest.url}/health`)).body.checks).toMatchObject({ redis: 'failed', durability: 'failed' });
+  process.kill(server.pid(), 'SIGCONT');
+  await vi.waitFor(
+    async () => {
+      const { body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' });
+      expect(body.durability).toBe('fsync');
+    },
+    { interval: 50, timeout: 10_000 },
+  );
+});
+
+async function expectWarned(ingest: TestIngest, reason: RegExp): Promise<void> {
+  expect(await ingest.logged(/DURABILITY=\w+ is not reached/)).toMatchObject({
+    level: 40,
+    msg: expect.stringMatching(reason) as unknown,
+  });
+  const { body } = await get(`${ingest.url}/health`);
+  expect(body).toMatchObject({ status: 'degraded', checks: { durability: 'failed' } });
+  expect(body.details.durability.warning).toMatch(reason);
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { API_ERRORS, type ApiErrorCode } from '@sluice/shared/errors/api-errors';
+import { REJECTIONS, type RejectionCode } from '@sluice/shared/events/event-adapter';
+import { freePort } from '../../local-stack/src/free-port.ts';
+import { type Answer, get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import { exchange, openConnection, type RawAnswer, sendRaw } from '../../../tests/setup/raw-http.ts';
+import { expectError } from './fixtures/expect-error.ts';
+
+const KEY = { 'x-api-key': 'the-key' };
+const IN_TWO_DAYS = new Date(Date.now() + 2 * 24 * 60 * 60 * 1000).toISOString();
+
+let ingest: TestIngest;
+let withoutRedis: TestIngest;
+let full: TestIngest;
+let faulty: TestIngest;
+
+beforeAll(async () => {
+  const nobodyListens = await freePort();
+  [ingest, withoutRedis, full, faulty] = await Promise.all([
+    startIngest({ API_KEY: 'the-key', REQUEST_TIMEOUT_MS: '500', MAX_BATCH_SIZE: '20', MAX_BODY_BYTES: '400000' }),
+    startIngest({}, { redisUrl: `redis://127.0.0.1:${nobodyListens}` }),
+    startIngest({ QUEUE_MAX_BYTES: String(1024 * 1024) }),
+    startIngest({}, { entry: import.meta.resolve('./fixtures/faulty-ingest.ts').replace('file://', '') }),
+  ]);
+  await full.redis.xadd(full.stream, '*', 'filler', randomBytes(2 * 1024 * 1024));
+});
+afterAll(() => Promise.all([ingest, withoutRedis, full, faulty].map((each) => each.stop())));
+
+/** How each error is brought about, and what its message names. */
+const ERRORS: Record<ApiErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
+  malformed_json: { by: () => ingest.send('{"events":[', KEY), message: /not JSON/ },
+  invalid_encoding: { by: () => ingest.send(Buffer.from('{"events":["\xff"]}', 'latin1'), KEY), message: /UTF-8/ },
+  nesting_too_deep: {
+    by: () => ingest.send({ events: [makeEvent({ deep: nested(32) })] }, KEY),
+    message: /nested 32 deep/,
+  },
+  forbidden_property: { by: () => ingest.send('{"events":[{"__proto__":1}]}', KEY), message: /__proto__/ },
+  invalid_body: { by: () => ingest.send({ event: makeEvent() }, KEY), message: /"events"/ },
+  invalid_request: {
+    by: () => ingest.send({ events: [makeEvent()] }, { ...KEY, 'idempotency-key': 'two words' }),
+    message: /Idempotency-Key/,
+  },
+  unauthorized: { by: () => ingest.send({ events: [makeEvent()] }), message: /X-API-Key/ },
+  tenant_mismatch: { by: () => ingest.send({ tenant: 'other', events: [makeEvent()] }, KEY), message: /default/ },
+  not_found: { by: () => get(`${ingest.url}/api/nothing`), message: /\/api\/nothing/ },
+  method_not_allowed: { by: () => get(`${ingest.url}/api/events`), message: /POST, not GET/ },
+  request_timeout: {
+    by: () => sendRaw(ingest.url, 'POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n'),
+    message: /too long/,
+  },
+  body_too_large: { by: () => ingest.send(' '.repeat(400_001), KEY), message: /400000 bytes/ },
+  too_many_events: {
+    by: () => ingest.send({ events: makeEvents(21) }, KEY),
+    message: /has 21 events; the limit is 20/,
+  },
+  unsupported_media_type: {
+    by: () => ingest.send('<events/>', { ...KEY, 'content-type': 'text/xml' }),
+    message: /application\/json; it is text\/xml/,
+  },
+  no_valid_events: { by: () => ingest.send({ events: [1, {}] }, KEY), message: /see errors/ },
+  headers_too_large: {
+    by: () => sendRaw(ingest.url, `GET /live HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),
+    message: /headers/,
+  },
+  queue_full: {
+    by: () =>
+      vi.waitFor(
+        async () => {
+          const answer = await full.send({ events: [makeEvent()] });
+          expect(answer.status, 'the backlog has been measured').not.toBe(202);
+          return answer;
+        },
+        { interval: 20, timeout: 10_000 },
+      ),
+    message: /backlog .* Try again in \d+ s/,
+  },
+  internal_error: { by: () => faulty.send({ events: [makeEvent()] }), message: /log has the details/ },
+  queue_unavailable: { by: () => withoutRedis.send({ events: [makeEvent()] }), message: /same ids/ },
+  shutting_down: { by: requestDuringStop, message: /stopping/ },
+};
+
+describe.each(Object.keys(API_ERRORS) as ApiErrorCode[])('%s', (code) => {
+  it('is answered with its status, in the one shape of all errors, naming what is wrong', async () => {
+    const answer = await ERRORS[code].by();
+    expectError(answer, code, ERRORS[code].message);
+    const comesBack = ['queue_full', 'queue_unavailable', 'shutting_down'].includes(code);
+    expect(answer.headers.get('retry-after')).toEqual(comesBack ? expect.stringMatching(/^[1-9]\d*$/) : null);
+  });
+});
+
+/** What an event must look like to be rejected, and what the message names. */
+const REJECTED: Record<RejectionCode, { event: unknown; field?: string; message: RegExp }> = {
+  not_an_object: { event: ['an', 'array'], message: /object/ },
+  missing_field: { event: makeEvent({ eventType: '' }), field: 'eventType', message: /eventType/ },
+  invalid_type: { event: makeEvent({ userName: 7 }), field: 'userName', message: /userName .* not a number/ },
+  field_too_long: { event: makeEvent({ eventType: 'x'.repeat(65) }), field: 'eventType', message: /65 .* 64/ },
+  invalid_timestamp: {
+    event: makeEvent({ timestamp: '2026-02-30T00:00:00Z' }),
+    field: 'timestamp',
+    message: /RFC 3339/,
+  },
+  timestamp_in_future: { event: makeEvent({ timestamp: IN_TWO_DAYS }), field: 'timestamp', message: /24 hours/ },
+  // JSON has no literal for infinity: the marker is replaced in the body's text.
+  invalid_number: { event: makeEvent({ newValue: 'INFINITE' }), message: /64-bit float/ },
+  event_too_large: { event: makeEvent({ newValue: 'x'.repeat(256 * 1024) }), message: /2623\d\d bytes.* 262144/ },
+};
+
+describe.each(Object.keys(REJECTIONS) as RejectionCode[])('an event rejected for %s', (code) => {
+  it('is named by its index with its reason, and the others of its batch are taken', async () => {
+    const { event, field, message } = REJECTED[code];
+    const body = JSON.stringify({ events: [makeEvent(), event, makeEvent()] }).replace('"INFINITE"', '1e400');
+    const answer = await ingest.send(body, KEY);
+    expect(answer.status).toBe(202);
+    expect(answer.body).toMatchObject({ accepted: 2, rejected: 1 });
+    expect(answer.body.errors).toEqual([
+      {
+        index: 1,
+        event_id: (event as Record<string, unknown>)['eventId'] ?? null,
+        code,
+        ...(field === undefined ? {} : { field }),
+        message: expect.stringMatching(message),
+      },
+    ]);
+  });
+});
+
+it('an unexpected error tells the log everything, under the request id, and the client nothing', async () => {
+  const { body } = await faulty.send({ events: [makeEvent()] });
+  expect(JSON.stringify(body)).not.toContain('secret details');
+  const line = await faulty.logged(new RegExp(body.error.request_id));
+  expect(line['err']).toMatchObject({ type: 'TypeError', message: 'secret details of the defect' });
+});
+
+/** Sends the end of a request's headers after the ordered stop has begun. */
+async function requestDuringStop(): Promise<RawAnswer> {
+  const stopping = await startIngest();
+  const socket = await openConnection(stopping.url);
+  // Begun before the stop, or the connection would be idle and closed.
+  socket.write('POST /api/events HTTP/1.1\r\nHost: localhost\r\n');
+  await vi.waitFor(async () => expect((await get(`${stopping.url}/live`)).status).toBe(200));
+  const stopped = stopping.stop();
+  await stopping.logged(/"stopping"/);
+  const answer = await exchange(socket, 'Content-Type: application/json\r\nContent-Length: 0\r\n\r\n');
+  socket.destroy();
+  await stopped;
+  return answer;
+}
+
+function nested(levels: number): unknown {
+  return levels === 0 ? 1 : [nested(levels - 1)];
+}

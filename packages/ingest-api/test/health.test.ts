@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+import { answeredWithinASecond } from './fixtures/answered-within.ts';
+
+let server: OwnServer;
+let ingest: TestIngest;
+
+beforeAll(async () => {
+  server = await ownRedis();
+  ingest = await startIngest({ API_KEY: 'k' }, { redisUrl: server.url });
+});
+afterAll(async () => {
+  await ingest.stop();
+  await server.remove();
+});
+
+const PATIENCE = { interval: 20, timeout: 10_000 };
+
+it('/health has each check and its details, without a key', async () => {
+  // The backlog is measured on a connection of its own.
+  const { body } = await vi.waitFor(async () => {
+    const answer = await get(`${ingest.url}/health`);
+    expect(answer.body.status).toBe('healthy');
+    return answer;
+  }, PATIENCE);
+  expect(body).toEqual({
+    status: 'healthy',
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/) as unknown,
+    uptime_seconds: expect.any(Number) as unknown,
+    timestamp: expect.stringMatching(/Z$/) as unknown,
+    checks: { redis: 'ok', durability: 'ok', eviction: 'ok', authentication: 'ok', queue: 'ok' },
+    details: {
+      redis: { version: expect.stringMatching(/^\d+\.\d+/) as unknown },
+      durability: { wanted: 'fsync', reached: 'fsync', warning: null },
+      eviction: { maxmemory_policy: 'noeviction' },
+      authentication: {},
+      queue: expect.objectContaining({ entries: 0, bytes: 0 }) as unknown,
+    },
+  });
+});
+
+it('with Redis gone /health and /ready are 503 within two seconds, /live is not, and all is well when it is back', async () => {
+  await server.stop('immediate');
+  const health = await vi.waitFor(async () => {
+    const answer = await get(`${ingest.url}/health`);
+    expect(answer.status).toBe(503);
+    return answer;
+  }, PATIENCE);
+  expect(health.body).toMatchObject({ status: 'unhealthy', checks: { redis: 'failed' } });
+  expect(health.body.details.redis.error).toMatch(/\w/);
+  const ready = await answeredWithinASecond(() => get(`${ingest.url}/ready`));
+  expect([ready.status, ready.body]).toEqual([503, { ready: false, failed: ['redis'] }]);
+  const live = await get(`${ingest.url}/live`);
+  expect([live.status, live.body]).toEqual([200, { alive: true }]);
+
+  await server.start();
+  await vi.waitFor(async () => expect((await get(`${ingest.url}/health`)).body.status).toBe('healthy'), PATIENCE);
+  expect((await get(`${ingest.url}/ready`)).body).toEqual({ ready: true, failed: [] });
+});
+
+it('started before Redis, it answers, says that it is not ready, and becomes so by itself', async () => {
+  await server.stop();
+  const early = await startIngest({ API_KEY: 'k' }, { redisUrl: server.url });
+  expect((await get(`${early.url}/live`)).status).toBe(200);
+  expect((await get(`${early.url}/ready`)).status).toBe(503);
+  expect((await get(`${early.url}/health`)).body.checks).toMatchObject({ redis: 'failed', durability: 'failed' });
+  await server.start();
+  await vi.waitFor(async () => expect((await get(`${early.url}/health`)).body.status).toBe('healthy'), PATIENCE);
+  await early.stop();
+});

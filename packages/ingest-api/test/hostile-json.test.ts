@@ -1,0 +1,195 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ApiErrorCode } from '@sluice/shared/errors/api-errors';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { expectError } from './fixtures/expect-error.ts';
+import { peakMemory, resetPeakMemory } from './fixtures/peak-memory.ts';
+
+let ingest: TestIngest;
+
+beforeAll(async () => {
+  ingest = await startIngest();
+});
+afterAll(() => ingest.stop());
+beforeEach(() => ingest.clear());
+// Whatever was sent: the daemon is the same process, and works.
+afterEach(async () => {
+  expect((await answeredWithinASecond(() => get(`${ingest.url}/ready`))).status).toBe(200);
+});
+
+const send = (body: string | Buffer) => answeredWithinASecond(() => ingest.send(body));
+
+/** A body with one event that has this JSON text among its properties. */
+const withProperty = (text: string): string => `{"events":[${JSON.stringify(makeEvent()).slice(0, -1)},${text}}]}`;
+/** A body with these JSON texts as events. */
+const batchOf = (events: readonly string[]): string => `{"events":[${events.join(',')}]}`;
+const arrays = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+const objects = (depth: number): string => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth);
+
+/** Fails unless the body gets this error and nothing of it is queued. */
+async function refuses(body: string | Buffer, code: ApiErrorCode, message?: RegExp): Promise<void> {
+  expectError(await send(body), code, message);
+  expect(await ingest.entries()).toEqual([]);
+}
+
+describe('a property called __proto__', () => {
+  const escaped = '\\u005f\\u005fproto\\u005F_';
+  it.each([
+    ['of the body', `{"__proto__":{"events":[]},"events":[${JSON.stringify(makeEvent())}]}`],
+    ['of an event', withProperty('"__proto__":{"tenant":"other"}')],
+    ['of an event, with a scalar', withProperty('"__proto__":1')],
+    ['deep in an event', withProperty('"a":{"b":[{"c":{"__proto__":{"x":1}}}]}')],
+    ['beside the events', `{"events":[${JSON.stringify(makeEvent())}],"meta":{"__proto__":{}}}`],
+    ['written with escapes', withProperty(`"${escaped}":{}`)],
+    ['with white space before its colon', withProperty('"__proto__" \n\t :{}')],
+  ])('%s is refused', async (_where, body) => refuses(body, 'forbidden_property', /__proto__/));
+
+  it('is refused by /collect, in a body and in a query', async () => {
+    expectError(await ingest.collect('{"siteId":"docs","a":{"__proto__":1}}'), 'forbidden_property');
+    expectError(await get(`${ingest.url}/collect?siteId=docs&__proto__=1`), 'forbidden_property');
+  });
+
+  it('is only text in a value, and "constructor" and "prototype" are names like any other', async () => {
+    const { body } = await send(withProperty('"a":"\\"__proto__\\":1","constructor":{"prototype":{"x":1}}'));
+    expect(body).toMatchObject({ accepted: 1 });
+  });
+});
+
+describe('nesting', () => {
+  it('of 32 levels is taken, wherever it stands', async () => {
+    // The event itself is the first level.
+    expect((await send(withProperty(`"a":${arrays(31)}`))).status).toBe(202);
+    expect((await send(withProperty(`"a":${objects(31)}`))).status).toBe(202);
+    expect((await send(`{"events":[${JSON.stringify(makeEvent())}],"meta":${arrays(32)}}`)).status).toBe(202);
+  });
+
+  it.each([33, 100_000])('of %i levels is refused, wherever it stands', async (depth) => {
+    const event = JSON.stringify(makeEvent());
+    await refuses(withProperty(`"a":${arrays(depth - 1)}`), 'nesting_too_deep', /32 deep/);
+    await refuses(withProperty(`"a":${objects(depth - 1)}`), 'nesting_too_deep');
+    await refuses(`{"events":[${event},${arrays(depth)}]}`, 'nesting_too_deep');
+    await refuses(`{"events":[${event}],"meta":${arrays(depth)}}`, 'nesting_too_deep');
+    await refuses(`{"meta":${objects(depth)},"events":[${event}]}`, 'nesting_too_deep');
+    expectError(await ingest.collect(`{"a":${arrays(depth)}}`), 'nesting_too_deep');
+  });
+
+  it('of millions of levels does not cost memory for each of them', async () => {
+    const before = resetPeakMemory(ingest.daemon.pid);
+    await refuses('['.repeat(16_000_000), 'nesting_too_deep');
+    await refuses(`{"events":[${objects(2_500_000)}]}`, 'nesting_too_deep');
+    await refuses(withProperty(`"s":"\\"[{","a":${arrays(8_000_000)}`), 'nesting_too_deep');
+    expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(300 * 1024 * 1024);
+  });
+
+  it('is not what brackets inside of text are, nor many of them side by side', async () => {
+    const text = JSON.stringify('[{"\\'.repeat(40_000));
+    const many = JSON.stringify(Array.from({ length: 20_000 }, () => [{}]));
+    const events = Array.from({ length: 8 }, () => makeEvent()).map((event) => JSON.stringify(event).slice(0, -1));
+    const body = batchOf(events.map((event) => `${event},"a":${text},"b":${many}}`));
+    expect(body.length).toBeGreaterThan(1024 * 1024);
+    const answer = await send(body);
+    expect(answer.body).toMatchObject({ rejected: 8 });
+    expect(answer.body.errors[0].code).toBe('event_too_large');
+  });
+});
+
+describe('characters', () => {
+  it('that are not UTF-8 are refused, whatever they would mean', async () => {
+    const [head = '', tail = ''] = withProperty('"a":"#"').split('#');
+    for (const bytes of [[0xff], [0xc3], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]]) {
+      await refuses(Buffer.concat([Buffer.from(head), Buffer.from(bytes), Buffer.from(tail)]), 'invalid_encoding');
+    }
+    await refuses(Buffer.from(withProperty('"a":1'), 'utf16le'), 'malformed_json');
+  });
+
+  it('U+0000 and lone surrogates are taken, with a warning for the event that has them', async () => {
+    const spellings = [
+      '"a":"x\\u0000y"',
+      '"a":["\\ud800"]',
+      '"a":{"\\uDC00":1}',
+      '"a":"\\ud83d\\ude00"',
+      '"a":"\\\\u0000"',
+    ];
+    const events = spellings.map((text) => `${JSON.stringify(makeEvent()).slice(0, -1)},${text}}`);
+    const { status, body } = await send(batchOf(events));
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ accepted: 5, rejected: 0 });
+    expect(body.warnings).toEqual(
+      [0, 1, 2].map((index) => ({ index, code: 'characters_replaced', message: expect.stringMatching(/U\+FFFD/) })),
+    );
+  });
+
+  it('a raw U+0000 or line break in a text is not JSON', async () => {
+    await refuses(withProperty('"a":"\0"'), 'malformed_json');
+    await refuses(withProperty('"a":"\n"'), 'malformed_json');
+  });
+
+  it('a byte order mark is taken off, so that the writer can read the entry', async () => {
+    const text = withProperty('"a":1');
+    expect((await send(`\uFEFF${text}`)).status).toBe(202);
+    expect((await ingest.collect('\uFEFF{"siteId":"docs"}')).status).toBe(202);
+    expect((await ingest.entries()).map(({ body }) => body)).toEqual([text, '{"siteId":"docs"}']);
+    await ingest.clear();
+    await refuses(`\uFEFF\uFEFF${text}`, 'malformed_json');
+  });
+});
+
+describe('numbers', () => {
+  it('1e400 and -1e400 condemn the event that has them, and no other', async () => {
+    const event = JSON.stringify(makeEvent());
+    const numbers = ['1e400', '-1e400', '{"b":[1,1e400]}', '1e308', '-0', '1e-400'];
+    const events = numbers.map((number) => `${event.slice(0, -1)},"a":${number}}`);
+    const { body } = await send(batchOf([event, ...events]));
+    expect(body).toMatchObject({ accepted: 4, rejected: 3 });
+    expect(body.errors.map((each: { index: number; code: string }) => [each.index, each.code])).toEqual(
+      [1, 2, 3].map((index) => [index, 'invalid_number']),
+    );
+  });
+
+  it('of 20 digits keep them in the stream', async () => {
+    expect((await send(withProperty('"a":12345678901234567890'))).status).toBe(202);
+    expect((await ingest.entries())[0]?.body).toContain('"a":12345678901234567890');
+  });
+});
+
+describe('a body', () => {
+  it.each([
+    ['empty', '', 'malformed_json'],
+    ['of white space', ' \n\t', 'malformed_json'],
+    ['cut short', '{"events":[', 'malformed_json'],
+    ['with a comma too many', '{"events":[1,]}', 'malformed_json'],
+    ['with something behind it', '{"events":[]} x', 'malformed_json'],
+    ['of another format', '<events/>', 'malformed_json'],
+    ['with single quotes', "{'events':[]}", 'malformed_json'],
+    ['that is an array', '[{"events":[]}]', 'invalid_body'],
+    ['that is text', '"events"', 'invalid_body'],
+    ['that is null', 'null', 'invalid_body'],
+    ['that is a number', '1e400', 'invalid_body'],
+    ['without events', '{}', 'invalid_body'],
+    ['with no event', '{"events":[]}', 'invalid_body'],
+    ['whose events are an object', '{"events":{"0":{}}}', 'invalid_body'],
+    ['whose events are text', '{"events":"[]"}', 'invalid_body'],
+    ['whose events are null', '{"events":null}', 'invalid_body'],
+  ] as const)('%s is refused', async (_what, body, code) => refuses(body, code));
+
+  it('with keys given twice counts by the last one, also when it has to be cut', async () => {
+    const [first, last] = [makeEvent({ n: 1 }), makeEvent({ n: 2 })];
+    const twice = (padding: string): string =>
+      `{"events":[${JSON.stringify(first)}],"x":"${padding}","events":[${JSON.stringify(last)}]}`;
+    expect((await send(twice(''))).body).toMatchObject({ accepted: 1 });
+    expect((await send(twice('x'.repeat(1024 * 1024)))).body).toMatchObject({ accepted: 1 });
+    expect((await ingest.queued()).map(({ event }) => event)).toEqual([last, last]);
+    expectError(await send(`{"events":[${JSON.stringify(first)}],"events":[]}`), 'invalid_body');
+  });
+
+  it('with a key of 200 KB is taken', async () => {
+    expect((await send(withProperty(`"${'k'.repeat(200_000)}":1`))).status).toBe(202);
+  });
+
+  it('with 20,000 keys in one event is taken', async () => {
+    const keys = Array.from({ length: 20_000 }, (_, at) => `"k${at}":1`).join(',');
+    expect((await send(withProperty(keys))).status).toBe(202);
+  });
+});

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { ownRedis } from '../../../tests/setup/own-servers.ts';
+import { expectError } from './fixtures/expect-error.ts';
+
+const MIB = 1024 * 1024;
+const PATIENCE = { interval: 20, timeout: 10_000 };
+
+/** Sends events that zstd can't make smaller until one is not taken; answers how many were. */
+async function fill(ingest: TestIngest): Promise<number> {
+  for (let taken = 0; ; taken += 1) {
+    const answer = await ingest.send({ events: [makeEvent({ newValue: randomBytes(75_000).toString('hex') })] });
+    if (answer.status === 202) continue;
+    expectError(answer, 'queue_full', /Try again in \d+ s\.$/);
+    expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d{0,2}$/);
+    return taken;
+  }
+}
+
+async function takesAgain(ingest: TestIngest): Promise<void> {
+  await vi.waitFor(async () => expect((await ingest.send({ events: [makeEvent()] })).status).toBe(202), PATIENCE);
+}
+
+it('above QUEUE_MAX_BYTES batches are refused with 429 and an integer Retry-After until the backlog is drained', async () => {
+  const ingest = await startIngest({ QUEUE_MAX_BYTES: String(MIB) });
+  onTestFinished(() => ingest.stop());
+  const taken = await fill(ingest);
+  expect(taken).toBeGreaterThanOrEqual(10);
+  expect(await ingest.entries()).toHaveLength(taken);
+  expectError(await ingest.collect({ siteId: 'docs' }), 'queue_full');
+  const pixel = await get(`${ingest.url}/pixel.gif`);
+  expect(pixel.status).toBe(429);
+  expect(pixel.headers.get('retry-after')).toMatch(/^[1-9]\d{0,2}$/);
+  await ingest.logged(/queue is full/);
+  expect((await get(`${ingest.url}/health`)).body.details.queue.bytes).toBeGreaterThan(MIB);
+
+  await ingest.redis.xtrim(ingest.stream, 'MAXLEN', 1);
+  await takesAgain(ingest);
+  await ingest.logged(/queue has room again/);
+});
+
+it('above 80 % of the memory of Redis batches are refused before Redis refuses to write', async () => {
+  const server = await ownRedis();
+  const ingest = await startIngest({}, { redisUrl: server.url });
+  onTestFinished(async () => {
+    await ingest.stop();
+    await server.remove();
+  });
+  const used = Number(/used_memory:(\d+)/.exec(await ingest.redis.info('memory'))?.[1]);
+  await ingest.redis.config('SET', 'maxmemory', Math.round(used / 0.85));
+  const refused = await vi.waitFor(async () => {
+    const answer = await ingest.send({ events: [makeEvent()] });
+    expect(answer.status).not.toBe(202);
+    return answer;
+  }, PATIENCE);
+  expectError(refused, 'queue_full', /memory limit/);
+  expect(await ingest.redis.set('still', 'writable')).toBe('OK');
+
+  await ingest.redis.config('SET', 'maxmemory', used * 10);
+  await takesAgain(ingest);
+});

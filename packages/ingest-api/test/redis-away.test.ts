@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { expectError } from './fixtures/expect-error.ts';
+
+let server: OwnServer;
+let ingest: TestIngest;
+
+beforeEach(async () => {
+  server = await ownRedis();
+  ingest = await startIngest({}, { redisUrl: server.url });
+});
+afterEach(async () => {
+  await ingest.stop();
+  await server.remove();
+});
+
+const send = () => ingest.send({ events: [makeEvent()] });
+const accepted = () =>
+  vi.waitFor(async () => expect((await send()).body).toMatchObject({ accepted: 1, durability: 'fsync' }), {
+    interval: 50,
+    timeout: 20_000,
+  });
+
+it('a batch is answered with 503 within a second while Redis is gone, and taken when it is back', async () => {
+  await server.stop('immediate');
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const answer = await answeredWithinASecond(send);
+    expectError(answer, 'queue_unavailable');
+    expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+  }
+  expect((await get(`${ingest.url}/ready`)).status).toBe(503);
+  await server.start();
+  await accepted();
+  expect((await get(`${ingest.url}/ready`)).status).toBe(200);
+});
+
+it('a batch is answered with 503 within a second while Redis hangs, and taken when it goes on', async () => {
+  process.kill(server.pid(), 'SIGSTOP');
+  const answers = await Promise.all([1, 2, 3].map(() => answeredWithinASecond(send)));
+  for (const answer of answers) expectError(answer, 'queue_unavailable');
+  const ready = await get(`${ingest.url}/ready`);
+  expect(ready.body).toEqual({ ready: false, failed: ['redis'] });
+  process.kill(server.pid(), 'SIGCONT');
+  await accepted();
+});

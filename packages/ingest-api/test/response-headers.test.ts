@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+
+const APP = 'https://app.example.com';
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+let ingest: TestIngest;
+let strict: TestIngest;
+
+beforeAll(async () => {
+  [ingest, strict] = await Promise.all([
+    startIngest({ CORS_ORIGINS: '*' }),
+    startIngest({ API_KEY: 'k', CORS_ORIGINS: `${APP},http://localhost:3000` }),
+  ]);
+});
+afterAll(() => Promise.all([ingest.stop(), strict.stop()]));
+
+const paths = ['/health', '/nothing', '/api/events', '/pixel.gif', '/docs/json'];
+
+describe('X-Request-Id', () => {
+  it.each(paths)('of GET %s is a new one for each request, and the one in an error', async (path) => {
+    const [first, second] = [await get(`${ingest.url}${path}`), await get(`${ingest.url}${path}`)];
+    expect(first.headers.get('x-request-id')).toMatch(UUID);
+    expect(second.headers.get('x-request-id')).not.toBe(first.headers.get('x-request-id'));
+    expect(first.body.error?.request_id ?? first.headers.get('x-request-id')).toBe(first.headers.get('x-request-id'));
+  });
+
+  it('is the client’s own when it may stand in a log as it is', async () => {
+    const own = 'order-7:a_b.C';
+    expect((await get(`${ingest.url}/live`, { 'x-request-id': own })).headers.get('x-request-id')).toBe(own);
+    for (const odd of ['', 'a b', '"}{"level":60', 'x'.repeat(129), 'caf\u00e9']) {
+      expect((await get(`${ingest.url}/live`, { 'x-request-id': odd })).headers.get('x-request-id')).toMatch(UUID);
+    }
+  });
+});
+
+it.each(paths)('X-Processing-Time of GET %s is in milliseconds, of this request alone', async (path) => {
+  const time = (await get(`${ingest.url}${path}`)).headers.get('x-processing-time');
+  expect(time).toMatch(/^\d+\.\d\dms$/);
+  // A clock that was not started would show the age of the process.
+  expect(Number.parseFloat(time!)).toBeLessThan(250);
+});
+
+const preflight = (url: string, origin: string) =>
+  fetch(`${url}/collect`, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,x-api-key',
+    },
+  });
+
+describe('CORS', () => {
+  it('a preflight tells a listed origin what it may send', async () => {
+    const answer = await preflight(strict.url, APP);
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
+    expect(answer.headers.get('vary')).toMatch(/origin/i);
+    expect(answer.headers.get('access-control-allow-methods')).toBe('GET, POST');
+    const allowed = answer.headers.get('access-control-allow-headers')?.split(', ');
+    expect(allowed).toEqual(expect.arrayContaining(['content-type', 'x-api-key', 'authorization', 'idempotency-key']));
+    expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+  });
+
+  it.each(['https://evil.example.com', 'https://app.example.com.evil.com', 'http://app.example.com', 'null'])(
+    'the origin %s is not listed',
+    async (origin) => {
+      expect((await preflight(strict.url, origin)).headers.get('access-control-allow-origin')).toBeNull();
+      const answer = await get(`${strict.url}/live`, { origin });
+      expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    },
+  );
+
+  it('a page may read answers, refusals among them, and the headers that they come with', async () => {
+    const answers = [
+      await strict.send({ events: [makeEvent()] }, { origin: APP, 'x-api-key': 'k' }),
+      await strict.send({ events: [makeEvent()] }, { origin: APP }),
+      await strict.send('{', { origin: APP, 'x-api-key': 'k' }),
+      await get(`${strict.url}/nothing`, { origin: APP }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([202, 401, 400, 404]);
+    for (const { headers } of answers) {
+      expect(headers.get('access-control-allow-origin')).toBe(APP);
+      expect(headers.get('access-control-expose-headers')).toBe('x-request-id, x-processing-time, retry-after');
+    }
+  });
+
+  it('* is for every origin', async () => {
+    expect((await preflight(ingest.url, 'https://any.example')).headers.get('access-control-allow-origin')).toBe('*');
+  });
+
+  it('without CORS_ORIGINS no page may read anything', async () => {
+    const silent = await startIngest();
+    expect((await preflight(silent.url, APP)).headers.get('access-control-allow-origin')).toBeNull();
+    expect((await get(`${silent.url}/live`, { origin: APP })).headers.get('access-control-allow-origin')).toBeNull();
+    await silent.stop();
+  });
+});
