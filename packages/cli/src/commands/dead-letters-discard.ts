@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { confirm } from '../confirm.ts';
+import { withFilterOptions } from '../dead-letter-filter.ts';
+import type { Output } from '../output.ts';
+import { chooseLetters, describeChoice } from './dead-letters-replay.ts';
+
+/** `dead-letters discard [IDS…] --note WHY`: gives them up. */
+export function addDiscardCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  withFilterOptions(parent.command('discard'))
+    .description('give dead letters up; they stay readable but are not replayed any more')
+    .argument('[ids...]', 'their ids; without any, the filter chooses')
+    .option('--all', 'all that are dead, when no filter is given')
+    .requiredOption('--note <text>', 'why, for the audit log')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice dead-letters discard 41 --note "test data"\n  sluice dead-letters discard --event-type Probe --note "load test" --yes',
+    )
+    .action(async (ids: string[], options: { note: string; yes?: boolean } & Record<string, unknown>) => {
+      const { api, output } = context();
+      const chosen = chooseLetters(ids, options);
+      await confirm(`Discard ${describeChoice(ids, options)}?`, options.yes === true);
+      const done = await api.send<{ discarded: number }>('POST', '/api/dead-letters/discards', {
+        ...chosen,
+        reason: options.note,
+      });
+      output.result(done, `${done.discarded} discarded.`);
+    });
+}

@@ -1,0 +1,49 @@
+import { createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { Writable } from 'node:stream';
+import type { Command } from 'commander';
+import { type ApiClient, CommandError } from '../api-client.ts';
+import type { CliConfig } from '../config.ts';
+import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+
+const NEWLINE = 0x0a;
+
+/** `dead-letters export [FILE]`: one JSON object a line, as they come, in constant memory. */
+export function addExportCommand(
+  parent: Command,
+  context: () => { api: ApiClient; output: Output; config: CliConfig },
+): void {
+  withFilterOptions(parent.command('export'))
+    .description('write dead letters as NDJSON')
+    .argument('[file]', 'where to; standard output if not given')
+    .option('--state <state>', 'dead, replaying, replayed, discarded or all', 'dead')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice dead-letters export dead.ndjson --since 7d\n  npx pnpm@12 --silent sluice dead-letters export | jq .reason',
+    )
+    .action(async (file: string | undefined, options: Record<string, unknown>) => {
+      const { api, output, config } = context();
+      const bytes = await api.stream('/api/dead-letters', { ...filterOf(options) }, 'application/x-ndjson');
+      const target =
+        file === undefined ? process.stdout : createWriteStream(resolve(config.callerFolder, file), { flags: 'wx' });
+      let rows = 0;
+      const counted = bytes.pipeThrough(
+        new TransformStream<Uint8Array, Uint8Array>({
+          transform(chunk, controller) {
+            for (const byte of chunk) if (byte === NEWLINE) rows += 1;
+            controller.enqueue(chunk);
+          },
+        }),
+      );
+      try {
+        await counted.pipeTo(Writable.toWeb(target) as WritableStream<Uint8Array>);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+          throw new CommandError(`${file} is there already; choose another name.`, EXIT.usage);
+        throw error;
+      }
+      output.note(`${rows} dead letters${file === undefined ? '' : ` written to ${file}`}`);
+    });
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
+import { formatTable, type Output } from '../output.ts';
+
+/** A dead letter as lists have it. */
+export interface DeadLetterRow {
+  id: string;
+  tenant: string | null;
+  event_id: string | null;
+  event_type: string | null;
+  reason: string;
+  sqlstate: string | null;
+  message: string;
+  attempts: number;
+  state: string;
+  first_failed_at: string;
+}
+
+interface Summary {
+  groups: { reason: string; event_type: string | null; hour: string; count: number }[];
+}
+
+/** `dead-letters list`, and with `--summary` how many there are of which kind. */
+export function addListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  withFilterOptions(parent.command('list'))
+    .description('what failed, newest first')
+    .option('--state <state>', 'dead, replaying, replayed, discarded or all', 'dead')
+    .option('--limit <n>', 'how many', '20')
+    .option('--cursor <cursor>', 'go on after the list before')
+    .option('--summary', 'count them by reason, type and hour instead')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice dead-letters list --reason invalid_value --since 24h\n  sluice dead-letters list --summary --json',
+    )
+    .action(async (options: Record<string, string>) => {
+      const { api, output } = context();
+      const filter = filterOf(options);
+      if (options['summary']) {
+        const summary = await api.get<Summary>('/api/dead-letters/summary', { ...filter });
+        const rows = summary.groups.map((group) => [group.reason, group.event_type, group.hour, group.count]);
+        output.result(summary, formatTable(['reason', 'event type', 'hour', 'count'], rows));
+        return;
+      }
+      const page = await api.get<{ dead_letters: DeadLetterRow[]; next_cursor: string | null }>('/api/dead-letters', {
+        ...filter,
+        limit: options['limit'],
+        cursor: options['cursor'],
+      });
+      const rows = page.dead_letters.map((each) => [
+        each.id,
+        each.first_failed_at.slice(0, 19),
+        each.tenant,
+        each.event_type,
+        each.reason,
+        each.message,
+      ]);
+      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
+      output.result(page, formatTable(['id', 'since', 'tenant', 'event type', 'reason', 'message'], rows) + more);
+    });
+}

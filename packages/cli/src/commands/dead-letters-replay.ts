@@ -1,0 +1,94 @@
+import type { Command } from 'commander';
+import { type ApiClient, CommandError } from '../api-client.ts';
+import { confirm } from '../confirm.ts';
+import { filterOf, parseId, withFilterOptions } from '../dead-letter-filter.ts';
+import { EXIT } from '../exit-codes.ts';
+import { followReplay } from '../follow-replay.ts';
+import { formatTable, type Output } from '../output.ts';
+
+interface DryRun {
+  matched: number;
+  would_store: number;
+  would_duplicate: number;
+  would_fail: { id: string; reason: string; message: string }[];
+}
+
+interface ReplayOptions {
+  dryRun?: boolean;
+  rate: string;
+  note?: string;
+  yes?: boolean;
+  wait: boolean;
+  all?: boolean;
+}
+
+/** `dead-letters replay [IDS…]`: puts them back on the stream, and shows how that goes. */
+export function addReplayCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  withFilterOptions(parent.command('replay'))
+    .description('put dead letters back on the stream, under their original event ids')
+    .argument('[ids...]', 'their ids; without any, the filter chooses')
+    .option('--all', 'all that are dead, when no filter is given')
+    .option('--dry-run', 'only say what would happen')
+    .option('--rate <n>', 'most letters a second', '100')
+    .option('--note <text>', 'why, for the audit log')
+    .option('--no-wait', 'do not wait for the end')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice dead-letters replay 41 42\n  sluice dead-letters replay --reason invalid_value --since 24h --dry-run\n  sluice dead-letters replay --all --rate 500 --yes',
+    )
+    .action(async (ids: string[], options: ReplayOptions & Record<string, unknown>) => {
+      const { api, output } = context();
+      const chosen = chooseLetters(ids, options);
+      if (options.dryRun) {
+        const found = await api.send<DryRun>('POST', '/api/dead-letters/replays', { ...chosen, dry_run: true });
+        output.result(found, formatDryRun(found));
+        return;
+      }
+      await confirm(`Replay ${describeChoice(ids, options)}?`, options.yes === true);
+      const replay = await api.send<{ id: string }>('POST', '/api/dead-letters/replays', {
+        ...chosen,
+        rate_per_second: Number(options.rate),
+        reason: options.note,
+      });
+      if (!options.wait) {
+        output.result(replay, `Replay ${replay.id} is queued.`);
+        return;
+      }
+      const ended = await followReplay(api, replay.id, output);
+      output.result(
+        ended,
+        `Replay ${ended.id} ${ended.state}: ${ended.replayed} replayed, ${ended.failed} failed again, ${ended.skipped} skipped.`,
+      );
+      if (ended.state !== 'succeeded' || ended.failed > 0) process.exitCode = EXIT.failed;
+    });
+}
+
+/** What the API takes: ids or a filter. */
+export function chooseLetters(
+  ids: readonly string[],
+  options: Record<string, unknown>,
+): { ids?: string[]; filter?: object } {
+  const filter = filterOf(options);
+  if (ids.length > 0) {
+    if (Object.keys(filter).length > 0) throw new CommandError('Give ids or a filter, not both.', EXIT.usage);
+    return { ids: ids.map(parseId) };
+  }
+  if (Object.keys(filter).length === 0 && options['all'] !== true) {
+    throw new CommandError('Which ones? Give ids, a filter such as --reason invalid_value, or --all.', EXIT.usage);
+  }
+  return { filter };
+}
+
+/** The choice in words, for the question before it. */
+export function describeChoice(ids: readonly string[], options: Record<string, unknown>): string {
+  if (ids.length > 0) return ids.length === 1 ? `dead letter ${ids[0]}` : `${ids.length} dead letters`;
+  const filter = Object.entries(filterOf(options)).map(([name, value]) => `${name} ${value}`);
+  return filter.length === 0 ? 'all dead letters' : `all dead letters with ${filter.join(', ')}`;
+}
+
+function formatDryRun(found: DryRun): string {
+  const rows = found.would_fail.slice(0, 20).map((each) => [each.id, each.reason, each.message]);
+  const failures = rows.length === 0 ? '' : `\n${formatTable(['id', 'reason', 'message'], rows)}`;
+  return `${found.matched} match: ${found.would_store} would be stored, ${found.would_duplicate} are stored already, ${found.would_fail.length} would fail again.${failures}`;
+}

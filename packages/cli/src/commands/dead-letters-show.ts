@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { parseId } from '../dead-letter-filter.ts';
+import type { Output } from '../output.ts';
+
+/** `dead-letters show ID`: everything that is known of one. */
+export function addShowCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('show')
+    .description('one dead letter whole: payload, history, trace')
+    .argument('<id>', 'its id', parseId)
+    .action(async (id: string) => {
+      const { api, output } = context();
+      const letter = await api.get<Record<string, unknown>>(`/api/dead-letters/${id}`);
+      output.result(letter, formatLetter(letter));
+    });
+}
+
+function formatLetter(letter: Record<string, unknown>): string {
+  const { payload, original_payload: original, history, ...facts } = letter;
+  const width = Math.max(...Object.keys(facts).map((name) => name.length));
+  const lines = Object.entries(facts)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => `${name.padEnd(width)}  ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  for (const [name, value] of [
+    ['payload', payload],
+    ['original payload', original],
+  ] as const) {
+    if (value !== null && value !== undefined) lines.push('', `${name}:`, JSON.stringify(value, null, 2));
+  }
+  if (Array.isArray(history) && history.length > 0)
+    lines.push('', 'history:', ...history.map((each) => `  ${JSON.stringify(each)}`));
+  return lines.join('\n');
+}

@@ -1,0 +1,22 @@
+import { createInterface } from 'node:readline/promises';
+import { CommandError } from './api-client.ts';
+import { EXIT } from './exit-codes.ts';
+
+/**
+ * Asks before something that can't be undone. Without a terminal nobody can answer, so `--yes` must be given.
+ *
+ * @throws CommandError when the answer is no, or nobody can give one
+ */
+export async function confirm(question: string, yes: boolean): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY) {
+    throw new CommandError(`${question} Nobody is at a terminal to answer; say --yes to go ahead.`, EXIT.usage);
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${question} [y/N] `);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was done.', EXIT.declined);
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,45 @@
+import { SingleBar } from 'cli-progress';
+import { createParser } from 'eventsource-parser';
+import { type ApiClient, CommandError } from './api-client.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+/** A replay as the API tells of it. */
+export interface ReplayStatus {
+  id: string;
+  state: string;
+  matched: number;
+  replayed: number;
+  failed: number;
+  skipped: number;
+  rate: number;
+}
+
+const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
+
+/** Follows a replay by its server-sent events until it ends, with a bar where a person watches. */
+export async function followReplay(api: ApiClient, id: string, output: Output): Promise<ReplayStatus> {
+  const bar =
+    output.terminal && !output.json
+      ? new SingleBar({ format: 'replaying {bar} {value}/{total}  {rate}/s  {failed} failed again', hideCursor: true })
+      : null;
+  let status: ReplayStatus | null = null;
+  bar?.start(1, 0, { rate: 0, failed: 0 });
+  const parser = createParser({
+    onEvent(event) {
+      status = JSON.parse(event.data) as ReplayStatus;
+      const { matched, replayed, failed, skipped, rate } = status;
+      bar?.setTotal(Math.max(1, matched));
+      bar?.update(replayed + failed + skipped, { rate: Math.round(rate), failed });
+    },
+  });
+  try {
+    const bytes = await api.stream(`/api/dead-letters/replays/${id}/progress`, {}, 'text/event-stream');
+    for await (const text of bytes.pipeThrough(new TextDecoderStream())) parser.feed(text);
+  } finally {
+    bar?.stop();
+  }
+  const last = (status as ReplayStatus | null) ?? (await api.get<ReplayStatus>(`/api/dead-letters/replays/${id}`));
+  if (ENDED.has(last.state)) return last;
+  throw new CommandError(`The connection ended before the replay did; it goes on as ${id}.`, EXIT.unreachable);
+}

@@ -1,0 +1,59 @@
+import Table from 'cli-table3';
+
+/** Where a command writes: results on standard output, everything said about them on standard error. */
+export interface Output {
+  readonly json: boolean;
+  /** True when a person sees standard output. */
+  readonly terminal: boolean;
+  /** A result: as JSON with --json, else as the text for people. */
+  result(value: unknown, text: string): void;
+  /** Something to know that is not the result. */
+  note(line: string): void;
+}
+
+export function createOutput(json: boolean): Output {
+  return {
+    json,
+    terminal: process.stdout.isTTY,
+    result: (value, text) => process.stdout.write(`${json ? JSON.stringify(value) : text}\n`),
+    note: (line) => process.stderr.write(`${line}\n`),
+  };
+}
+
+/** Rows under headings; cells are cut so that a row stays one line of the terminal. */
+export function formatTable(
+  headings: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  width = process.stdout.columns || 140,
+): string {
+  if (rows.length === 0) return '(none)';
+  const cells = rows.map((row) => row.map((cell) => oneLine(cell)));
+  const widest = Math.max(12, Math.floor((width - 3 * headings.length) / 3));
+  const table = new Table({ head: [...headings], style: { head: [], border: [], compact: true } });
+  table.push(...cells.map((row) => row.map((cell) => (cell.length > widest ? `${cell.slice(0, widest - 1)}…` : cell))));
+  return table.toString();
+}
+
+function oneLine(cell: unknown): string {
+  if (cell === null || cell === undefined) return '–';
+  const text =
+    typeof cell === 'string' ? cell : typeof cell === 'number' ? cell.toLocaleString('en') : JSON.stringify(cell);
+  // oxlint-disable-next-line no-control-regex -- a message may hold what would steer the terminal
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}
+
+/** Seconds as people say them: `42 s`, `3 min 5 s`, `2 h 10 min`. */
+export function formatSeconds(seconds: number | null): string {
+  if (seconds === null) return '–';
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`;
+}
+
+/** Bytes in the largest unit that leaves at least one of it. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log(bytes) / Math.log(1024)));
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
