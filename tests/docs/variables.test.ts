@@ -14,7 +14,12 @@ interface Variable {
   description: string;
 }
 
-const SCHEMAS = { ingest: INGEST_VARIABLES, writer: WRITER_VARIABLES, maintenance: MAINTENANCE_VARIABLES, query: QUERY_VARIABLES };
+const SCHEMAS = {
+  ingest: INGEST_VARIABLES,
+  writer: WRITER_VARIABLES,
+  maintenance: MAINTENANCE_VARIABLES,
+  query: QUERY_VARIABLES,
+};
 
 /** What the table's row of each variable must say. */
 function expectedRows(): string[][] {
@@ -23,7 +28,7 @@ function expectedRows(): string[][] {
   for (const [daemon, schema] of Object.entries(SCHEMAS)) {
     for (const [name, variable] of Object.entries(schema.properties)) {
       daemons.set(name, [...(daemons.get(name) ?? []), daemon]);
-      variables.set(name, variable as unknown as Variable);
+      variables.set(name, variable as Variable);
     }
   }
   return [...variables].map(([name, { default: preset, unit, description }]) => [
@@ -35,12 +40,19 @@ function expectedRows(): string[][] {
   ]);
 }
 
+const byName = ([a = '']: unknown[], [b = '']: unknown[]): number => String(a).localeCompare(String(b));
+
 it('the table of the README has every variable of every daemon, with its default and unit, and no other', () => {
   const section = readme.split('## Configuration\n')[1]?.split('\n## ')[0] ?? '';
   const table = section.split('\n### ')[0] ?? '';
   const rows = table
     .split('\n')
     .filter((line) => line.startsWith('| `'))
-    .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
-  expect(rows.toSorted()).toEqual(expectedRows().toSorted());
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  expect(rows.toSorted(byName)).toEqual(expectedRows().toSorted(byName));
 });

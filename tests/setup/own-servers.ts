@@ -18,9 +18,9 @@ export interface OwnServer {
   remove(): Promise<void>;
 }
 
-/** A Redis of the test's own. */
-export async function ownRedis(settings: Record<string, string> = {}): Promise<OwnServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
+/** A Redis of the test's own; its data in a folder of its own within `parent`. */
+export async function ownRedis(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
+  const folder = await mkdtemp(join(parent, 'sluice-redis-'));
   const port = await freePort();
   const server = await findRedisServer({ env: process.env, report: () => {} });
   const start = () => startRedis({ dataDir: folder, server, port, settings });
@@ -39,9 +39,9 @@ export async function ownRedis(settings: Record<string, string> = {}): Promise<O
   };
 }
 
-/** A Postgres of the test's own. */
-export async function ownPostgres(settings: Record<string, string> = {}): Promise<OwnServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-postgres-'));
+/** A Postgres of the test's own; its data in a folder of its own within `parent`. */
+export async function ownPostgres(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
+  const folder = await mkdtemp(join(parent, 'sluice-postgres-'));
   const port = await freePort();
   const start = () => startPostgres({ dataDir: folder, port, settings: { shared_buffers: '64MB', ...settings } });
   let handle = await start();

@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { createOrm } from '@sluice/shared/database/orm';
 import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { findRedisServer } from '../../packages/local-stack/src/find-redis.ts';
+import { findRedisProgram, findRedisServer } from '../../packages/local-stack/src/find-redis.ts';
 import { startPostgres } from '../../packages/local-stack/src/postgres.ts';
 import { startRedis } from '../../packages/local-stack/src/redis.ts';
 
@@ -22,7 +22,7 @@ declare module 'vitest' {
 
 /**
  * Gives all test files one Postgres and one Redis: those of DATABASE_URL and REDIS_URL if set; else containers
- * with TESTCONTAINERS=1; else servers started here, from an npm package and from this machine's redis-server.
+ * with TESTCONTAINERS=1, or when an engine answers and there is no Redis on this machine; else servers started here, from an npm package and from this machine's redis-server.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const servers = await startServers();
@@ -48,9 +48,10 @@ async function startServers(): Promise<Servers> {
   if (DATABASE_URL !== undefined && REDIS_URL !== undefined) {
     return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, stop: async () => {} };
   }
-  if (TESTCONTAINERS === '1') {
-    const { startContainers } = await import('./containers.ts');
-    return startContainers();
+  const asked = TESTCONTAINERS === '1';
+  if (asked || (await findRedisProgram(process.env)).path === undefined) {
+    const { engineAnswers, startContainers } = await import('./containers.ts');
+    if (asked || (await engineAnswers())) return startContainers();
   }
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const server = await findRedisServer({ env: process.env, report: (line) => process.stdout.write(`${line}\n`) });

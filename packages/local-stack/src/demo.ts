@@ -70,6 +70,7 @@ function demo(options: DemoOptions, total: number, env: NodeJS.ProcessEnv): Prom
         progress.stop();
         report = printLine;
       }
+      if (signal.aborted) return 'stay';
       if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
       else printLine(`\n${formatReport(result)}`);
       if (options.exit) return result.ok ? EXIT_OK : EXIT_NOT_STORED;

@@ -26,12 +26,12 @@ export interface FindRedisOptions {
  * an engine answers; else, on Debian and Ubuntu as root, the system's package. Throws with the possible next steps.
  */
 export async function findRedisServer({ env, report }: FindRedisOptions): Promise<RedisServer> {
-  const onPath = await findProgram(env);
+  const onPath = await findRedisProgram(env);
   if (onPath.path) return { kind: 'program', path: onPath.path };
   const docker = await findDockerImage(env, report);
   if (docker) return docker;
   if (await installRedisWithApt({ env, report })) {
-    const installed = await findProgram(env);
+    const installed = await findRedisProgram(env);
     if (installed.path) return { kind: 'program', path: installed.path };
   }
   throw new Error(
@@ -44,7 +44,8 @@ export async function findRedisServer({ env, report }: FindRedisOptions): Promis
   );
 }
 
-async function findProgram(env: NodeJS.ProcessEnv): Promise<{ path?: string; tooOld?: string }> {
+/** The Redis or Valkey on PATH, or the one that is too old; neither when there is none. */
+export async function findRedisProgram(env: NodeJS.ProcessEnv): Promise<{ path?: string; tooOld?: string }> {
   let tooOld: string | undefined;
   for (const name of ['redis-server', 'valkey-server']) {
     for (const folder of (env['PATH'] ?? '').split(delimiter).filter(Boolean)) {

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import type { EventBatch } from './batch-events.ts';
 
 /** What ingest answers, as far as the demo looks at it. */
-export interface IngestAnswer {
+interface IngestAnswer {
   status: number;
   /** Seconds, from Retry-After. */
   retryAfter: number | undefined;

@@ -36,7 +36,7 @@ export async function runStack({ dataDir, env, report, whenReady }: RunStackOpti
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const ignoreSignals = onStopSignals({
     stop: () => {
-      report('stopping, what was accepted is being stored; Ctrl-C again to stop at once');
+      report('stopping in order; Ctrl-C again to stop at once');
       stopped.abort();
     },
     force: () => {

@@ -16,7 +16,7 @@ Environment, also read from .env in the repository's root:
   INGEST_PORT       8080 if not set
   QUERY_PORT        8081 if not set
 
-Ctrl-C stops it: what was accepted is stored first. Press it again to stop at once.
+Ctrl-C stops it in order; nothing that was accepted is lost. Press it again to stop at once.
 `;
 
 process.exitCode = await main();

@@ -48,8 +48,8 @@ describe.skipIf(!hasWaitAof)('a batch on a Redis with WAITAOF', () => {
   });
   it('shares its wait with those that come meanwhile, and each is given its own ids', async () => {
     const before = await waitAofCalls();
-    const { add } = producer(1, 0, WAIT_MS);
-    const ids = await Promise.all(Array.from({ length: 100 }, () => add([entry, entry])));
+    const grouped = producer(1, 0, WAIT_MS);
+    const ids = await Promise.all(Array.from({ length: 100 }, () => grouped.add([entry, entry])));
     expect((await redis.xrange(key, '-', '+')).map(([id]) => id)).toEqual(ids.flat());
     expect((await waitAofCalls()) - before).toBeLessThan(10);
   });

@@ -59,8 +59,6 @@ export const WRITER_VARIABLES = Type.Object({
   }),
 });
 
-export type WriterConfig = ReturnType<typeof readWriterConfig>;
-
 /** @throws ConfigError naming every mistake */
 export function readWriterConfig(environment: Environment) {
   const values = readConfig(WRITER_VARIABLES, environment);

@@ -94,7 +94,7 @@ function idOf(entry: Pick<RawEntry, 'key' | 'id'>): string {
 }
 
 /** Tells of a batch that did not come to its end. */
-export function reportOutcome(outcome: Outcome, entries: number, logger: Logger): void {
+function reportOutcome(outcome: Outcome, entries: number, logger: Logger): void {
   if (outcome.kind === 'settled') return;
   logger.warn({ outcome: outcome.kind, entries }, 'entries stay pending and are delivered again');
 }

@@ -53,16 +53,14 @@ describe('what cannot be stored is set aside, and the writer goes on:', () => {
     const writer = await pipeline.startWriter('writer-1');
     await pipeline.stored(20);
     await pipeline.drained();
-    expect(await deadLetters()).toEqual(
-      [
-        { reason: 'malformed_header', entry_id: ids[0], payload: null, state: 'dead' },
-        { reason: 'unknown_version', entry_id: ids[1], payload: null, state: 'dead' },
-        { reason: 'malformed_body', entry_id: ids[2], payload: null, state: 'dead' },
-        { reason: 'malformed_header', entry_id: ids[3], payload: null, state: 'dead' },
-        { reason: 'malformed_body', entry_id: ids[4], payload: null, state: 'dead' },
-        { reason: 'invalid_value', entry_id: ids[5], payload: event, state: 'dead' },
-      ],
-    );
+    expect(await deadLetters()).toEqual([
+      { reason: 'malformed_header', entry_id: ids[0], payload: null, state: 'dead' },
+      { reason: 'unknown_version', entry_id: ids[1], payload: null, state: 'dead' },
+      { reason: 'malformed_body', entry_id: ids[2], payload: null, state: 'dead' },
+      { reason: 'malformed_header', entry_id: ids[3], payload: null, state: 'dead' },
+      { reason: 'malformed_body', entry_id: ids[4], payload: null, state: 'dead' },
+      { reason: 'invalid_value', entry_id: ids[5], payload: event, state: 'dead' },
+    ]);
     expect((await get(`${writer.url}/health`)).body.details.consumer).toMatchObject({
       dead_letters: 6,
       stored_events: 20,

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { PostgreSqlConnection } from '@mikro-orm/postgresql';
 import { createOrm, type Orm } from '@sluice/shared/database/orm';
 import { encodeEntry } from '@sluice/shared/stream/stream-entry';
 import { makeEvents, type WireEvent } from '../../../tests/setup/make-event.ts';
@@ -22,7 +21,7 @@ beforeAll(async () => {
       RETURN NEW;
     END $$`);
   await database.query('CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()');
-  const pool = await (orm.em.getConnection() as PostgreSqlConnection).getNativeClient();
+  const pool = await orm.em.getConnection().getNativeClient();
   pool.on('connect', (connection) => {
     const query = connection.query.bind(connection) as (...args: unknown[]) => unknown;
     connection.query = ((...args: unknown[]) => {

@@ -19,6 +19,7 @@ it('consumption goes on after the stream and its group were deleted', async () =
   await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
   await pipeline.stored(10);
   await pipeline.drained();
+  expect((await redis.xinfo('GROUPS', stream)) as unknown[]).toHaveLength(1);
 });
 
 it('shards above a lowered STREAM_SHARDS are drained too', async () => {
