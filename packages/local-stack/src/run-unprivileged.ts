@@ -26,6 +26,8 @@ export async function unprivilegedUser(): Promise<UnprivilegedUser> {
     `--reuid=${NOBODY}`,
     `--regid=${NOBODY}`,
     '--clear-groups',
+    // Without it access(2), by which initdb looks for its siblings, leaves the capability out.
+    '--securebits=+no_setuid_fixup',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
     '--',
