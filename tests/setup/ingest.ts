@@ -7,14 +7,14 @@ import { startTestDaemon, type TestDaemon } from './test-daemon.ts';
 import { testNamespace } from './test-namespace.ts';
 
 /** A stream entry as a writer would read it. */
-export interface StreamEntry {
+interface StreamEntry {
   readonly header: EntryHeader;
   /** The body's JSON text. */
   readonly body: string;
 }
 
 /** An accepted event, found in the stream. */
-export interface QueuedEvent {
+interface QueuedEvent {
   readonly tenant: string;
   readonly batchId: string;
   /** Place in the client's batch. */

@@ -5,7 +5,7 @@ import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
 import { answeredWithinASecond } from './fixtures/answered-within.ts';
 import { expectError } from './fixtures/expect-error.ts';
-import { peakMemory, resetPeakMemory } from './fixtures/peak-memory.ts';
+import { cpuSecondsAtRest, peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 import { compressed, type Encoding, ENCODINGS, zipBomb } from './fixtures/zip-bomb.ts';
 
 let ingest: TestIngest;
@@ -46,12 +46,14 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
     const before = resetPeakMemory(ingest.daemon.pid);
     const attack = await answeredWithinASecond(() => send(bomb, encoding));
     expectError(attack, 'body_too_large', /16777216 bytes after decompression/);
-    // Were they unpacked to the end, eight would keep all threads that decompress busy for seconds.
+    const worked = await cpuSecondsAtRest(ingest.daemon.pid);
     for (const answer of await Promise.all(Array.from({ length: 8 }, () => send(bomb, encoding)))) {
       expectError(answer, 'body_too_large');
     }
     const good = encode(Buffer.from(JSON.stringify({ events: [makeEvent()] })));
     expect((await answeredWithinASecond(() => send(good, encoding))).status).toBe(202);
+    // Unpacked to the end, eight of them take many seconds.
+    expect((await cpuSecondsAtRest(ingest.daemon.pid)) - worked).toBeLessThan(3);
     expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(400 * 1024 * 1024);
   });
 

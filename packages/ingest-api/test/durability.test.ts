@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { get } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { startProxy } from './fixtures/holding-proxy.ts';
 import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
 
 /** What pnpm start and the tests give Redis; each test changes some of it. */
@@ -119,16 +120,13 @@ it('the settings are read again at each reconnect', async () => {
   await reconnected('fsync');
 });
 
-it('settings that could not be read are asked for again', async () => {
-  await admin.call('ACL', 'SETUSER', 'slow', 'reset', 'on', '>pass', '~*', '&*', '+@all');
-  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-  process.kill(server.pid(), 'SIGSTOP');
-  // The connection opens, as the kernel takes it; nothing is answered until Redis goes on.
-  const started = startIngest({ API_KEY: 'k', QUEUE_TIMEOUT_MS: '100' }, { redisUrl: server.url });
-  const ingest = await started;
-  onTestFinished(() => ingest.stop());
-  expect((await get(`${ingest.url}/health`)).body.checks).toMatchObject({ redis: 'failed', durability: 'failed' });
-  process.kill(server.pid(), 'SIGCONT');
+it('settings that could not be read in time are asked for again', async () => {
+  const proxy = await startProxy(server.url, /config/i);
+  onTestFinished(() => proxy.close());
+  const ingest = await start({ QUEUE_TIMEOUT_MS: '200' }, proxy.url);
+  await ingest.logged(/settings of Redis cannot be read/);
+  expect((await get(`${ingest.url}/health`)).body.checks.durability).toBe('failed');
+  proxy.release();
   await vi.waitFor(
     async () => {
       const { body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { API_ERRORS, type ApiErrorCode } from '@sluice/shared/errors/api-errors';
+import { CODES_OF, type IngestErrorCode } from '@sluice/shared/errors/api-errors';
 import { REJECTIONS, type RejectionCode } from '@sluice/shared/events/event-adapter';
 import { freePort } from '../../local-stack/src/free-port.ts';
 import { type Answer, get } from '../../../tests/setup/http.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([ingest, withoutRedis, full, faulty].map((each) => each.stop())));
 
 /** How each error is brought about, and what its message names. */
-const ERRORS: Record<ApiErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
+const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
   malformed_json: { by: () => ingest.send('{"events":[', KEY), message: /not JSON/ },
   invalid_encoding: { by: () => ingest.send(Buffer.from('{"events":["\xff"]}', 'latin1'), KEY), message: /UTF-8/ },
   nesting_too_deep: {
@@ -82,7 +82,7 @@ const ERRORS: Record<ApiErrorCode, { by: () => Promise<Answer | RawAnswer>; mess
   shutting_down: { by: requestDuringStop, message: /stopping/ },
 };
 
-describe.each(Object.keys(API_ERRORS) as ApiErrorCode[])('%s', (code) => {
+describe.each(CODES_OF.ingest)('%s', (code) => {
   it('is answered with its status, in the one shape of all errors, naming what is wrong', async () => {
     const answer = await ERRORS[code].by();
     expectError(answer, code, ERRORS[code].message);

@@ -5,7 +5,7 @@ import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent } from '../../../tests/setup/make-event.ts';
 import { answeredWithinASecond } from './fixtures/answered-within.ts';
 import { expectError } from './fixtures/expect-error.ts';
-import { peakMemory, resetPeakMemory } from './fixtures/peak-memory.ts';
+import { peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 
 let ingest: TestIngest;
 
@@ -29,7 +29,7 @@ const arrays = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 const objects = (depth: number): string => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth);
 
 /** Fails unless the body gets this error and nothing of it is queued. */
-async function refuses(body: string | Buffer, code: ApiErrorCode, message?: RegExp): Promise<void> {
+async function expectRefusal(body: string | Buffer, code: ApiErrorCode, message?: RegExp): Promise<void> {
   expectError(await send(body), code, message);
   expect(await ingest.entries()).toEqual([]);
 }
@@ -44,7 +44,7 @@ describe('a property called __proto__', () => {
     ['beside the events', `{"events":[${JSON.stringify(makeEvent())}],"meta":{"__proto__":{}}}`],
     ['written with escapes', withProperty(`"${escaped}":{}`)],
     ['with white space before its colon', withProperty('"__proto__" \n\t :{}')],
-  ])('%s is refused', async (_where, body) => refuses(body, 'forbidden_property', /__proto__/));
+  ])('%s is refused', async (_where, body) => expectRefusal(body, 'forbidden_property', /__proto__/));
 
   it('is refused by /collect, in a body and in a query', async () => {
     expectError(await ingest.collect('{"siteId":"docs","a":{"__proto__":1}}'), 'forbidden_property');
@@ -67,19 +67,19 @@ describe('nesting', () => {
 
   it.each([33, 100_000])('of %i levels is refused, wherever it stands', async (depth) => {
     const event = JSON.stringify(makeEvent());
-    await refuses(withProperty(`"a":${arrays(depth - 1)}`), 'nesting_too_deep', /32 deep/);
-    await refuses(withProperty(`"a":${objects(depth - 1)}`), 'nesting_too_deep');
-    await refuses(`{"events":[${event},${arrays(depth)}]}`, 'nesting_too_deep');
-    await refuses(`{"events":[${event}],"meta":${arrays(depth)}}`, 'nesting_too_deep');
-    await refuses(`{"meta":${objects(depth)},"events":[${event}]}`, 'nesting_too_deep');
+    await expectRefusal(withProperty(`"a":${arrays(depth - 1)}`), 'nesting_too_deep', /32 deep/);
+    await expectRefusal(withProperty(`"a":${objects(depth - 1)}`), 'nesting_too_deep');
+    await expectRefusal(`{"events":[${event},${arrays(depth)}]}`, 'nesting_too_deep');
+    await expectRefusal(`{"events":[${event}],"meta":${arrays(depth)}}`, 'nesting_too_deep');
+    await expectRefusal(`{"meta":${objects(depth)},"events":[${event}]}`, 'nesting_too_deep');
     expectError(await ingest.collect(`{"a":${arrays(depth)}}`), 'nesting_too_deep');
   });
 
   it('of millions of levels does not cost memory for each of them', async () => {
     const before = resetPeakMemory(ingest.daemon.pid);
-    await refuses('['.repeat(16_000_000), 'nesting_too_deep');
-    await refuses(`{"events":[${objects(2_500_000)}]}`, 'nesting_too_deep');
-    await refuses(withProperty(`"s":"\\"[{","a":${arrays(8_000_000)}`), 'nesting_too_deep');
+    await expectRefusal('['.repeat(16_000_000), 'nesting_too_deep');
+    await expectRefusal(`{"events":[${objects(2_500_000)}]}`, 'nesting_too_deep');
+    await expectRefusal(withProperty(`"s":"\\"[{","a":${arrays(8_000_000)}`), 'nesting_too_deep');
     expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(300 * 1024 * 1024);
   });
 
@@ -99,9 +99,12 @@ describe('characters', () => {
   it('that are not UTF-8 are refused, whatever they would mean', async () => {
     const [head = '', tail = ''] = withProperty('"a":"#"').split('#');
     for (const bytes of [[0xff], [0xc3], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]]) {
-      await refuses(Buffer.concat([Buffer.from(head), Buffer.from(bytes), Buffer.from(tail)]), 'invalid_encoding');
+      await expectRefusal(
+        Buffer.concat([Buffer.from(head), Buffer.from(bytes), Buffer.from(tail)]),
+        'invalid_encoding',
+      );
     }
-    await refuses(Buffer.from(withProperty('"a":1'), 'utf16le'), 'malformed_json');
+    await expectRefusal(Buffer.from(withProperty('"a":1'), 'utf16le'), 'malformed_json');
   });
 
   it('U+0000 and lone surrogates are taken, with a warning for the event that has them', async () => {
@@ -122,8 +125,8 @@ describe('characters', () => {
   });
 
   it('a raw U+0000 or line break in a text is not JSON', async () => {
-    await refuses(withProperty('"a":"\0"'), 'malformed_json');
-    await refuses(withProperty('"a":"\n"'), 'malformed_json');
+    await expectRefusal(withProperty('"a":"\0"'), 'malformed_json');
+    await expectRefusal(withProperty('"a":"\n"'), 'malformed_json');
   });
 
   it('a byte order mark is taken off, so that the writer can read the entry', async () => {
@@ -132,7 +135,7 @@ describe('characters', () => {
     expect((await ingest.collect('\uFEFF{"siteId":"docs"}')).status).toBe(202);
     expect((await ingest.entries()).map(({ body }) => body)).toEqual([text, '{"siteId":"docs"}']);
     await ingest.clear();
-    await refuses(`\uFEFF\uFEFF${text}`, 'malformed_json');
+    await expectRefusal(`\uFEFF\uFEFF${text}`, 'malformed_json');
   });
 });
 
@@ -172,7 +175,7 @@ describe('a body', () => {
     ['whose events are an object', '{"events":{"0":{}}}', 'invalid_body'],
     ['whose events are text', '{"events":"[]"}', 'invalid_body'],
     ['whose events are null', '{"events":null}', 'invalid_body'],
-  ] as const)('%s is refused', async (_what, body, code) => refuses(body, code));
+  ] as const)('%s is refused', async (_what, body, code) => expectRefusal(body, code));
 
   it('with keys given twice counts by the last one, also when it has to be cut', async () => {
     const [first, last] = [makeEvent({ n: 1 }), makeEvent({ n: 2 })];

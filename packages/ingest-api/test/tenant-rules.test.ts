@@ -30,7 +30,7 @@ const sendOne = (headers: Record<string, string>, event = {}): Promise<Answer> =
 const tenants = async (): Promise<string[]> => (await ingest.entries()).map(({ header }) => header.tenant);
 
 /** Fails unless the request is refused with this code and nothing is queued for anybody. */
-async function refused(answer: Promise<Answer>, code: 'unauthorized' | 'tenant_mismatch'): Promise<void> {
+async function expectRefusal(answer: Promise<Answer>, code: 'unauthorized' | 'tenant_mismatch'): Promise<void> {
   expectError(await answer, code);
   expect(await ingest.entries()).toEqual([]);
 }
@@ -104,14 +104,17 @@ describe('the tenant that a batch names', () => {
   });
 
   it.each(['rival', 'default', ...ODD_NAMES, ...INHERITED])('%j makes it 403', async (tenant) => {
-    await refused(ingest.send({ tenant, events: [makeEvent()] }, ACME), 'tenant_mismatch');
-    await refused(ingest.send({ events: [makeEvent(), makeEvent({ tenant })] }, ACME), 'tenant_mismatch');
-    await refused(ingest.collect({ siteId: 'acme', tenant }, ACME), 'tenant_mismatch');
+    await expectRefusal(ingest.send({ tenant, events: [makeEvent()] }, ACME), 'tenant_mismatch');
+    await expectRefusal(ingest.send({ events: [makeEvent(), makeEvent({ tenant })] }, ACME), 'tenant_mismatch');
+    await expectRefusal(ingest.collect({ siteId: 'acme', tenant }, ACME), 'tenant_mismatch');
   });
 
   it('counts by the last of two keys, which is the one that readers see', async () => {
     const event = JSON.stringify(makeEvent()).slice(0, -1);
-    await refused(ingest.send(`{"events":[${event},"tenant":"acme","tenant":"rival"}]}`, ACME), 'tenant_mismatch');
+    await expectRefusal(
+      ingest.send(`{"events":[${event},"tenant":"acme","tenant":"rival"}]}`, ACME),
+      'tenant_mismatch',
+    );
     expect((await ingest.send(`{"events":[${event},"tenant":"rival","tenant":"acme"}]}`, ACME)).status).toBe(202);
     expect(await tenants()).toEqual(['acme']);
   });
@@ -121,7 +124,7 @@ describe('the tenant that a batch names', () => {
     expect((await sendOne({ ...ACME, ...tricks })).status).toBe(202);
     expect(await tenants()).toEqual(['acme']);
     await ingest.clear();
-    await refused(sendOne(MASTER, { tenant: 'acme' }), 'tenant_mismatch');
+    await expectRefusal(sendOne(MASTER, { tenant: 'acme' }), 'tenant_mismatch');
   });
 });
 
@@ -135,21 +138,21 @@ describe('/collect', () => {
 
   it.each([undefined, null, 'acme', 'default', 'DOCS', 'doc', 'docs ', ...ODD_NAMES, ...INHERITED])(
     'of the site %j without a key is answered with 401',
-    async (siteId) => refused(ingest.collect({ siteId }), 'unauthorized'),
+    async (siteId) => expectRefusal(ingest.collect({ siteId }), 'unauthorized'),
   );
 
   it.each(['siteId=acme', 'siteId=docs&siteId=acme', 'siteId[]=docs', 'siteId', 'siteid=docs', 'siteId=docs%00'])(
     '?%s without a key is answered with 401',
     async (query) => {
-      await refused(get(`${ingest.url}/collect?${query}`), 'unauthorized');
+      await expectRefusal(get(`${ingest.url}/collect?${query}`), 'unauthorized');
       expect((await get(`${ingest.url}/pixel.gif?${query}`)).status).toBe(401);
       expect(await ingest.entries()).toEqual([]);
     },
   );
 
   it('of a listed site cannot name another tenant', async () => {
-    await refused(ingest.collect({ siteId: 'docs', tenant: 'acme' }), 'tenant_mismatch');
-    await refused(get(`${ingest.url}/collect?siteId=docs&tenant=acme`), 'tenant_mismatch');
+    await expectRefusal(ingest.collect({ siteId: 'docs', tenant: 'acme' }), 'tenant_mismatch');
+    await expectRefusal(get(`${ingest.url}/collect?siteId=docs&tenant=acme`), 'tenant_mismatch');
   });
 
   it('with a key is for the tenant of the key, and for no other site', async () => {
@@ -158,13 +161,13 @@ describe('/collect', () => {
     expect(await tenants()).toEqual(['acme', 'acme']);
     await ingest.clear();
     for (const siteId of ['docs', 'rival', ...ODD_NAMES, ...INHERITED]) {
-      await refused(ingest.collect({ siteId }, ACME), 'tenant_mismatch');
+      await expectRefusal(ingest.collect({ siteId }, ACME), 'tenant_mismatch');
     }
   });
 
   it('with a wrong key is refused, also for a listed site', async () => {
-    await refused(ingest.collect({ siteId: 'docs' }, { 'x-api-key': 'wrong' }), 'unauthorized');
-    await refused(get(`${ingest.url}/collect?siteId=docs`, { authorization: 'Bearer wrong' }), 'unauthorized');
+    await expectRefusal(ingest.collect({ siteId: 'docs' }, { 'x-api-key': 'wrong' }), 'unauthorized');
+    await expectRefusal(get(`${ingest.url}/collect?siteId=docs`, { authorization: 'Bearer wrong' }), 'unauthorized');
   });
 
   it('with the key of API_KEY is for the tenant "default", whatever the site', async () => {
@@ -175,7 +178,7 @@ describe('/collect', () => {
 });
 
 it('a listed site opens /collect only, not /api/events', async () => {
-  await refused(
+  await expectRefusal(
     ingest.send({ siteId: 'docs', tenant: 'docs', events: [makeEvent({ siteId: 'docs' })] }),
     'unauthorized',
   );
