@@ -80,8 +80,12 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
   said.catch(() => {});
 
   const deadlineMs = (Number(env['SHUTDOWN_TIMEOUT_MS']) || DEFAULT_SHUTDOWN_TIMEOUT_MS) + STOP_MARGIN_MS;
+  let asked = false;
   const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
-    child.kill(mode === 'forced' ? 'SIGKILL' : 'SIGTERM');
+    // A second SIGTERM would end a daemon that is draining, or hit it when its handlers are gone already.
+    if (mode === 'forced') child.kill('SIGKILL');
+    else if (!asked) child.kill('SIGTERM');
+    asked = true;
     if (!(await endsWithin(exited, deadlineMs))) {
       report(progressLine(name, `did not stop within ${deadlineMs / 1000} s and was killed`));
       child.kill('SIGKILL');

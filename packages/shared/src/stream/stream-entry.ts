@@ -98,7 +98,8 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   if (packed === undefined) throw new EntryError('malformed_header', 'the entry has no header');
   let header: Record<string, unknown>;
   try {
-    header = JSON.parse(packed.toString()) as Record<string, unknown>;
+    // A value that is no object has none of the fields.
+    header = { ...(JSON.parse(packed.toString()) as Record<string, unknown> | null) };
   } catch (error) {
     throw new EntryError('malformed_header', 'the header is not JSON', error);
   }
