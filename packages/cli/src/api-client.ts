@@ -1,3 +1,4 @@
+import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import { EXIT } from './exit-codes.ts';
 
 /** A failure that ends the command: one line for people, and its exit code. */
@@ -14,7 +15,7 @@ export class CommandError extends Error {
 /** Query parameters; undefined ones are left out. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** Talks to the query API. */
+/** Talks to the query API. Large whole numbers in answers keep their digits, so that an edit gives them back. */
 export interface ApiClient {
   readonly url: string;
   get<T>(path: string, query?: Query): Promise<T>;
@@ -50,14 +51,14 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
   }
   return {
     url,
-    get: async (path, query = {}) => (await call(path, { query })).json() as never,
+    get: async (path, query = {}) => parseKeepingDigits(await (await call(path, { query })).text()) as never,
     async send(method, path, body = {}) {
       const response = await call(path, {
         method,
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       });
-      return response.json() as never;
+      return parseKeepingDigits(await response.text()) as never;
     },
     async stream(path, query, accept) {
       const response = await call(path, { query, headers: { accept } });

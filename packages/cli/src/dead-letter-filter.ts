@@ -32,7 +32,7 @@ export function filterOf(options: Record<string, unknown>): DeadLetterFilter {
 const AGE_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** An age is counted back from now. */
-export function parseTime(text: string): string {
+function parseTime(text: string): string {
   const age = /^(\d+)([smhd])$/.exec(text);
   const ms = age === null ? Date.parse(text) : Date.now() - Number(age[1]) * AGE_MS[age[2]!]!;
   if (Number.isNaN(ms))

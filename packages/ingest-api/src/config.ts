@@ -1,11 +1,12 @@
 import { Type } from 'typebox';
 import { daemonVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
+import { httpVariables } from '@sluice/shared/runtime/http-variables';
 import { readConfig } from '@sluice/shared/runtime/read-config';
 import type { Environment } from '@sluice/shared/runtime/read-environment';
-import { choice, integer, list, port, text } from '@sluice/shared/runtime/variables';
+import { choice, integer, list, port } from '@sluice/shared/runtime/variables';
 import { DURABILITY_LEVELS } from '@sluice/shared/stream/durability';
 import { streamVariables } from '@sluice/shared/stream/stream-variables';
-import { type KeyRing, parseKeyRing } from './key-ring.ts';
+import { parseKeyRing } from './key-ring.ts';
 
 const TENANT = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
@@ -14,17 +15,8 @@ export const INGEST_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,
   ...streamVariables,
+  ...httpVariables,
   INGEST_PORT: port({ default: 8080, description: 'Port of the ingest API.' }),
-  API_KEY: Type.Optional(
-    text({
-      unit: '-',
-      secret: true,
-      // What a header can carry; a key that no client can send would lock everybody out.
-      pattern: '^[\\x21-\\x7e]+$',
-      expected: 'printable ASCII without spaces, and not empty',
-      description: 'A key with every right, for the tenant `default`.',
-    }),
-  ),
   API_KEYS: Type.Optional(
     list({
       unit: 'list',
@@ -70,20 +62,6 @@ export const INGEST_VARIABLES = Type.Object({
     unit: 'bytes',
     description: 'Largest request body, after decompression.',
   }),
-  MAX_EVENT_BYTES: integer({
-    default: 256 * 1024,
-    minimum: 256,
-    maximum: 1024 * 1024,
-    unit: 'bytes',
-    description: 'Largest single event; a larger one is rejected, the rest of its batch is not.',
-  }),
-  REQUEST_TIMEOUT_MS: integer({
-    default: 30_000,
-    minimum: 100,
-    maximum: 600_000,
-    unit: 'ms',
-    description: 'How long a client may take to send a whole request before the answer is 408.',
-  }),
   DURABILITY: choice(DURABILITY_LEVELS, {
     default: 'fsync',
     unit: '-',
@@ -104,6 +82,13 @@ export const INGEST_VARIABLES = Type.Object({
     unit: 'ms',
     description: 'How long Redis may take for a batch before the answer is 503.',
   }),
+  QUEUE_MAX_AGE_SECONDS: integer({
+    default: 3_600,
+    minimum: 1,
+    maximum: 30 * 24 * 3_600,
+    unit: 's',
+    description: 'Age of the oldest waiting event above which ingest answers 429.',
+  }),
   QUEUE_MAX_BYTES: integer({
     default: 2 * 1024 * 1024 * 1024,
     minimum: 1024 * 1024,
@@ -121,6 +106,6 @@ export type IngestConfig = ReturnType<typeof readIngestConfig>;
  */
 export function readIngestConfig(environment: Environment) {
   const values = readConfig(INGEST_VARIABLES, environment);
-  const keys: KeyRing = parseKeyRing(values.API_KEY, values.API_KEYS);
+  const keys = parseKeyRing(values.API_KEY, values.API_KEYS);
   return Object.freeze({ ...values, keys });
 }

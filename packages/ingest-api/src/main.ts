@@ -40,6 +40,13 @@ await startOrExit('ingest-api', async () => {
     logger,
     commandTimeoutMs: waitingCommandTimeout(config.QUEUE_TIMEOUT_MS),
   });
+  const admission = startAdmission({
+    redis: meter,
+    logger,
+    namespace: config.SLUICE_NAMESPACE,
+    shards: config.STREAM_SHARDS,
+    limits: { maxBytes: config.QUEUE_MAX_BYTES, maxAgeSeconds: config.QUEUE_MAX_AGE_SECONDS },
+  });
   const queue = createQueue({
     redis,
     waiting,
@@ -49,13 +56,7 @@ await startOrExit('ingest-api', async () => {
     durability: config.DURABILITY,
     replicas: config.DURABILITY_REPLICAS,
     timeoutMs: config.QUEUE_TIMEOUT_MS,
-  });
-  const admission = startAdmission({
-    redis: meter,
-    logger,
-    namespace: config.SLUICE_NAMESPACE,
-    shards: config.STREAM_SHARDS,
-    maxBytes: config.QUEUE_MAX_BYTES,
+    onAdded: (bytes) => admission.added(bytes),
   });
   // The first 202 already says how durable it is.
   if (await waitForRedis(redis, REDIS_WAIT_MS)) await queue.settled();

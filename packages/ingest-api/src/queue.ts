@@ -76,6 +76,8 @@ export function createQueue(options: {
   durability: Durability;
   replicas: number;
   timeoutMs: number;
+  /** Told how many bytes were added to the stream. */
+  onAdded: (bytes: number) => void;
 }): Queue {
   const { redis, logger } = options;
   let settings: RedisSettings | null = null;
@@ -140,6 +142,7 @@ export function createQueue(options: {
           },
         );
       }
+      options.onAdded(entries.reduce((sum, fields) => sum + bytesOf(fields), 0));
       // A reconnect in between may have led to a server that promises less, or the same in another way.
       return before === plan ? before.level : 'memory';
     },
@@ -151,6 +154,11 @@ export function createQueue(options: {
       return plan;
     },
   };
+}
+
+/** About what an entry takes in Redis. */
+function bytesOf(fields: EntryFields): number {
+  return fields.reduce((sum, field) => sum + field.length, 0);
 }
 
 /**

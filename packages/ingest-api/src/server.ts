@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { addApiDocs } from '@sluice/shared/runtime/api-docs';
+import { addErrorAnswers, passExpectations } from '@sluice/shared/runtime/error-answers';
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
-import { addApiDocs } from './api-docs.ts';
-import { addRequestDecompression } from './decompress-requests.ts';
-import { addErrorAnswers, answerBrokenRequest, answerUnroutable, passExpectations } from './error-answers.ts';
+import { addRequestClock } from '@sluice/shared/runtime/request-clock';
+import { serverOptions } from '@sluice/shared/runtime/server-options';
+import { addRequestDecompression, dropRestOfBody } from './decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { addRequestClock } from './request-clock.ts';
 import { addCollectRoutes } from './routes/collect.ts';
 import { addPostEventsRoute } from './routes/post-events.ts';
 
@@ -14,24 +14,11 @@ import { addPostEventsRoute } from './routes/post-events.ts';
 export async function buildServer(context: IngestContext): Promise<FastifyInstance> {
   const { config } = context;
   const server = Fastify({
-    logger: false,
+    ...serverOptions(config.REQUEST_TIMEOUT_MS),
     bodyLimit: config.MAX_BODY_BYTES,
-    requestTimeout: config.REQUEST_TIMEOUT_MS,
-    http: {
-      headersTimeout: config.REQUEST_TIMEOUT_MS,
-      // How often Node looks for requests that take too long; its default is 30 s.
-      connectionsCheckingInterval: Math.min(config.REQUEST_TIMEOUT_MS, 1_000),
-      // Node's own refusal has no body; the hook in error-answers says what is wrong.
-      requireHostHeader: false,
-    },
     trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
-    genReqId: (request) => acceptableRequestId(request.headers['x-request-id']) ?? randomUUID(),
     // A HEAD on /collect would store an event.
     exposeHeadRoutes: false,
-    // The hook in error-answers says it in Sluice's own words.
-    return503OnClosing: false,
-    clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: answerUnroutable,
   });
   passExpectations(server);
   addRequestClock(server, context.isStopping);
@@ -54,21 +41,32 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
     });
   }
   // Behind CORS, so that a page can read why it was refused.
-  addErrorAnswers(server, context);
+  addErrorAnswers(server, {
+    ...context,
+    beforeAnswer(error, request, reply) {
+      if (error.code !== 'body_too_large') return;
+      dropRestOfBody(request);
+      reply.removeHeader('connection');
+    },
+  });
   await addRequestDecompression(server);
   // Bodies stay bytes: they are parsed once, by read-body, and go on to the stream as they are.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
-  await addApiDocs(server, config);
+  await addApiDocs(server, {
+    title: 'Sluice ingest API',
+    purpose: 'Queues events.',
+    open: config.keys.open,
+    tags: [
+      { name: 'ingest', description: 'Batches of events' },
+      { name: 'collect', description: 'Single events of web pages' },
+    ],
+  });
   await server.register(async (api) => {
     addHealthRoutes(api, context.checks);
     addPostEventsRoute(api, context);
     await api.register(async (collect) => addCollectRoutes(collect, context));
   });
   return server;
-}
-
-function acceptableRequestId(header: string | string[] | undefined): string | null {
-  return typeof header === 'string' && /^[\w.:-]{1,128}$/.test(header) ? header : null;
 }

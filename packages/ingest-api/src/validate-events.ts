@@ -1,10 +1,7 @@
-import { ApiError } from '@sluice/shared/errors/api-errors';
-import { MAX_NESTING } from '@sluice/shared/events/canonical-event';
 import type { EventAdapter, JsonObject, Rejection } from '@sluice/shared/events/event-adapter';
-import { inspectValues } from '@sluice/shared/events/inspect-values';
 import type { EventSpan } from '@sluice/shared/events/locate-events';
 import { CHARACTERS_REPLACED, hasUnstorableText, maySpellUnstorableText } from '@sluice/shared/events/unstorable-text';
-import { checkNamedTenant } from './authenticate.ts';
+import { validateEvent } from '@sluice/shared/events/validate-event';
 
 /** One line of `errors` in the answer. */
 export interface RejectedEvent extends Rejection {
@@ -48,7 +45,12 @@ export function validateEvents(events: readonly unknown[], text: string, context
   const warnings: EventWarning[] = [];
   const mayNeedReplacing = maySpellUnstorableText(text);
   for (const [index, event] of events.entries()) {
-    const rejection = validateEvent(event, index, context);
+    const span = context.spans?.[index];
+    const rejection = validateEvent(event, {
+      ...context,
+      bytes: span === undefined ? null : span.end - span.start,
+      name: `Event ${index}`,
+    });
     if (rejection !== null) {
       const id = (event as JsonObject | null)?.['eventId'];
       rejected.push({ index, event_id: typeof id === 'string' ? id.slice(0, 128) : null, ...rejection });
@@ -61,29 +63,4 @@ export function validateEvents(events: readonly unknown[], text: string, context
     }
   }
   return { rejected, warnings };
-}
-
-function validateEvent(event: unknown, index: number, context: ValidationContext): Rejection | null {
-  const problem = typeof event === 'object' && event !== null ? inspectValues(event) : null;
-  if (problem === 'nesting') throw nestingError();
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    return { code: 'not_an_object', message: 'An event must be a JSON object.' };
-  }
-  checkNamedTenant((event as JsonObject)['tenant'], context.tenant, `Event ${index}`);
-  if (problem === 'number') {
-    return { code: 'invalid_number', message: 'A number is beyond what a 64-bit float can hold.' };
-  }
-  const span = context.spans?.[index];
-  if (span !== undefined && span.end - span.start > context.maxEventBytes) {
-    return {
-      code: 'event_too_large',
-      message: `The event has ${span.end - span.start} bytes; the limit is ${context.maxEventBytes}.`,
-    };
-  }
-  return context.adapter.validate(event as JsonObject, context.receivedAt);
-}
-
-/** The answer to a body that is nested too deep, inside an event or around it. */
-export function nestingError(): ApiError {
-  return new ApiError('nesting_too_deep', `Objects and arrays may be nested ${MAX_NESTING} deep inside an event.`);
 }

@@ -8,6 +8,7 @@ import type { DemoReport } from './demo-report.ts';
 import { generateEvents } from './generate-events.ts';
 import { createBatchSender } from './post-batch.ts';
 import { countEvents, readEventsFile } from './read-events-file.ts';
+import { replayDeadLetter } from './replay-dead-letter.ts';
 import { runStack } from './run-stack.ts';
 import { sendBurst } from './send-burst.ts';
 import type { StackHandle } from './stack.ts';
@@ -73,6 +74,20 @@ function demo(options: DemoOptions, total: number, env: NodeJS.ProcessEnv): Prom
       if (signal.aborted) return 'stay';
       if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
       else printLine(`\n${formatReport(result)}`);
+      // The table is made to refuse something for a moment, which is nothing to do to a database of somebody's own.
+      if (!env['DATABASE_URL']) {
+        printLine('');
+        const replayed = await replayDeadLetter({
+          databaseUrl: stack.databaseUrl,
+          ingestUrl: stack.daemons['ingest-api']!.url,
+          queryUrl: stack.daemons['query-api']!.url,
+          apiKey: env['API_KEY'],
+          signal,
+          report: printLine,
+        });
+        if (signal.aborted) return 'stay';
+        if (options.exit && !replayed) return EXIT_NOT_STORED;
+      }
       if (options.exit) return result.ok ? EXIT_OK : EXIT_NOT_STORED;
       printLine(startBanner(stack, env));
       return 'stay';

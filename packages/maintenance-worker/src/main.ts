@@ -9,10 +9,12 @@ import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon'
 import { VERSION } from '@sluice/shared/runtime/version';
 import { connectRedis } from '@sluice/shared/stream/connect-redis';
 import { redisCheck } from '@sluice/shared/stream/redis-check';
+import { createStreamProducer } from '@sluice/shared/stream/stream-producer';
 import { readMaintenanceConfig } from './config.ts';
+import { REPLAYS_AT_ONCE, runReplays } from './replays/run-replays.ts';
 import { runSchedules } from './run-schedules.ts';
 
-/** The health check's PING is given up after this long, in milliseconds. */
+/** Redis commands are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
 await startOrExit('maintenance-worker', async () => {
@@ -21,17 +23,42 @@ await startOrExit('maintenance-worker', async () => {
   logger.info({ redis: redactUrl(config.REDIS_URL), database: redactUrl(config.DATABASE_URL) }, 'starting');
   const orm = await createOrm({
     url: config.DATABASE_URL,
-    poolSize: config.DB_POOL_SIZE,
+    // Each replay keeps one connection; scheduled jobs and health checks must not wait for it.
+    poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-maintenance',
   });
-  const redis = connectRedis(config.REDIS_URL, { name: 'maintenance', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
+  const redis = connectRedis(config.REDIS_URL, {
+    name: 'maintenance',
+    logger,
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    autoPipelining: true,
+  });
   const schedules =
     config.ENABLE_BACKGROUND_TASKS === 'true'
       ? runSchedules({ redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, logger, context: { orm } })
       : null;
   if (schedules === null)
     logger.warn('ENABLE_BACKGROUND_TASKS=false: no scheduled job runs, so partitions are only made when daemons start');
+
+  // A letter stays in Postgres until it is settled there, so its entry need not survive Redis.
+  const producer = createStreamProducer({
+    redis,
+    // Nothing waits: the plan below asks for no fsync.
+    waiting: redis,
+    namespace: config.SLUICE_NAMESPACE,
+    shards: config.STREAM_SHARDS,
+    plan: () => ({ level: 'memory', waitAof: null, warning: null }),
+    waitTimeoutMs: COMMAND_TIMEOUT_MS,
+  });
+  const replays = runReplays({
+    redisUrl: config.REDIS_URL,
+    namespace: config.SLUICE_NAMESPACE,
+    orm,
+    redis,
+    producer,
+    logger,
+  });
 
   const server = Fastify({ logger: false });
   addHealthRoutes(server, [redisCheck(redis), postgresCheck(orm)]);
@@ -41,7 +68,7 @@ await startOrExit('maintenance-worker', async () => {
     {
       url,
       async stop() {
-        await schedules?.stop();
+        await Promise.all([schedules?.stop(), replays.stop()]);
         redis.disconnect();
         await server.close();
         await orm.close(true);

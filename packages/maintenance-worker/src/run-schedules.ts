@@ -1,4 +1,5 @@
 import { Queue, Worker } from 'bullmq';
+import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { type JobContext, SCHEDULED_JOBS } from './schedules.ts';
 
@@ -7,9 +8,6 @@ const QUEUE = 'maintenance';
 
 /** How often the schedules are written again, in milliseconds. */
 const UPSERT_MS = 30_000;
-
-/** Longest wait between two tries to reach Redis, in milliseconds. */
-const MAX_RECONNECT_DELAY_MS = 5_000;
 
 /** Scheduled jobs in motion. */
 export interface RunningSchedules {
@@ -29,13 +27,8 @@ export function runSchedules(options: {
 }): RunningSchedules {
   const { logger, context } = options;
   const shared = {
-    connection: {
-      url: options.redisUrl,
-      maxRetriesPerRequest: null,
-      retryStrategy: (attempt: number) => Math.min(200 * attempt, MAX_RECONNECT_DELAY_MS),
-    },
-    // A hash tag: all of BullMQ's keys are in one slot of a Redis Cluster.
-    prefix: `{${options.namespace}:jobs}`,
+    connection: jobConnection(options.redisUrl),
+    prefix: jobsPrefix(options.namespace),
   };
   const queue = new Queue(QUEUE, shared);
   const worker = new Worker(

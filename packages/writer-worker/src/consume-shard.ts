@@ -4,7 +4,7 @@ import type { Logger } from '@sluice/shared/runtime/logger';
 import { backoffDelay } from './backoff.ts';
 import type { RawEntry } from './decode-entry.ts';
 import { deliveryCounts } from './delivery-counts.ts';
-import { readNewEntries, readOwnPending } from './read-shard.ts';
+import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
 
@@ -30,6 +30,10 @@ export interface ShardOptions {
 /** Longest wait for new entries, in milliseconds; a stop cuts it short. */
 const BLOCK_MS = 5_000;
 
+/** Told when a group that was there before is not there any more. */
+const GROUP_GONE =
+  'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on';
+
 /**
  * Reads one shard until `stopFetching`: first what a crash of this consumer left pending, then new entries,
  * and now and then what other writers have held too long. Redis being away ends nothing: reading is tried
@@ -41,9 +45,17 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
   let failures = 0;
   let reclaimAt = performance.now() + reclaimIdleMs / 2;
   let recovered = false;
+  let hasRead = false;
+  const reading: ShardReading = {
+    ...options,
+    onGroupGone() {
+      // A shard that came to be without its group (one above a lowered STREAM_SHARDS) has lost nothing.
+      if (hasRead) logger.error({ shard: options.key }, GROUP_GONE);
+    },
+  };
   while (!stopFetching.aborted) {
     try {
-      if (!recovered) await readBacklogOfThisConsumer(options);
+      if (!recovered) await readBacklogOfThisConsumer(options, reading);
       recovered = true;
       if (performance.now() >= reclaimAt) {
         await reclaimFromOthers(options);
@@ -52,7 +64,8 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       const count = await options.room();
       if (stopFetching.aborted) return;
       const blockMs = Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
-      const entries = await readNewEntries(options.blocking, options.key, options.consumer, count, blockMs);
+      const entries = await readNewEntries(options.blocking, reading, count, blockMs);
+      hasRead = true;
       entries.forEach(options.accept);
       failures = 0;
     } catch (error) {
@@ -65,12 +78,12 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
   }
 }
 
-async function readBacklogOfThisConsumer(options: ShardOptions): Promise<void> {
+async function readBacklogOfThisConsumer(options: ShardOptions, reading: ShardReading): Promise<void> {
   let after = '0';
   while (!options.stopFetching.aborted) {
     const count = await options.room();
     if (options.stopFetching.aborted) return;
-    const { entries, last } = await readOwnPending(options.redis, options.key, options.consumer, count, after);
+    const { entries, last } = await readOwnPending(options.redis, reading, count, after);
     await acceptDeliveredBefore(entries, options);
     if (last === null) return;
     after = last;

@@ -7,6 +7,9 @@ import { type DecodedEntry, readEntry, traceIdOf } from './decode-entry.ts';
 /** Place of a dead letter that is a whole entry. */
 const ENTRY_ITSELF = -1;
 
+/** In the place of the stream, for what failed again in a replay: its entry id is then the letter's. */
+const REPLAYED = 'replays';
+
 /** Why an event or an entry can't be stored. */
 export interface DeathCause {
   readonly reason: DeadLetterReason;
@@ -61,16 +64,20 @@ export function deadEvent(entry: DecodedEntry, event: CanonicalEvent, cause: Dea
         traceparent: header.traceparent,
       }),
     ),
-    stream: entry.key,
-    entryId: entry.id,
-    entryIndex: sent?.place ?? 0,
+    // A replay that was interrupted may put the same letter on the stream twice; failing twice is one dead letter.
+    ...(entry.replayOf === null
+      ? { stream: entry.key, entryId: entry.id, entryIndex: sent?.place ?? 0 }
+      : { stream: REPLAYED, entryId: entry.replayOf, entryIndex: 0 }),
     traceId: traceIdOf(header),
     replayOf: entry.replayOf,
   };
 }
 
 /** A dead letter for an entry as a whole, with its bytes. */
-export function deadEntry(entry: Pick<DecodedEntry, 'key' | 'id' | 'fields'>, cause: DeathCause): DeadLetterDraft {
+export function deadEntry(
+  entry: Pick<DecodedEntry, 'key' | 'id' | 'fields' | 'replayOf'>,
+  cause: DeathCause,
+): DeadLetterDraft {
   return {
     ...cause,
     tenant: null,
@@ -84,7 +91,7 @@ export function deadEntry(entry: Pick<DecodedEntry, 'key' | 'id' | 'fields'>, ca
     entryId: entry.id,
     entryIndex: ENTRY_ITSELF,
     traceId: null,
-    replayOf: null,
+    replayOf: entry.replayOf,
   };
 }
 

@@ -17,6 +17,9 @@ import { screenEvents } from './screen-events.ts';
 import { settleReplays } from './settle-replays.ts';
 import { firstOfEachId, type Written } from './write-events.ts';
 
+/** Runs work in a transaction, as `inTransaction` does. */
+type Transact = (orm: Orm, work: (db: Kysely<unknown>) => Promise<Written>) => Promise<Written>;
+
 /** An event that can't be stored, and why. */
 interface Poisoned {
   readonly event: CanonicalEvent;
@@ -32,40 +35,47 @@ interface Poisoned {
  * ledger and events are written; sessions are counted once, last, from what was really inserted: counted per
  * half, rolled-back halves left row locks in an order that deadlocked in 14 of 40 tries.
  *
+ * @param transact what runs the transaction; a dry run gives one that is rolled back
  * @throws what is not the fault of an event: the caller decides about trying the whole again
  */
-export async function isolatePoison(orm: Orm, entries: readonly DecodedEntry[]): Promise<Written> {
+export async function isolatePoison(
+  orm: Orm,
+  entries: readonly DecodedEntry[],
+  transact: Transact = inTransaction,
+): Promise<Written> {
   try {
-    return await isolate(orm, entries, screenEvents);
+    return await transact(orm, (db) => isolate(db, entries, screenEvents));
   } catch (error) {
     // A value that not even a text parameter can hold (U+0000) fails the screening itself; halving finds it too.
     if (classifyFailure(error).kind !== 'row') throw error;
-    return isolate(orm, entries, async () => []);
+    return transact(orm, (db) => isolate(db, entries, async () => []));
   }
 }
 
-async function isolate(orm: Orm, entries: readonly DecodedEntry[], screen: typeof screenEvents): Promise<Written> {
+async function isolate(
+  db: Kysely<unknown>,
+  entries: readonly DecodedEntry[],
+  screen: typeof screenEvents,
+): Promise<Written> {
   const entryOf = new Map(entries.flatMap((entry) => entry.events.map((event) => [event, entry] as const)));
   const events = firstOfEachId([...entryOf.keys()]);
   const unreadable = entries.flatMap((entry) =>
     entry.unreadable === null ? [] : [deadEntry(entry, causeOfUnreadable(entry.unreadable))],
   );
-  return inTransaction(orm, async (db) => {
-    const poisoned: Poisoned[] = await screen(db, events);
-    const bad = new Set(poisoned.map((each) => each.event));
-    const stored: StoredRow[] = [];
-    const rest = events.filter((event) => !bad.has(event));
-    // Nothing found by screening: the whole fails for certain, so halving starts at once.
-    const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
-    for (const half of halves) await bisect(db, half, stored, poisoned);
-    if (stored.length > 0) await upsertSessions(stored).execute(db);
-    const drafts: DeadLetterDraft[] = poisoned.map(({ event, cause }) => deadEvent(entryOf.get(event)!, event, cause));
-    const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
-    await settleReplays(db, entries);
-    const total = entryOf.size + unreadable.length;
-    const newOnes = stored.length + letters.dead;
-    return { stored: stored.length, dead: letters.dead, duplicates: total - newOnes };
-  });
+  const poisoned: Poisoned[] = await screen(db, events);
+  const bad = new Set(poisoned.map((each) => each.event));
+  const stored: StoredRow[] = [];
+  const rest = events.filter((event) => !bad.has(event));
+  // Nothing found by screening: the whole fails for certain, so halving starts at once.
+  const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
+  for (const half of halves) await bisect(db, half, stored, poisoned);
+  if (stored.length > 0) await upsertSessions(stored).execute(db);
+  const drafts: DeadLetterDraft[] = poisoned.map(({ event, cause }) => deadEvent(entryOf.get(event)!, event, cause));
+  const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
+  await settleReplays(db, entries);
+  const total = entryOf.size + unreadable.length;
+  const newOnes = stored.length + letters.dead;
+  return { stored: stored.length, dead: letters.dead, duplicates: total - newOnes };
 }
 
 /** Inserts all, or halves until the events that fail stand alone. */

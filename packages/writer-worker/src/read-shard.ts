@@ -7,18 +7,22 @@ import type { RawEntry } from './decode-entry.ts';
 /** One reply of XREADGROUP or XAUTOCLAIM: id and fields; fields are null for an entry that was deleted meanwhile. */
 export type StreamReply = [id: Buffer, fields: Buffer[] | null][];
 
-/**
- * Reads up to `count` entries of one shard that nobody has read yet, waiting at most `blockMs`.
- * A group that is gone (FLUSHALL, a new server) is made again, and reading goes on.
- */
+/** Who reads what, and what happens when the group is found to be gone. */
+export interface ShardReading {
+  readonly key: string;
+  readonly consumer: string;
+  /** Called after a group that was gone (FLUSHALL, a new server) was made again; reading goes on. */
+  readonly onGroupGone: () => void;
+}
+
+/** Reads up to `count` entries of one shard that nobody has read yet, waiting at most `blockMs`. */
 export async function readNewEntries(
   redis: Redis,
-  key: string,
-  consumer: string,
+  { key, consumer, onGroupGone }: ShardReading,
   count: number,
   blockMs: number,
 ): Promise<RawEntry[]> {
-  const reply = await readGroup(redis, key, () =>
+  const reply = await readGroup(redis, key, onGroupGone, () =>
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>'),
   );
   return toRawEntries(key, reply);
@@ -32,18 +36,22 @@ export async function readNewEntries(
  */
 export async function readOwnPending(
   redis: Redis,
-  key: string,
-  consumer: string,
+  { key, consumer, onGroupGone }: ShardReading,
   count: number,
   after: string,
 ): Promise<{ entries: RawEntry[]; last: string | null }> {
-  const reply = await readGroup(redis, key, () =>
+  const reply = await readGroup(redis, key, onGroupGone, () =>
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'STREAMS', key, after),
   );
   return { entries: toRawEntries(key, reply), last: reply.at(-1)?.[0].toString() ?? null };
 }
 
-async function readGroup(redis: Redis, key: string, read: () => Promise<unknown>): Promise<StreamReply> {
+async function readGroup(
+  redis: Redis,
+  key: string,
+  onGroupGone: () => void,
+  read: () => Promise<unknown>,
+): Promise<StreamReply> {
   try {
     // [[key, [[id, [field, value, …]], …]]], or null when nothing came.
     const reply = (await read()) as [Buffer, StreamReply][] | null;
@@ -51,6 +59,7 @@ async function readGroup(redis: Redis, key: string, read: () => Promise<unknown>
   } catch (error) {
     if (!messageOf(error).startsWith('NOGROUP')) throw error;
     await createGroup(redis, key);
+    onGroupGone();
     return [];
   }
 }

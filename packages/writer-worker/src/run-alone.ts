@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { replayOfEntry } from '@sluice/shared/stream/stream-entry';
 import type { Batch } from './batch-buffer.ts';
 import { type DecodedEntry, decodeEntry, type RawEntry } from './decode-entry.ts';
 import type { Outcome } from './process-batch.ts';
@@ -33,7 +34,13 @@ export async function runAlone(entry: RawEntry, options: TrialOptions): Promise<
     logger.error({ entry: entry.id, shard: entry.key }, 'an entry killed its reader again; it becomes a dead letter');
   else logger.warn({ entry: entry.id, shard: entry.key }, 'an entry was delivered too often; it is run alone');
   const decoded: DecodedEntry = convicted
-    ? { ...entry, events: [], bytes: 0, replayOf: null, unreadable: new KillsReaderError('its readers died of it') }
+    ? {
+        ...entry,
+        events: [],
+        bytes: 0,
+        replayOf: replayOfEntry(entry.fields),
+        unreadable: new KillsReaderError('its readers died of it'),
+      }
     : decodeEntry(entry);
   const outcome = await options.process({ entries: [decoded], eventCount: decoded.events.length });
   await redis.hdel(trials, entry.id);

@@ -9,9 +9,9 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.stop());
 
-it('consumption goes on after the stream and its group were deleted', async () => {
+it('after the stream and its group were deleted that is told as a loss, and consumption goes on', async () => {
   const { ingest, redis, stream } = pipeline;
-  await pipeline.startWriter('writer-1');
+  const writer = await pipeline.startWriter('writer-1');
   await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
   await pipeline.stored(5);
   await pipeline.drained();
@@ -20,6 +20,8 @@ it('consumption goes on after the stream and its group were deleted', async () =
   await pipeline.stored(10);
   await pipeline.drained();
   expect((await redis.xinfo('GROUPS', stream)) as unknown[]).toHaveLength(1);
+  const told = writer.log().filter((line) => line['level'] === 50 && String(line['msg']).startsWith('LOST'));
+  expect(told).toHaveLength(1);
 });
 
 it('shards above a lowered STREAM_SHARDS are drained too', async () => {

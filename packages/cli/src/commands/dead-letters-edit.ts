@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type ApiClient, CommandError } from '../api-client.ts';
 import type { CliConfig } from '../config.ts';
+import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import { parseId } from '../dead-letter-filter.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
@@ -26,14 +27,17 @@ export function addEditCommand(
     )
     .action(async (id: string, options: { payload?: string; reason?: string }) => {
       const { api, output, config } = context();
-      const text =
-        options.payload === undefined ? await inEditor(id, api, config) : readPayload(options.payload, config);
-      if (text === null) {
+      const edited =
+        options.payload === undefined
+          ? await inEditor(id, api, config)
+          : { text: readPayload(options.payload, config), version: undefined };
+      if (edited === null) {
         output.note('Nothing was changed.');
         return;
       }
       const letter = await api.send<Record<string, unknown>>('PATCH', `/api/dead-letters/${id}`, {
-        payload: parsePayload(text),
+        payload: parsePayload(edited.text),
+        version: edited.version,
         reason: options.reason,
       });
       output.result(letter, `Dead letter ${id} has its new payload. Replay it: sluice dead-letters replay ${id}`);
@@ -48,11 +52,15 @@ function readPayload(file: string, { callerFolder }: CliConfig): string {
   }
 }
 
-/** Null when the file was left as it was. */
-async function inEditor(id: string, api: ApiClient, { editor }: CliConfig): Promise<string | null> {
+/** The new text, and the version of the letter that it was made from; null when the file was left as it was. */
+async function inEditor(
+  id: string,
+  api: ApiClient,
+  { editor }: CliConfig,
+): Promise<{ text: string; version: string } | null> {
   if (!process.stdin.isTTY)
     throw new CommandError('Nobody is at a terminal to edit; give the new payload with --payload FILE.', EXIT.usage);
-  const letter = await api.get<{ payload: unknown }>(`/api/dead-letters/${id}`);
+  const letter = await api.get<{ payload: unknown; version: string }>(`/api/dead-letters/${id}`);
   const folder = mkdtempSync(join(tmpdir(), 'sluice-edit-'));
   try {
     const file = join(folder, `dead-letter-${id}.json`);
@@ -63,7 +71,7 @@ async function inEditor(id: string, api: ApiClient, { editor }: CliConfig): Prom
     if (status !== 0)
       throw new CommandError(`The editor (${editor}) ended with ${status}; nothing was changed.`, EXIT.failed);
     const after = readFileSync(file, 'utf8');
-    return after === before ? null : after;
+    return after === before ? null : { text: after, version: letter.version };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -71,7 +79,7 @@ async function inEditor(id: string, api: ApiClient, { editor }: CliConfig): Prom
 
 function parsePayload(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseKeepingDigits(text);
   } catch (error) {
     throw new CommandError(`The new payload is not JSON: ${(error as Error).message}`, EXIT.usage);
   }

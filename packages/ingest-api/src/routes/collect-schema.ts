@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { errorResponses, KEY_OR_OPEN } from '../error-schema.ts';
+import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
 
 const properties = {
   siteId: Type.Optional(Type.String({ description: 'Decides the tenant when no key is sent.', examples: ['docs'] })),
@@ -36,7 +36,7 @@ const taken = {
       ],
     },
   ),
-  ...errorResponses(400, 401, 403, 413, 415, 422, 429, 503),
+  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 503),
 };
 
 /** OpenAPI of `POST /collect`. */

@@ -3,13 +3,15 @@ import { API_ERRORS, ApiError } from '@sluice/shared/errors/api-errors';
 import { collectedEventId, webCollection } from '@sluice/shared/events/adapters/web-collection';
 import type { JsonObject } from '@sluice/shared/events/event-adapter';
 import { hasLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
+import { readBody } from '@sluice/shared/events/read-body';
+import { toApiError } from '@sluice/shared/runtime/error-answers';
 import { type AcceptedResult, acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
-import { authenticate, checkNamedTenant, keyRequired } from '../authenticate.ts';
+import { keyRequired } from '@sluice/shared/access/authenticate';
+import { checkNamedTenant } from '@sluice/shared/access/named-tenant';
+import { authenticate } from '../authenticate.ts';
 import { clientAddress } from '../client-address.ts';
 import type { IngestConfig } from '../config.ts';
 import { DEFAULT_TENANT } from '../key-ring.ts';
-import { toApiError } from '../error-answers.ts';
-import { readBody } from '../read-body.ts';
 import type { IngestContext } from '../ingest-context.ts';
 import { collectBodySchema, collectQuerySchema, pixelSchema } from './collect-schema.ts';
 

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { DURABILITY_LEVELS } from '@sluice/shared/stream/durability';
-import { errorResponses, KEY_OR_OPEN } from '../error-schema.ts';
+import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
 
 const event = Type.Object(
   {
@@ -95,6 +95,6 @@ export const postEventsSchema = {
       { ...answer, error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }) },
       { description: 'Not one event can be taken.' },
     ),
-    ...errorResponses(400, 401, 403, 413, 415, 429, 503),
+    ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 503),
   },
 };

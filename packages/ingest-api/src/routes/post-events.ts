@@ -2,13 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { governanceTracker } from '@sluice/shared/events/adapters/governance-tracker';
 import { inspectValues } from '@sluice/shared/events/inspect-values';
+import { nestingError, readBody } from '@sluice/shared/events/read-body';
+import { elapsedMs } from '@sluice/shared/runtime/request-clock';
 import { acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
-import { authenticate, checkNamedTenant, keyRequired } from '../authenticate.ts';
+import { keyRequired } from '@sluice/shared/access/authenticate';
+import { checkNamedTenant } from '@sluice/shared/access/named-tenant';
+import { authenticate } from '../authenticate.ts';
 import { clientAddress } from '../client-address.ts';
-import { readBody } from '../read-body.ts';
-import { elapsedMs } from '../request-clock.ts';
 import type { IngestContext } from '../ingest-context.ts';
-import { nestingError } from '../validate-events.ts';
 import { postEventsSchema } from './post-events-schema.ts';
 
 /** `POST /api/events`: a batch of events. */

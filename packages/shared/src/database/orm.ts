@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { AuditEntry } from './entities/audit-entry.ts';
 import { DeadLetter } from './entities/dead-letter.ts';
@@ -10,6 +11,9 @@ import { Session } from './entities/session.ts';
 export const ENTITIES = [Event, EventId, Session, DeadLetter, Replay, AuditEntry];
 
 export type Orm = MikroORM;
+
+/** How much longer than a statement may take its answer is waited for, in milliseconds. */
+const SILENCE_MARGIN_MS = 5_000;
 
 /** How a daemon talks to Postgres. */
 export interface DatabaseOptions {
@@ -39,10 +43,34 @@ export async function createOrm(options: DatabaseOptions): Promise<Orm> {
       idle_in_transaction_session_timeout: options.statementTimeoutMs,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      onPoolCreated: (pool: PgPool) => endSilentConnections(pool, options.statementTimeoutMs + SILENCE_MARGIN_MS),
     },
     // Wherever the server stands, times are read and written as UTC.
     timezone: 'Z',
     // Migrations are hand-written; the schema generator only serves the test that compares them with the entities.
     schemaGenerator: { skipTables: ['sluice_migrations'] },
   } as Parameters<typeof MikroORM.init>[0]) as Promise<Orm>;
+}
+
+/** What is used of pg's pool; the two properties are pg's own, but its types leave them out. */
+interface PgPool {
+  on(event: 'connect', listener: (client: { readyForQuery: boolean; connection: { stream: Socket } }) => void): unknown;
+}
+
+/**
+ * Ends a connection on which a statement has been without an answer for too long. The server ends each statement
+ * after its time-out, so longer silence means that nobody is there any more: a peer that vanished without a FIN
+ * would otherwise keep a transaction waiting for as long as the kernel sends again, about a quarter of an hour.
+ */
+function endSilentConnections(pool: PgPool, silenceMs: number): void {
+  pool.on('connect', (client) => {
+    const { stream } = client.connection;
+    stream.setTimeout(silenceMs, () => {
+      // Between statements a connection may be idle, and hold a lock, for as long as its owner likes. A socket's timer
+      // that has run out does not start again by itself.
+      if (client.readyForQuery) stream.setTimeout(silenceMs);
+      else
+        stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
+    });
+  });
 }

@@ -1,8 +1,5 @@
-/**
- * Every error code a daemon answers with, its HTTP status and what it means. `docs/errors.md` lists the
- * same; a test proves that both agree.
- */
-export const API_ERRORS = {
+/** What every HTTP API of Sluice answers with. */
+const COMMON_ERRORS = {
   malformed_json: { status: 400, meaning: 'The body is not JSON.' },
   invalid_encoding: { status: 400, meaning: 'The body is not UTF-8, or its compression is damaged.' },
   nesting_too_deep: { status: 400, meaning: 'Objects or arrays are nested more than 32 deep.' },
@@ -10,28 +7,62 @@ export const API_ERRORS = {
   invalid_body: { status: 400, meaning: 'The body is JSON but not of the shape this endpoint takes.' },
   invalid_request: { status: 400, meaning: 'A header, a query parameter or the request line is wrong.' },
   unauthorized: { status: 401, meaning: 'No API key, or one that is not known.' },
-  tenant_mismatch: { status: 403, meaning: "The body names another tenant than the key's." },
-  not_found: { status: 404, meaning: 'There is no such path.' },
+  tenant_mismatch: { status: 403, meaning: "The request names another tenant than the key's." },
+  not_found: { status: 404, meaning: 'There is no such path, or nothing with this id that the key may see.' },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method.' },
   request_timeout: { status: 408, meaning: 'The client took too long to send its request.' },
-  body_too_large: { status: 413, meaning: 'The body has more bytes than MAX_BODY_BYTES after decompression.' },
-  too_many_events: { status: 413, meaning: 'The batch has more events than MAX_BATCH_SIZE.' },
+  body_too_large: {
+    status: 413,
+    meaning: 'The body has more bytes than allowed, after decompression; for ingest MAX_BODY_BYTES.',
+  },
   unsupported_media_type: { status: 415, meaning: 'The content type is not JSON, or the content encoding is unknown.' },
+  headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server takes.' },
+  internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
+  shutting_down: { status: 503, meaning: 'The daemon is stopping; another instance takes the request.' },
+} as const;
+
+/** What else ingest answers with. */
+const INGEST_ERRORS = {
+  too_many_events: { status: 413, meaning: 'The batch has more events than MAX_BATCH_SIZE.' },
   no_valid_events: {
     status: 422,
     meaning: 'Not one event of the batch can be taken; `errors` says why, event by event.',
   },
-  headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server takes.' },
   queue_full: { status: 429, meaning: 'The backlog is over its limit; come back after `Retry-After` seconds.' },
-  internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
   queue_unavailable: {
     status: 503,
     meaning: 'Redis did not take the batch in time; it may or may not have it. Send it again with the same ids.',
   },
-  shutting_down: { status: 503, meaning: 'The daemon is stopping; another instance takes the request.' },
 } as const;
 
+/** What else the query API answers with. */
+const QUERY_ERRORS = {
+  conflict: {
+    status: 409,
+    meaning: 'What the request is about is not in a state that allows it, or has changed meanwhile.',
+  },
+  event_rejected: { status: 422, meaning: 'The payload is not an event that ingest would take; `errors` says why.' },
+  database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or takes no work at the moment.' },
+  redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },
+  event_id_changed: { status: 422, meaning: 'The payload would give the event another id.' },
+  query_timeout: { status: 504, meaning: 'PostgreSQL did not answer within STATEMENT_TIMEOUT_MS.' },
+} as const;
+
+/**
+ * Every error code a daemon answers with, its HTTP status and what it means. `docs/errors.md` lists the
+ * same; a test proves that both agree, and tests of each daemon bring about each of its codes.
+ */
+export const API_ERRORS = { ...COMMON_ERRORS, ...INGEST_ERRORS, ...QUERY_ERRORS } as const;
+
 export type ApiErrorCode = keyof typeof API_ERRORS;
+export type IngestErrorCode = keyof typeof COMMON_ERRORS | keyof typeof INGEST_ERRORS;
+export type QueryErrorCode = keyof typeof COMMON_ERRORS | keyof typeof QUERY_ERRORS;
+
+/** The codes of each HTTP API. */
+export const CODES_OF = {
+  ingest: Object.keys({ ...COMMON_ERRORS, ...INGEST_ERRORS }) as IngestErrorCode[],
+  query: Object.keys({ ...COMMON_ERRORS, ...QUERY_ERRORS }) as QueryErrorCode[],
+};
 
 /** An error that a client is told of: its code decides the status. */
 export class ApiError extends Error {

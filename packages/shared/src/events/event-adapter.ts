@@ -42,6 +42,8 @@ export interface EventAdapter {
   readonly source: string;
   /** The events in a request's body, or null when the body is not of this shape. */
   eventsOf(body: unknown): readonly unknown[] | null;
+  /** A body of this shape around the JSON text of one event. */
+  bodyOf(event: string): string;
   /** @param receivedAt milliseconds since 1970 */
   validate(event: JsonObject, receivedAt: number): Rejection | null;
   /** Total: whatever `validate` let through, this turns into a row. */

@@ -6,9 +6,16 @@ import type { Logger } from '../runtime/logger.ts';
 const MAX_RECONNECT_DELAY_MS = 1_000;
 
 /**
+ * A connection for blocking reads is given up when nothing came for this long, in milliseconds. No read may block
+ * as long as that.
+ */
+const BLOCKING_SILENCE_MS = 10_000;
+
+/**
  * A connection for commands that answer at once. While Redis is away a command fails straight away
  * instead of waiting in memory, and one without an answer fails after `commandTimeoutMs`: the caller
- * decides what to do, and nothing piles up.
+ * decides what to do, and nothing piles up. After twice that without a byte the connection itself is given up and
+ * made anew: its peer may have vanished without a FIN, and then every further command would fail too.
  */
 export function connectRedis(
   url: string,
@@ -16,6 +23,7 @@ export function connectRedis(
 ): Redis {
   return connect(url, options, {
     commandTimeout: options.commandTimeoutMs,
+    socketTimeout: 2 * options.commandTimeoutMs,
     maxRetriesPerRequest: 0,
     enableAutoPipelining: options.autoPipelining ?? false,
   });
@@ -23,7 +31,7 @@ export function connectRedis(
 
 /** A connection for blocking reads (XREADGROUP … BLOCK): nothing else may wait behind one. */
 export function connectBlockingRedis(url: string, options: { name: string; logger: Logger }): Redis {
-  return connect(url, options, { maxRetriesPerRequest: 0 });
+  return connect(url, options, { maxRetriesPerRequest: 0, socketTimeout: BLOCKING_SILENCE_MS });
 }
 
 function connect(url: string, options: { name: string; logger: Logger }, extra: RedisOptions): Redis {
@@ -34,7 +42,7 @@ function connect(url: string, options: { name: string; logger: Logger }, extra: 
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2_000,
-    // A peer that vanished without a FIN is noticed by the kernel, not after its default of two hours.
+    // A peer that vanished while nothing was asked of it is noticed by the kernel, not after its default of two hours.
     keepAlive: 10_000,
     retryStrategy: (attempt) =>
       Math.min(50 * 2 ** Math.min(attempt, 6), MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 2),

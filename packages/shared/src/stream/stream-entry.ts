@@ -94,6 +94,21 @@ export function decodeEntry(fields: readonly Buffer[]): { header: EntryHeader; b
   return { header: decodeHeader(values.get('h')), body: decodeBody(values) };
 }
 
+/**
+ * Id of the dead letter that an entry replays, without a look at its body: for one whose body kills its reader.
+ *
+ * @returns null when it replays none, or has no header that can be read
+ */
+export function replayOfEntry(fields: readonly Buffer[]): string | null {
+  try {
+    const at = fields.findIndex((field, place) => place % 2 === 0 && field.toString() === 'h');
+    return decodeHeader(at < 0 ? undefined : fields[at + 1]).replayOf ?? null;
+  } catch (error) {
+    if (error instanceof EntryError) return null;
+    throw error;
+  }
+}
+
 function decodeHeader(packed: Buffer | undefined): EntryHeader {
   if (packed === undefined) throw new EntryError('malformed_header', 'the entry has no header');
   let header: Record<string, unknown>;

@@ -15,6 +15,7 @@ export const DeadLetter = defineEntity({
     { name: 'dead_letters_dead', properties: ['id'], where: "state = 'dead'" },
     { name: 'dead_letters_tenant', properties: ['tenant', 'id'] },
     { name: 'dead_letters_replay', properties: ['replayId'], where: 'replay_id IS NOT NULL' },
+    { name: 'dead_letters_replaying', properties: ['replayId', 'id'], where: "state = 'replaying'" },
     { name: 'dead_letters_replay_of', properties: ['replayOf'], where: 'replay_of IS NOT NULL' },
   ],
   checks: [

@@ -37,6 +37,7 @@ export const statements = [
   "CREATE INDEX dead_letters_dead ON dead_letters (id) WHERE state = 'dead'",
   'CREATE INDEX dead_letters_tenant ON dead_letters (tenant, id)',
   'CREATE INDEX dead_letters_replay ON dead_letters (replay_id) WHERE replay_id IS NOT NULL',
+  "CREATE INDEX dead_letters_replaying ON dead_letters (replay_id, id) WHERE state = 'replaying'",
   'CREATE INDEX dead_letters_replay_of ON dead_letters (replay_of) WHERE replay_of IS NOT NULL',
   `CREATE TABLE replays (
      id uuid PRIMARY KEY,

@@ -17,6 +17,8 @@ export const governanceTracker: EventAdapter = {
     return Array.isArray(events) ? events : null;
   },
 
+  bodyOf: (event) => `{"events":[${event}]}`,
+
   validate(event, receivedAt) {
     const type = event['eventType'];
     if (typeof type !== 'string') return notText('eventType', type);

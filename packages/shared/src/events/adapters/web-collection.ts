@@ -21,6 +21,8 @@ export const webCollection: EventAdapter = {
     return typeof body === 'object' && body !== null && !Array.isArray(body) ? [body] : null;
   },
 
+  bodyOf: (event) => event,
+
   validate(event, receivedAt) {
     const timestamp = parseTimestampLeniently(event['timestamp']);
     if (timestamp !== null && timestamp.ms > receivedAt + MAX_FUTURE_MS) {

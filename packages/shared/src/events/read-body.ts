@@ -1,10 +1,9 @@
-import { messageOf } from '@sluice/shared/errors/message-of';
+import { messageOf } from '../errors/message-of.ts';
 import { isUtf8 } from 'node:buffer';
 import secureJson from 'secure-json-parse';
-import { ApiError } from '@sluice/shared/errors/api-errors';
-import { MAX_NESTING } from '@sluice/shared/events/canonical-event';
-import { isNestedDeeper } from '@sluice/shared/events/nesting-depth';
-import { nestingError } from './validate-events.ts';
+import { ApiError } from '../errors/api-errors.ts';
+import { MAX_NESTING } from './canonical-event.ts';
+import { isNestedDeeper } from './nesting-depth.ts';
 
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 
@@ -49,4 +48,9 @@ export function readBody(body: Buffer): { bytes: Buffer; parsed: unknown; text: 
 
 function startsWithMark(bytes: Buffer): boolean {
   return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+}
+
+/** The answer to a body that is nested too deep, inside an event or around it. */
+export function nestingError(): ApiError {
+  return new ApiError('nesting_too_deep', `Objects and arrays may be nested ${MAX_NESTING} deep inside an event.`);
 }

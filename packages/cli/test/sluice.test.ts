@@ -1,0 +1,192 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+
+const MAIN = resolve(import.meta.dirname, '../src/main.ts');
+const KEY = 'the-operators-key';
+const folder = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
+let operations: Operations;
+
+beforeAll(async () => {
+  operations = await startOperations({ API_KEY: KEY });
+  await operations.refusePoison();
+  await Promise.all([operations.pipeline.startWriter('writer-1'), operations.startMaintenance()]);
+});
+afterAll(() => operations.stop());
+beforeEach(() =>
+  operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events, event_ids, sessions'),
+);
+
+const sluice = (args: readonly string[], input?: string, env: Record<string, string> = {}): Promise<CommandResult> =>
+  runCommand(MAIN, args, {
+    cwd: folder,
+    env: { QUERY_URL: operations.query.url, API_KEY: KEY, INIT_CWD: folder, ...env },
+    ...(input === undefined ? {} : { input }),
+  });
+
+const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+  const { code, stdout, stderr } = await sluice(['--json', ...args]);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as Record<string, unknown>;
+};
+
+describe('looking', () => {
+  it('lists dead letters as a table, and as JSON', async () => {
+    const [first] = await operations.seed(3, { message: 'made to fail' });
+    const { code, stdout } = await sluice(['dead-letters', 'list', '--text', 'made to']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('made to fail');
+    expect(stdout).toContain(first);
+    expect((await json('dead-letters', 'list', '--reason', 'invalid_value'))['dead_letters']).toHaveLength(3);
+    expect((await json('dead-letters', 'list', '--summary'))['groups']).toMatchObject([{ count: 3 }]);
+    expect((await sluice(['dead-letters', 'list', '--reason', 'kills_reader'])).stdout).toContain('(none)');
+  });
+
+  it('pages on with a cursor', async () => {
+    await operations.seed(3);
+    const page = await sluice(['dead-letters', 'list', '--limit', '2']);
+    const cursor = /--cursor (\S+)/.exec(page.stdout)?.[1];
+    expect((await json('dead-letters', 'list', '--limit', '2', '--cursor', cursor!))['dead_letters']).toHaveLength(1);
+  });
+
+  it('shows one whole', async () => {
+    const [id] = await operations.seed(1, { event: makeEvent({ eventType: 'Poison', cellAddress: 'Q17' }) });
+    expect((await sluice(['dead-letters', 'show', id!])).stdout).toMatch(
+      /reason +invalid_value[\s\S]*"cellAddress": "Q17"/,
+    );
+  });
+
+  it('exports as NDJSON, and does not overwrite', async () => {
+    await operations.seed(5);
+    expect((await sluice(['dead-letters', 'export', 'dead.ndjson'])).stderr).toContain('5 dead letters written');
+    const lines = readFileSync(join(folder, 'dead.ndjson'), 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { state: string }).state)).toEqual(
+      Array.from({ length: 5 }, () => 'dead'),
+    );
+    expect(await sluice(['dead-letters', 'export', 'dead.ndjson'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is there already') as string,
+    });
+    expect((await sluice(['dead-letters', 'export'])).stdout.trimEnd().split('\n')).toHaveLength(5);
+  });
+
+  it('tells of the queue', async () => {
+    expect((await sluice(['status'])).stdout).toContain('The queue is empty.');
+    expect(await json('status')).toMatchObject({ totals: { length: 0 } });
+  });
+});
+
+describe('mending and replaying', () => {
+  it('edits from a file and replays until it is stored, keeping the digits of large numbers', async () => {
+    const event = makeEvent({ eventType: 'Poison' });
+    const [id] = await operations.seed(1, { event });
+    writeFileSync(
+      join(folder, 'fixed.json'),
+      JSON.stringify({ ...event, eventType: 'CellChange', big: 0 }).replace('"big":0', '"big":12345678901234567890'),
+    );
+    expect(
+      (await sluice(['dead-letters', 'edit', id!, '--payload', 'fixed.json', '--reason', 'typing error'])).code,
+    ).toBe(0);
+    const { code, stdout } = await sluice(['dead-letters', 'replay', id!, '--yes', '--rate', '1000']);
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain('succeeded: 1 replayed, 0 failed again');
+    const rows = await operations.pipeline.database.query(
+      'SELECT event_type, payload::text FROM events WHERE event_id = $1',
+      [event['eventId']],
+    );
+    expect(rows).toMatchObject([
+      { event_type: 'CellChange', payload: expect.stringContaining('12345678901234567890') as string },
+    ]);
+  });
+
+  it('says what to do where there is no terminal to edit in', async () => {
+    const [id] = await operations.seed(1);
+    // No terminal, no editor: it says what to do instead.
+    expect(await sluice(['dead-letters', 'edit', id!])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--payload') as string,
+    });
+  });
+
+  it('tries first with --dry-run, and ends with 1 when some fail again', async () => {
+    await operations.seed(2);
+    expect(await json('dead-letters', 'replay', '--all', '--dry-run')).toMatchObject({
+      matched: 2,
+      would_store: 0,
+      would_fail: [{}, {}],
+    });
+    const { code, stdout } = await sluice([
+      'dead-letters',
+      'replay',
+      '--reason',
+      'invalid_value',
+      '--yes',
+      '--rate',
+      '1000',
+    ]);
+    expect(stdout).toContain('0 replayed, 2 failed again');
+    expect(code).toBe(1);
+  });
+
+  it('discards with a reason', async () => {
+    await operations.seed(3);
+    expect((await sluice(['dead-letters', 'discard', '--all', '--note', 'test data', '--yes'])).stdout).toContain(
+      '3 discarded',
+    );
+    expect((await json('dead-letters', 'list'))['dead_letters']).toEqual([]);
+  });
+});
+
+describe('mistakes', () => {
+  it.each([
+    [['dead-letters', 'replay'], 2, /Give ids, a filter .* or --all/],
+    [['dead-letters', 'replay', '--all'], 2, /say --yes/],
+    [['dead-letters', 'replay', '1', '--reason', 'x'], 2, /not both/],
+    [['dead-letters', 'discard', '--all'], 2, /--note/],
+    [['dead-letters', 'show', 'x'], 2, /whole number/],
+    [['dead-letters', 'show', '999999'], 1, /not_found/],
+    [['dead-letters', 'list', '--since', 'yesterday'], 2, /ISO 8601/],
+    [['dead-letters', 'list', '--limit', '5000'], 1, /limit/],
+    [['frobnicate'], 2, /unknown command/],
+    [['--key', 'wrong', 'status'], 1, /unauthorized.*API_KEY/],
+    [['--url', 'http://127.0.0.1:1', 'status'], 3, /cannot be reached .*npx pnpm@12 start/],
+  ] as [string[], number, RegExp][])('sluice %j ends with %i and says what to do', async (args, code, message) => {
+    const result = await sluice(args);
+    expect(result.stderr).toMatch(message);
+    expect(result.code).toBe(code);
+  });
+
+  it('a payload that is no JSON, or is refused, is told', async () => {
+    const event = makeEvent({ eventType: 'Poison' });
+    const [id] = await operations.seed(1, { event });
+    expect(await sluice(['dead-letters', 'edit', id!, '--payload', '-'], '{')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('not JSON') as string,
+    });
+    const refused = await sluice(
+      ['dead-letters', 'edit', id!, '--payload', '-'],
+      JSON.stringify({ ...event, timestamp: 'soon' }),
+    );
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('timestamp') as string });
+  });
+});
+
+it('--help has examples for every command', async () => {
+  for (const command of [
+    'status',
+    'dead-letters list',
+    'dead-letters edit',
+    'dead-letters replay',
+    'dead-letters discard',
+    'dead-letters export',
+  ]) {
+    const { code, stdout } = await sluice([...command.split(' '), '--help']);
+    expect(stdout, command).toContain(`sluice ${command}`);
+    expect(code, command).toBe(0);
+  }
+  expect((await sluice(['--help'])).stdout).toContain('Exit codes: 0 ok');
+});

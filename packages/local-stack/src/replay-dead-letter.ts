@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+
+/** The type of event that the table is made to refuse for a moment. */
+const REFUSED_TYPE = 'DemoRefused';
+const LOOK_EVERY_MS = 100;
+
+/** Where the story takes place. */
+export interface DeadLetterDemo {
+  databaseUrl: string;
+  ingestUrl: string;
+  queryUrl: string;
+  apiKey: string | undefined;
+  signal: AbortSignal;
+  report: (line: string) => void;
+}
+
+/**
+ * Shows what becomes of an event that can't be stored: the table is made to refuse one type of event, one is sent and
+ * becomes a dead letter, the table is mended, the dead letter is replayed and stored. Answers whether it was stored once.
+ */
+export async function replayDeadLetter({
+  databaseUrl,
+  ingestUrl,
+  queryUrl,
+  apiKey,
+  signal,
+  report,
+}: DeadLetterDemo): Promise<boolean> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'sluice-demo' });
+  client.on('error', () => {});
+  await client.connect();
+  const headers = { 'content-type': 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }) };
+  const call = async (url: string, body?: unknown): Promise<Record<string, unknown>> => {
+    const sent =
+      body === undefined ? { headers, signal } : { method: 'POST', headers, signal, body: JSON.stringify(body) };
+    const answer = await fetch(url, sent);
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as Record<string, unknown>;
+  };
+  const eventId = randomUUID();
+  try {
+    await refuse(client);
+    const event = { eventId, eventType: REFUSED_TYPE, timestamp: new Date().toISOString(), userName: 'ada' };
+    await call(`${ingestUrl}/api/events`, { events: [event] });
+    const letter = await until(signal, async () => {
+      const { dead_letters: letters } = await call(`${queryUrl}/api/dead-letters?event_type=${REFUSED_TYPE}`);
+      return (letters as { id: string; event_id: string; reason: string; message: string }[]).find(
+        (each) => each.event_id === eventId,
+      );
+    });
+    if (letter === undefined) return false;
+    report(`dead letter ${letter.id}: ${letter.reason}, "${letter.message}"`);
+    await allow(client);
+    const { id } = await call(`${queryUrl}/api/dead-letters/replays`, { ids: [letter.id], reason: 'demo' });
+    const replay = await until(signal, async () => {
+      const found = await call(`${queryUrl}/api/dead-letters/replays/${String(id)}`);
+      return ['succeeded', 'failed', 'cancelled'].includes(String(found['state'])) ? found : undefined;
+    });
+    const { rows } = await client.query('SELECT 1 FROM events WHERE event_id = $1', [eventId]);
+    report(
+      `the table is mended, the dead letter replayed: ${String(replay?.['state'])}, stored ${rows.length === 1 ? 'once' : `${rows.length} times`}`,
+    );
+    return rows.length === 1;
+  } finally {
+    await allow(client).catch(() => {});
+    await client.end();
+  }
+}
+
+/** Asks until there is an answer; undefined when stopped first. */
+async function until<T>(signal: AbortSignal, ask: () => Promise<T | undefined>): Promise<T | undefined> {
+  while (!signal.aborted) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+  return undefined;
+}
+
+async function refuse(client: Client): Promise<void> {
+  await client.query(`CREATE OR REPLACE FUNCTION sluice_demo_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'refused, to show what happens then' USING ERRCODE = '22023'; END $$`);
+  await client.query(`CREATE OR REPLACE TRIGGER sluice_demo_refuse BEFORE INSERT ON events FOR EACH ROW
+    WHEN (NEW.event_type = '${REFUSED_TYPE}') EXECUTE FUNCTION sluice_demo_refuse()`);
+}
+
+async function allow(client: Client): Promise<void> {
+  await client.query('DROP FUNCTION IF EXISTS sluice_demo_refuse() CASCADE');
+}

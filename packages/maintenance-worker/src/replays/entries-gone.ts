@@ -1,0 +1,27 @@
+import type { Redis } from 'ioredis';
+import { findShards } from '@sluice/shared/stream/consumer-group';
+
+/** A place in time of the streams: an entry id. */
+export type Horizon = string;
+
+/** Id that every entry added from now on lies beyond. */
+export async function horizonNow(redis: Redis): Promise<Horizon> {
+  const [seconds, microseconds] = await redis.time();
+  return `${Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)}-${Number.MAX_SAFE_INTEGER}`;
+}
+
+/**
+ * Says whether no shard holds an entry up to the horizon. A writer deletes an entry only after COMMIT, so what was
+ * added before is then settled in Postgres, or lost with the stream (FLUSHALL).
+ */
+export async function entriesGone(redis: Redis, namespace: string, horizon: Horizon): Promise<boolean> {
+  const keys = await findShards(redis, namespace, 1);
+  const oldest = await Promise.all(keys.map((key) => redis.xrange(key, '-', '+', 'COUNT', 1)));
+  return oldest.every(([entry]) => entry === undefined || isAfter(entry[0], horizon));
+}
+
+function isAfter(id: string, horizon: Horizon): boolean {
+  const [ms = 0, sequence = 0] = id.split('-').map(Number);
+  const [horizonMs = 0, horizonSequence = 0] = horizon.split('-').map(Number);
+  return ms > horizonMs || (ms === horizonMs && sequence > horizonSequence);
+}

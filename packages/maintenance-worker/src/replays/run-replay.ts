@@ -1,0 +1,158 @@
+import type { Redis } from 'ioredis';
+import { type Kysely, sql } from 'kysely';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Orm } from '@sluice/shared/database/orm';
+import { withAdvisoryLock } from '@sluice/shared/database/with-advisory-lock';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import type { StreamProducer } from '@sluice/shared/stream/stream-producer';
+import { failReplay, finishReplay, releaseLetters, replayProgress } from './end-replay.ts';
+import { entriesGone, type Horizon, horizonNow } from './entries-gone.ts';
+import { createPacer, type Pacer } from './pacer.ts';
+import { takeLetters, unsettledLetters } from './take-letters.ts';
+
+/** What a replay needs. */
+export interface ReplayContext {
+  readonly orm: Orm;
+  readonly redis: Redis;
+  readonly producer: StreamProducer;
+  readonly namespace: string;
+  readonly logger: Logger;
+}
+
+/** How often it is looked whether the writers are done with the letters, in milliseconds. */
+const LOOK_MS = 250;
+
+/** How often letters that vanished from the stream are put there again before the replay fails. */
+const MAX_LOSSES = 2;
+
+/** States in which there may be something to do. */
+const LIVE = new Set(['queued', 'running', 'cancelled', 'failed']);
+
+/**
+ * Runs a replay from wherever it stands; the row in Postgres is the only truth about that:
+ *
+ *     queued ──► running ──► succeeded      every letter settled or skipped
+ *                 │   ▲  └──► failed         letters vanish from the stream again and again
+ *        pause ◄──┘   │
+ *        resume ──────┘      cancel at any time: what is on its way is awaited, what is not is dead again
+ *
+ * First whatever an earlier run marked and did not hear of again goes back onto the stream: it may be there
+ * already, and the ledger makes that harmless. Then the rest is walked by id in small steps, each marked in one
+ * transaction and enqueued after it. One process at a time does this for one replay, by an advisory lock.
+ *
+ * @param signal the ordered stop; the next run goes on from here
+ */
+export async function runReplay(id: string, context: ReplayContext, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const ran = await withAdvisoryLock(context.orm, `replay:${id}`, (db) => new Run(id, db, context, signal).run());
+    if (!ran || signal.aborted) return;
+    // Resumed while this run was ending: whoever was woken for it found the lock taken.
+    const db = context.orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+    const { state } = await replayProgress(db, id);
+    if (state !== 'queued' && state !== 'running') return;
+  }
+}
+
+class Run {
+  readonly #id: string;
+  readonly #db: Kysely<unknown>;
+  readonly #context: ReplayContext;
+  readonly #signal: AbortSignal;
+  /** Nothing of this replay lies beyond it on the stream. */
+  #horizon: Horizon = '0-0';
+
+  constructor(id: string, db: Kysely<unknown>, context: ReplayContext, signal: AbortSignal) {
+    this.#id = id;
+    this.#db = db;
+    this.#context = context;
+    this.#signal = signal;
+  }
+
+  async run(): Promise<void> {
+    const { logger } = this.#context;
+    const { state } = await replayProgress(this.#db, this.#id);
+    if (!LIVE.has(state)) return;
+    this.#horizon = await horizonNow(this.#context.redis);
+    if (state === 'queued' || state === 'running') {
+      const pacer = createPacer(await this.#rate(), this.#signal);
+      logger.info({ replay: this.#id }, 'replaying dead letters');
+      await this.#enqueueUnsettled(pacer);
+      await this.#walk(pacer);
+      await this.#awaitWriters(pacer);
+    }
+    await this.#giveBack();
+    const ended = await replayProgress(this.#db, this.#id);
+    logger.info({ replay: this.#id, state: ended.state }, 'a replay ended or rests');
+  }
+
+  async #rate(): Promise<number> {
+    const { rows } = await sql<{ rate: number }>`
+      SELECT rate_per_second AS rate FROM replays WHERE id = ${this.#id}`.execute(this.#db);
+    return rows[0]?.rate ?? 1;
+  }
+
+  /** Takes and enqueues what is left, until the end or until somebody stops it. */
+  async #walk(pacer: Pacer): Promise<void> {
+    while (!this.#signal.aborted) {
+      const taken = await takeLetters(this.#db, this.#id, pacer.step);
+      await this.#enqueue(taken.entries);
+      if (taken.state !== 'running' || taken.atEnd) return;
+      await pacer.pass(taken.entries.length);
+    }
+  }
+
+  async #enqueueUnsettled(pacer: Pacer): Promise<void> {
+    let lastId: string | null = '0';
+    while (!this.#signal.aborted) {
+      const { state } = await replayProgress(this.#db, this.#id);
+      if (state !== 'queued' && state !== 'running') return;
+      const page = await unsettledLetters(this.#db, this.#id, lastId, pacer.step);
+      await this.#enqueue(page.entries);
+      if (page.lastId === null) return;
+      lastId = page.lastId;
+      await pacer.pass(page.entries.length);
+    }
+  }
+
+  async #enqueue(entries: Parameters<StreamProducer['add']>[0]): Promise<void> {
+    if (entries.length === 0) return;
+    await this.#context.producer.add(entries);
+    this.#horizon = await horizonNow(this.#context.redis);
+  }
+
+  /** Waits until the writers have settled every letter; what vanished from the stream is enqueued again. */
+  async #awaitWriters(pacer: Pacer): Promise<void> {
+    const { redis, namespace, logger } = this.#context;
+    for (let losses = 0; !this.#signal.aborted;) {
+      // In this order: what is gone from the stream before is in Postgres after.
+      const gone = await entriesGone(redis, namespace, this.#horizon);
+      const { state, unsettled } = await replayProgress(this.#db, this.#id);
+      if (state !== 'running') return;
+      if (unsettled === 0) return finishReplay(this.#db, this.#id);
+      if (gone && losses === MAX_LOSSES) {
+        return failReplay(this.#db, this.#id, `${unsettled} letters vanished from the stream without being stored`);
+      }
+      if (gone) {
+        losses += 1;
+        logger.error({ replay: this.#id, letters: unsettled }, 'letters vanished from the stream; enqueued again');
+        await this.#enqueueUnsettled(pacer);
+      }
+      await this.#rest();
+    }
+  }
+
+  /** After a cancel or a failure: waits for what is on the stream, and makes the rest dead again. */
+  async #giveBack(): Promise<void> {
+    while (!this.#signal.aborted) {
+      const gone = await entriesGone(this.#context.redis, this.#context.namespace, this.#horizon);
+      const { state, unsettled } = await replayProgress(this.#db, this.#id);
+      if ((state !== 'cancelled' && state !== 'failed') || unsettled === 0) return;
+      if (gone) return releaseLetters(this.#db, this.#id);
+      await this.#rest();
+    }
+  }
+
+  async #rest(): Promise<void> {
+    await delay(LOOK_MS, undefined, { signal: this.#signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,91 @@
+import { Worker } from 'bullmq';
+import { type Kysely, sql } from 'kysely';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
+import { openReplayJobs, type ReplayJob, REPLAYS_QUEUE } from '@sluice/shared/jobs/replay-jobs';
+import { noteError } from './end-replay.ts';
+import { type ReplayContext, runReplay } from './run-replay.ts';
+
+/** How often Postgres is asked for replays that nobody was woken for, in milliseconds. */
+const SWEEP_MS = 30_000;
+
+/** Replays that one worker runs at a time; each holds a connection to Postgres. */
+export const REPLAYS_AT_ONCE = 3;
+
+/** Wait before a replay that met an error goes on, in milliseconds. */
+const TRY_AGAIN_MS = 1_000;
+
+/** Replays in motion. */
+export interface RunningReplays {
+  /** Lets running replays rest where they are, and stops. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs the replays that BullMQ brings, and every 30 s those that Postgres knows of: a job that was lost (FLUSHALL, a
+ * Redis that was away when the replay was asked for) delays a replay, no more.
+ */
+export function runReplays(options: ReplayContext & { redisUrl: string }): RunningReplays {
+  const { redisUrl, namespace, logger } = options;
+  const stopping = new AbortController();
+  let lastError = '';
+  const onError = (error: Error): void => {
+    if (error.message !== lastError) logger.warn({ error: error.message }, 'BullMQ cannot reach Redis');
+    lastError = error.message;
+  };
+  const jobs = openReplayJobs({ redisUrl, namespace, onError });
+  const worker = new Worker<ReplayJob>(
+    REPLAYS_QUEUE,
+    async (job) => {
+      await runUntilItRests(job.data.id, options, stopping.signal);
+    },
+    {
+      connection: jobConnection(redisUrl),
+      prefix: jobsPrefix(namespace),
+      concurrency: REPLAYS_AT_ONCE,
+    },
+  );
+  worker.on('error', onError);
+
+  const sweep = async (): Promise<void> => {
+    const db = options.orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+    const { rows } = await sql<{ id: string }>`
+      SELECT id FROM replays WHERE state IN ('queued', 'running')
+      UNION SELECT replay_id FROM dead_letters JOIN replays r ON r.id = replay_id
+      WHERE dead_letters.state = 'replaying' AND r.state IN ('cancelled', 'failed')`.execute(db);
+    for (const { id } of rows) await jobs.wake(id);
+  };
+  const sweepSafely = (): void => {
+    sweep().catch((error: Error) =>
+      logger.warn({ error: error.message }, 'replays cannot be looked for; trying again'),
+    );
+  };
+  // Also what an earlier process left in the middle goes on at once.
+  sweepSafely();
+  const timer = setInterval(sweepSafely, SWEEP_MS);
+
+  return {
+    async stop() {
+      clearInterval(timer);
+      stopping.abort();
+      await worker.close();
+      await jobs.close();
+    },
+  };
+}
+
+/** Postgres or Redis being away delays a replay: it goes on when they are back. */
+async function runUntilItRests(id: string, context: ReplayContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await runReplay(id, context, signal);
+    } catch (error) {
+      const reason = messageOf(error);
+      context.logger.warn({ replay: id, error: reason }, 'a replay met an error; it goes on in a moment');
+      const db = context.orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+      await noteError(db, id, reason).catch(() => {});
+      await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { type Kysely, sql } from 'kysely';
+import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/shared/database/dead-letter-filter';
+import { type ReplayableLetter, replayEntry } from '@sluice/shared/stream/replay-entry';
+import type { EntryFields } from '@sluice/shared/stream/stream-entry';
+
+/** What one step of a replay found to do. */
+export interface TakenLetters {
+  /** State of the replay when it was looked at. */
+  readonly state: string;
+  /** Entries to put on the stream, in the order of their letters' ids. */
+  readonly entries: readonly EntryFields[];
+  /** Whether every matching letter has now been looked at. */
+  readonly atEnd: boolean;
+}
+
+interface ReplayRow {
+  state: string;
+  filter: string;
+  tenant: string | null;
+  last_id: string;
+  upper_id: string;
+}
+
+/** Columns that make a `ReplayableLetter`. */
+const REPLAYABLE = sql`id, tenant, source, ${EVENT_JSON} AS event, origin::text AS origin`;
+
+/**
+ * Takes the next letters of a replay, up to its frozen upper id: marks them `replaying` and notes how far it
+ * got, in one transaction. What is marked but did not get onto the stream is found by `unsettledLetters`.
+ * Letters without an event to bring back are skipped and stay dead.
+ */
+export async function takeLetters(db: Kysely<unknown>, replayId: string, limit: number): Promise<TakenLetters> {
+  return db.transaction().execute(async (transaction) => {
+    const found = await sql<ReplayRow>`
+      SELECT state, filter::text AS filter, tenant, last_id, upper_id FROM replays WHERE id = ${replayId} FOR UPDATE`.execute(
+      transaction,
+    );
+    const replay = found.rows[0];
+    if (replay === undefined) return { state: 'gone', entries: [], atEnd: true };
+    if (replay.state !== 'queued' && replay.state !== 'running') {
+      return { state: replay.state, entries: [], atEnd: false };
+    }
+    const { rows } = await sql<ReplayableLetter>`
+      SELECT ${REPLAYABLE} FROM dead_letters
+      WHERE id > ${replay.last_id} AND id <= ${replay.upper_id} AND state = 'dead'
+        AND ${matches(JSON.parse(replay.filter) as DeadLetterFilter, replay.tenant)}
+      ORDER BY id LIMIT ${limit} FOR UPDATE`.execute(transaction);
+    const usable = rows.flatMap((letter) => {
+      const entry = replayEntry(letter);
+      return entry === null ? [] : [{ id: letter.id, entry }];
+    });
+    if (usable.length > 0) {
+      await sql`
+        UPDATE dead_letters SET state = 'replaying', replay_id = ${replayId}
+        WHERE id = ANY(${usable.map((each) => each.id)}::bigint[])`.execute(transaction);
+    }
+    const atEnd = rows.length < limit;
+    await sql`
+      UPDATE replays SET state = 'running', started_at = coalesce(started_at, now()), error = NULL,
+        last_id = ${atEnd ? replay.upper_id : rows.at(-1)!.id}, skipped = skipped + ${rows.length - usable.length}
+      WHERE id = ${replayId}`.execute(transaction);
+    return { state: 'running', entries: usable.map((each) => each.entry), atEnd };
+  });
+}
+
+/** Entries of letters that a replay took and of which nothing has been heard since, after an id. */
+export async function unsettledLetters(
+  db: Kysely<unknown>,
+  replayId: string,
+  afterId: string,
+  limit: number,
+): Promise<{ lastId: string | null; entries: readonly EntryFields[] }> {
+  const { rows } = await sql<ReplayableLetter>`
+    SELECT ${REPLAYABLE} FROM dead_letters
+    WHERE replay_id = ${replayId} AND state = 'replaying' AND id > ${afterId}
+    ORDER BY id LIMIT ${limit}`.execute(db);
+  return {
+    lastId: rows.at(-1)?.id ?? null,
+    entries: rows.map(replayEntry).filter((entry) => entry !== null),
+  };
+}

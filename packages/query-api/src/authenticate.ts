@@ -1,0 +1,21 @@
+import type { FastifyInstance } from 'fastify';
+import { keyRequired, ownerOfKey } from '@sluice/shared/access/authenticate';
+import type { KeyRing } from '@sluice/shared/access/key-ring';
+import { ANONYMOUS, type Operator } from './operator-keys.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; set before any route runs. */
+    operator: Operator;
+  }
+}
+
+/** Lets only requests with a known key through, to all routes of this instance. */
+export function addAuthentication(server: FastifyInstance, keys: KeyRing<Operator>): void {
+  server.decorateRequest('operator');
+  server.addHook('onRequest', async (request) => {
+    const operator = keys.open ? ANONYMOUS : ownerOfKey(request.headers, keys);
+    if (operator === null) throw keyRequired();
+    request.operator = operator;
+  });
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CODES_OF, type QueryErrorCode } from '@sluice/shared/errors/api-errors';
+import { expectError } from '../../ingest-api/test/fixtures/expect-error.ts';
+import { freePort } from '../../local-stack/src/free-port.ts';
+import { type Answer, get } from '../../../tests/setup/http.ts';
+import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { exchange, openConnection, type RawAnswer, sendRaw } from '../../../tests/setup/raw-http.ts';
+import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+
+let operations: Operations;
+let alone: TestDaemon;
+let id: string;
+beforeAll(async () => {
+  const nobody = await freePort();
+  [operations, alone] = await Promise.all([
+    startOperations({
+      API_KEY: 'the-key',
+      OPERATOR_KEYS: operatorKey('ada@acme', 'a'),
+      REQUEST_TIMEOUT_MS: '500',
+      STATEMENT_TIMEOUT_MS: '300',
+    }),
+    startTestDaemon('query-api', {
+      DATABASE_URL: `postgres://127.0.0.1:${nobody}/nothing`,
+      REDIS_URL: `redis://127.0.0.1:${nobody}`,
+    }),
+  ]);
+  [id] = (await operations.seed(1)) as [string];
+});
+afterAll(() => Promise.all([operations.stop(), alone.stop()]));
+
+const ask = (method: string, path: string, body?: unknown) => operations.ask(method, path, body, 'the-key');
+const patch = (body: unknown) => ask('PATCH', `/api/dead-letters/${id}`, body);
+const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+
+/** How each error is brought about, and what its message names. */
+const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
+  malformed_json: { by: () => patch('{"payload":'), message: /not JSON/ },
+  invalid_encoding: { by: badEncoding, message: /UTF-8/ },
+  nesting_too_deep: { by: () => patch({ payload: { deep: nested(32) } }), message: /nested 32 deep/ },
+  forbidden_property: { by: () => patch('{"payload":{"__proto__":1}}'), message: /__proto__/ },
+  invalid_body: { by: () => patch({ payload: {}, colour: 'red' }), message: /colour/ },
+  invalid_request: { by: () => ask('GET', '/api/dead-letters?limit=0'), message: /limit/ },
+  unauthorized: { by: () => operations.ask('GET', '/api/dead-letters'), message: /X-API-Key/ },
+  tenant_mismatch: { by: () => operations.ask('GET', '/api/dead-letters?tenant=x', undefined, 'a'), message: /acme/ },
+  not_found: { by: () => ask('GET', '/api/dead-letters/999'), message: /999/ },
+  method_not_allowed: { by: () => ask('PUT', '/api/dead-letters', {}), message: /GET, not PUT/ },
+  request_timeout: {
+    by: () =>
+      sendRaw(operations.query.url, 'POST /api/dead-letters/discards HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n'),
+    message: /too long/,
+  },
+  body_too_large: { by: () => patch(' '.repeat(2 * 1024 * 1024 + 1)), message: /2097152 bytes/ },
+  unsupported_media_type: { by: notJson, message: /application\/json; it is text\/xml/ },
+  headers_too_large: {
+    by: () => sendRaw(operations.query.url, `GET /live HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),
+    message: /headers/,
+  },
+  conflict: { by: () => patch({ payload: {}, version: '1' }), message: /version 1/ },
+  event_rejected: { by: () => patch({ payload: {} }), message: /eventType/ },
+  event_id_changed: {
+    by: () => patch({ payload: { eventType: 'x', timestamp: '2026-01-31T09:30:00Z' } }),
+    message: /must stay/,
+  },
+  internal_error: { by: missingTable, message: /log has the details/ },
+  database_unavailable: { by: () => get(`${alone.url}/api/dead-letters`), message: /PostgreSQL/ },
+  redis_unavailable: { by: () => get(`${alone.url}/api/queue`), message: /Redis/ },
+  query_timeout: { by: whileLocked, message: /in time/ },
+  shutting_down: { by: requestDuringStop, message: /stopping/ },
+};
+
+describe.each(CODES_OF.query)('%s', (code) => {
+  it('is answered with its status, in the one shape of all errors, naming what is wrong', async () => {
+    const answer = await ERRORS[code].by();
+    if (code === 'event_rejected') {
+      const { errors, ...body } = answer.body as Record<string, unknown>;
+      expect(errors).toEqual([{ code: 'missing_field', field: 'eventType', message: expect.any(String) as string }]);
+      return expectError({ ...answer, body }, code, ERRORS[code].message);
+    }
+    expectError(answer, code, ERRORS[code].message);
+    const comesBack = ['database_unavailable', 'redis_unavailable', 'shutting_down'].includes(code);
+    expect(answer.headers.get('retry-after')).toEqual(comesBack ? expect.stringMatching(/^[1-9]\d*$/) : null);
+  });
+});
+
+async function badEncoding(): Promise<RawAnswer> {
+  const body = Buffer.from('{"payload":"\xff"}', 'latin1');
+  const head = `PATCH /api/dead-letters/${id} HTTP/1.1\r\nHost: x\r\nX-API-Key: the-key\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return sendRaw(operations.query.url, Buffer.concat([Buffer.from(head), body]));
+}
+
+async function notJson(): Promise<RawAnswer> {
+  return sendRaw(
+    operations.query.url,
+    'POST /api/dead-letters/discards HTTP/1.1\r\nHost: x\r\nX-API-Key: the-key\r\nContent-Type: text/xml\r\nContent-Length: 2\r\n\r\n<>',
+  );
+}
+
+async function missingTable(): Promise<Answer> {
+  const { database } = operations.pipeline;
+  await database.query('ALTER TABLE audit_log RENAME TO audit_log_away');
+  try {
+    return await ask('GET', '/api/audit-log');
+  } finally {
+    await database.query('ALTER TABLE audit_log_away RENAME TO audit_log');
+  }
+}
+
+async function whileLocked(): Promise<Answer> {
+  const blocker = await operations.pipeline.database.connect();
+  await blocker.query('BEGIN; LOCK TABLE dead_letters IN ACCESS EXCLUSIVE MODE');
+  try {
+    return await ask('GET', '/api/dead-letters?text=x');
+  } finally {
+    await blocker.query('ROLLBACK');
+    await blocker.end();
+  }
+}
+
+/** Sends the end of a request's headers after the ordered stop has begun. */
+async function requestDuringStop(): Promise<RawAnswer> {
+  const stopping = await startTestDaemon('query-api', { DATABASE_URL: operations.pipeline.database.url });
+  const socket = await openConnection(stopping.url);
+  // Begun before the stop, or the connection would be idle and closed.
+  socket.write('POST /api/dead-letters/discards HTTP/1.1\r\nHost: localhost\r\n');
+  await vi.waitFor(async () => expect((await get(`${stopping.url}/live`)).status).toBe(200));
+  const stopped = stopping.stop();
+  await vi.waitFor(() => expect(stopping.log().some((line) => line['msg'] === 'stopping')).toBe(true), {
+    interval: 10,
+    timeout: 10_000,
+  });
+  const answer = await exchange(socket, 'Content-Type: application/json\r\nContent-Length: 0\r\n\r\n');
+  socket.destroy();
+  await stopped;
+  return answer;
+}

@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+
+const ATTACKER = 'attackers-key';
+const NO_REPLAY = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';
+
+let operations: Operations;
+/** A letter of the attacker's tenant, one of the victim's, and one of nobody's. */
+let own: string;
+let theirs: string;
+let nobodys: string;
+let theirReplay: string;
+beforeAll(async () => {
+  operations = await startOperations({
+    API_KEY: 'the-key',
+    OPERATOR_KEYS: [
+      operatorKey('mallory@evil', ATTACKER),
+      operatorKey('victor@victim', 'v'),
+      operatorKey('olga', 'o'),
+    ].join(','),
+  });
+});
+afterAll(() => operations.stop());
+beforeEach(async () => {
+  const { database } = operations.pipeline;
+  await database.query('TRUNCATE dead_letters, replays, audit_log, events, event_ids, sessions');
+  [own] = (await operations.seed(1, { tenant: 'evil' })) as [string];
+  [theirs] = (await operations.seed(1, { tenant: 'victim', message: 'secret' })) as [string];
+  const [row] = await database.query<{ id: string }>(
+    `INSERT INTO dead_letters (reason, message, raw, stream, entry_id, entry_index)
+     VALUES ('malformed_header', 'secret', '\\x00', 's', '1-1', -1) RETURNING id`,
+  );
+  nobodys = row!.id;
+  theirReplay = (await operations.ask('POST', '/api/dead-letters/replays', { ids: [theirs] }, 'v')).body.id;
+});
+
+const attack = (method: string, path: string, body?: unknown) => operations.ask(method, path, body, ATTACKER);
+const snapshot = () =>
+  operations.pipeline.database.query('SELECT id, state, payload::text, replay_id FROM dead_letters ORDER BY id');
+
+describe("another tenant's operator", () => {
+  it.each(['', '?state=all', '?text=secret', '?order=asc'])('lists only its own: %s', async (query) => {
+    const { body } = await attack('GET', `/api/dead-letters${query}`);
+    expect(body.dead_letters.map((letter: { id: string }) => letter.id)).toEqual(query.includes('text') ? [] : [own]);
+  });
+
+  it('downloads and counts only its own', async () => {
+    const answer = await fetch(`${operations.query.url}/api/dead-letters?state=all`, {
+      headers: { 'x-api-key': ATTACKER, accept: 'application/x-ndjson' },
+    });
+    expect((await answer.text()).trimEnd().split('\n')).toHaveLength(1);
+    expect((await attack('GET', '/api/dead-letters/summary?state=all')).body.total).toBe(1);
+    expect((await attack('GET', '/api/dead-letters/replays')).body.replays).toEqual([]);
+    expect((await attack('GET', '/api/audit-log')).body.entries).toEqual([]);
+  });
+
+  it('cannot name another tenant', async () => {
+    for (const [method, path, body] of [
+      ['GET', '/api/dead-letters?tenant=victim', undefined],
+      ['GET', '/api/dead-letters/summary?tenant=victim', undefined],
+      ['POST', '/api/dead-letters/replays', { filter: { tenant: 'victim' } }],
+      ['POST', '/api/dead-letters/replays', { filter: { tenant: 'victim' }, dry_run: true }],
+      ['POST', '/api/dead-letters/discards', { filter: { tenant: 'victim' }, reason: 'x' }],
+    ] as const) {
+      const answer = await attack(method, path, body);
+      expect([answer.status, answer.body.error.code], path).toEqual([403, 'tenant_mismatch']);
+    }
+  });
+
+  it('gets the same 404 for an id of somebody else as for one that is not there, and changes nothing', async () => {
+    const before = await snapshot();
+    for (const id of [theirs, nobodys, '987654321']) {
+      for (const [method, path, body] of [
+        ['GET', `/api/dead-letters/${id}`, undefined],
+        ['PATCH', `/api/dead-letters/${id}`, { payload: { eventType: 'x', timestamp: '2026-01-31T09:30:00Z' } }],
+        ['POST', '/api/dead-letters/replays', { ids: [own, id] }],
+        ['POST', '/api/dead-letters/replays', { ids: [id], dry_run: true }],
+        ['POST', '/api/dead-letters/discards', { ids: [own, id], reason: 'x' }],
+      ] as const) {
+        const answer = await attack(method, path, body);
+        expect([answer.status, answer.body.error.message], `${method} ${path}`).toEqual([
+          404,
+          `There is no dead letter ${id}.`,
+        ]);
+      }
+    }
+    for (const id of [theirReplay, NO_REPLAY]) {
+      for (const [method, path] of [
+        ['GET', ''],
+        ['GET', '/progress'],
+        ['POST', '/pause'],
+        ['POST', '/resume'],
+        ['POST', '/cancel'],
+      ] as const) {
+        const answer = await attack(method, `/api/dead-letters/replays/${id}${path}`);
+        expect([answer.status, answer.body.error.message], `${method} ${path}`).toEqual([
+          404,
+          `There is no replay ${id}.`,
+        ]);
+      }
+    }
+    expect(await snapshot()).toEqual(before);
+    expect((await operations.ask('GET', `/api/dead-letters/replays/${theirReplay}`, undefined, 'v')).body.state).toBe(
+      'queued',
+    );
+  });
+
+  it('reaches only its own with an empty filter: dry run, replay, discard', async () => {
+    const tried = await attack('POST', '/api/dead-letters/replays', { filter: {}, dry_run: true });
+    expect(tried.body).toMatchObject({ matched: 1, tried: 1, would_store: 1 });
+    const replay = await attack('POST', '/api/dead-letters/replays', { filter: {} });
+    expect(replay.body).toMatchObject({ matched: 1, requested_by: 'mallory' });
+    const [frozen] = await operations.pipeline.database.query('SELECT tenant, upper_id FROM replays WHERE id = $1', [
+      replay.body.id,
+    ]);
+    expect(frozen).toEqual({ tenant: 'evil', upper_id: own });
+    expect((await attack('POST', '/api/dead-letters/discards', { filter: {}, reason: 'x' })).body).toEqual({
+      discarded: 1,
+    });
+    expect((await operations.ask('GET', `/api/dead-letters/${theirs}`, undefined, 'v')).body.state).toBe('dead');
+  });
+
+  it('has its replay walk its own letters only', async () => {
+    const { startMaintenance, replayIn, pipeline } = operations;
+    await pipeline.database.query('TRUNCATE replays');
+    const { id } = (await attack('POST', '/api/dead-letters/replays', { filter: {} })).body;
+    // Even with an upper id beyond everything.
+    await pipeline.database.query('UPDATE replays SET upper_id = 1000000000 WHERE id = $1', [id]);
+    const daemons = [await startMaintenance(), await pipeline.startWriter('writer-1')];
+    await replayIn(id, 'succeeded');
+    await Promise.all(daemons.map((daemon) => daemon.stop()));
+    expect(await pipeline.database.query('SELECT tenant FROM events')).toEqual([{ tenant: 'evil' }]);
+    expect((await snapshot()).map((row) => row['state'])).toEqual(['replayed', 'dead', 'dead']);
+  });
+});
+
+describe('an operator of all tenants', () => {
+  it.each(['o', 'the-key'])('sees everything, and may choose a tenant: key %s', async (key) => {
+    const all = await operations.ask('GET', '/api/dead-letters', undefined, key);
+    expect(all.body.dead_letters).toHaveLength(3);
+    const some = await operations.ask('GET', '/api/dead-letters?tenant=victim', undefined, key);
+    expect(some.body.dead_letters.map((letter: { id: string }) => letter.id)).toEqual([theirs]);
+    expect((await operations.ask('GET', '/api/audit-log', undefined, key)).body.entries[0]).toMatchObject({
+      actor: 'victor',
+      tenant: 'victim',
+      action: 'replays.create',
+    });
+  });
+});
+
+describe('without a known key', () => {
+  it.each([undefined, 'wrong', '', operatorKey('x', ATTACKER).slice(2)])('nothing is answered: %s', async (key) => {
+    for (const [method, path] of [
+      ['GET', '/api/dead-letters'],
+      ['GET', '/api/dead-letters/summary'],
+      ['GET', `/api/dead-letters/${own}`],
+      ['PATCH', `/api/dead-letters/${own}`],
+      ['POST', '/api/dead-letters/replays'],
+      ['GET', '/api/dead-letters/replays'],
+      ['GET', `/api/dead-letters/replays/${theirReplay}`],
+      ['GET', `/api/dead-letters/replays/${theirReplay}/progress`],
+      ['POST', `/api/dead-letters/replays/${theirReplay}/cancel`],
+      ['POST', '/api/dead-letters/discards'],
+      ['GET', '/api/queue'],
+      ['GET', '/api/audit-log'],
+    ] as const) {
+      const answer = await operations.ask(method, path, undefined, key);
+      expect([answer.status, answer.body.error.code], `${method} ${path}`).toEqual([401, 'unauthorized']);
+    }
+  });
+
+  it('a bearer token is a key too, and health needs none', async () => {
+    const { url } = operations.query;
+    const headers = { authorization: `Bearer ${ATTACKER}` };
+    expect((await fetch(`${url}/api/queue`, { headers })).status).toBe(200);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+});

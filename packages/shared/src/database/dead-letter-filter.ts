@@ -1,0 +1,52 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+
+/** Which dead letters; what is not given does not matter. Also kept as JSON with a replay. */
+export interface DeadLetterFilter {
+  readonly ids?: readonly string[];
+  readonly reason?: string;
+  readonly event_type?: string;
+  readonly tenant?: string;
+  /** Failed first at or after, ISO 8601. */
+  readonly since?: string;
+  /** Failed first before, ISO 8601. */
+  readonly until?: string;
+  /** Part of the message or of the payload's text, in any letter case. */
+  readonly text?: string;
+  /** `all` for every state. */
+  readonly state?: string;
+  readonly replay_id?: string;
+}
+
+/**
+ * JSON text of the event that a dead letter holds; null for an unreadable entry. The collation is named because
+ * convert_from has the one of its encoding's name, "C", in which lower() knows ASCII only.
+ */
+export const EVENT_JSON = sql<string | null>`
+  coalesce(payload::text, CASE WHEN entry_index >= 0 AND raw IS NOT NULL
+                               THEN convert_from(raw, 'UTF8') COLLATE "default" END)`;
+
+/**
+ * The filter as a condition on `dead_letters`.
+ *
+ * @param owner tenant of who asks: nothing of other tenants is ever matched; null for all tenants
+ */
+export function matches(filter: DeadLetterFilter, owner: string | null): RawBuilder<SqlBool> {
+  const state = filter.state ?? 'dead';
+  const conditions = [
+    // A literal, so that the planner sees that the partial index on dead ones will do.
+    state === 'dead' ? sql<SqlBool>`state = 'dead'` : state === 'all' ? null : sql<SqlBool>`state = ${state}`,
+    owner === null ? null : sql<SqlBool>`tenant = ${owner}`,
+    filter.ids === undefined ? null : sql<SqlBool>`id = ANY(${filter.ids}::bigint[])`,
+    filter.reason === undefined ? null : sql<SqlBool>`reason = ${filter.reason}`,
+    filter.event_type === undefined ? null : sql<SqlBool>`event_type = ${filter.event_type}`,
+    filter.tenant === undefined ? null : sql<SqlBool>`tenant = ${filter.tenant}`,
+    filter.since === undefined ? null : sql<SqlBool>`first_failed_at >= ${filter.since}::timestamptz`,
+    filter.until === undefined ? null : sql<SqlBool>`first_failed_at < ${filter.until}::timestamptz`,
+    filter.replay_id === undefined ? null : sql<SqlBool>`replay_id = ${filter.replay_id}::uuid`,
+    filter.text === undefined
+      ? null
+      : sql<SqlBool>`(strpos(lower(message), lower(${filter.text})) > 0
+                      OR strpos(lower(${EVENT_JSON}), lower(${filter.text})) > 0)`,
+  ].filter((each) => each !== null);
+  return conditions.length === 0 ? sql<SqlBool>`true` : sql.join(conditions, sql` AND `);
+}

@@ -1,0 +1,51 @@
+import { adapterBySource } from '../events/adapters/adapter-by-source.ts';
+import { type EntryFields, encodeEntry } from './stream-entry.ts';
+
+/** What a replay needs of a dead letter. */
+export interface ReplayableLetter {
+  readonly id: string;
+  readonly tenant: string | null;
+  readonly source: string | null;
+  /** JSON text of the event. */
+  readonly event: string | null;
+  /** JSON text: where the event came from. */
+  readonly origin: string | null;
+}
+
+/** Where an event came from, as its dead letter keeps it. */
+export interface LetterOrigin {
+  readonly batch_id: string;
+  readonly index: number;
+  readonly received_at: string;
+  readonly client_ip: string | null;
+  readonly traceparent: string | null;
+}
+
+/**
+ * The stream entry that brings a dead letter's event back. Its header is the one of the first delivery, so an
+ * id that is derived from batch and index is the same again, and the trace leads to the original request.
+ *
+ * @returns null when there is no event to bring back: the letter is an entry that nobody could read
+ */
+export function replayEntry(letter: ReplayableLetter): EntryFields | null {
+  const { tenant, source, event, origin } = letter;
+  if (tenant === null || source === null || event === null || origin === null) return null;
+  const adapter = adapterBySource(source);
+  if (adapter === undefined) return null;
+  const { batch_id, index, received_at, client_ip, traceparent } = JSON.parse(origin) as LetterOrigin;
+  return encodeEntry(
+    {
+      source,
+      tenant,
+      batchId: batch_id,
+      firstIndex: index,
+      accepted: 1,
+      rejected: [],
+      clientIp: client_ip,
+      receivedAt: received_at,
+      traceparent,
+      replayOf: letter.id,
+    },
+    Buffer.from(adapter.bodyOf(event)),
+  );
+}

@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { post } from '../setup/http.ts';
+import { makeEvent } from '../setup/make-event.ts';
+import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+
+const CLIENTS = 20;
+const BATCHES_EACH = 8;
+const MIB = 1024 * 1024;
+
+let pipeline: Pipeline;
+beforeAll(async () => {
+  // One wave of all clients fits; several do not.
+  pipeline = await startPipeline({ env: { QUEUE_MAX_BYTES: String(4 * MIB) } });
+});
+afterAll(() => pipeline.stop());
+
+it('clients that obey Retry-After need at most one retry, and everything is stored once', async () => {
+  const { ingest, database } = pipeline;
+  /** Refusals of each batch until it was taken. */
+  const refusals: number[] = [];
+  await pipeline.startWriter('writer-1');
+
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      for (let batch = 0; batch < BATCHES_EACH; batch += 1) {
+        // What zstd can't make smaller: 75 KB of noise, as 150 KB of hex.
+        const events = [makeEvent({ newValue: randomBytes(75_000).toString('hex') })];
+        for (let refused = 0; ; refused += 1) {
+          const answer = await post(`${ingest.url}/api/events`, { events });
+          if (answer.status === 202) {
+            refusals.push(refused);
+            break;
+          }
+          expect(answer).toMatchObject({ status: 429, body: { error: { code: 'queue_full' } } });
+          await delay(Number(answer.headers.get('retry-after')) * 1_000);
+        }
+      }
+    }),
+  );
+  await pipeline.drained();
+  expect(
+    await database.query('SELECT count(*)::int AS events, count(DISTINCT event_id)::int AS ids FROM events'),
+  ).toEqual([{ events: CLIENTS * BATCHES_EACH, ids: CLIENTS * BATCHES_EACH }]);
+  expect(refusals.some((refused) => refused > 0)).toBe(true);
+  expect(Math.max(...refusals)).toBeLessThanOrEqual(1);
+});
