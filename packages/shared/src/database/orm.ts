@@ -65,12 +65,11 @@ interface PgPool {
 function endSilentConnections(pool: PgPool, silenceMs: number): void {
   pool.on('connect', (client) => {
     const { stream } = client.connection;
-    stream.setTimeout(silenceMs, () => {
-      // Between statements a connection may be idle, and hold a lock, for as long as its owner likes. A socket's timer
-      // that has run out does not start again by itself.
-      if (client.readyForQuery) stream.setTimeout(silenceMs);
-      else
-        stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
+    stream.setTimeout(silenceMs);
+    stream.on('timeout', () => {
+      // Between statements a connection may be idle, and hold a lock, for as long as its owner likes.
+      if (client.readyForQuery) return;
+      stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
     });
   });
 }
