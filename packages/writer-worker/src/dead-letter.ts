@@ -2,7 +2,8 @@ import { type Kysely, sql } from 'kysely';
 import type { DeadLetterReason } from '@sluice/shared/errors/dead-letter-reasons';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
 import { replaceUnstorableText } from '@sluice/shared/events/unstorable-text';
-import { type DecodedEntry, readEntry, traceIdOf } from './decode-entry.ts';
+import type { EntryHeader } from '@sluice/shared/stream/stream-entry';
+import { type DecodedEntry, readEntry, traceIdOf, type WireEvent } from './decode-entry.ts';
 
 /** Place of a dead letter that is a whole entry. */
 const ENTRY_ITSELF = -1;
@@ -43,10 +44,27 @@ export function reasonOf(sqlstate: string): DeadLetterReason {
   return sqlstate.startsWith('54') ? 'too_complex' : 'invalid_value';
 }
 
-/** A dead letter for one event of an entry, with the event as its client sent it. */
-export function deadEvent(entry: DecodedEntry, event: CanonicalEvent, cause: DeathCause): DeadLetterDraft {
+/** An event that can't be stored, and why. */
+export interface Poisoned {
+  readonly event: CanonicalEvent;
+  readonly cause: DeathCause;
+}
+
+/** Dead letters for events of one entry, each with the event as its client sent it. */
+export function deadEvents(entry: DecodedEntry, poisoned: readonly Poisoned[]): DeadLetterDraft[] {
+  // The entry is read again, once: keeping what clients sent beside every event would double the writer's memory.
   const { header, wire } = readEntry(entry);
-  const sent = wire[entry.events.indexOf(event)];
+  const sentAs = new Map(entry.events.map((event, at) => [event, wire[at]]));
+  return poisoned.map(({ event, cause }) => deadEvent(entry, header, event, sentAs.get(event), cause));
+}
+
+function deadEvent(
+  entry: DecodedEntry,
+  header: EntryHeader,
+  event: CanonicalEvent,
+  sent: WireEvent | undefined,
+  cause: DeathCause,
+): DeadLetterDraft {
   return {
     ...cause,
     tenant: event.tenant,

@@ -2,14 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { inTransaction } from '@sluice/shared/database/in-transaction';
 import type { Orm } from '@sluice/shared/database/orm';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
-import {
-  type DeadLetterDraft,
-  deadEntry,
-  deadEvent,
-  type DeathCause,
-  insertDeadLetters,
-  reasonOf,
-} from './dead-letter.ts';
+import { deadEntry, deadEvents, type DeathCause, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
 import { classifyFailure, type Failure } from './failure-policy.ts';
@@ -19,12 +12,6 @@ import { firstOfEachId, type Written } from './write-events.ts';
 
 /** Runs work in a transaction, as `inTransaction` does. */
 type Transact = (orm: Orm, work: (db: Kysely<unknown>) => Promise<Written>) => Promise<Written>;
-
-/** An event that can't be stored, and why. */
-interface Poisoned {
-  readonly event: CanonicalEvent;
-  readonly cause: DeathCause;
-}
 
 /**
  * Stores a batch of which something can't be stored: the good events, and a dead letter for each bad one and
@@ -70,7 +57,8 @@ async function isolate(
   const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
   for (const half of halves) await bisect(db, half, stored, poisoned);
   if (stored.length > 0) await upsertSessions(stored).execute(db);
-  const drafts: DeadLetterDraft[] = poisoned.map(({ event, cause }) => deadEvent(entryOf.get(event)!, event, cause));
+  const byEntry = Map.groupBy(poisoned, ({ event }) => entryOf.get(event)!);
+  const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   await settleReplays(db, entries);
   const total = entryOf.size + unreadable.length;
