@@ -15,7 +15,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'servers',
-          include: ['packages/*/test/*.test.ts', 'tests/e2e/**/*.test.ts'],
+          include: ['packages/*/test/*.test.ts', 'tests/e2e/**/*.test.ts', 'tests/faults/*.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },

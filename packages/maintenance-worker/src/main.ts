@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { createOrm } from '@sluice/shared/database/orm';
 import { postgresCheck } from '@sluice/shared/database/postgres-check';
@@ -68,7 +69,9 @@ await startOrExit('maintenance-worker', async () => {
     {
       url,
       async stop() {
-        await Promise.all([schedules?.stop(), replays.stop()]);
+        // BullMQ waits for Redis to take its goodbyes, 15 s each; a Redis that is away must not make this a forced end.
+        const patience = delay(config.SHUTDOWN_TIMEOUT_MS * 0.6, undefined, { ref: false });
+        await Promise.race([Promise.all([schedules?.stop(), replays.stop()]), patience]);
         redis.disconnect();
         await server.close();
         await orm.close(true);

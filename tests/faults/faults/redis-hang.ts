@@ -1,0 +1,31 @@
+import { claim, type Fault } from '../fault.ts';
+import { lasts, whileFrozen } from '../processes.ts';
+
+/** Longer than the writer waits for a command, and than ingest does. */
+const HANG_MS = 6_000;
+
+/** The contract says one second; the rest is for a machine that is busy with other tests. */
+const REFUSED_WITHIN_MS = 2_500;
+
+export const redisHang: Fault = {
+  name: 'redis-hang',
+  does: 'Redis hangs (SIGSTOP): connections stay open and nothing is answered; then it goes on (SIGCONT)',
+  recoversWithinMs: 15_000,
+  async run({ rig, load, whileQueueIsAway }) {
+    let from = 0;
+    await whileFrozen(rig.redisServer.pid(), () =>
+      whileQueueIsAway(async () => {
+        from = performance.now();
+        await lasts(HANG_MS);
+        await load.more('refused', 5);
+      }),
+    );
+    const to = performance.now();
+    const waits = load.log.batches
+      .flatMap((batch) => batch.attempts)
+      .filter((each) => each.verdict !== 'acked' && each.startedAt >= from && each.endedAt <= to)
+      .map((each) => each.endedAt - each.startedAt);
+    const longest = Math.round(Math.max(...waits));
+    claim(longest <= REFUSED_WITHIN_MS, `a client waited ${longest} ms for its refusal`);
+  },
+};

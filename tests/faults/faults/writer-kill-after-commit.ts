@@ -1,0 +1,41 @@
+import { claim, type Fault } from '../fault.ts';
+import { waitUntil } from '../wait-until.ts';
+import { whileTableIsLocked } from '../table-lock.ts';
+
+/** The window between COMMIT and the acknowledgement is some microseconds wide; pausing writes in Redis opens it. */
+export const writerKillAfterCommit: Fault = {
+  name: 'writer-kill-after-commit',
+  does: 'the writer is killed when it has committed and before Redis took the acknowledgement',
+  recoversWithinMs: 15_000,
+  async run({ rig, load }) {
+    const { redis } = rig;
+    const storedBefore = await countStored();
+    try {
+      await whileTableIsLocked(rig, 'sessions', async () => {
+        await load.more('acked', 5);
+        await redis.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+      });
+      await waitUntil('the writer has committed', async () => (await countStored()) > storedBefore);
+      await rig.writer.kill();
+      // What the dead writer has sent and Redis has not run yet goes with its connection.
+      await waitUntil(
+        'Redis has noticed',
+        async () => !String(await redis.call('CLIENT', 'LIST')).includes('name=sluice:writer'),
+      );
+    } finally {
+      await redis.call('CLIENT', 'UNPAUSE');
+    }
+    await rig.writer.start();
+
+    async function countStored(): Promise<number> {
+      const [row] = await rig.sql<{ count: number }>('SELECT count(*)::int AS count FROM events');
+      return row!.count;
+    }
+  },
+  async prove({ rig }) {
+    const health = (await (await fetch(`${rig.writer.url}/health`)).json()) as {
+      details: { consumer: { duplicate_events: number } };
+    };
+    claim(health.details.consumer.duplicate_events > 0, 'nothing was delivered again');
+  },
+};

@@ -1,0 +1,72 @@
+/** A mistake made on purpose, and the fault whose run has to find it. */
+export interface Mutant {
+  readonly name: string;
+  /** Path from the repository's root. */
+  readonly file: string;
+  /** Stands in the file just once. */
+  readonly from: string;
+  readonly to: string;
+  readonly fault: string;
+  /** What a violation says. */
+  readonly finds: RegExp;
+}
+
+/** One or more for each invariant. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the writer acknowledges before it commits',
+    file: 'packages/writer-worker/src/process-batch.ts',
+    from: 'const written = await writeUntilStored(batch, context);',
+    to: 'await settleUntilTaken(batch, context);\n  const written = await writeUntilStored(batch, context);',
+    fault: 'writer-kill',
+    finds: /^I1: \d+ acked events are neither stored nor dead/,
+  },
+  {
+    name: 'events are stored whether or not their id is new',
+    file: 'packages/writer-worker/src/event-statements.ts',
+    from: 'FROM input JOIN ledger USING (tenant, event_id)',
+    to: 'FROM input',
+    fault: 'commit-reply-cut',
+    finds: /^I1: \d+ ids are stored twice/,
+  },
+  {
+    name: 'a statement that took too long is blamed on its events',
+    file: 'packages/writer-worker/src/failure-policy.ts',
+    from: "'57014': 'transient'",
+    to: "'57014': 'row'",
+    fault: 'table-locked',
+    finds: /^I1: .* is a dead letter, though nothing is wrong with it/,
+  },
+  {
+    name: 'sessions are counted from what was sent, not from what was new',
+    file: 'packages/writer-worker/src/event-statements.ts',
+    from: 'upsertSessionsFrom(sql`stored`)',
+    to: 'upsertSessionsFrom(sql`input`)',
+    fault: 'commit-reply-cut',
+    finds: /^I2: session-\d+ counts/,
+  },
+  {
+    name: 'a Redis connection whose peer has vanished is never given up',
+    file: 'packages/shared/src/stream/connect-redis.ts',
+    from: 'socketTimeout: 2 * options.commandTimeoutMs,',
+    to: '',
+    fault: 'ingest-half-open',
+    finds: /^I3: a new batch is acked: not within/,
+  },
+  {
+    name: 'ingest says 202 though Redis did not take the batch',
+    file: 'packages/ingest-api/src/queue.ts',
+    from: "logger.warn({ error: messageOf(error) }, 'Redis did not take a batch');",
+    to: "if (Date.now() > 0) return 'memory';",
+    fault: 'redis-kill',
+    finds: /^I4: \d+ requests were acked while the queue was not there/,
+  },
+  {
+    name: 'ingest keeps every batch that it has ever queued',
+    file: 'packages/ingest-api/src/queue.ts',
+    from: 'async add(entries) {',
+    to: 'async add(entries) { ((globalThis as { kept?: Buffer[] }).kept ??= []).push(Buffer.alloc(2 ** 18, 1));',
+    fault: 'postgres-outage',
+    finds: /^I5: ingest held \d+ MiB/,
+  },
+];

@@ -1,0 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { waitUntil } from './wait-until.ts';
+
+/** SIGKILL; resolves when the process is gone. */
+export async function killProcess(pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  await processGone(pid);
+}
+
+/** Resolves when a process has ended by itself. */
+export async function processGone(pid: number): Promise<void> {
+  await waitUntil(`process ${pid} is gone`, () => !isAlive(pid));
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** SIGSTOP, work, SIGCONT whatever came of the work. */
+export async function whileFrozen(pid: number, work: () => Promise<void>): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await work();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
+/** For faults that are a duration themselves. Whatever else is waited for is waited for by its sign. */
+export async function lasts(ms: number): Promise<void> {
+  await delay(ms);
+}

@@ -1,0 +1,69 @@
+import { claim } from './fault.ts';
+import type { FaultRig } from './fault-rig.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** The maintenance worker writes its schedules again every 30 s, which is what revives a broken chain. */
+const REVIVED_WITHIN_MS = 45_000;
+
+/** BullMQ's own keys: schedules tick by the hour, and only there can one be brought forward. */
+function keysOf(rig: FaultRig): { schedules: string; delayed: string; waiting: string; marker: string } {
+  const queue = `{${rig.namespace}:jobs}:maintenance`;
+  return {
+    schedules: `${queue}:repeat`,
+    delayed: `${queue}:delayed`,
+    waiting: `${queue}:wait`,
+    marker: `${queue}:marker`,
+  };
+}
+
+/**
+ * Makes every schedule tick now and, in the same transaction, takes Redis's memory away: a tick that can't
+ * write its successor is what ends a schedule's chain.
+ */
+export async function tickWithoutMemory(rig: FaultRig, maxmemory: number): Promise<void> {
+  await tickNow(rig, maxmemory);
+}
+
+/** Each schedule has a next tick again, and when that comes the job runs. */
+export async function proveSchedulesTick(rig: FaultRig): Promise<void> {
+  const keys = keysOf(rig);
+  const names = await rig.redis.zrange(keys.schedules, '0', '-1');
+  claim(names.length > 0, 'there are no schedules');
+  await waitUntil('every schedule has a next tick', () => allHaveNextTick(rig, names), REVIVED_WITHIN_MS);
+  const doneBefore = jobsDone(rig).length;
+  await tickNow(rig);
+  await waitUntil('every schedule ticked', () => {
+    const done = new Set(jobsDone(rig).slice(doneBefore));
+    return names.every((name) => done.has(name));
+  });
+}
+
+/** Waits for the schedules that a maintenance worker writes when it starts, and answers their next jobs. */
+export async function schedulesWritten(rig: FaultRig): Promise<readonly string[]> {
+  let jobs: string[] = [];
+  await waitUntil('schedules are written', async () => {
+    jobs = await rig.redis.zrange(keysOf(rig).delayed, '0', '-1');
+    return jobs.length > 0;
+  });
+  return jobs;
+}
+
+async function allHaveNextTick(rig: FaultRig, names: readonly string[]): Promise<boolean> {
+  const jobs = await rig.redis.zrange(keysOf(rig).delayed, '0', '-1');
+  return names.every((name) => jobs.some((job) => job.startsWith(`repeat:${name}:`)));
+}
+
+async function tickNow(rig: FaultRig, maxmemory?: number): Promise<void> {
+  const { delayed, waiting, marker } = keysOf(rig);
+  const jobs = await schedulesWritten(rig);
+  const all = rig.redis.multi();
+  for (const job of jobs) all.zrem(delayed, job).lpush(waiting, job);
+  all.zadd(marker, '0', '0');
+  if (maxmemory !== undefined) all.config('SET', 'maxmemory', String(maxmemory));
+  await all.exec();
+}
+
+function jobsDone(rig: FaultRig): string[] {
+  const lines = rig.maintenance?.log() ?? [];
+  return lines.filter((line) => line['msg'] === 'job done').map((line) => String(line['job']));
+}

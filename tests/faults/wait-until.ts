@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const ASK_EVERY_MS = 20;
+
+/** What was waited for did not come about in time. */
+class NotInTimeError extends Error {}
+
+/**
+ * Waits until `check` says true. A check that throws (a server is away) says false.
+ *
+ * @throws NotInTimeError naming what was waited for, and what the check threw last
+ */
+export async function waitUntil(
+  what: string,
+  check: () => Promise<boolean> | boolean,
+  withinMs = 60_000,
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  let last: Error | undefined;
+  for (;;) {
+    try {
+      last = undefined;
+      if (await check()) return;
+    } catch (error) {
+      last = error as Error;
+    }
+    if (performance.now() > deadline) {
+      const because = last === undefined ? '' : ` (${last.message})`;
+      throw new NotInTimeError(`${what}: not within ${Math.round(withinMs)} ms${because}`);
+    }
+    await delay(ASK_EVERY_MS);
+  }
+}
