@@ -1,3 +1,4 @@
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Redis } from 'ioredis';
 import { type Kysely, sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -47,7 +48,7 @@ export async function runReplay(id: string, context: ReplayContext, signal: Abor
     const ran = await withAdvisoryLock(context.orm, `replay:${id}`, (db) => new Run(id, db, context, signal).run());
     if (!ran || signal.aborted) return;
     // Resumed while this run was ending: whoever was woken for it found the lock taken.
-    const db = context.orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+    const db = kyselyOf(context.orm);
     const { state } = await replayProgress(db, id);
     if (state !== 'queued' && state !== 'running') return;
   }

@@ -1,5 +1,6 @@
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { Worker } from 'bullmq';
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
@@ -49,7 +50,7 @@ export function runReplays(options: ReplayContext & { redisUrl: string }): Runni
   worker.on('error', onError);
 
   const sweep = async (): Promise<void> => {
-    const db = options.orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+    const db = kyselyOf(options.orm);
     const { rows } = await sql<{ id: string }>`
       SELECT id FROM replays WHERE state IN ('queued', 'running')
       UNION SELECT replay_id FROM dead_letters JOIN replays r ON r.id = replay_id
@@ -83,7 +84,7 @@ async function runUntilItRests(id: string, context: ReplayContext, signal: Abort
     } catch (error) {
       const reason = messageOf(error);
       context.logger.warn({ replay: id, error: reason }, 'a replay met an error; it goes on in a moment');
-      const db = context.orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+      const db = kyselyOf(context.orm);
       await noteError(db, id, reason).catch(() => {});
       await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
     }

@@ -1,3 +1,4 @@
+import { kyselyOf } from './kysely-of.ts';
 import type { Kysely } from 'kysely';
 import type { Orm } from './orm.ts';
 
@@ -12,7 +13,7 @@ import type { Orm } from './orm.ts';
  * @throws what `work` threw, also when the rollback behind it failed
  */
 export async function inTransaction<T>(orm: Orm, work: (db: Kysely<unknown>) => Promise<T>): Promise<T> {
-  const db = orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+  const db = kyselyOf(orm);
   let failure: { readonly error: unknown } | undefined;
   try {
     return await db.transaction().execute(async (transaction) => {

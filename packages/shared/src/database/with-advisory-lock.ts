@@ -1,3 +1,4 @@
+import { kyselyOf } from './kysely-of.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Orm } from './orm.ts';
 
@@ -13,7 +14,7 @@ export async function withAdvisoryLock(
   name: string,
   work: (db: Kysely<unknown>) => Promise<void>,
 ): Promise<boolean> {
-  const db = orm.em.fork().getKysely() as unknown as Kysely<unknown>;
+  const db = kyselyOf(orm);
   return db.connection().execute(async (connection) => {
     const { rows } = await sql<{ taken: boolean }>`
       SELECT pg_try_advisory_lock(hashtextextended(${name}, 0)) AS taken`.execute(connection);
