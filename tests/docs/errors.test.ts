@@ -5,24 +5,15 @@ import { API_ERRORS } from '../../packages/shared/src/errors/api-errors.ts';
 import { DEAD_LETTER_REASONS } from '../../packages/shared/src/errors/dead-letter-reasons.ts';
 import { REJECTIONS } from '../../packages/shared/src/events/event-adapter.ts';
 import { CHARACTERS_REPLACED } from '../../packages/shared/src/events/unstorable-text.ts';
+import { byFirstCell, tableRows } from './table-rows.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/errors.md'), 'utf8');
 
 /** Rows of all tables below a heading, as cells. */
 function rowsUnder(heading: string): string[][] {
   const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  return section
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
+  return tableRows(section);
 }
-
-const byName = ([a = '']: unknown[], [b = '']: unknown[]): number => String(a).localeCompare(String(b));
 
 it('docs/errors.md lists exactly the codes that the daemons answer with, their status and meaning', () => {
   const documented = rowsUnder('Answers to a request').map(([code, status, meaning]) => [code, status, meaning]);
@@ -31,7 +22,7 @@ it('docs/errors.md lists exactly the codes that the daemons answer with, their s
     String(status),
     meaning,
   ]);
-  expect(documented.toSorted(byName)).toEqual(inCode.toSorted(byName));
+  expect(documented.toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
 });
 
 it('every error says what to do', () => {
@@ -40,11 +31,11 @@ it('every error says what to do', () => {
 
 it('docs/errors.md lists exactly the reasons for which an event is rejected', () => {
   const inCode = Object.entries(REJECTIONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
-  expect(rowsUnder('Why an event is rejected').toSorted(byName)).toEqual(inCode.toSorted(byName));
+  expect(rowsUnder('Why an event is rejected').toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
   expect(rowsUnder('Warnings').map(([code]) => code)).toEqual([`\`${CHARACTERS_REPLACED}\``]);
 });
 
 it('docs/errors.md lists exactly the reasons of dead letters', () => {
   const inCode = Object.entries(DEAD_LETTER_REASONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
-  expect(rowsUnder('Why something became a dead letter').toSorted(byName)).toEqual(inCode.toSorted(byName));
+  expect(rowsUnder('Why something became a dead letter').toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
 });

@@ -5,6 +5,7 @@ import { INGEST_VARIABLES } from '../../packages/ingest-api/src/config.ts';
 import { MAINTENANCE_VARIABLES } from '../../packages/maintenance-worker/src/config.ts';
 import { QUERY_VARIABLES } from '../../packages/query-api/src/config.ts';
 import { WRITER_VARIABLES } from '../../packages/writer-worker/src/config.ts';
+import { byFirstCell, tableRows } from './table-rows.ts';
 
 const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
 
@@ -40,19 +41,9 @@ function expectedRows(): string[][] {
   ]);
 }
 
-const byName = ([a = '']: unknown[], [b = '']: unknown[]): number => String(a).localeCompare(String(b));
-
 it('the table of the README has every variable of every daemon, with its default and unit, and no other', () => {
   const section = readme.split('## Configuration\n')[1]?.split('\n## ')[0] ?? '';
   const table = section.split('\n### ')[0] ?? '';
-  const rows = table
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-  expect(rows.toSorted(byName)).toEqual(expectedRows().toSorted(byName));
+  const rows = tableRows(table);
+  expect(rows.toSorted(byFirstCell)).toEqual(expectedRows().toSorted(byFirstCell));
 });

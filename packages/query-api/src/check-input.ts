@@ -37,6 +37,7 @@ export function addInputChecks(server: FastifyInstance): void {
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   server.setSchemaErrorFormatter((errors, part) => {
     const code = part === 'body' ? 'invalid_body' : 'invalid_request';
+    // Fastify types what Ajv found more loosely than Ajv does.
     return new ApiError(code, explain(errors[0] as unknown as ErrorObject, part));
   });
   server.decorateRequest('bodyText', '');
