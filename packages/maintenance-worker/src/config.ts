@@ -19,6 +19,8 @@ export const MAINTENANCE_VARIABLES = Type.Object({
   }),
 });
 
+export type MaintenanceConfig = ReturnType<typeof readMaintenanceConfig>;
+
 /** @throws ConfigError naming every mistake */
 export function readMaintenanceConfig(environment: Environment) {
   return readConfig(MAINTENANCE_VARIABLES, environment);

@@ -37,7 +37,12 @@ await startOrExit('maintenance-worker', async () => {
   });
   const schedules =
     config.ENABLE_BACKGROUND_TASKS === 'true'
-      ? runSchedules({ redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, logger, context: { orm } })
+      ? runSchedules({
+          redisUrl: config.REDIS_URL,
+          namespace: config.SLUICE_NAMESPACE,
+          logger,
+          context: { orm, redis, config, logger },
+        })
       : null;
   if (schedules === null)
     logger.warn('ENABLE_BACKGROUND_TASKS=false: no scheduled job runs, so partitions are only made when daemons start');

@@ -1,7 +1,9 @@
 import { Queue, Worker } from 'bullmq';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import type { Logger } from '@sluice/shared/runtime/logger';
-import { type JobContext, SCHEDULED_JOBS } from './schedules.ts';
+import { randomUUID } from 'node:crypto';
+import type { JobContext } from './jobs/job.ts';
+import { JOBS } from './schedules.ts';
 
 /** Name of the one BullMQ queue. */
 const QUEUE = 'maintenance';
@@ -34,12 +36,20 @@ export function runSchedules(options: {
   const worker = new Worker(
     QUEUE,
     async (job) => {
-      const scheduled = SCHEDULED_JOBS.find((each) => each.name === job.name);
+      const scheduled = JOBS.find((each) => each.name === job.name);
       if (scheduled === undefined) throw new Error(`no job is called ${job.name}`);
       const startedAt = performance.now();
-      const result = await scheduled.run(context);
-      logger.info({ job: job.name, ...result, duration_ms: Math.round(performance.now() - startedAt) }, 'job done');
-      return result;
+      const { rows, details } = await scheduled.run(context, {
+        id: randomUUID(),
+        input: {},
+        signal: AbortSignal.timeout(scheduled.timeoutMs),
+        progress: () => {},
+      });
+      logger.info(
+        { job: job.name, rows, ...details, duration_ms: Math.round(performance.now() - startedAt) },
+        'job done',
+      );
+      return { rows };
     },
     { ...shared, concurrency: 1 },
   );
@@ -54,10 +64,11 @@ export function runSchedules(options: {
 
   // One write that Redis refuses ends a scheduler's chain for good, so the schedules are written again and again.
   const upsert = async (): Promise<void> => {
-    for (const { name, everyMs } of SCHEDULED_JOBS) {
+    for (const { name, schedule } of JOBS) {
+      if (schedule === null) continue;
       await queue.upsertJobScheduler(
         name,
-        { every: everyMs },
+        'everyMs' in schedule ? { every: schedule.everyMs } : { pattern: schedule.cron },
         { name, opts: { removeOnComplete: 100, removeOnFail: 1_000 } },
       );
     }

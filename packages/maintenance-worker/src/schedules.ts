@@ -1,22 +1,17 @@
-import type { Orm } from '@sluice/shared/database/orm';
+import type { Job } from './jobs/job.ts';
 import { makePartitionsJob } from './jobs/make-partitions.ts';
 
-/** What handlers get. */
-export interface JobContext {
-  readonly orm: Orm;
-}
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
-/** One scheduled job. */
-export interface ScheduledJob {
-  readonly name: string;
-  /** Time between two runs, in milliseconds. */
-  readonly everyMs: number;
-  readonly run: (context: JobContext) => Promise<Record<string, unknown>>;
-}
-
-const HOUR_MS = 60 * 60 * 1000;
-
-/** Every scheduled job there is. */
-export const SCHEDULED_JOBS: readonly ScheduledJob[] = [
-  { name: 'make-partitions', everyMs: HOUR_MS, run: makePartitionsJob },
+/** Every job there is. */
+export const JOBS: readonly Job[] = [
+  {
+    name: 'make-partitions',
+    description: 'Makes the partitions of this week and the next two',
+    schedule: { everyMs: HOUR_MS },
+    timeoutMs: MINUTE_MS,
+    concurrency: 1,
+    run: makePartitionsJob,
+  },
 ];

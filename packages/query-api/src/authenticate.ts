@@ -3,7 +3,14 @@ import { keyRequired, ownerOfKey } from '@sluice/shared/access/authenticate';
 import type { KeyRing } from '@sluice/shared/access/key-ring';
 import { ANONYMOUS, type Operator } from './operator-keys.ts';
 
+/** What a key may do: look, mend what is in Sluice, or change who may do what. */
+export type Scope = 'read' | 'operate' | 'admin';
+
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a key needs for this route. */
+    scope?: Scope;
+  }
   interface FastifyRequest {
     /** Who asks; set before any route runs. */
     operator: Operator;

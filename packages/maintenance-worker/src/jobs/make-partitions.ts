@@ -1,8 +1,9 @@
-import type { Orm } from '@sluice/shared/database/orm';
 import { makePartitions } from '@sluice/shared/database/partitions';
 import { PARTITIONS_AHEAD } from '@sluice/shared/database/prepare-database';
+import type { JobContext, JobResult } from './job.ts';
 
 /** Makes the partitions of this week and the next two, where they are missing. */
-export async function makePartitionsJob({ orm }: { orm: Orm }): Promise<{ made: string[] }> {
-  return { made: await makePartitions(orm, new Date(), PARTITIONS_AHEAD) };
+export async function makePartitionsJob({ orm }: JobContext): Promise<JobResult> {
+  const made = await makePartitions(orm, new Date(), PARTITIONS_AHEAD);
+  return { rows: made.length, details: { made } };
 }

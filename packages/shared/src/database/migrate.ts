@@ -2,6 +2,10 @@ import { sql } from 'kysely';
 import { inTransaction } from './in-transaction.ts';
 import * as initial from './migrations/0001-events-ledger-sessions.ts';
 import * as deadLetters from './migrations/0002-dead-letters.ts';
+import * as jobs from './migrations/0003-jobs.ts';
+import * as rollups from './migrations/0004-rollups.ts';
+import * as exportRuns from './migrations/0005-exports.ts';
+import * as apiKeys from './migrations/0006-api-keys.ts';
 import type { Orm } from './orm.ts';
 
 interface Migration {
@@ -10,7 +14,7 @@ interface Migration {
 }
 
 /** In the order of their application; a published one is never changed. */
-export const MIGRATIONS: readonly Migration[] = [initial, deadLetters];
+export const MIGRATIONS: readonly Migration[] = [initial, deadLetters, jobs, rollups, exportRuns, apiKeys];
 
 /** Key of the advisory lock that lets one daemon at a time migrate: "sluice" in ASCII, as one number. */
 const MIGRATION_LOCK = 0x736c75696365n;

@@ -1,0 +1,55 @@
+import type { Redis } from 'ioredis';
+import type { TObject } from 'typebox';
+import type { Orm } from '@sluice/shared/database/orm';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import type { MaintenanceConfig } from '../config.ts';
+
+/** When a job runs by itself; cron patterns are in UTC. */
+export type Schedule = { readonly everyMs: number } | { readonly cron: string };
+
+/** One job of the maintenance worker: all of one shape, so that all are scheduled, traced and shown alike. */
+export interface Job {
+  readonly name: string;
+  /** One line, for `sluice jobs list`. */
+  readonly description: string;
+  /** Null for a job that only runs when somebody asks for it. */
+  readonly schedule: Schedule | null;
+  /** Then its signal is aborted and the run has failed, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Runs that may be in motion at once, over all maintenance workers. */
+  readonly concurrency: number;
+  /** What a requested run may be told; left out when there is nothing to tell. */
+  readonly input?: TObject;
+  /**
+   * Does all there is to do at the moment, in bounded batches, and looks at the signal between two of them.
+   *
+   * @throws what went wrong; the run has failed then, and what its batches committed stays
+   */
+  readonly run: (context: JobContext, run: JobRun) => Promise<JobResult>;
+}
+
+/** What every job gets; made once, at the start of the worker. */
+export interface JobContext {
+  readonly orm: Orm;
+  readonly redis: Redis;
+  readonly config: MaintenanceConfig;
+  readonly logger: Logger;
+}
+
+/** One run of a job. */
+export interface JobRun {
+  readonly id: string;
+  /** By the job's `input` schema; empty for a scheduled run. */
+  readonly input: Readonly<Record<string, unknown>>;
+  /** Aborted by the job's time-out and by an ordered stop. */
+  readonly signal: AbortSignal;
+  /** Shown while it runs: rows done so far and, where known, of how many. */
+  progress(done: number, of?: number): void;
+}
+
+/** What a run leaves in the history. */
+export interface JobResult {
+  /** Rows made, changed or deleted; what a row is, the job's description says. */
+  readonly rows: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}

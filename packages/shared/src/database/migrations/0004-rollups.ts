@@ -1,0 +1,3 @@
+export const name = '0004-rollups';
+
+export const statements: readonly string[] = [];

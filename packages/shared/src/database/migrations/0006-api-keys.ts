@@ -1,0 +1,3 @@
+export const name = '0006-api-keys';
+
+export const statements: readonly string[] = [];

@@ -1,0 +1,81 @@
+import type { Readable } from 'node:stream';
+
+/** Where exported files go, without any secret: what is stored, shown and logged. */
+export type DestinationSettings =
+  | {
+      readonly kind: 'local';
+      /** Folder under EXPORT_DIR; relative, without `..`. */
+      readonly prefix: string;
+    }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      /** Start of every key. */
+      readonly prefix: string;
+      readonly region?: string;
+      /** An S3-compatible server; left out for AWS. */
+      readonly endpoint?: string;
+      /** `https://endpoint/bucket/key` instead of `https://bucket.endpoint/key`. */
+      readonly path_style?: boolean;
+    };
+
+/** Left out, the AWS SDK's own chain is asked: environment, profile, IAM role. */
+export interface Credentials {
+  readonly access_key_id: string;
+  readonly secret_access_key: string;
+}
+
+/** A place that exported files are written to. */
+export interface Destination {
+  /** For logs and messages: `s3://bucket/prefix` or a folder; never a secret. */
+  readonly label: string;
+  /**
+   * Writes one file. It is seen by readers whole or not at all, and replaces one of the same key.
+   *
+   * @throws DestinationError
+   */
+  write(key: string, body: Readable, signal: AbortSignal): Promise<void>;
+  /** @throws DestinationError `not_there` when there is no such file */
+  read(key: string, signal: AbortSignal): Promise<Readable>;
+  /** Removing what is not there does no harm. */
+  remove(key: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes, reads and removes a small file, so that what is wrong is found before the first export.
+   *
+   * @throws DestinationError
+   */
+  probe(signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** What can be wrong with a destination; `docs/errors.md` lists them, and a test proves that both agree. */
+export const DESTINATION_PROBLEMS = {
+  bad_credentials: { permanent: true, meaning: 'The access key is unknown, or its secret is wrong.' },
+  access_denied: { permanent: true, meaning: 'The credentials are good, but may not do this.' },
+  no_bucket: { permanent: true, meaning: 'There is no such bucket.' },
+  quota_exceeded: { permanent: true, meaning: 'The destination takes no more: quota, or a full disk.' },
+  bad_destination: { permanent: true, meaning: 'The settings cannot work: wrong region, no such host, no folder.' },
+  not_there: { permanent: true, meaning: 'A file that should be there is not.' },
+  unreachable: {
+    permanent: false,
+    meaning: 'The destination did not answer, or answered that it cannot at the moment.',
+  },
+} as const;
+
+export type DestinationProblem = keyof typeof DESTINATION_PROBLEMS;
+
+/** What a destination answered, in words that name what to do and hold no secret. */
+export class DestinationError extends Error {
+  readonly code: DestinationProblem;
+
+  constructor(code: DestinationProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DestinationError';
+    this.code = code;
+  }
+
+  /** True when trying again can't help until somebody changes something. */
+  get permanent(): boolean {
+    return DESTINATION_PROBLEMS[this.code].permanent;
+  }
+}
