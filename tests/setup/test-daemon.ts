@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { inject } from 'vitest';
 import { launchDaemon, type RunningDaemon } from '../../packages/local-stack/src/launch-daemon.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
@@ -26,7 +26,7 @@ export async function startTestDaemon(
   env: Record<string, string>,
   entry?: string,
 ): Promise<TestDaemon> {
-  const folder = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
+  const folder = mkdtempSync(join(inject('runFolder'), `${name}-`));
   const logFile = join(folder, 'daemon.log');
   const daemon = await launchDaemon({
     name,

@@ -17,6 +17,8 @@ declare module 'vitest' {
     redisUrl: string;
     /** Name of the migrated, empty database that each test file gets a copy of. */
     templateDatabase: string;
+    /** Where daemons under test keep their logs; removed at the end. */
+    runFolder: string;
   }
 }
 
@@ -31,7 +33,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('databaseUrl', servers.databaseUrl);
   project.provide('redisUrl', servers.redisUrl);
   project.provide('templateDatabase', templateDatabase);
+  const runFolder = await mkdtemp(join(tmpdir(), 'sluice-run-'));
+  project.provide('runFolder', runFolder);
   return async () => {
+    await rm(runFolder, { recursive: true, force: true });
     await execute(servers.databaseUrl, `DROP DATABASE IF EXISTS ${templateDatabase} WITH (FORCE)`);
     await servers.stop();
   };

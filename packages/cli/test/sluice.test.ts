@@ -1,14 +1,13 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { makeEvent } from '../../../tests/setup/make-event.ts';
 import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
 import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 const KEY = 'the-operators-key';
-const folder = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
+const folder = mkdtempSync(join(inject('runFolder'), 'cli-'));
 let operations: Operations;
 
 beforeAll(async () => {

@@ -80,7 +80,8 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
     const databaseUrl = env['DATABASE_URL'] || (await addPostgres(options, dataDir, servers));
     signal?.throwIfAborted();
     const redisUrl = env['REDIS_URL'] || (await addRedis(options, dataDir, servers));
-    const daemonEnv = { WRITER_NAME: 'writer-1', ...env, ...ports, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+    const defaults = { WRITER_NAME: 'writer-1', EXPORT_DIR: join(dataDir, 'exports') };
+    const daemonEnv = { ...defaults, ...env, ...ports, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
     for (const name of DAEMONS.filter((each) => wanted.includes(each))) {
       const daemon = await startDaemon(
         { ...daemonPaths(dataDir, name), name, cwd: REPOSITORY, env: daemonEnv, report },
