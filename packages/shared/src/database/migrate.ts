@@ -6,6 +6,7 @@ import * as jobs from './migrations/0003-jobs.ts';
 import * as rollups from './migrations/0004-rollups.ts';
 import * as exportRuns from './migrations/0005-exports.ts';
 import * as apiKeys from './migrations/0006-api-keys.ts';
+import * as sessionOrder from './migrations/0007-session-order.ts';
 import type { Orm } from './orm.ts';
 
 interface Migration {
@@ -14,7 +15,15 @@ interface Migration {
 }
 
 /** In the order of their application; a published one is never changed. */
-export const MIGRATIONS: readonly Migration[] = [initial, deadLetters, jobs, rollups, exportRuns, apiKeys];
+export const MIGRATIONS: readonly Migration[] = [
+  initial,
+  deadLetters,
+  jobs,
+  rollups,
+  exportRuns,
+  apiKeys,
+  sessionOrder,
+];
 
 /** Key of the advisory lock that lets one daemon at a time migrate: "sluice" in ASCII, as one number. */
 const MIGRATION_LOCK = 0x736c75696365n;

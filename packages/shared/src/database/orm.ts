@@ -1,14 +1,48 @@
 import type { Socket } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
+import { ApiKey } from './entities/api-key.ts';
 import { AuditEntry } from './entities/audit-entry.ts';
 import { DeadLetter } from './entities/dead-letter.ts';
 import { EventId } from './entities/event-id.ts';
 import { Event } from './entities/event.ts';
+import { ExportConfig } from './entities/export-config.ts';
+import { ExportPosition } from './entities/export-position.ts';
+import { ExportRun } from './entities/export-run.ts';
+import { FenceCluster } from './entities/fence-cluster.ts';
+import { FenceObservation } from './entities/fence-observation.ts';
+import { Job } from './entities/job.ts';
+import { JobRun } from './entities/job-run.ts';
 import { Replay } from './entities/replay.ts';
+import { ExpiringPartition } from './entities/expiring-partition.ts';
+import { KeptPartition } from './entities/kept-partition.ts';
+import { RollupGeneration } from './entities/rollup-generation.ts';
+import { RollupDay, RollupHour } from './entities/rollup.ts';
 import { Session } from './entities/session.ts';
+import { TenantRetention } from './entities/tenant-retention.ts';
 
 /** Every entity there is; the migrations' tables and these are compared by a test. */
-export const ENTITIES = [Event, EventId, Session, DeadLetter, Replay, AuditEntry];
+export const ENTITIES = [
+  ExportPosition,
+  ExportRun,
+  FenceCluster,
+  FenceObservation,
+  Event,
+  EventId,
+  Session,
+  DeadLetter,
+  Replay,
+  AuditEntry,
+  ExportConfig,
+  Job,
+  JobRun,
+  RollupHour,
+  RollupDay,
+  RollupGeneration,
+  TenantRetention,
+  ExpiringPartition,
+  KeptPartition,
+  ApiKey,
+];
 
 export type Orm = MikroORM;
 
@@ -22,6 +56,11 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /**
+   * A transaction ends after this, in milliseconds, where the server can see to it (PostgreSQL 17): one that never ends
+   * would hold the fence of exports and roll-ups back for as long. Left out, transactions may take as long as they like.
+   */
+  readonly transactionTimeoutMs?: number;
 }
 
 /**
@@ -43,7 +82,10 @@ export async function createOrm(options: DatabaseOptions): Promise<Orm> {
       idle_in_transaction_session_timeout: options.statementTimeoutMs,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
-      onPoolCreated: (pool: PgPool) => endSilentConnections(pool, options.statementTimeoutMs + SILENCE_MARGIN_MS),
+      onPoolCreated: (pool: PgPool) => {
+        endSilentConnections(pool, options.statementTimeoutMs + SILENCE_MARGIN_MS);
+        if (options.transactionTimeoutMs !== undefined) limitTransactions(pool, options.transactionTimeoutMs);
+      },
     },
     // Wherever the server stands, times are read and written as UTC.
     timezone: 'Z',
@@ -54,7 +96,13 @@ export async function createOrm(options: DatabaseOptions): Promise<Orm> {
 
 /** What is used of pg's pool; the two properties are pg's own, but its types leave them out. */
 interface PgPool {
-  on(event: 'connect', listener: (client: { readyForQuery: boolean; connection: { stream: Socket } }) => void): unknown;
+  on(event: 'connect', listener: (client: PgClient) => void): unknown;
+}
+
+interface PgClient {
+  readonly readyForQuery: boolean;
+  readonly connection: { readonly stream: Socket };
+  query(text: string): Promise<unknown>;
 }
 
 /**
@@ -71,5 +119,17 @@ function endSilentConnections(pool: PgPool, silenceMs: number): void {
       if (client.readyForQuery) return;
       stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
     });
+  });
+}
+
+/** Sets transaction_timeout; an older server would refuse it as a start-up parameter, and with it the connection. */
+function limitTransactions(pool: PgPool, timeoutMs: number): void {
+  pool.on('connect', (client) => {
+    client
+      .query(
+        `SELECT set_config('transaction_timeout', '${timeoutMs}', false) WHERE current_setting('server_version_num')::int >= 170000`,
+      )
+      // On a connection that is broken already, the next statement says so.
+      .catch(() => {});
   });
 }

@@ -7,6 +7,7 @@ const COMMON_ERRORS = {
   invalid_body: { status: 400, meaning: 'The body is JSON but not of the shape this endpoint takes.' },
   invalid_request: { status: 400, meaning: 'A header, a query parameter or the request line is wrong.' },
   unauthorized: { status: 401, meaning: 'No API key, or one that is not known.' },
+  forbidden: { status: 403, meaning: 'The key lacks the scope that the request needs; the message names it.' },
   tenant_mismatch: { status: 403, meaning: "The request names another tenant than the key's." },
   not_found: { status: 404, meaning: 'There is no such path, or nothing with this id that the key may see.' },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method.' },
@@ -18,6 +19,10 @@ const COMMON_ERRORS = {
   unsupported_media_type: { status: 415, meaning: 'The content type is not JSON, or the content encoding is unknown.' },
   headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server takes.' },
   internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
+  keys_unavailable: {
+    status: 503,
+    meaning: 'Whether the key is good cannot be told yet: this instance has not seen the stored keys since it started.',
+  },
   shutting_down: { status: 503, meaning: 'The daemon is stopping; another instance takes the request.' },
 } as const;
 
@@ -29,6 +34,10 @@ const INGEST_ERRORS = {
     meaning: 'Not one event of the batch can be taken; `errors` says why, event by event.',
   },
   queue_full: { status: 429, meaning: 'The backlog is over its limit; come back after `Retry-After` seconds.' },
+  quota_exceeded: {
+    status: 429,
+    meaning: 'The key has brought more events than its quota; come back after `Retry-After` seconds.',
+  },
   queue_unavailable: {
     status: 503,
     meaning: 'Redis did not take the batch in time; it may or may not have it. Send it again with the same ids.',
@@ -42,8 +51,20 @@ const QUERY_ERRORS = {
     meaning: 'What the request is about is not in a state that allows it, or has changed meanwhile.',
   },
   event_rejected: { status: 422, meaning: 'The payload is not an event that ingest would take; `errors` says why.' },
+  rate_limited: {
+    status: 429,
+    meaning: 'More requests than the limit of the key, or wrong keys from one address; see `Retry-After`.',
+  },
+  too_many_streams: {
+    status: 429,
+    meaning: 'The key has as many live streams open as TAIL_STREAMS_PER_KEY allows.',
+  },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or takes no work at the moment.' },
   redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },
+  no_encryption_key: {
+    status: 422,
+    meaning: 'EXPORT_ENCRYPTION_KEYS is not set, so the credentials of an export cannot be kept.',
+  },
   event_id_changed: { status: 422, meaning: 'The payload would give the event another id.' },
   query_timeout: { status: 504, meaning: 'PostgreSQL did not answer within STATEMENT_TIMEOUT_MS.' },
 } as const;

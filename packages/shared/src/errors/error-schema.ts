@@ -19,6 +19,3 @@ export function errorResponses(daemon: keyof typeof CODES_OF, ...statuses: numbe
     }),
   );
 }
-
-/** For OpenAPI: a key in either header, or none where the daemon runs open. */
-export const KEY_OR_OPEN: Record<string, string[]>[] = [{ apiKey: [] }, { bearer: [] }, {}];

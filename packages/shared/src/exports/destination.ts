@@ -39,6 +39,8 @@ export interface Destination {
   read(key: string, signal: AbortSignal): Promise<Readable>;
   /** Removing what is not there does no harm. */
   remove(key: string, signal: AbortSignal): Promise<void>;
+  /** Removes what attempts that died have left half-written in a folder: it takes room, and no reader sees it. */
+  removeUnfinished(folder: string, signal: AbortSignal): Promise<void>;
   /**
    * Writes, reads and removes a small file, so that what is wrong is found before the first export.
    *

@@ -4,6 +4,12 @@ import { defineEntity, p } from '@mikro-orm/core';
 export const Session = defineEntity({
   name: 'Session',
   tableName: 'sessions',
+  indexes: [
+    { name: 'sessions_started', properties: ['tenant', 'startedAt', 'sessionId'] },
+    { name: 'sessions_actor', properties: ['tenant', 'actor', 'startedAt', 'sessionId'] },
+    { name: 'sessions_open', properties: ['tenant', 'sessionId'], where: 'ended_at IS NULL' },
+    { name: 'sessions_ended', properties: ['endedAt'], where: 'ended_at IS NOT NULL' },
+  ],
   properties: {
     tenant: p.text().primary(),
     sessionId: p.text().primary(),
@@ -14,6 +20,7 @@ export const Session = defineEntity({
     /** When its newest event was stored: idleness is measured by the server's clock. */
     lastSeenAt: p.datetime(6),
     eventCount: p.bigint(),
+    /** When it was last seen, once it has been idle for SESSION_IDLE_HOURS; null while it is open. */
     endedAt: p.datetime(6).nullable(),
   },
 });

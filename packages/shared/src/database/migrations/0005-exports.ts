@@ -2,6 +2,20 @@
 export const name = '0005-exports';
 
 export const statements: readonly string[] = [
+  // The clusters that the data has lived in, the current one last; ids of transactions mean nothing in another one.
+  `CREATE TABLE fence_clusters (
+     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+     system_identifier text NOT NULL,
+     base timestamptz(6),
+     known_since timestamptz(6) NOT NULL DEFAULT now()
+   )`,
+  `CREATE TABLE fence_observations (
+     system_identifier text NOT NULL,
+     next_tx xid8 NOT NULL,
+     floor timestamptz(6) NOT NULL,
+     observed_at timestamptz(6) NOT NULL,
+     PRIMARY KEY (system_identifier, next_tx)
+   )`,
   `CREATE TABLE export_configs (
      tenant text PRIMARY KEY,
      enabled boolean NOT NULL DEFAULT true,
@@ -30,7 +44,7 @@ export const statements: readonly string[] = [
    )`,
   `CREATE TABLE export_runs (
      id uuid PRIMARY KEY,
-     tenant text NOT NULL,
+     tenant text,
      trigger text NOT NULL,
      state text NOT NULL,
      format text NOT NULL,
@@ -58,4 +72,9 @@ export const statements: readonly string[] = [
      CONSTRAINT export_runs_trigger CHECK (trigger IN ('schedule', 'request', 'archive', 'rebase')),
      CONSTRAINT export_runs_state CHECK (state IN ('queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'))
    )`,
+  // Two would export the same window.
+  `CREATE UNIQUE INDEX export_runs_one_window ON export_runs (tenant)
+     WHERE trigger IN ('schedule', 'rebase') AND state IN ('queued', 'running', 'paused')`,
+  'CREATE INDEX export_runs_tenant ON export_runs (tenant, created_at)',
+  "CREATE INDEX export_runs_live ON export_runs (created_at) WHERE state IN ('queued', 'running')",
 ];

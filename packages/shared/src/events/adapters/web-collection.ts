@@ -81,13 +81,14 @@ export function collectedEventId(event: JsonObject, origin: Pick<EventOrigin, 't
 /** The page: its path, or the whole URL (which then stays in the payload too, as exports want both). */
 function resourceOf(event: JsonObject, payload: Record<string, unknown>): string | null {
   const path = textOf(event['path']);
+  const url = indexedText(textOf(event['url']) ?? '') || null;
   if (path !== null && path !== '') {
     const text = indexedText(path);
-    if (text === event['path']) delete payload['path'];
+    // A path that equals the URL stays, or the row would look like one of a page that sent its URL alone.
+    if (text === event['path'] && text !== url) delete payload['path'];
     return text;
   }
-  const url = textOf(event['url']);
-  return url === null || url === '' ? null : indexedText(url);
+  return url;
 }
 
 /** Text of a scalar; a page may send its visitor as a number. Nothing for objects, arrays and null. */

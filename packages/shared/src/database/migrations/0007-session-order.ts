@@ -1,0 +1,8 @@
+/** How lists of sessions are read. */
+export const name = '0007-session-order';
+
+export const statements: readonly string[] = [
+  // The start of a session hardly ever changes once it is there, so counting it up stays off this index (HOT).
+  'CREATE INDEX sessions_started ON sessions (tenant, started_at, session_id)',
+  'CREATE INDEX sessions_actor ON sessions (tenant, actor, started_at, session_id)',
+];

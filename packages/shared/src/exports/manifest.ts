@@ -1,0 +1,61 @@
+import type { ExportCompression, ExportFormat } from './export-formats.ts';
+
+/** Name of the manifest in the folder of a run. It is written last: a folder without one holds nothing that counts. */
+export const MANIFEST_NAME = 'manifest.json';
+
+/** What one export holds, so that it can be proven; `manifest.json`, and `export_runs.manifest`. */
+export interface Manifest {
+  readonly manifest_version: 1;
+  readonly run_id: string;
+  /** Null for an archive, which holds all tenants. */
+  readonly tenant: string | null;
+  readonly trigger: string;
+  readonly format: ExportFormat;
+  readonly compression: ExportCompression;
+  /** Columns of CSV and Parquet; null for formats whose rows are events as their clients sent them. */
+  readonly columns: readonly ManifestColumn[] | null;
+  readonly window: ManifestWindow;
+  readonly files: readonly ManifestFile[];
+  readonly rows: number;
+  readonly bytes: number;
+  /** ISO 8601 UTC. */
+  readonly created_at: string;
+  readonly sluice_version: string;
+}
+
+export interface ManifestColumn {
+  readonly name: string;
+  readonly type: 'integer' | 'text' | 'timestamp' | 'json';
+}
+
+/** Which events: those that were stored in a time, or those between two fences. */
+export interface ManifestWindow {
+  readonly since: string | null;
+  readonly until: string | null;
+  /** The detached table that an archive holds. */
+  readonly partition: string | null;
+  /** Transaction ids: events of `from_tx` and later ones, below `to_tx`; null for no limit. */
+  readonly from_tx: string | null;
+  readonly to_tx: string | null;
+  /** Events stored in another cluster before this one was restored from it, by `stored_at`; null for none. */
+  readonly stored_before: string | null;
+  /** Whose transaction ids they are. */
+  readonly system_identifier: string | null;
+}
+
+export interface ManifestFile {
+  /** Relative to the destination's prefix. */
+  readonly key: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Hex, of the file as it lies there. */
+  readonly sha256: string;
+  /** Positions of its rows in the export, from 1. */
+  readonly first_id: number;
+  readonly last_id: number;
+}
+
+/** The manifest as it is stored. */
+export function manifestText(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}

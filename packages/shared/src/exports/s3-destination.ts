@@ -1,0 +1,158 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { type Credentials, type Destination, DestinationError, type DestinationSettings } from './destination.ts';
+import { probeDestination } from './probe-destination.ts';
+import { PrivateAddressError, publicLookup, refusePrivateHost } from './public-address.ts';
+import { s3Problem } from './s3-problems.ts';
+import { keySegments } from './safe-key.ts';
+
+/**
+ * Bytes of one part of a multipart upload, the least that S3 takes, and how many are on their way at once. An upload
+ * holds each of them and the next one, and there are two uploads where there is a backup.
+ */
+const PART_BYTES = 5 * 1024 * 1024;
+const PARTS_AT_ONCE = 1;
+
+/** Tries of one request; whole runs are tried again by the engine. */
+const MAX_ATTEMPTS = 3;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A connection on which nothing moves for this long is given up, in milliseconds. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+/**
+ * A bucket of S3 or of a server that speaks its protocol. Files appear whole: S3 shows an object when it is complete.
+ *
+ * @throws DestinationError `bad_destination` for an endpoint in a private network, unless that is allowed
+ */
+export function openS3Destination(
+  settings: DestinationSettings & { kind: 's3' },
+  credentials: Credentials | null,
+  options: { allowPrivate: boolean },
+): Destination {
+  const { bucket, endpoint } = settings;
+  const start = settings.prefix === '' ? '' : `${keySegments(settings.prefix).join('/')}/`;
+  const label = `s3://${bucket}/${start}`;
+  if (endpoint !== undefined && !options.allowPrivate) refusePrivate(endpoint, label);
+  const agentOptions = { keepAlive: true, maxSockets: 16, ...(options.allowPrivate ? {} : { lookup: publicLookup() }) };
+  const agents = { httpAgent: new HttpAgent(agentOptions), httpsAgent: new HttpsAgent(agentOptions) };
+  const client = new S3Client({
+    region: settings.region ?? 'us-east-1',
+    // Without a region, AWS says where the bucket is.
+    followRegionRedirects: settings.region === undefined && endpoint === undefined,
+    forcePathStyle: settings.path_style ?? false,
+    maxAttempts: MAX_ATTEMPTS,
+    // The profile of whoever started the daemon must not redirect a tenant's files.
+    ignoreConfiguredEndpointUrls: true,
+    requestHandler: { ...agents, connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
+    ...(endpoint === undefined
+      ? {}
+      : {
+          endpoint,
+          // Servers other than AWS's do not all know the checksums that newer SDKs add.
+          requestChecksumCalculation: 'WHEN_REQUIRED' as const,
+          responseChecksumValidation: 'WHEN_REQUIRED' as const,
+        }),
+    ...(credentials === null
+      ? {}
+      : {
+          credentials: { accessKeyId: credentials.access_key_id, secretAccessKey: credentials.secret_access_key },
+        }),
+  });
+  const at = (key: string) => ({ Bucket: bucket, Key: `${start}${keySegments(key).join('/')}` });
+  const named = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+    try {
+      signal.throwIfAborted();
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw s3Problem(error, label);
+    }
+  };
+
+  const destination = {
+    label,
+    write: (key: string, body: Readable, signal: AbortSignal): Promise<void> =>
+      named(signal, () => upload(client, at(key), body, signal)),
+    read: (key: string, signal: AbortSignal): Promise<Readable> =>
+      named(signal, async () => {
+        const { Body } = await client.send(new GetObjectCommand(at(key)), { abortSignal: signal });
+        if (Body === undefined) throw new DestinationError('unreachable', `${label}: an answer without a body`);
+        return Body as Readable;
+      }),
+    remove: (key: string, signal: AbortSignal): Promise<void> =>
+      named(signal, async () => {
+        await client.send(new DeleteObjectCommand(at(key)), { abortSignal: signal });
+      }),
+    removeUnfinished: (folder: string, signal: AbortSignal): Promise<void> =>
+      named(signal, async () => {
+        const { Key } = at(folder);
+        const { Uploads = [] } = await client.send(
+          new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: `${Key}/` }),
+          { abortSignal: signal },
+        );
+        for (const found of Uploads) {
+          await client.send(
+            new AbortMultipartUploadCommand({ Bucket: bucket, Key: found.Key, UploadId: found.UploadId }),
+            { abortSignal: signal },
+          );
+        }
+      }),
+    close() {
+      client.destroy();
+      agents.httpAgent.destroy();
+      agents.httpsAgent.destroy();
+    },
+  };
+  return { ...destination, probe: (signal) => probeDestination(destination, signal) };
+}
+
+function refusePrivate(endpoint: string, label: string): void {
+  try {
+    refusePrivateHost(new URL(endpoint).hostname);
+  } catch (error) {
+    if (!(error instanceof PrivateAddressError)) throw error;
+    throw new DestinationError('bad_destination', `${label}: ${error.message}`, { cause: error });
+  }
+}
+
+async function upload(
+  client: S3Client,
+  at: { Bucket: string; Key: string },
+  body: Readable,
+  signal: AbortSignal,
+): Promise<void> {
+  const abort = new AbortController();
+  // The body's own error is what its owner wants to hear; the upload's is that it ended early.
+  body.on('error', () => abort.abort());
+  const stop = (): void => abort.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  const running = new Upload({
+    client,
+    params: { ...at, Body: body },
+    partSize: PART_BYTES,
+    queueSize: PARTS_AT_ONCE,
+    abortController: abort,
+    // Aborted below: here an abort that fails would hide why the upload did.
+    leavePartsOnError: true,
+  });
+  try {
+    await running.done();
+  } catch (error) {
+    if (running.uploadId !== undefined) {
+      await client.send(new AbortMultipartUploadCommand({ ...at, UploadId: running.uploadId })).catch(() => {});
+    }
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    body.destroy();
+  }
+}
