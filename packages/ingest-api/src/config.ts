@@ -23,7 +23,8 @@ export const INGEST_VARIABLES = Type.Object({
       secret: true,
       item: `${TENANT}:[0-9a-fA-F]{64}`,
       expected: 'a list of tenant:sha256-of-key, separated by commas',
-      description: 'Keys by tenant, as `tenant:sha256-of-key` in hex. Without API_KEY and API_KEYS ingest runs open.',
+      description:
+        'Keys by tenant, as `tenant:sha256-of-key` in hex. Without API_KEY, API_KEYS and REQUIRE_KEYS ingest runs open.',
     }),
   ),
   COLLECT_SITES: list({
@@ -32,21 +33,6 @@ export const INGEST_VARIABLES = Type.Object({
     item: TENANT,
     expected: 'a list of site ids, separated by commas',
     description: 'Sites whose pages may use /collect and /pixel.gif without a key; the site id is the tenant.',
-  }),
-  CORS_ORIGINS: list({
-    unit: 'list',
-    default: '',
-    item: '\\*|https?://[^/,]+',
-    expected: '* or a list of origins such as https://app.example.com',
-    description: 'Origins whose pages may read the answers; `*` for all.',
-  }),
-  TRUST_PROXY: list({
-    unit: 'list',
-    default: '',
-    item: 'loopback|linklocal|uniquelocal|[0-9a-fA-F:.]+(/\\d{1,3})?',
-    format: 'networks',
-    expected: 'a list of addresses or networks such as 10.0.0.0/8',
-    description: 'Proxies whose X-Forwarded-For is believed for the client address.',
   }),
   MAX_BATCH_SIZE: integer({
     default: 1_000,
@@ -61,6 +47,14 @@ export const INGEST_VARIABLES = Type.Object({
     maximum: 64 * 1024 * 1024,
     unit: 'bytes',
     description: 'Largest request body, after decompression.',
+  }),
+  INGEST_RATE_LIMIT: integer({
+    default: 0,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    unit: 'events/s',
+    description:
+      'Events that one key may bring per second to one ingest process, unless the key has its own limit; 0 for no limit.',
   }),
   DURABILITY: choice(DURABILITY_LEVELS, {
     default: 'fsync',
@@ -101,11 +95,11 @@ export const INGEST_VARIABLES = Type.Object({
 export type IngestConfig = ReturnType<typeof readIngestConfig>;
 
 /**
- * @returns the values, and the key ring made of API_KEY and API_KEYS
+ * @returns the values, and the key ring made of API_KEY and API_KEYS; the stored keys come behind it
  * @throws ConfigError naming every mistake
  */
 export function readIngestConfig(environment: Environment) {
   const values = readConfig(INGEST_VARIABLES, environment);
-  const keys = parseKeyRing(values.API_KEY, values.API_KEYS);
-  return Object.freeze({ ...values, keys });
+  const configuredKeys = parseKeyRing(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS === 'true');
+  return Object.freeze({ ...values, configuredKeys });
 }

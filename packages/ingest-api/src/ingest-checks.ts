@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { StoredKeys } from '@sluice/shared/access/stored-keys';
 import type { HealthCheck } from '@sluice/shared/runtime/health';
 import type { Admission } from './admission.ts';
 import type { IngestConfig } from './config.ts';
@@ -10,8 +11,10 @@ export function ingestChecks(parts: {
   queue: Queue;
   admission: Admission;
   config: IngestConfig;
+  storedKeys: StoredKeys;
 }): HealthCheck[] {
-  const { redis, queue, admission, config } = parts;
+  const { redis, queue, admission, config, storedKeys } = parts;
+  const { open } = config.configuredKeys;
   return [
     {
       name: 'redis',
@@ -41,8 +44,8 @@ export function ingestChecks(parts: {
       name: 'authentication',
       critical: false,
       run: () => ({
-        ok: !config.keys.open,
-        detail: config.keys.open ? { warning: 'runs open: no API key is configured' } : {},
+        ok: !open,
+        detail: open ? { warning: 'runs open: no API key is configured' } : { stored_keys_known: storedKeys.known },
       }),
     },
     {

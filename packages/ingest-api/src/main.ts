@@ -1,3 +1,4 @@
+import { withStoredKeys } from '@sluice/shared/access/key-ring';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
 import { redactUrl } from '@sluice/shared/runtime/redact-url';
@@ -6,8 +7,11 @@ import { VERSION } from '@sluice/shared/runtime/version';
 import { connectRedis, waitForRedis } from '@sluice/shared/stream/connect-redis';
 import { startAdmission } from './admission.ts';
 import { readIngestConfig } from './config.ts';
+import { followStoredKeys } from './follow-stored-keys.ts';
 import { ingestChecks } from './ingest-checks.ts';
+import { principalOf } from './key-ring.ts';
 import { createQueue, waitingCommandTimeout } from './queue.ts';
+import { createQuotas } from './quotas.ts';
 import { buildServer } from './server.ts';
 
 /** How long the start waits for Redis before it goes on without, in milliseconds. */
@@ -17,7 +21,7 @@ await startOrExit('ingest-api', async () => {
   const config = readIngestConfig(readEnvironment());
   const logger = createLogger({ daemon: 'ingest-api', version: VERSION, level: config.LOG_LEVEL });
   logger.info({ redis: redactUrl(config.REDIS_URL) }, 'starting');
-  if (config.keys.open) {
+  if (config.configuredKeys.open) {
     logger.warn(
       'INGEST RUNS OPEN: neither API_KEY nor API_KEYS is set, so anybody who reaches this port may send events',
     );
@@ -60,14 +64,25 @@ await startOrExit('ingest-api', async () => {
   });
   // The first 202 already says how durable it is.
   if (await waitForRedis(redis, REDIS_WAIT_MS)) await queue.settled();
+  // On the connection for measuring, so that a long set of keys never stands before a batch.
+  if (redis.status === 'ready') await waitForRedis(meter, REDIS_WAIT_MS);
+  const followed = followStoredKeys({
+    redis: meter,
+    logger,
+    namespace: config.SLUICE_NAMESPACE,
+    refreshMs: config.KEY_REFRESH_MS,
+  });
+  await followed.tried;
 
   let stopping = false;
   const server = await buildServer({
     config,
+    keys: withStoredKeys(config.configuredKeys, followed.keys, principalOf),
+    quotas: createQuotas(config.INGEST_RATE_LIMIT),
     queue,
     admission,
     logger,
-    checks: ingestChecks({ redis, queue, admission, config }),
+    checks: ingestChecks({ redis, queue, admission, config, storedKeys: followed.keys }),
     isStopping: () => stopping,
   });
   const url = await server.listen({ host: config.HOST, port: config.INGEST_PORT });
@@ -78,6 +93,7 @@ await startOrExit('ingest-api', async () => {
       async stop() {
         stopping = true;
         admission.stop();
+        followed.stop();
         // Requests that are in get their answer; whoever is still sending one near the deadline does not.
         const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();

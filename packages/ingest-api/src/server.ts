@@ -22,6 +22,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   });
   passExpectations(server);
   addRequestClock(server, context.isStopping);
+  server.decorateRequest('principal', null);
   if (config.CORS_ORIGINS.length > 0) {
     await server.register(cors, {
       origin: config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS,
@@ -57,7 +58,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   await addApiDocs(server, {
     title: 'Sluice ingest API',
     purpose: 'Queues events.',
-    open: config.keys.open,
+    open: context.keys.open,
     tags: [
       { name: 'ingest', description: 'Batches of events' },
       { name: 'collect', description: 'Single events of web pages' },

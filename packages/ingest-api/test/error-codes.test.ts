@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { encodeKeySet, keySetKey } from '@sluice/shared/access/key-projection';
 import { CODES_OF, type IngestErrorCode } from '@sluice/shared/errors/api-errors';
 import { REJECTIONS, type RejectionCode } from '@sluice/shared/events/event-adapter';
 import { freePort } from '../../local-stack/src/free-port.ts';
 import { type Answer, get } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { testKey } from '../../../tests/setup/stored-keys.ts';
 import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
 import { exchange, openConnection, type RawAnswer, sendRaw } from '../../../tests/setup/raw-http.ts';
 import { expectError } from './fixtures/expect-error.ts';
 
 const KEY = { 'x-api-key': 'the-key' };
 const IN_TWO_DAYS = new Date(Date.now() + 2 * 24 * 60 * 60 * 1000).toISOString();
+
+const reader = testKey({ scopes: ['read'] });
+const slow = testKey({ scopes: ['ingest'], eventsPerSecond: 1 });
 
 let ingest: TestIngest;
 let withoutRedis: TestIngest;
@@ -20,14 +25,30 @@ let faulty: TestIngest;
 beforeAll(async () => {
   const nobodyListens = await freePort();
   [ingest, withoutRedis, full, faulty] = await Promise.all([
-    startIngest({ API_KEY: 'the-key', REQUEST_TIMEOUT_MS: '500', MAX_BATCH_SIZE: '20', MAX_BODY_BYTES: '400000' }),
-    startIngest({}, { redisUrl: `redis://127.0.0.1:${nobodyListens}` }),
+    startIngest({
+      API_KEY: 'the-key',
+      KEY_REFRESH_MS: '50',
+      REQUEST_TIMEOUT_MS: '500',
+      MAX_BATCH_SIZE: '20',
+      MAX_BODY_BYTES: '400000',
+    }),
+    startIngest({ API_KEY: 'the-key' }, { redisUrl: `redis://127.0.0.1:${nobodyListens}` }),
     startIngest({ QUEUE_MAX_BYTES: String(1024 * 1024) }),
     startIngest({}, { entry: import.meta.resolve('./fixtures/faulty-ingest.ts').replace('file://', '') }),
   ]);
+  await ingest.redis.set(keySetKey(ingest.namespace), encodeKeySet([reader.stored, slow.stored]));
   await full.redis.xadd(full.stream, '*', 'filler', randomBytes(2 * 1024 * 1024));
 });
 afterAll(() => Promise.all([ingest, withoutRedis, full, faulty].map((each) => each.stop())));
+
+/** Sends an event with a stored key, once ingest has seen the stored keys. */
+async function sendWith(key: string): Promise<Answer> {
+  return vi.waitFor(async () => {
+    const answer = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': key });
+    expect(answer.status, 'the stored keys are known').not.toBe(503);
+    return answer;
+  });
+}
 
 /** How each error is brought about, and what its message names. */
 const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
@@ -78,7 +99,19 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     message: /backlog .* Try again in \d+ s/,
   },
   internal_error: { by: () => faulty.send({ events: [makeEvent()] }), message: /log has the details/ },
-  queue_unavailable: { by: () => withoutRedis.send({ events: [makeEvent()] }), message: /same ids/ },
+  queue_unavailable: { by: () => withoutRedis.send({ events: [makeEvent()] }, KEY), message: /same ids/ },
+  forbidden: { by: () => sendWith(reader.key), message: /scope "ingest"/ },
+  keys_unavailable: {
+    by: () => withoutRedis.send({ events: [makeEvent()] }, { 'x-api-key': reader.key }),
+    message: /not known .* yet/,
+  },
+  quota_exceeded: {
+    by: async () => {
+      expect((await sendWith(slow.key)).status).toBe(202);
+      return sendWith(slow.key);
+    },
+    message: /1 events\/s. Try again in 1 s/,
+  },
   shutting_down: { by: requestDuringStop, message: /stopping/ },
 };
 
@@ -86,7 +119,13 @@ describe.each(CODES_OF.ingest)('%s', (code) => {
   it('is answered with its status, in the one shape of all errors, naming what is wrong', async () => {
     const answer = await ERRORS[code].by();
     expectError(answer, code, ERRORS[code].message);
-    const comesBack = ['queue_full', 'queue_unavailable', 'shutting_down'].includes(code);
+    const comesBack = [
+      'queue_full',
+      'quota_exceeded',
+      'queue_unavailable',
+      'keys_unavailable',
+      'shutting_down',
+    ].includes(code);
     expect(answer.headers.get('retry-after')).toEqual(comesBack ? expect.stringMatching(/^[1-9]\d*$/) : null);
   });
 });

@@ -35,7 +35,7 @@ it('/health has each check and its details, without a key', async () => {
       redis: { version: expect.stringMatching(/^\d+\.\d+/) as unknown },
       durability: { wanted: 'fsync', reached: 'fsync', warning: null },
       eviction: { maxmemory_policy: 'noeviction' },
-      authentication: {},
+      authentication: { stored_keys_known: false },
       queue: expect.objectContaining({ entries: 0, bytes: 0 }) as unknown,
     },
   });

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { INGEST_KEY_OR_NONE } from './key-schema.ts';
 
 const properties = {
   siteId: Type.Optional(Type.String({ description: 'Decides the tenant when no key is sent.', examples: ['docs'] })),
@@ -12,7 +13,7 @@ const properties = {
   timestamp: Type.Optional(Type.String({ description: 'Read leniently; missing or unreadable means now.' })),
 };
 
-const shared = { tags: ['collect'], security: KEY_OR_OPEN };
+const shared = { tags: ['collect'], security: INGEST_KEY_OR_NONE };
 
 const taken = {
   202: Type.Object(

@@ -10,9 +10,8 @@ import { keyRequired } from '@sluice/shared/access/authenticate';
 import { checkNamedTenant } from '@sluice/shared/access/named-tenant';
 import { authenticate } from '../authenticate.ts';
 import { clientAddress } from '../client-address.ts';
-import type { IngestConfig } from '../config.ts';
-import { DEFAULT_TENANT } from '../key-ring.ts';
 import type { IngestContext } from '../ingest-context.ts';
+import { DEFAULT_TENANT, type Principal } from '../key-ring.ts';
 import { collectBodySchema, collectQuerySchema, pixelSchema } from './collect-schema.ts';
 
 /** A transparent 1×1 GIF, 43 bytes. */
@@ -20,13 +19,15 @@ const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICR
 
 /** `POST|GET /collect` and `GET /pixel.gif`: one event each, from a web page. */
 export function addCollectRoutes(server: FastifyInstance, context: IngestContext): void {
-  const { config, admission, logger } = context;
+  const { config, keys, quotas, admission, logger } = context;
   // navigator.sendBeacon sends a string as text/plain.
   server.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   const onRequest = async (request: FastifyRequest): Promise<void> => {
     // Without a key the body decides, by its site; a wrong key never gets that far.
-    if (authenticate(request.headers, config.keys) === null && config.COLLECT_SITES.length === 0) throw keyRequired();
+    request.principal = authenticate(request.headers, keys);
+    if (request.principal === null && config.COLLECT_SITES.length === 0) throw keyRequired();
+    quotas.check(request.principal);
     admission.check();
   };
   const route = { onRequest, validatorCompiler: () => () => true };
@@ -69,13 +70,15 @@ interface Taken {
   readonly receivedAt: Date;
 }
 
-async function collect(request: FastifyRequest, body: Buffer, { config, queue }: IngestContext): Promise<Taken> {
+async function collect(request: FastifyRequest, body: Buffer, context: IngestContext): Promise<Taken> {
+  const { config, queue } = context;
   const receivedAt = new Date();
   const { bytes, parsed, text } = readBody(body);
   const events = webCollection.eventsOf(parsed);
   if (events === null) throw new ApiError('invalid_body', 'The body must be one JSON object: the event.');
   const event = events[0] as JsonObject;
-  const tenant = tenantOf(request, event, config);
+  const tenant = tenantOf(request.principal, event, context);
+  context.quotas.charge(request.principal, 1);
   const result = await acceptBatch(
     {
       adapter: webCollection,
@@ -100,15 +103,14 @@ async function collect(request: FastifyRequest, body: Buffer, { config, queue }:
  * Whose event it is: the key's tenant; without a key the site's, if it is one of COLLECT_SITES. A key that
  * belongs to one tenant can't be used for another site.
  */
-function tenantOf(request: FastifyRequest, event: JsonObject, config: IngestConfig): string {
-  const principal = authenticate(request.headers, config.keys);
+function tenantOf(principal: Principal | null, event: JsonObject, { config, keys }: IngestContext): string {
   const site = event['siteId'];
   const listed = typeof site === 'string' && config.COLLECT_SITES.includes(site);
   if (principal?.bound) {
     checkNamedTenant(site, principal.tenant, 'siteId');
     return principal.tenant;
   }
-  if (config.keys.open) return listed ? site : DEFAULT_TENANT;
+  if (keys.open) return listed ? site : DEFAULT_TENANT;
   if (principal !== null) return principal.tenant;
   if (!listed)
     throw new ApiError('unauthorized', 'This site may not send without a key: it is not one of COLLECT_SITES.');

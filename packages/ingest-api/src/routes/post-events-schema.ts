@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { DURABILITY_LEVELS } from '@sluice/shared/stream/durability';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { INGEST_KEY_OR_NONE } from './key-schema.ts';
 
 const event = Type.Object(
   {
@@ -43,7 +44,7 @@ export const postEventsSchema = {
   summary: 'Queue a batch of events',
   description:
     'Answers as soon as the batch is in the queue. Valid events are taken even when others of the batch are not. Bodies may be gzip, br or zstd.',
-  security: KEY_OR_OPEN,
+  security: INGEST_KEY_OR_NONE,
   headers: Type.Object({
     'idempotency-key': Type.Optional(
       Type.String({

@@ -13,24 +13,27 @@ import type { IngestContext } from '../ingest-context.ts';
 import { postEventsSchema } from './post-events-schema.ts';
 
 /** `POST /api/events`: a batch of events. */
-export function addPostEventsRoute(server: FastifyInstance, { config, queue, admission }: IngestContext): void {
+export function addPostEventsRoute(server: FastifyInstance, context: IngestContext): void {
+  const { config, keys, quotas, queue, admission } = context;
   server.post('/api/events', {
     schema: postEventsSchema,
     // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
     validatorCompiler: () => () => true,
     // Before the body is read: neither a stranger nor a full queue should cost the reading of 16 MiB.
     onRequest: async (request) => {
-      if (authenticate(request.headers, config.keys) === null) throw keyRequired();
+      request.principal = authenticate(request.headers, keys);
+      if (request.principal === null) throw keyRequired();
+      quotas.check(request.principal);
       admission.check();
     },
     handler: async (request, reply) => {
       const receivedAt = new Date();
-      const principal = authenticate(request.headers, config.keys);
-      if (principal === null) throw keyRequired();
+      const principal = request.principal!;
       const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
       const { bytes, parsed, text } = readBody((request.body as Buffer | undefined) ?? Buffer.alloc(0));
       const events = eventsOf(parsed, config.MAX_BATCH_SIZE);
       checkRest(parsed as Record<string, unknown>, principal.tenant);
+      quotas.charge(principal, events.length);
 
       const result = await acceptBatch(
         {

@@ -1,0 +1,62 @@
+import type { Redis } from 'ioredis';
+import { decodeKeySet, keySetKey, keyUsesKey } from '@sluice/shared/access/key-projection';
+import { createStoredKeys, type StoredKeys } from '@sluice/shared/access/stored-keys';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import type { Logger } from '@sluice/shared/runtime/logger';
+
+/** Ingest's copy of the stored keys. */
+export interface FollowedKeys {
+  readonly keys: StoredKeys;
+  /** Resolves when the first try to read them is over, with or without success. */
+  readonly tried: Promise<void>;
+  stop(): void;
+}
+
+/**
+ * Reads the stored keys from Redis, where the query API puts them, every `refreshMs` and at each reconnect. What was
+ * read last is kept while Redis is away, and also when it has none: a set that is missing (FLUSHALL, a new server)
+ * says nothing of the keys, other than a set that is there and empty. On the way back goes which keys were used.
+ */
+export function followStoredKeys(options: {
+  redis: Redis;
+  logger: Logger;
+  namespace: string;
+  refreshMs: number;
+}): FollowedKeys {
+  const { redis, logger, namespace } = options;
+  const keys = createStoredKeys();
+  let current: string | null = null;
+  let lastMessage = '';
+
+  async function refresh(): Promise<void> {
+    if (redis.status !== 'ready') return;
+    try {
+      const text = await redis.get(keySetKey(namespace));
+      if (text !== null && text !== current) {
+        keys.replace(decodeKeySet(text));
+        current = text;
+      }
+      const uses = keys.takeUses();
+      // Only for show; a Redis that is full refuses it.
+      if (uses.size > 0) await redis.hset(keyUsesKey(namespace), Object.fromEntries(uses)).catch(() => {});
+      lastMessage = '';
+    } catch (error) {
+      const message = messageOf(error);
+      // One line for each new reason, not one for each of the tries.
+      if (message !== lastMessage)
+        logger.warn({ error: message }, 'the stored keys cannot be read from Redis; the last known ones count');
+      lastMessage = message;
+    }
+  }
+  const timer = setInterval(() => void refresh(), options.refreshMs).unref();
+  const again = (): void => void refresh();
+  redis.on('ready', again);
+  return {
+    keys,
+    tried: refresh(),
+    stop() {
+      clearInterval(timer);
+      redis.off('ready', again);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/shared/access/key-projection';
+import { type Answer, get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import { secretOf, testKey, type TestKey } from '../../../tests/setup/stored-keys.ts';
+import { expectError } from './fixtures/expect-error.ts';
+
+/** Ingest alone with the set of keys in Redis, as a query API puts it there. */
+const PATIENCE = { timeout: 10_000, interval: 20 };
+
+const acme = testKey({ tenant: 'acme' });
+const everybody = testKey();
+const reader = testKey({ scopes: ['read', 'operate', 'admin'] });
+const slow = testKey({ scopes: ['ingest'], eventsPerSecond: 2 });
+
+let ingest: TestIngest;
+beforeAll(async () => {
+  const digest = createHash('sha256').update('env-key').digest('hex');
+  ingest = await startIngest({
+    API_KEY: 'the-key',
+    API_KEYS: `tight:${digest}`,
+    COLLECT_SITES: 'docs',
+    INGEST_RATE_LIMIT: '5000',
+    KEY_REFRESH_MS: '50',
+  });
+  await put(acme, everybody, reader, slow);
+  await vi.waitFor(async () => expect((await send(acme.key)).status).toBe(202), PATIENCE);
+});
+afterAll(() => ingest.stop());
+beforeEach(() => ingest.clear());
+
+const put = (...keys: TestKey[]) =>
+  ingest.redis.set(keySetKey(ingest.namespace), encodeKeySet(keys.map(({ stored }) => stored)));
+const send = (key: string, events = 1): Promise<Answer> =>
+  ingest.send({ events: makeEvents(events) }, { 'x-api-key': key });
+const tenants = async () => (await ingest.entries()).map(({ header }) => header.tenant);
+
+describe('a stored key', () => {
+  it('decides the tenant; one of all tenants is for "default"', async () => {
+    expect((await send(acme.key)).status).toBe(202);
+    expect((await ingest.send({ events: [makeEvent()] }, { authorization: `Bearer ${acme.key}` })).status).toBe(202);
+    expect((await send(everybody.key)).status).toBe(202);
+    expect(await tenants()).toEqual(['acme', 'acme', 'default']);
+    expectError(
+      await ingest.send({ tenant: 'rival', events: [makeEvent()] }, { 'x-api-key': acme.key }),
+      'tenant_mismatch',
+    );
+    expectError(await ingest.collect({ siteId: 'docs' }, { 'x-api-key': acme.key }), 'tenant_mismatch');
+  });
+
+  it('without the scope ingest is refused everywhere, also for a site that needs no key', async () => {
+    expectError(await send(reader.key), 'forbidden', /"ingest"/);
+    expectError(await ingest.collect({ siteId: 'docs' }, { 'x-api-key': reader.key }), 'forbidden');
+    expect((await get(`${ingest.url}/pixel.gif?siteId=docs`, { 'x-api-key': reader.key })).status).toBe(403);
+    expect((await ingest.collect({ siteId: 'docs' })).status).toBe(202);
+    expect(await tenants()).toEqual(['docs']);
+  });
+
+  it('is not known when one character of it is another', async () => {
+    const { key } = acme;
+    for (const at of [5, 25, key.length - 1]) {
+      const changed = key.slice(0, at) + (key[at] === '0' ? '1' : '0') + key.slice(at + 1);
+      expectError(await send(changed), 'unauthorized');
+    }
+  });
+
+  it('stops at its end by the clock of ingest, with nobody to tell of it', async () => {
+    const brief = testKey({ expiresAt: Date.now() + 1_000 });
+    await put(acme, everybody, reader, slow, brief);
+    await vi.waitFor(async () => expect((await send(brief.key)).status).toBe(202), PATIENCE);
+    await vi.waitFor(async () => expect((await send(brief.key)).status).toBe(401), PATIENCE);
+    expect(await ingest.redis.get(keySetKey(ingest.namespace))).toContain(brief.stored.id);
+  });
+
+  it('leaves a trace of its use, without the key', async () => {
+    await send(acme.key);
+    await vi.waitFor(async () => {
+      const uses = await ingest.redis.hgetall(keyUsesKey(ingest.namespace));
+      expect(Math.abs(Date.now() - Number(uses[acme.stored.id]))).toBeLessThan(60_000);
+      expect(JSON.stringify(uses)).not.toContain(secretOf(acme.key));
+    }, PATIENCE);
+  });
+});
+
+describe('a quota', () => {
+  it('of the key itself: a batch is let in whole, and paid for by waiting', async () => {
+    expect((await send(slow.key, 10)).status).toBe(202);
+    const refused = await send(slow.key);
+    expectError(refused, 'quota_exceeded', /2 events\/s/);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(4);
+    const pixel = await get(`${ingest.url}/pixel.gif?siteId=default`, { 'x-api-key': slow.key });
+    expect([pixel.status, pixel.headers.get('x-sluice-error')]).toEqual([429, 'quota_exceeded']);
+    expect((await send(acme.key)).status).toBe(202);
+  });
+
+  it('of INGEST_RATE_LIMIT for every other key, counted for each by itself; sites without a key have none', async () => {
+    for (let batch = 0; batch < 8; batch += 1) await send('env-key', 1_000);
+    expectError(await send('env-key'), 'quota_exceeded', /5000 events\/s/);
+    expect((await send('the-key')).status).toBe(202);
+    expect((await ingest.collect({ siteId: 'docs' })).status).toBe(202);
+  });
+});
