@@ -1,0 +1,109 @@
+import { type Kysely, sql } from 'kysely';
+import { detachPartition, finalizeDetach } from '@sluice/shared/database/detach-partition';
+import { inTransaction } from '@sluice/shared/database/in-transaction';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import type { Orm } from '@sluice/shared/database/orm';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { clearPartition } from './clear-partition.ts';
+import { type ExpiringPartition, expiringPartitions, forget, register } from './expiring-partitions.ts';
+import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
+import type { RetentionRules } from './retention-rules.ts';
+
+/** Exports all rows of a detached partition and verifies what it wrote; throws when anything is wrong. */
+export type ArchivePartition = (table: string, signal: AbortSignal) => Promise<{ manifestKey: string }>;
+
+export interface ExpireOptions extends RetentionRules {
+  /** Null where partitions are dropped without an archive. */
+  readonly archive: ArchivePartition | null;
+  readonly signal: AbortSignal;
+  /** Longest wait for one transaction that has the partition open, in milliseconds. */
+  readonly lockTimeoutMs: number;
+  readonly progress: (events: number) => void;
+}
+
+/** SQLSTATEs of waiting in vain: lock_timeout, statement_timeout. */
+const STILL_OPEN = new Set(['55P03', '57014']);
+
+/** What one run did. */
+export interface Expired {
+  /** Partitions that were dropped. */
+  readonly dropped: string[];
+  /** Events that were in what this run took out of ledger and roll-ups. */
+  events: number;
+  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export is behind. */
+  readonly judged: readonly JudgedPartition[];
+  /** Somebody still has them open; the next run goes on with them. */
+  readonly waiting: string[];
+  /** What went wrong, partition by partition; the next run tries again. */
+  readonly failures: { readonly partition: string; readonly error: string }[];
+}
+
+/**
+ * Drops the partitions that are past their time:
+ *
+ *     register → DETACH CONCURRENTLY → archive → ledger and roll-ups, block by block → DROP
+ *
+ * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
+ * the next run has to go on. What fails keeps its table and stops none of the others.
+ */
+export async function expirePartitions(orm: Orm, options: ExpireOptions): Promise<Expired> {
+  const db = kyselyOf(orm);
+  const judged = await judgePartitions(db, options);
+  const expired: Expired = { dropped: [], events: 0, judged, waiting: [], failures: [] };
+  const attempt = async (partition: string, work: () => Promise<void>): Promise<void> => {
+    if (options.signal.aborted) return;
+    try {
+      await work();
+    } catch (error) {
+      if (options.signal.aborted) return;
+      if (STILL_OPEN.has((error as { code?: string }).code ?? '')) expired.waiting.push(partition);
+      else expired.failures.push({ partition, error: messageOf(error) });
+    }
+  };
+  for (const { partition, keepers, heldBackBy } of judged) {
+    if (keepers.length > 0 || heldBackBy.length > 0) continue;
+    await attempt(partition.name, async () => {
+      await register(db, partition);
+      await db.connection().execute((connection) => detachPartition(connection, partition.name, options));
+    });
+  }
+  const unfinished = new Set([...expired.waiting, ...expired.failures.map(({ partition }) => partition)]);
+  for (const partition of await expiringPartitions(db)) {
+    if (unfinished.has(partition.name)) continue;
+    await attempt(partition.name, () => finish(orm, partition, options, expired));
+  }
+  return expired;
+}
+
+async function finish(orm: Orm, partition: ExpiringPartition, options: ExpireOptions, expired: Expired): Promise<void> {
+  const { name, state } = partition;
+  const db = kyselyOf(orm);
+  if (state === 'attached' || state === 'gone') {
+    // Registered and not detached: it is judged anew by the next run. Or somebody dropped it.
+    await forget(db, name);
+    return;
+  }
+  if (state === 'pending') {
+    await db.connection().execute((connection) => finalizeDetach(connection, name, options));
+  }
+  if (options.archive !== null && partition.manifestKey === null) {
+    const { manifestKey } = await options.archive(name, options.signal);
+    await sql`UPDATE expiring_partitions SET manifest_key = ${manifestKey} WHERE name = ${name}`.execute(db);
+  }
+  await clearPartition(orm, name, {
+    signal: options.signal,
+    onEvents(events) {
+      expired.events += events;
+      options.progress(expired.events);
+    },
+  });
+  await inTransaction(orm, (transaction) => drop(transaction, name, options.lockTimeoutMs));
+  expired.dropped.push(name);
+}
+
+async function drop(db: Kysely<unknown>, name: string, lockTimeoutMs: number): Promise<void> {
+  // A reader whose snapshot is older than the detach may still have it open; the next run drops it then.
+  await sql.raw(`SET LOCAL lock_timeout = ${lockTimeoutMs}`).execute(db);
+  await sql`DROP TABLE ${sql.table(name)}`.execute(db);
+  await forget(db, name);
+}

@@ -1,0 +1,22 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { MaintenanceConfig } from '../config.ts';
+
+/** What decides how long events stay, beside what is set for single tenants. */
+export interface RetentionRules {
+  readonly now: Date;
+  /** EVENT_RETENTION_DAYS; 0 keeps for ever. */
+  readonly days: number;
+  /** Whether a tenant without an export configuration of its own is exported by schedule. */
+  readonly exportsByDefault: boolean;
+}
+
+export function retentionRules({ EVENT_RETENTION_DAYS, exports }: MaintenanceConfig, now: Date): RetentionRules {
+  const { enabled, schedule } = exports.defaults;
+  return { now, days: EVENT_RETENTION_DAYS, exportsByDefault: enabled && !('manual' in schedule) };
+}
+
+/** Whether a tenant is exported by schedule; `c` is its row of `export_configs`, if it has one. */
+export function exportedBySchedule({ exportsByDefault }: RetentionRules): RawBuilder<SqlBool> {
+  return sql<SqlBool>`
+    CASE WHEN c.tenant IS NULL THEN ${exportsByDefault} ELSE c.enabled AND NOT jsonb_exists(c.schedule, 'manual') END`;
+}

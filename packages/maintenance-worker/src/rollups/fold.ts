@@ -1,0 +1,166 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { inTransaction } from '@sluice/shared/database/in-transaction';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import type { Orm } from '@sluice/shared/database/orm';
+import { type Fence, readFence } from '../fence/fence.ts';
+import { observeTransactions } from '../fence/observe-transactions.ts';
+import { foldWindow } from './fold-window.ts';
+import { type Generation, lockGenerations } from './generations.ts';
+
+/** More of `stored_at` than this is folded window by window, in milliseconds. */
+const ONE_GO_MS = 60_000;
+
+/** How often, and for how long at most, the fence is waited for, in milliseconds. */
+const POLL_MS = 50;
+const PATIENCE_MS = 5_000;
+
+/** About this many events are folded in one transaction of a backlog. */
+const WINDOW_EVENTS = 100_000;
+
+/** As many are not folded in one transaction: behind a quiet stretch a window may be days wide. */
+const MOST_EVENTS = 4 * WINDOW_EVENTS;
+
+/** First width of a window, in milliseconds; from there it is fitted to how many events there are. */
+const FIRST_WINDOW_MS = 10_000;
+
+/** What one call of `fold` did. */
+export interface Folded {
+  readonly events: number;
+  /**
+   * `caught_up`: everything up to the fence is in. `held_back`: there is too much for one transaction, and one that has
+   * been open since before keeps it from being divided. `stopped`: told to, with more to do.
+   */
+  readonly end: 'caught_up' | 'held_back' | 'stopped';
+}
+
+/** What one transaction did. */
+interface Step {
+  /** A window of a backlog, all up to the fence, or nothing: the window held too many, or the floor must move first. */
+  readonly did: 'window' | 'all' | 'too_many' | 'stale';
+  readonly events: number;
+}
+
+/**
+ * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position with what it
+ * adds, so whatever ends this, nothing is counted twice and nothing is left out.
+ *
+ * @param options.goOn asked between two transactions
+ * @throws when the position is of another cluster
+ */
+export async function fold(
+  orm: Orm,
+  state: Generation['state'],
+  options: { goOn: () => boolean; onEvents?: (events: number) => void },
+): Promise<Folded> {
+  let events = 0;
+  let widthMs = FIRST_WINDOW_MS;
+  let staleSince: number | null = null;
+  await observeTransactions(kyselyOf(orm));
+  while (options.goOn()) {
+    const step = await inTransaction(orm, (db) => foldStep(db, state, widthMs));
+    if (step.did === 'stale') {
+      if (staleSince === null) await observeTransactions(kyselyOf(orm));
+      staleSince ??= performance.now();
+      if (performance.now() - staleSince > PATIENCE_MS) return { events, end: 'held_back' };
+      await delay(POLL_MS);
+      continue;
+    }
+    staleSince = null;
+    if (step.did !== 'too_many' && step.events > 0) {
+      events += step.events;
+      options.onEvents?.(events);
+    }
+    if (step.did === 'all') return { events, end: 'caught_up' };
+    // Towards the wanted size, but at most doubled: a quiet hour says little about the next.
+    widthMs = Math.max(1, Math.round(widthMs * Math.min(2, WINDOW_EVENTS / Math.max(1, step.events))));
+  }
+  return { events, end: 'stopped' };
+}
+
+async function foldStep(db: Kysely<unknown>, state: Generation['state'], widthMs: number): Promise<Step> {
+  const position = (await lockGenerations(db)).find((each) => each.state === state);
+  if (position === undefined) throw new Error(`there are no ${state} roll-ups`);
+  const fence = await readFence(db);
+  checkCluster(position, fence);
+  const { behind_ms: behindMs, floor } = await compareFloors(db, position, fence);
+  if (behindMs > ONE_GO_MS) return foldSlice(db, position, fence, widthMs);
+  if (await hasForeignEvents(db, position)) return { did: 'stale', events: 0 };
+  const open = sql<boolean>`
+    stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8 AND tx < ${fence.tx}::xid8`;
+  if ((await countSome(db, open)) === MOST_EVENTS) {
+    return behindMs > 0 ? foldSlice(db, position, fence, widthMs) : { did: 'stale', events: 0 };
+  }
+  const events = await foldWindow(db, position.generation, open);
+  await moveTo(db, position, { tx: fence.tx, floor }, events);
+  return { did: 'all', events };
+}
+
+/** How far the position is behind the fence's floor, and the later one of the two floors. */
+async function compareFloors(db: Kysely<unknown>, position: Generation, fence: Fence): Promise<Floors> {
+  const { rows } = await sql<Floors>`
+    SELECT (extract(epoch FROM fence - position) * 1000)::float8 AS behind_ms,
+           greatest(fence, position)::text AS floor
+    FROM (SELECT ${fence.floor}::timestamptz, ${position.floor}::timestamptz) AS f (fence, position)`.execute(db);
+  return rows[0]!;
+}
+
+interface Floors {
+  behind_ms: number;
+  floor: string;
+}
+
+/** Everything stored before the fence's floor has ended, so a backlog can be taken in slices of `stored_at`. */
+async function foldSlice(db: Kysely<unknown>, position: Generation, fence: Fence, widthMs: number): Promise<Step> {
+  const ends = await sql<{ until: string }>`
+    SELECT least(${position.floor}::timestamptz + make_interval(secs => ${widthMs / 1000}),
+                 ${fence.floor}::timestamptz)::text AS until`.execute(db);
+  const { until } = ends.rows[0]!;
+  // The bound is a parameter of its own: partitions are pruned by it when the statement is planned.
+  const slice = sql<boolean>`
+    stored_at >= ${position.floor}::timestamptz AND stored_at < ${until}::timestamptz AND tx >= ${position.tx}::xid8`;
+  const found = await countSome(db, slice);
+  if (found === MOST_EVENTS && widthMs > 1) return { did: 'too_many', events: found };
+  const events = found === 0 ? 0 : await foldWindow(db, position.generation, slice);
+  await moveTo(db, position, { tx: position.tx, floor: until }, events);
+  return { did: 'window', events };
+}
+
+/** How many there are, up to MOST_EVENTS. */
+async function countSome(db: Kysely<unknown>, which: RawBuilder<boolean>): Promise<number> {
+  const { rows } = await sql<{ count: string }>`
+    SELECT count(*) FROM (SELECT FROM events WHERE ${which} LIMIT ${MOST_EVENTS}) AS e`.execute(db);
+  return Number(rows[0]!.count);
+}
+
+function checkCluster(position: Generation, fence: Fence): void {
+  if (position.systemIdentifier === fence.systemIdentifier) return;
+  throw new Error(
+    `the roll-ups were made in another cluster (${position.systemIdentifier}; this one is ${fence.systemIdentifier}), ` +
+      'whose transaction ids mean nothing here; make them anew: sluice jobs run rebuild-rollups',
+  );
+}
+
+/**
+ * Events that another cluster stored a moment before this one was restored from it. No fence of this cluster comes to
+ * their ids, so they wait until the floor is beyond them. A visible event of this cluster is below its snapshot's end.
+ */
+async function hasForeignEvents(db: Kysely<unknown>, { tx, floor }: Generation): Promise<boolean> {
+  if (tx !== '0') return false;
+  const { rows } = await sql<{ found: boolean }>`
+    SELECT EXISTS (SELECT FROM events WHERE stored_at >= ${floor}::timestamptz
+                   AND tx >= pg_snapshot_xmax(pg_current_snapshot())) AS found`.execute(db);
+  return rows[0]!.found;
+}
+
+async function moveTo(
+  db: Kysely<unknown>,
+  { generation }: Generation,
+  to: Pick<Generation, 'tx' | 'floor'>,
+  events: number,
+): Promise<void> {
+  await sql`
+    UPDATE rollup_generations
+    SET tx = ${to.tx}::xid8, floor = ${to.floor}::timestamptz, folded_at = clock_timestamp(), events = events + ${events}
+    WHERE generation = ${generation}`.execute(db);
+}

@@ -1,0 +1,53 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { dailyCounts, hourlyCounts } from './count-values.ts';
+
+/** Hourly counts of deleted events, one array a column: what is to be taken out of the roll-ups. */
+export interface DeletedCounts {
+  readonly generation: number[];
+  readonly tenant: string[];
+  readonly dimension: string[];
+  readonly bucket: Date[];
+  readonly value: string[];
+  readonly events: string[];
+}
+
+/**
+ * Counts those of some events that are in the roll-ups, generation by generation. Generations must be locked by the
+ * transaction, in a statement before.
+ *
+ * @param events a query's text that gives `tenant, occurred_at, stored_at, tx` and the counted columns
+ */
+export function countsToUnfold(events: RawBuilder<unknown>): RawBuilder<unknown> {
+  const folded = sql`
+    SELECT e.*, g.generation FROM (${events}) AS e JOIN rollup_generations AS g
+    ON g.state <> 'retired' AND (e.tx < g.tx OR e.stored_at < g.floor)`;
+  return sql`
+    SELECT coalesce(array_agg(generation), '{}') AS generation, coalesce(array_agg(tenant), '{}') AS tenant,
+           coalesce(array_agg(dimension), '{}') AS dimension, coalesce(array_agg(bucket), '{}') AS bucket,
+           coalesce(array_agg(value), '{}') AS value, coalesce(array_agg(events::text), '{}') AS events
+    FROM (${hourlyCounts(folded, sql`generation, `)}) AS c`;
+}
+
+/** Takes the counts of deleted events out of the roll-ups, in the transaction that deletes them; none stays at 0. */
+export async function unfold(db: Kysely<unknown>, counts: DeletedCounts): Promise<void> {
+  if (counts.events.length === 0) return;
+  const hours = sql`
+    SELECT * FROM unnest(${counts.generation}::smallint[], ${counts.tenant}::text[], ${counts.dimension}::text[],
+                         ${counts.bucket}::timestamptz[], ${counts.value}::text[], ${counts.events}::bigint[])
+      AS u (generation, tenant, dimension, bucket, value, events)`;
+  await subtract(db, 'rollup_hours', hours);
+  await subtract(db, 'rollup_days', dailyCounts(sql`(${hours}) AS h`, sql`generation, `));
+  await sql`
+    UPDATE rollup_generations AS g SET events = g.events - d.events
+    FROM (SELECT generation, sum(events) AS events FROM (${hours}) AS h WHERE dimension = 'event_type' GROUP BY 1) AS d
+    WHERE g.generation = d.generation`.execute(db);
+}
+
+async function subtract(db: Kysely<unknown>, table: string, counts: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    MERGE INTO ${sql.table(table)} AS r USING (${counts}) AS c
+    ON r.generation = c.generation AND r.tenant = c.tenant AND r.dimension = c.dimension
+       AND r.bucket = c.bucket AND r.value = c.value
+    WHEN MATCHED AND r.events <= c.events THEN DELETE
+    WHEN MATCHED THEN UPDATE SET events = r.events - c.events`.execute(db);
+}

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { partitionOf } from '@sluice/shared/database/partitions';
+import { get } from '../../../tests/setup/http.ts';
+import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { checkPartitionsJob } from '../src/jobs/check-partitions.ts';
+import { createOrm } from '@sluice/shared/database/orm';
+import type { JobContext } from '../src/jobs/job.ts';
+
+let database: TestDatabase;
+let worker: TestDaemon;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestDaemon('maintenance-worker', {
+    DATABASE_URL: database.url,
+    REDIS_URL: inject('redisUrl'),
+    SLUICE_NAMESPACE: testNamespace(),
+    ENABLE_BACKGROUND_TASKS: 'false',
+  });
+});
+afterAll(async () => {
+  await worker.stop();
+  await database.drop();
+});
+
+const health = async () => (await get(`${worker.url}/health`)).body as Record<string, Record<string, unknown>>;
+
+it('a missing partition of this week or the next degrades the worker and fails the check, by name', async () => {
+  const orm = await createOrm({ url: database.url, poolSize: 1, statementTimeoutMs: 5_000, applicationName: 'test' });
+  const check = () => checkPartitionsJob({ orm } as JobContext);
+  expect((await health())['checks']).toMatchObject({ partitions: 'ok' });
+  expect(await check()).toEqual({ rows: 0 });
+
+  const week = partitionOf(new Date());
+  const next = partitionOf(week.to);
+  await database.query(`ALTER TABLE events DETACH PARTITION ${next.name}`);
+  expect(await health()).toMatchObject({
+    status: 'degraded',
+    checks: { partitions: 'failed' },
+    details: { partitions: { missing: [next.name] } },
+  });
+  await expect(check()).rejects.toThrow(next.name);
+
+  await database.query(`DROP TABLE ${week.name}`);
+  expect((await health())['details']).toMatchObject({ partitions: { missing: [week.name, next.name] } });
+  await expect(check()).rejects.toThrow(`${week.name} and ${next.name}`);
+  await orm.close(true);
+});

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { makePartitions } from '@sluice/shared/database/partitions';
+import { expireTenantEvents, planExpiry } from '../src/retention/expire-tenant-events.ts';
+import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+const NOW = new Date('2026-07-15T12:00:00Z');
+const daysAgo = (days: number): string => new Date(NOW.getTime() - days * DAY_MS).toISOString();
+
+let rig: RolledUp;
+beforeAll(async () => {
+  rig = await startRolledUp();
+  for (const days of [0, 7, 14, 21]) await makePartitions(rig.orm, new Date(daysAgo(days)), 0);
+});
+afterAll(() => rig.stop());
+beforeEach(() =>
+  rig.database.query(
+    `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations, kept_partitions, tenant_retention,
+              export_configs, export_positions`,
+  ),
+);
+
+const keep = (tenant: string, days: number) =>
+  rig.database.query(
+    `INSERT INTO tenant_retention (tenant, days, updated_by) VALUES ($1, $2, 'test')
+     ON CONFLICT (tenant) DO UPDATE SET days = excluded.days`,
+    [tenant, days],
+  );
+const expire = (options: { now?: Date; days?: number; signal?: AbortSignal; progress?: () => void } = {}) =>
+  expireTenantEvents(rig.orm, {
+    now: NOW,
+    days: 90,
+    exportsByDefault: false,
+    signal: new AbortController().signal,
+    progress: () => {},
+    ...options,
+  });
+const left = async (): Promise<Record<string, number>> => {
+  const rows = await rig.database.query<{ tenant: string; events: number; ids: number }>(
+    `SELECT tenant, count(*)::int AS events, count(i.event_id)::int AS ids
+     FROM events e LEFT JOIN event_ids i USING (tenant, event_id) GROUP BY 1 ORDER BY 1`,
+  );
+  for (const { events, ids } of rows) expect(ids).toBe(events);
+  return Object.fromEntries(rows.map(({ tenant, events }) => [tenant, events]));
+};
+
+it('events of a tenant with a shorter retention go to the moment, with their ids and their part of the roll-ups', async () => {
+  await rig.store(2_500, { storedAt: daysAgo(10) });
+  await rig.store(20, { storedAt: daysAgo(7.001) });
+  await rig.store(20, { storedAt: daysAgo(6.999) });
+  await rig.store(100, { tenant: 'other', storedAt: daysAgo(10) });
+  await rig.foldUntil(2_640);
+  await keep('acme', 7);
+  expect(await expire()).toBe(2_520);
+  expect(await left()).toEqual({ acme: 20, other: 100 });
+  expect(await rig.database.query('SELECT count(*)::int FROM event_ids')).toEqual([{ count: 120 }]);
+  await expectExact(rig);
+  // An hour later the rest is past its time too.
+  expect(await expire({ now: new Date(NOW.getTime() + DAY_MS / 24) })).toBe(20);
+  expect(await left()).toEqual({ other: 100 });
+  await expectExact(rig);
+});
+
+const due = async () =>
+  (await planExpiry(kyselyOf(rig.orm), { now: NOW, days: 90, exportsByDefault: false })).due.map(
+    ({ tenants }) => tenants,
+  );
+
+it('tenants with the same retention are read for once; a new one is caught up with', async () => {
+  for (const tenant of ['a', 'b', 'c']) await rig.store(50, { tenant, storedAt: daysAgo(10) });
+  await keep('a', 7);
+  await keep('b', 7);
+  expect(await due()).toEqual([['a', 'b']]);
+  expect(await expire()).toBe(100);
+  await keep('c', 7);
+  expect(await due()).toEqual([['c']]);
+  expect(await expire()).toBe(50);
+  expect(await left()).toEqual({});
+});
+
+it('a retention that was shortened takes effect with the next run, one that is longer or 0 deletes nothing', async () => {
+  await rig.store(50, { tenant: 'a', storedAt: daysAgo(10) });
+  await rig.store(50, { tenant: 'b', storedAt: daysAgo(10) });
+  await keep('a', 20);
+  await keep('b', 0);
+  expect(await expire()).toBe(0);
+  await keep('a', 5);
+  expect(await expire()).toBe(50);
+  expect(await left()).toEqual({ b: 50 });
+});
+
+it('a shorter retention also holds where all others keep for ever', async () => {
+  await rig.store(50, { tenant: 'a', storedAt: daysAgo(10) });
+  await rig.store(50, { tenant: 'b', storedAt: daysAgo(10) });
+  await keep('a', 7);
+  expect(await expire({ days: 0 })).toBe(50);
+  expect(await left()).toEqual({ b: 50 });
+});
+
+it('an event that somebody has locked is left for the next run, and not forgotten', async () => {
+  await rig.store(50, { storedAt: daysAgo(10) });
+  await keep('acme', 7);
+  const locker = await rig.database.connect();
+  await locker.query('BEGIN; SELECT FROM events ORDER BY event_id LIMIT 3 FOR UPDATE');
+  expect(await expire()).toBe(0);
+  expect(await left()).toEqual({ acme: 3 });
+  await locker.query('COMMIT');
+  await locker.end();
+  expect(await expire()).toBe(3);
+  expect(await left()).toEqual({});
+});
+
+it('a run that is told to end goes on later', async () => {
+  for (const days of [9, 10, 15, 20]) await rig.store(100, { storedAt: daysAgo(days) });
+  await rig.foldUntil(400);
+  await keep('acme', 7);
+  const stop = new AbortController();
+  const first = await expire({
+    signal: stop.signal,
+    progress: () => stop.abort(),
+  });
+  expect(first).toBeLessThan(400);
+  expect(first + (await expire())).toBe(400);
+  expect(await left()).toEqual({});
+  await expectExact(rig);
+});
+
+it('what an export has not taken yet stays', async () => {
+  await rig.store(50, { storedAt: daysAgo(12) });
+  await rig.store(50, { storedAt: daysAgo(9) });
+  await keep('acme', 7);
+  await rig.database.query(
+    `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by)
+     VALUES ('acme', '{}', 'ndjson', 'none', '{}', 'test')`,
+  );
+  expect(await expire()).toBe(0);
+  await rig.database.query(
+    `INSERT INTO export_positions (tenant, tx, system_identifier, fenced_at, floor, run_id)
+     VALUES ('acme', '7', '7', $1, $1, gen_random_uuid())`,
+    [daysAgo(11)],
+  );
+  expect(await expire()).toBe(50);
+  await rig.database.query('UPDATE export_configs SET enabled = false');
+  expect(await expire()).toBe(50);
+});

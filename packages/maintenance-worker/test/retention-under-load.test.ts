@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { createOrm, type Orm } from '@sluice/shared/database/orm';
+import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
+import { post } from '../../../tests/setup/http.ts';
+import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { type ArchivePartition, type Expired, expirePartitions } from '../src/retention/expire-partitions.ts';
+import { PATIENCE, storing } from './fixtures/rolled-up.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+const weeksAgo = (weeks: number): Partition => partitionOf(new Date(Date.now() - weeks * 7 * DAY_MS));
+
+let pipeline: Pipeline;
+let orm: Orm;
+beforeAll(async () => {
+  pipeline = await startPipeline();
+  orm = await createOrm({
+    url: pipeline.database.url,
+    poolSize: 4,
+    statementTimeoutMs: 30_000,
+    applicationName: 'sluice-maintenance',
+  });
+  await pipeline.startWriter('writer-1');
+});
+afterAll(async () => {
+  await orm.close(true);
+  await pipeline.stop();
+});
+
+const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null): Promise<Expired> =>
+  expirePartitions(orm, {
+    now: new Date(),
+    days: 30,
+    exportsByDefault: false,
+    archive,
+    signal: new AbortController().signal,
+    lockTimeoutMs,
+    progress: () => {},
+  });
+
+/** Waits until the statement waits for somebody, and says whose process it is. */
+const waiting = (statement: string): Promise<number> =>
+  vi.waitFor(async () => {
+    const [row] = await pipeline.database.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1`,
+      [`%${statement}%`],
+    );
+    expect(row).toBeDefined();
+    return row!.pid;
+  }, PATIENCE);
+
+async function oldEvents(partition: Partition): Promise<void> {
+  await makePartitions(orm, partition.from, 0);
+  await pipeline.database.query(storing(200, { storedAt: new Date(partition.from.getTime() + DAY_MS).toISOString() }));
+}
+
+const countStored = async (): Promise<number> =>
+  (await pipeline.database.query<{ count: number }>('SELECT count(*)::int FROM event_ids'))[0]!.count;
+
+it('while the detach waits for an open reader, batches are taken and stored as ever', async () => {
+  const partition = weeksAgo(8);
+  await oldEvents(partition);
+  const reader = await pipeline.database.connect();
+  await reader.query('BEGIN');
+  await reader.query('SELECT count(*) FROM events');
+  const expiring = expire();
+  await waiting('DETACH PARTITION');
+
+  for (let batch = 1; batch <= 5; batch += 1) {
+    expect((await post(`${pipeline.ingest.url}/api/events`, { events: makeEvents(100) })).status).toBe(202);
+    await pipeline.stored(batch * 100);
+  }
+  await waiting('DETACH PARTITION');
+  // Readers go on as well, and do not see what is on its way out.
+  expect(await pipeline.database.query('SELECT count(*)::int FROM events')).toEqual([{ count: 500 }]);
+
+  await reader.query('COMMIT');
+  await reader.end();
+  expect(await expiring).toMatchObject({ dropped: [partition.name], events: 200, waiting: [], failures: [] });
+  expect(await countStored()).toBe(500);
+});
+
+it.each(['cancel', 'terminate'])('a detach that was interrupted (%s) is finalised by the next run', async (how) => {
+  const partition = weeksAgo(how === 'cancel' ? 9 : 10);
+  await oldEvents(partition);
+  const before = await countStored();
+  const reader = await pipeline.database.connect();
+  await reader.query('BEGIN');
+  await reader.query('SELECT count(*) FROM events');
+  const interrupted = expire();
+  await pipeline.database.query(`SELECT pg_${how}_backend($1)`, [await waiting('DETACH PARTITION')]);
+  expect((await interrupted).dropped).toEqual([]);
+  const pending = () =>
+    pipeline.database.query('SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhdetachpending');
+  expect(await pending()).toEqual([{ name: partition.name }]);
+
+  // The reader is still there: the next run waits, gives up, and has changed nothing.
+  expect(await expire(100)).toMatchObject({ dropped: [], waiting: [partition.name] });
+  expect(await pending()).toEqual([{ name: partition.name }]);
+  await reader.query('COMMIT');
+  await reader.end();
+  // A partition that is still pending could be dropped too, by a lock on the parent that writers wait behind.
+  let attached: object[] = [];
+  const look: ArchivePartition = async (table) => {
+    attached = await pipeline.database.query('SELECT FROM pg_inherits WHERE inhrelid = $1::regclass', [table]);
+    return { manifestKey: 'none' };
+  };
+  expect(await expire(30_000, look)).toMatchObject({ dropped: [partition.name], failures: [] });
+  expect(attached).toEqual([]);
+  expect(await countStored()).toBe(before - 200);
+});

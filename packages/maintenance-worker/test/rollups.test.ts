@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { inTransaction } from '@sluice/shared/database/in-transaction';
+import { makePartitions } from '@sluice/shared/database/partitions';
+import { UNSTORED_COLUMNS, unstoreEvents } from '../src/retention/unstore-events.ts';
+import { sql } from 'kysely';
+import { foldRollupsJob } from '../src/jobs/fold-rollups.ts';
+import type { JobContext } from '../src/jobs/job.ts';
+import { rebuildRollupsJob } from '../src/jobs/rebuild-rollups.ts';
+import { dropRetired } from '../src/rollups/drop-retired.ts';
+import { fold } from '../src/rollups/fold.ts';
+import { rebuildRollups } from '../src/rollups/rebuild.ts';
+import { summarizeNewBlocks } from '../src/rollups/summarize-new-blocks.ts';
+import { beginLive, expectExact, PATIENCE, type RolledUp, startRolledUp, storing } from './fixtures/rolled-up.ts';
+
+let rig: RolledUp;
+beforeAll(async () => {
+  rig = await startRolledUp();
+});
+afterAll(() => rig.stop());
+beforeEach(() => rig.database.query('TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations'));
+
+const always = { goOn: () => true };
+const generations = () =>
+  rig.database.query<{ generation: number; state: string; events: number }>(
+    'SELECT generation, state, events::int FROM rollup_generations ORDER BY generation',
+  );
+
+/** All events by the contract of docs/decisions/0010-rollups.md: what is rolled up, and the tail. */
+async function readTotal(): Promise<number> {
+  const client = await rig.database.connect();
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const live = await client.query<{ generation: number; tx: string; floor: string }>(
+    "SELECT generation, tx::text, floor::text FROM rollup_generations WHERE state = 'live'",
+  );
+  const { generation, tx, floor } = live.rows[0]!;
+  const { rows } = await client.query<{ total: number }>(
+    `SELECT (SELECT coalesce(sum(events), 0) FROM rollup_days WHERE generation = $1 AND dimension = 'event_type')::int
+          + (SELECT count(*) FROM events WHERE stored_at >= $2::timestamptz AND tx >= $3::xid8)::int AS total`,
+    [generation, floor, tx],
+  );
+  await client.end();
+  return rows[0]!.total;
+}
+
+describe('folding', () => {
+  it('counts by hour and day, tenant by tenant, without nulls', async () => {
+    await rig.store(500);
+    await rig.store(300, { tenant: 'umbrella', actor: 'NULL' });
+    await rig.foldUntil(800);
+    await expectExact(rig);
+    expect(
+      await rig.database.query("SELECT FROM rollup_days WHERE tenant = 'umbrella' AND dimension = 'actor'"),
+    ).toEqual([]);
+    // Nothing new: nothing is counted again.
+    await fold(rig.orm, 'live', always);
+    await expectExact(rig);
+  });
+
+  it('adds what comes later, also to hours of long ago', async () => {
+    await rig.store(200);
+    await rig.foldUntil(200);
+    await rig.store(200);
+    await rig.store(100, { occurredHours: 24 * 365 * 11 });
+    await rig.foldUntil(500);
+    await expectExact(rig);
+  });
+
+  it('counts a transaction that commits after the fold once, in the next; the tail has it meanwhile', async () => {
+    const slow = await rig.database.connect();
+    await slow.query('BEGIN');
+    await slow.query(storing(50));
+    await rig.store(100);
+    await rig.foldUntil(0);
+    expect(await readTotal()).toBe(100);
+    await slow.query('COMMIT');
+    expect(await readTotal()).toBe(150);
+    await rig.foldUntil(150);
+    expect(await readTotal()).toBe(150);
+    await expectExact(rig);
+    await slow.end();
+  });
+
+  it('takes a backlog of weeks window by window', async () => {
+    const weeks = [1, 2, 3].map((week) => new Date(Date.now() - week * 7 * 24 * 60 * 60_000));
+    for (const week of weeks) await makePartitions(rig.orm, week, 0);
+    for (const week of weeks) await rig.store(100, { storedAt: week.toISOString() });
+    await rig.store(100);
+    await rig.foldUntil(400);
+    await expectExact(rig);
+    // What was stored before `floor` counts as folded.
+    expect(await readTotal()).toBe(400);
+  });
+
+  it('by several workers at once counts everything once', async () => {
+    await rig.store(1_000);
+    await rig.foldUntil(1_000);
+    await Promise.all([
+      ...Array.from({ length: 10 }, () => rig.store(100)),
+      ...Array.from({ length: 3 }, () => fold(rig.orm, 'live', always)),
+    ]);
+    await rig.foldUntil(2_000);
+    await expectExact(rig);
+  });
+
+  it('that dies between adding and committing has added nothing', async () => {
+    await rig.store(200);
+    await rig.foldUntil(200);
+    await rig.store(200, { occurredHours: 1 });
+    // Stops the fold behind what it has added to the hours, where it moves its position.
+    const blocker = await rig.database.connect();
+    await blocker.query('BEGIN; SELECT FROM rollup_generations FOR UPDATE');
+    const dying = fold(rig.orm, 'live', always);
+    const death = dying.then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+    const pid = await vi.waitFor(async () => {
+      const [waiting] = await rig.database.query<{ pid: number }>(
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+         AND query LIKE '%UPDATE rollup_generations%'`,
+      );
+      expect(waiting).toBeDefined();
+      return waiting!.pid;
+    }, PATIENCE);
+    await rig.database.query('SELECT pg_terminate_backend($1)', [pid]);
+    expect(await death).toMatch(/terminat|closed|ended/i);
+    await blocker.query('ROLLBACK');
+    await blocker.end();
+    expect(await readTotal()).toBe(400);
+    await rig.foldUntil(400);
+    await expectExact(rig);
+  });
+
+  it('refuses a position of another cluster, and says what to do', async () => {
+    await rig.store(100);
+    await rig.foldUntil(100);
+    await rig.database.query("UPDATE rollup_generations SET system_identifier = '7'");
+    await expect(fold(rig.orm, 'live', always)).rejects.toThrow('sluice jobs run rebuild-rollups');
+    await rebuildRollups(rig.orm, { signal: new AbortController().signal, progress: () => {} });
+    await expectExact(rig);
+  });
+
+  it('waits with events of another cluster until time alone says that they are complete', async () => {
+    await rig.store(10);
+    await rig.database.query("UPDATE events SET tx = '9999999999'");
+    await rig.store(20);
+    await beginLive(rig.orm);
+    let asked = 0;
+    const folded = await fold(rig.orm, 'live', { goOn: () => (asked += 1) < 20 });
+    expect(folded).toEqual({ events: 0, end: 'stopped' });
+    expect(await readTotal()).toBe(30);
+    await rig.database.query("DELETE FROM events WHERE tx = '9999999999'");
+    await rig.foldUntil(20);
+    await expectExact(rig);
+  });
+
+  it('begins by itself when the job runs first, and ends when all is in', async () => {
+    await rig.store(100);
+    const run = { id: 'run', input: {}, signal: new AbortController().signal, progress: () => {} };
+    const context = { orm: rig.orm } as JobContext;
+    await vi.waitFor(async () => {
+      expect((await foldRollupsJob(context, run)).details).toEqual({ end: 'caught_up' });
+      expect(await generations()).toEqual([{ generation: 1, state: 'live', events: 100 }]);
+    }, PATIENCE);
+    await rebuildRollupsJob(context, run);
+    await rig.foldUntil(100);
+    await foldRollupsJob(context, run);
+    expect(await generations()).toEqual([{ generation: 2, state: 'live', events: 100 }]);
+    await expectExact(rig);
+  });
+
+  it('keeps the index on stored_at up to date without VACUUM', async () => {
+    await rig.store(20_000);
+    await summarizeNewBlocks(rig.orm, new Date());
+    const [left] = await rig.database.query<{ left: number }>(
+      `SELECT sum(brin_summarize_new_values(indexrelid))::int AS left FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+       WHERE relkind = 'i' AND relam = (SELECT oid FROM pg_am WHERE amname = 'brin')`,
+    );
+    expect(left).toEqual({ left: 0 });
+  });
+});
+
+const deleteSome = (where: string) =>
+  inTransaction(rig.orm, (db) =>
+    unstoreEvents(db, sql`DELETE FROM events WHERE ${sql.raw(where)} RETURNING ${UNSTORED_COLUMNS}`),
+  );
+
+describe('unfolding', () => {
+  it('takes out exactly what was in: folded events, and none of the tail', async () => {
+    await rig.store(500);
+    await rig.foldUntil(500);
+    await rig.store(500);
+    // Of both, the folded and the others.
+    const deleted = await deleteSome("actor IN ('user-1', 'user-2') OR event_type = 'type-0'");
+    expect(deleted).toBeGreaterThan(300);
+    const [left] = await rig.database.query<{ events: number; ids: number }>(
+      'SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(*)::int FROM event_ids) AS ids',
+    );
+    expect(left).toEqual({ events: 1_000 - deleted, ids: 1_000 - deleted });
+    await rig.foldUntil(1_000 - deleted);
+    await expectExact(rig);
+  });
+
+  it('leaves no zeroes', async () => {
+    await rig.store(100);
+    await rig.foldUntil(100);
+    await deleteSome('true');
+    expect(await rig.database.query('SELECT FROM rollup_hours')).toEqual([]);
+    expect(await rig.database.query('SELECT FROM rollup_days')).toEqual([]);
+  });
+
+  it('and folding at once do not deadlock', async () => {
+    await rig.store(2_000);
+    await rig.foldUntil(2_000);
+    await Promise.all([
+      ...Array.from({ length: 5 }, (_, at) => deleteSome(`session_id = 'session-${at}'`)),
+      ...Array.from({ length: 5 }, () => rig.store(100, { occurredHours: 10 })),
+      ...Array.from({ length: 3 }, () => fold(rig.orm, 'live', always)),
+    ]);
+    const [row] = await rig.database.query<{ events: number }>('SELECT count(*)::int AS events FROM events');
+    await rig.foldUntil(row!.events);
+    await expectExact(rig);
+  });
+});
+
+const rebuild = (signal = new AbortController().signal, progress = (_done: number) => {}) =>
+  rebuildRollups(rig.orm, { signal, progress });
+
+describe('rebuilding', () => {
+  it('makes the same from the events, whatever was there', async () => {
+    await rig.store(500);
+    await rig.foldUntil(500);
+    await rig.database.query("UPDATE rollup_hours SET events = 99; DELETE FROM rollup_days WHERE dimension = 'actor'");
+    await rig.store(100);
+    await rebuild();
+    await rig.foldUntil(600);
+    await expectExact(rig);
+    expect(await generations()).toEqual([
+      { generation: 1, state: 'retired', events: 500 },
+      { generation: 2, state: 'live', events: 600 },
+    ]);
+    await dropRetired(rig.orm, () => true);
+    expect(await generations()).toEqual([{ generation: 2, state: 'live', events: 600 }]);
+    expect(await rig.database.query('SELECT FROM rollup_hours WHERE generation = 1')).toEqual([]);
+    await expectExact(rig);
+  });
+
+  it('is continued where it was interrupted; until the end the old ones are read, and deletions go to both', async () => {
+    await makePartitions(rig.orm, new Date(Date.now() - 7 * 24 * 60 * 60_000), 0);
+    await rig.store(200, { storedAt: new Date(Date.now() - 7 * 24 * 60 * 60_000).toISOString() });
+    await rig.store(100);
+    await rig.foldUntil(300);
+    const interrupt = new AbortController();
+    const interrupted = rebuild(interrupt.signal, (done) => {
+      if (done > 0) interrupt.abort(new Error('enough'));
+    });
+    await expect(interrupted).rejects.toThrow('enough');
+    expect(await generations()).toEqual([
+      { generation: 1, state: 'live', events: 300 },
+      { generation: 2, state: 'building', events: expect.any(Number) as number },
+    ]);
+    const deleted = await inTransaction(rig.orm, (db) =>
+      unstoreEvents(db, sql`DELETE FROM events WHERE actor = 'user-3' RETURNING ${UNSTORED_COLUMNS}`),
+    );
+    await expectExact(rig);
+    await rebuild();
+    await rig.foldUntil(300 - deleted);
+    expect((await generations())[1]).toMatchObject({ generation: 2, state: 'live' });
+    await expectExact(rig);
+  });
+
+  it('takes events whose transaction ids are of another cluster', async () => {
+    await makePartitions(rig.orm, new Date(Date.now() - 7 * 24 * 60 * 60_000), 0);
+    await rig.store(100, { storedAt: new Date(Date.now() - 7 * 24 * 60 * 60_000).toISOString() });
+    await rig.database.query("UPDATE events SET tx = '9999999999'");
+    await rig.store(50);
+    await rebuild();
+    await rig.foldUntil(150);
+    await expectExact(rig);
+    // And they can be taken out again.
+    await inTransaction(rig.orm, (db) =>
+      unstoreEvents(db, sql`DELETE FROM events WHERE tx = '9999999999' RETURNING ${UNSTORED_COLUMNS}`),
+    );
+    await expectExact(rig);
+  });
+});
