@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
+import { keySetKey, keyUsesKey } from '@sluice/shared/access/key-projection';
 import { decodeEntry, type EntryHeader } from '@sluice/shared/stream/stream-entry';
 import { streamKey } from '@sluice/shared/stream/stream-keys';
 import { type Answer, post } from './http.ts';
@@ -27,6 +28,7 @@ export interface TestIngest {
   readonly url: string;
   readonly daemon: TestDaemon;
   readonly redis: Redis;
+  readonly namespace: string;
   /** Key of shard 0. */
   readonly stream: string;
   /** `POST /api/events`; a string or bytes go out as they are. */
@@ -65,6 +67,7 @@ export async function startIngest(
     url: daemon.url,
     daemon,
     redis,
+    namespace,
     stream,
     send: (body, headers) => post(`${daemon.url}/api/events`, body, headers),
     collect: (body, headers) => post(`${daemon.url}/collect`, body, headers),
@@ -84,7 +87,7 @@ export async function startIngest(
     },
     async stop() {
       await daemon.stop();
-      if (options.redisUrl === undefined) await redis.del(stream);
+      if (options.redisUrl === undefined) await redis.del(stream, keySetKey(namespace), keyUsesKey(namespace));
       redis.disconnect();
     },
   };

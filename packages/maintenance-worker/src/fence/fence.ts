@@ -1,3 +1,4 @@
+import { isoTime } from '@sluice/shared/database/iso-time';
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 
 /**
@@ -12,26 +13,22 @@ export interface Fence {
   readonly tx: string;
   /** Transaction ids mean nothing in another cluster, e.g. after a restore. */
   readonly systemIdentifier: string;
-  /** When it was read, by the server's clock. */
-  readonly fencedAt: Date;
+  /** When it was read, by the server's clock. All times here are ISO 8601 UTC with microseconds. */
+  readonly fencedAt: string;
   /**
-   * No row with `tx` at or above this fence has a `stored_at` before this: a transaction that was running then had
-   * begun by then. Prunes partitions, and nothing else.
+   * No row with `tx` at or above this fence has a `stored_at` before this; see observe-transactions. Prunes
+   * partitions, and nothing else.
    */
-  readonly floor: Date;
+  readonly floor: string;
+  /**
+   * Rows stored before this are of another cluster, from which this one was restored; their `tx` says nothing here.
+   * Null when the data has never moved.
+   */
+  readonly base: string | null;
 }
 
 /** How far a reader (an export, the roll-ups) has come: the fence up to which it has read everything. */
-export interface Position extends Fence {
-  /**
-   * Rows stored before this are behind the position whatever their `tx` is: they are of another cluster, from which
-   * this one was restored. Null when the data has never moved.
-   */
-  readonly base: Date | null;
-}
-
-/** A writing transaction ends before this, in milliseconds; see `transaction_timeout` in event-statements' connection. */
-export const LONGEST_TRANSACTION_MS = 10 * 60_000;
+export type Position = Fence;
 
 /**
  * Reads the fence. Statements behind it may run on any connection of the primary: what is below `tx` has ended for all.
@@ -39,16 +36,38 @@ export const LONGEST_TRANSACTION_MS = 10 * 60_000;
  * @throws when the server is a replica, whose snapshots say nothing of the primary's running transactions
  */
 export async function readFence(db: Kysely<unknown>): Promise<Fence> {
-  const { rows } = await sql<{ tx: string; system_identifier: string; fenced_at: Date; floor: Date; replica: boolean }>`
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS tx,
-           (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
-           clock_timestamp() AS fenced_at,
-           clock_timestamp() - make_interval(secs => ${LONGEST_TRANSACTION_MS / 1000}) AS floor,
-           pg_is_in_recovery() AS replica`.execute(db);
+  const { rows } = await sql<{
+    tx: string;
+    system_identifier: string;
+    fenced_at: string;
+    floor: string;
+    base: string | null;
+    replica: boolean;
+  }>`
+    WITH now AS MATERIALIZED (
+      SELECT pg_snapshot_xmin(pg_current_snapshot()) AS tx, system_identifier::text FROM pg_control_system()
+    )
+    SELECT tx::text, system_identifier, pg_is_in_recovery() AS replica,
+           ${isoTime(sql`clock_timestamp()`)} AS fenced_at,
+           -- The newest observation that is older than every transaction at or above the fence.
+           ${isoTime(sql`coalesce((
+             SELECT o.floor FROM fence_observations o
+             WHERE o.system_identifier = now.system_identifier AND o.next_tx <= now.tx
+             ORDER BY o.next_tx DESC LIMIT 1), 'epoch')`)} AS floor,
+           ${isoTime(sql`(
+             SELECT c.base FROM fence_clusters c
+             WHERE c.system_identifier = now.system_identifier ORDER BY c.id DESC LIMIT 1)`)} AS base
+    FROM now`.execute(db);
   const row = rows[0];
   if (row === undefined || row.replica)
     throw new Error('the fence can only be read on the primary; this server is a replica');
-  return { tx: row.tx, systemIdentifier: row.system_identifier, fencedAt: row.fenced_at, floor: row.floor };
+  return {
+    tx: row.tx,
+    systemIdentifier: row.system_identifier,
+    fencedAt: row.fenced_at,
+    floor: row.floor,
+    base: row.base,
+  };
 }
 
 /**
@@ -57,7 +76,15 @@ export async function readFence(db: Kysely<unknown>): Promise<Fence> {
  * @param from null for everything from the beginning
  */
 export function inWindow(from: Position | null, to: Fence): RawBuilder<SqlBool> {
-  if (from === null) return sql<SqlBool>`tx < ${to.tx}::xid8`;
-  const since = from.base !== null && from.base > from.floor ? from.base : from.floor;
-  return sql<SqlBool>`stored_at >= ${since} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8`;
+  if (from !== null) {
+    return sql<SqlBool>`(${storedSince(from)} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8)`;
+  }
+  if (to.base === null) return sql<SqlBool>`tx < ${to.tx}::xid8`;
+  return sql<SqlBool>`(stored_at < ${to.base}::timestamptz OR tx < ${to.tx}::xid8)`;
+}
+
+/** Leaves out what no row behind a position can be stored before. The times are bound as they are, so they prune. */
+export function storedSince({ floor, base }: Position): RawBuilder<SqlBool> {
+  const since = sql<SqlBool>`stored_at >= ${floor}::timestamptz`;
+  return base === null ? since : sql<SqlBool>`${since} AND stored_at >= ${base}::timestamptz`;
 }

@@ -1,0 +1,59 @@
+import { DestinationError } from '@sluice/shared/exports/destination';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import type { Kysely } from 'kysely';
+import { failRun, putOff } from './export-run.ts';
+import { RunError } from './run-error.ts';
+
+/** First and longest wait between two attempts, in milliseconds; it doubles in between. */
+const FIRST_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 60 * 60_000;
+
+/**
+ * Attempts of a run that somebody asked for: the last one is about an hour and a half after the first. Scheduled runs
+ * are tried for ever, because the events behind their window wait for them.
+ */
+const MAX_ATTEMPTS = 11;
+
+/** Wait after an error that is not the destination's, in milliseconds; mostly Postgres was away. */
+const AWAY_WAIT_MS = 2_000;
+
+/** What is done about an attempt that failed. */
+export interface Verdict {
+  readonly state: 'failed' | 'queued';
+  /** Until the next attempt; 0 for a run that failed. */
+  readonly waitMs: number;
+}
+
+/**
+ * Notes why an attempt failed, and when the next one is; the row keeps it over restarts.
+ *
+ * @param run as it was when the attempt began
+ * @throws what Postgres answered; the run then is as the attempt left it, and is found again
+ */
+export async function afterFailure(
+  db: Kysely<unknown>,
+  run: { readonly id: string; readonly trigger: string; readonly attempts: number },
+  error: unknown,
+): Promise<Verdict> {
+  const message = messageOf(error);
+  if (error instanceof RunError || (error instanceof DestinationError && error.permanent)) {
+    await failRun(db, run.id, { code: error.code, message });
+    return { state: 'failed', waitMs: 0 };
+  }
+  if (!(error instanceof DestinationError)) {
+    await putOff(db, run.id, { code: 'interrupted', message, waitMs: AWAY_WAIT_MS, spent: false });
+    return { state: 'queued', waitMs: AWAY_WAIT_MS };
+  }
+  if (run.trigger === 'request' && run.attempts + 1 >= MAX_ATTEMPTS) {
+    await failRun(db, run.id, { code: 'too_many_attempts', message: `after ${MAX_ATTEMPTS} attempts: ${message}` });
+    return { state: 'failed', waitMs: 0 };
+  }
+  const waitMs = backoff(run.attempts);
+  await putOff(db, run.id, { code: error.code, message, waitMs, spent: true });
+  return { state: 'queued', waitMs };
+}
+
+/** Exponential, with jitter: many tenants' exports may wait for the same server. */
+function backoff(attempts: number): number {
+  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts, 20)) * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { type Kysely, sql } from 'kysely';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import type { Destination, DestinationSettings } from '@sluice/shared/exports/destination';
+import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/shared/exports/manifest';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { VERSION } from '@sluice/shared/runtime/version';
+import type { JobContext } from '../jobs/job.ts';
+import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
+import { openRunDestinations } from './open-run-destinations.ts';
+import { publishManifest } from './publish-manifest.ts';
+import { readInBatches } from './read-in-batches.ts';
+import { verifyExport } from './verify-export.ts';
+import { writeFiles } from './write-files.ts';
+
+/** Bytes of one file of an archive before the next one is begun. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** What an archive holds; verified. */
+export interface Archived {
+  readonly manifestKey: string;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/**
+ * Archives a detached partition: all tenants, all columns, as Parquet, to S3_BACKUP_BUCKET, or where the variables say
+ * that exports go. Then reads it all again. Nothing may write to the table any more.
+ *
+ * A partition that was archived before is only read again.
+ *
+ * @throws when anything is not as it should be; the table must not be dropped then
+ */
+export async function archivePartition(context: JobContext, table: string, signal: AbortSignal): Promise<Archived> {
+  const db = kyselyOf(context.orm);
+  const { rows } = await sql<{ rows: string }>`SELECT count(*) AS rows FROM ${sql.table(table)}`.execute(db);
+  const rowsThere = Number(rows[0]?.rows);
+  const run = (await archivedBefore(db, table)) ?? (await begin(context, db, table));
+  const destinations = await openRunDestinations(db, run, context.config.exports);
+  try {
+    const manifest = run.manifest ?? (await write(run.id, run.key, table, destinations, context, signal));
+    if (manifest.rows !== rowsThere) {
+      throw new Error(`the archive of ${table} has ${manifest.rows} rows, the table ${rowsThere}`);
+    }
+    for (const destination of destinations) {
+      const { ok, problems } = await verifyExport(destination, run.key, manifest, signal);
+      if (!ok) throw new Error(`the archive of ${table} is not as its manifest says: ${problems.join('; ')}`);
+    }
+    await sql`
+      UPDATE export_runs SET state = 'succeeded', manifest = ${JSON.stringify(manifest)}::jsonb, manifest_key = ${run.key},
+        rows_done = ${manifest.rows}, bytes_done = ${manifest.bytes}, finished_at = clock_timestamp()
+      WHERE id = ${run.id}::uuid`.execute(db);
+    return { manifestKey: run.key, rows: manifest.rows, bytes: manifest.bytes };
+  } catch (error) {
+    await sql`
+      UPDATE export_runs SET state = 'failed', error_code = 'archive_failed', error = ${messageOf(error)},
+        finished_at = clock_timestamp()
+      WHERE id = ${run.id}::uuid`
+      .execute(db)
+      .catch(() => {});
+    throw error;
+  } finally {
+    for (const destination of destinations) destination.close();
+  }
+}
+
+interface ArchiveRun {
+  readonly id: string;
+  readonly tenant: null;
+  readonly destination: DestinationSettings;
+  readonly backup: null;
+  readonly key: string;
+  /** Null when it has to be written first. */
+  readonly manifest: Manifest | null;
+}
+
+async function archivedBefore(db: Kysely<unknown>, table: string): Promise<ArchiveRun | null> {
+  const { rows } = await sql<{ id: string; destination: string; key: string; manifest: string }>`
+    SELECT id, destination::text AS destination, manifest_key AS key, manifest::text AS manifest FROM export_runs
+    WHERE trigger = 'archive' AND partition = ${table} AND state = 'succeeded'
+    ORDER BY created_at DESC LIMIT 1`.execute(db);
+  const [row] = rows;
+  if (row === undefined) return null;
+  const destination = JSON.parse(row.destination) as DestinationSettings;
+  return { ...row, destination, manifest: JSON.parse(row.manifest) as Manifest, tenant: null, backup: null };
+}
+
+async function begin({ config }: JobContext, db: Kysely<unknown>, table: string): Promise<ArchiveRun> {
+  const { destination: preset, backup } = config.exports.defaults;
+  const destination = backup ?? preset;
+  const id = randomUUID();
+  await sql`
+    UPDATE export_runs SET state = 'failed', error_code = 'interrupted', finished_at = clock_timestamp()
+    WHERE trigger = 'archive' AND partition = ${table} AND state = 'running'`.execute(db);
+  await sql`
+    INSERT INTO export_runs (id, trigger, state, format, compression, destination, partition, requested_by, started_at)
+    VALUES (${id}::uuid, 'archive', 'running', 'parquet', 'none', ${JSON.stringify(destination)}::jsonb, ${table},
+            'retention', clock_timestamp())`.execute(db);
+  return {
+    id,
+    tenant: null,
+    destination,
+    backup: null,
+    key: `archive/${table}/${id}/${MANIFEST_NAME}`,
+    manifest: null,
+  };
+}
+
+async function write(
+  id: string,
+  key: string,
+  table: string,
+  destinations: readonly Destination[],
+  { orm }: JobContext,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const query = sql<ArchiveRow>`SELECT ${ARCHIVE_COLUMNS} FROM ${sql.table(table)}`;
+  const files: ManifestFile[] = await readInBatches(orm, query, (batches) =>
+    writeFiles(key.slice(0, -MANIFEST_NAME.length - 1), batches, {
+      format: archiveFormat,
+      compression: 'none',
+      destinations,
+      maxBytes: MAX_FILE_BYTES,
+      signal,
+      onProgress: () => {},
+    }),
+  );
+  const manifest: Manifest = {
+    manifest_version: 1,
+    run_id: id,
+    tenant: null,
+    trigger: 'archive',
+    format: 'parquet',
+    compression: 'none',
+    columns: archiveFormat.columns,
+    window: {
+      since: null,
+      until: null,
+      partition: table,
+      from_tx: null,
+      to_tx: null,
+      stored_before: null,
+      system_identifier: null,
+    },
+    files,
+    rows: files.reduce((sum, file) => sum + file.rows, 0),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    created_at: new Date().toISOString(),
+    sluice_version: VERSION,
+  };
+  await publishManifest(key, manifestText(manifest), destinations, signal);
+  return manifest;
+}

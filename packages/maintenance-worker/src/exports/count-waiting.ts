@@ -1,0 +1,18 @@
+import { type Kysely, sql } from 'kysely';
+import { type Fence, inWindow } from '../fence/fence.ts';
+import { readPosition } from './fix-window.ts';
+
+/**
+ * How many of a tenant's events lie between its position and the fence, counted up to `limit`.
+ *
+ * A position of another cluster can't be compared with this fence: then there is said to be enough, so that a run
+ * starts and says what is wrong.
+ */
+export async function countWaiting(db: Kysely<unknown>, tenant: string, fence: Fence, limit: number): Promise<number> {
+  const from = await readPosition(db, tenant);
+  if (from !== null && from.systemIdentifier !== fence.systemIdentifier) return limit;
+  const { rows } = await sql<{ count: string }>`
+    SELECT count(*) FROM (
+      SELECT FROM events WHERE tenant = ${tenant} AND ${inWindow(from, fence)} LIMIT ${limit}) waiting`.execute(db);
+  return Number(rows[0]?.count ?? 0);
+}

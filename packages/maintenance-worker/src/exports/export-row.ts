@@ -1,0 +1,21 @@
+import { sql } from 'kysely';
+import { isoTime } from '@sluice/shared/database/iso-time';
+import { WIRE_COLUMNS } from '@sluice/shared/database/wire-columns';
+import type { StoredEvent } from '@sluice/shared/events/to-wire';
+
+/** One row of an export, as Postgres gives it. */
+export interface ExportRow extends StoredEvent {
+  readonly tenant: string;
+  /** ISO 8601 UTC with six decimals, as `occurred_at`. */
+  readonly received_at: string;
+  readonly stored_at: string;
+}
+
+/** The columns of `events` that an export needs. */
+export const EXPORT_COLUMNS = sql`${WIRE_COLUMNS}, tenant, ${isoTime('received_at')} AS received_at,
+  ${isoTime('stored_at')} AS stored_at`;
+
+/** Microseconds since 1970 of such a text. */
+export function epochMicroseconds(iso: string): bigint {
+  return BigInt(Date.parse(`${iso.slice(0, 23)}Z`)) * 1000n + BigInt(iso.slice(23, 26));
+}

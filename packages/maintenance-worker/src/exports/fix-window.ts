@@ -1,0 +1,81 @@
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { isoTime } from '@sluice/shared/database/iso-time';
+import type { ManifestWindow } from '@sluice/shared/exports/manifest';
+import { noteFirstCluster } from '../fence/clusters.ts';
+import { type Fence, inWindow, type Position, readFence, storedSince } from '../fence/fence.ts';
+import { checkCluster } from './check-cluster.ts';
+import type { ExportRun } from './export-run.ts';
+import { RunError } from './run-error.ts';
+
+/** What a run covers; fixed at its first start, so that every attempt covers the same. */
+export interface Window {
+  readonly from: Position | null;
+  readonly to: Fence;
+}
+
+/**
+ * Fixes the window of a run, or gives back what was fixed before.
+ *
+ * @throws RunError `other_cluster`, or `superseded` when the tenant's position is not where the window begins
+ */
+export async function fixWindow(db: Kysely<unknown>, run: ExportRun): Promise<Window> {
+  await noteFirstCluster(db);
+  const fence = await readFence(db);
+  const position = run.trigger === 'request' ? null : await readPosition(db, run.tenant);
+  if (run.to === null) {
+    await checkCluster(db, fence.systemIdentifier, [position?.systemIdentifier]);
+    await sql`
+      UPDATE export_runs SET from_position = ${position === null ? null : JSON.stringify(position)}::jsonb,
+        to_fence = ${JSON.stringify(fence)}::jsonb
+      WHERE id = ${run.id}::uuid`.execute(db);
+    return { from: position, to: fence };
+  }
+  await checkCluster(db, fence.systemIdentifier, [run.to.systemIdentifier]);
+  if (position?.tx !== run.from?.tx || position?.systemIdentifier !== run.from?.systemIdentifier) {
+    throw new RunError('superseded', 'A later run has exported this window already.');
+  }
+  return { from: run.from, to: run.to };
+}
+
+/** How far a tenant's scheduled exports have come; null when none has ended. */
+export async function readPosition(db: Kysely<unknown>, tenant: string | null): Promise<Position | null> {
+  const { rows } = await sql<Position>`
+    SELECT tx::text, system_identifier AS "systemIdentifier", ${isoTime('fenced_at')} AS "fencedAt",
+           ${isoTime('floor')} AS floor, ${isoTime('base')} AS base
+    FROM export_positions WHERE tenant = ${tenant}`.execute(db);
+  return rows[0] ?? null;
+}
+
+/** The rows of `events` that a run covers. */
+export function rowsOf(run: ExportRun, { from, to }: Window): RawBuilder<SqlBool> {
+  const parts = [sql<SqlBool>`tenant = ${run.tenant}`];
+  if (run.trigger === 'rebase' && from !== null) parts.push(beforeMove(from, to));
+  else parts.push(inWindow(from, to));
+  if (run.since !== null) parts.push(sql<SqlBool>`stored_at >= ${run.since}::timestamptz`);
+  if (run.until !== null) parts.push(sql<SqlBool>`stored_at < ${run.until}::timestamptz`);
+  return sql.join(parts, sql` AND `);
+}
+
+/**
+ * What was left to export when the data moved to another cluster, up to the boundary `to.base`: rows of the old cluster
+ * behind the position, and those that this one stored before the boundary. The position was read before the data
+ * moved, so whatever was stored after it is new, whichever cluster its `tx` is of.
+ */
+function beforeMove(from: Position, to: Fence): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(${storedSince(from)} AND stored_at < ${to.base}::timestamptz
+    AND (tx >= ${from.tx}::xid8 OR stored_at > ${from.fencedAt}::timestamptz))`;
+}
+
+/** The window for the manifest. */
+export function manifestWindow(run: ExportRun, { from, to }: Window): ManifestWindow {
+  const moved = run.trigger === 'rebase';
+  return {
+    since: run.since,
+    until: run.until,
+    partition: null,
+    from_tx: from?.tx ?? null,
+    to_tx: moved ? null : to.tx,
+    stored_before: moved || from === null ? to.base : null,
+    system_identifier: moved ? (from?.systemIdentifier ?? null) : to.systemIdentifier,
+  };
+}

@@ -1,0 +1,14 @@
+import { toWire } from '@sluice/shared/events/to-wire';
+import type { ExportRow } from './export-row.ts';
+import type { FileFormat } from './row-format.ts';
+
+/** One event a line, in the wire shape it came in. */
+export const ndjsonFormat: FileFormat<ExportRow> = {
+  extension: '.ndjson',
+  columns: null,
+  open: () => ({
+    begin: () => [],
+    add: (rows) => [Buffer.from(rows.map((row) => `${JSON.stringify(toWire(row))}\n`).join(''))],
+    end: () => [],
+  }),
+};

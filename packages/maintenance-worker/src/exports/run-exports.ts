@@ -1,0 +1,141 @@
+import { Worker } from 'bullmq';
+import { type Kysely, sql } from 'kysely';
+import { setTimeout as delay } from 'node:timers/promises';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { EXPORTS_QUEUE, openExportJobs } from '@sluice/shared/jobs/export-jobs';
+import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
+import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
+import { afterFailure, type Verdict } from './after-failure.ts';
+import { type ExportContext, runExport } from './run-export.ts';
+import type { ExportWebhook } from './webhook.ts';
+
+/** How often Postgres is asked for runs that nobody was woken for, in milliseconds. */
+const SWEEP_MS = 30_000;
+
+/** Runs that one worker has in motion; each holds two connections to Postgres. */
+export const EXPORTS_AT_ONCE = 2;
+
+/** Wait before Postgres is told again what came of a run, in milliseconds. */
+const TRY_AGAIN_MS = 1_000;
+
+/** Exports in motion. */
+export interface RunningExports {
+  /** Ends running attempts, which begin anew at the next start, and stops. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs the exports that BullMQ brings, and every 30 s those that Postgres knows of: a job that was lost (FLUSHALL, a
+ * Redis that was away when the export was asked for) delays a run, no more. What a killed worker left in the middle is
+ * found the same way.
+ */
+export function runExports(
+  options: ExportContext & { redisUrl: string; namespace: string; webhook: ExportWebhook },
+): RunningExports {
+  const { redisUrl, namespace, logger } = options;
+  const stopping = new AbortController();
+  const timers = new Set<NodeJS.Timeout>();
+  let lastError = '';
+  const onError = (error: Error): void => {
+    if (error.message !== lastError) logger.warn({ error: error.message }, 'BullMQ cannot reach Redis');
+    lastError = error.message;
+  };
+  const jobs = openExportJobs({ redisUrl, namespace, onError });
+  const wakeSafely = (id: string): void => {
+    jobs
+      .wake(id)
+      .catch((error: Error) => logger.warn({ run: id, error: error.message }, 'an export waits for the sweep'));
+  };
+  const worker = new Worker<WakeJob>(
+    EXPORTS_QUEUE,
+    async ({ data: { id } }) => {
+      const waitMs = await attempt(id, options, stopping.signal);
+      // Longer waits are the sweep's, which has no timers to lose.
+      if (waitMs === 0 || waitMs > SWEEP_MS || stopping.signal.aborted) return;
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        wakeSafely(id);
+      }, waitMs);
+      timers.add(timer);
+    },
+    { connection: jobConnection(redisUrl), prefix: jobsPrefix(namespace), concurrency: EXPORTS_AT_ONCE },
+  );
+  worker.on('error', onError);
+
+  const sweep = async (): Promise<void> => {
+    const { rows } = await sql<{ id: string }>`
+      SELECT id FROM export_runs
+      WHERE state IN ('queued', 'running') AND trigger <> 'archive'
+        AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
+      ORDER BY created_at LIMIT 1000`.execute(kyselyOf(options.orm));
+    for (const { id } of rows) await jobs.wake(id);
+  };
+  const sweepSafely = (): void => {
+    sweep().catch((error: Error) =>
+      logger.warn({ error: error.message }, 'exports cannot be looked for; trying again'),
+    );
+  };
+  sweepSafely();
+  const timer = setInterval(sweepSafely, SWEEP_MS);
+
+  return {
+    async stop() {
+      clearInterval(timer);
+      stopping.abort(new Error('the worker stops'));
+      await worker.close();
+      for (const waiting of timers) clearTimeout(waiting);
+      await jobs.close();
+    },
+  };
+}
+
+/** @returns after how long the run is due again, in milliseconds; 0 when it has ended or is somebody else's */
+async function attempt(
+  id: string,
+  context: ExportContext & { webhook: ExportWebhook },
+  signal: AbortSignal,
+): Promise<number> {
+  const { logger } = context;
+  const startedAt = performance.now();
+  try {
+    const manifest = await runExport(id, context, signal);
+    if (manifest === null) return 0;
+    const { tenant, rows, bytes } = manifest;
+    logger.info({ run: id, tenant, rows, bytes, duration_ms: Math.round(performance.now() - startedAt) }, 'exported');
+    await context.webhook.notify({ id });
+    return 0;
+  } catch (error) {
+    // The row says running; the next start takes it from there.
+    if (signal.aborted) return 0;
+    const verdict = await noteFailure(id, context, error, signal);
+    if (verdict === null) return 0;
+    const about = { run: id, error: messageOf(error) };
+    if (verdict.state === 'failed') {
+      logger.error(about, 'an export failed; its window is kept, and a retry exports the same');
+      await context.webhook.notify({ id });
+    } else logger.warn({ ...about, wait_ms: Math.round(verdict.waitMs) }, 'an export met an error; it is tried again');
+    return verdict.waitMs;
+  }
+}
+
+/** Postgres may be what was away: it is told when it is back. */
+async function noteFailure(
+  id: string,
+  context: ExportContext,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<Verdict | null> {
+  while (!signal.aborted) {
+    try {
+      const db: Kysely<unknown> = kyselyOf(context.orm);
+      const { rows } = await sql<{ id: string; trigger: string; attempts: number }>`
+        SELECT id, trigger, attempts FROM export_runs WHERE id = ${id}::uuid`.execute(db);
+      return rows[0] === undefined ? null : await afterFailure(db, rows[0], error);
+    } catch (problem) {
+      context.logger.warn({ run: id, error: messageOf(problem) }, 'Postgres cannot be told of an export; trying again');
+      await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+  return null;
+}

@@ -1,0 +1,47 @@
+import { inTransaction } from '@sluice/shared/database/in-transaction';
+import type { Orm } from '@sluice/shared/database/orm';
+import type { Manifest } from '@sluice/shared/exports/manifest';
+import { type Kysely, sql } from 'kysely';
+import type { ExportRun } from './export-run.ts';
+import type { Window } from './fix-window.ts';
+import { RunError } from './run-error.ts';
+
+/**
+ * Marks a run as succeeded and, for one of a schedule, moves the tenant's position from where its window begins to where
+ * it ends: both or neither. The manifest is out, so whoever cancelled it a moment ago came too late.
+ *
+ * @throws RunError `superseded` when the position is somewhere else
+ */
+export async function succeedRun(
+  orm: Orm,
+  run: ExportRun,
+  window: Window,
+  manifest: Manifest,
+  manifestKey: string | null,
+): Promise<void> {
+  await inTransaction(orm, async (db) => {
+    await sql`
+      UPDATE export_runs
+      SET state = 'succeeded', manifest = ${JSON.stringify(manifest)}::jsonb, manifest_key = ${manifestKey},
+          rows_done = ${manifest.rows}, bytes_done = ${manifest.bytes}, error = NULL, error_code = NULL,
+          finished_at = clock_timestamp()
+      WHERE id = ${run.id}::uuid`.execute(db);
+    if (run.trigger === 'schedule' || run.trigger === 'rebase') await movePosition(db, run, window);
+  });
+}
+
+async function movePosition(db: Kysely<unknown>, run: ExportRun, { from, to }: Window): Promise<void> {
+  const values = sql`${to.tx}::xid8, ${to.systemIdentifier}, ${to.fencedAt}::timestamptz, ${to.floor}::timestamptz,
+    ${to.base}::timestamptz, ${run.id}::uuid`;
+  const moved =
+    from === null
+      ? await sql<object>`
+          INSERT INTO export_positions (tenant, tx, system_identifier, fenced_at, floor, base, run_id)
+          VALUES (${run.tenant}, ${values}) ON CONFLICT (tenant) DO NOTHING RETURNING tenant`.execute(db)
+      : await sql<object>`
+          UPDATE export_positions
+          SET (tx, system_identifier, fenced_at, floor, base, run_id) = ROW (${values})
+          WHERE tenant = ${run.tenant} AND tx = ${from.tx}::xid8 AND system_identifier = ${from.systemIdentifier}
+          RETURNING tenant`.execute(db);
+  if (moved.rows.length === 0) throw new RunError('superseded', 'A later run has exported this window already.');
+}

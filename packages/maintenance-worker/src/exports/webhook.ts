@@ -1,0 +1,135 @@
+import { Queue, Worker } from 'bullmq';
+import { sql } from 'kysely';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isoTime } from '@sluice/shared/database/iso-time';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import type { Orm } from '@sluice/shared/database/orm';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.ts';
+
+/** Name of the BullMQ queue; notices wait in it, so they survive a restart. */
+const QUEUE = 'export-webhooks';
+
+/** Deliveries of one notice. With the doubling wait the last one is about ten minutes after the first. */
+const ATTEMPTS = 8;
+const FIRST_WAIT_MS = 5_000;
+
+/** How long Redis may take a notice before the run goes on without it, in milliseconds. */
+const ADD_TIMEOUT_MS = 1_000;
+
+/** A delivered notice is remembered this long, so that a run that ends twice tells of it once, in seconds. */
+const REMEMBER_SECONDS = 24 * 3_600;
+
+/** Tells a customer's receiver of each export that succeeded or failed. */
+export interface ExportWebhook {
+  /**
+   * Puts the notice of an ended run in line. Never throws and never waits longer than a second: a webhook that can't
+   * be told is no reason for an export to fail. Once per outcome, however often it is called.
+   */
+  notify(run: { readonly id: string }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What EXPORT_WEBHOOK_URL unset gives. */
+export const NO_WEBHOOK: ExportWebhook = { notify: async () => {}, close: async () => {} };
+
+/** @param options.firstWaitMs wait before the second attempt; it doubles with each */
+export function createExportWebhook(options: {
+  readonly target: WebhookTarget;
+  readonly orm: Orm;
+  readonly redisUrl: string;
+  readonly namespace: string;
+  readonly logger: Logger;
+  readonly firstWaitMs?: number;
+}): ExportWebhook {
+  const { target, orm, logger } = options;
+  const shared = { connection: jobConnection(options.redisUrl), prefix: jobsPrefix(options.namespace) };
+  const queue = new Queue<Delivery>(QUEUE, {
+    ...shared,
+    defaultJobOptions: {
+      attempts: ATTEMPTS,
+      backoff: { type: 'exponential', delay: options.firstWaitMs ?? FIRST_WAIT_MS, jitter: 0.2 },
+      removeOnComplete: { age: REMEMBER_SECONDS },
+      removeOnFail: { age: 7 * REMEMBER_SECONDS },
+    },
+  });
+  const worker = new Worker<Delivery>(QUEUE, async (job) => postWebhook(target, job.data), {
+    ...shared,
+    concurrency: 4,
+  });
+  let lastError = '';
+  const onError = (error: Error): void => {
+    if (error.message !== lastError) logger.warn({ error: error.message }, 'BullMQ cannot reach Redis');
+    lastError = error.message;
+  };
+  queue.on('error', onError);
+  worker.on('error', onError);
+  worker.on('completed', ({ data }) => logger.info({ delivery: data.id }, 'the webhook was told of an export'));
+  worker.on('failed', (job, error) => {
+    const left = ATTEMPTS - (job?.attemptsMade ?? 0);
+    const about = { delivery: job?.data.id, error: error.message, attempts_left: left };
+    if (left > 0) logger.warn(about, 'the webhook could not be told of an export; trying again');
+    else logger.error(about, 'the webhook could not be told of an export, and is not tried again');
+  });
+
+  return {
+    async notify({ id }) {
+      try {
+        const delivery = await noticeOf(orm, id);
+        if (delivery === null) return;
+        const added = queue.add('notice', delivery, { jobId: delivery.id });
+        // What comes after the limit is nobody's any more.
+        added.catch(() => {});
+        await Promise.race([
+          added,
+          delay(ADD_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+            throw new Error(`Redis did not take it within ${ADD_TIMEOUT_MS} ms`);
+          }),
+        ]);
+      } catch (error) {
+        logger.warn({ run: id, error: messageOf(error) }, 'the webhook cannot be told of an export');
+      }
+    },
+    async close() {
+      await Promise.all([worker.close(), queue.close()]);
+    },
+  };
+}
+
+interface Row {
+  id: string;
+  tenant: string;
+  trigger: string;
+  state: 'succeeded' | 'failed';
+  format: string;
+  compression: string;
+  since: string | null;
+  until: string | null;
+  rows: string;
+  bytes: string;
+  manifest_key: string | null;
+  attempts: number;
+  error_code: string | null;
+  error: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+/** The notice of a run as Postgres has it; null when it has not ended, or was cancelled. */
+async function noticeOf(orm: Orm, id: string): Promise<Delivery | null> {
+  const { rows } = await sql<Row>`
+    SELECT id, tenant, trigger, state, format, compression, rows_done AS rows, bytes_done AS bytes, manifest_key, attempts,
+           error_code, error, ${isoTime('since')} AS since, ${isoTime('until')} AS until, ${isoTime('created_at')} AS created_at, ${isoTime('started_at')} AS started_at,
+           ${isoTime('finished_at')} AS finished_at
+    FROM export_runs WHERE id = ${id}::uuid AND state IN ('succeeded', 'failed')`.execute(kyselyOf(orm));
+  const row = rows[0];
+  if (row === undefined) return null;
+  const event = `export.${row.state}`;
+  // A run that failed, was retried and failed again has ended twice.
+  const delivery = `${row.id}-${row.state}-${row.finished_at === null ? 0 : Date.parse(row.finished_at)}`;
+  const run = { ...row, rows: Number(row.rows), bytes: Number(row.bytes) };
+  return { id: delivery, event, body: JSON.stringify({ id: delivery, event, run }) };
+}

@@ -1,0 +1,30 @@
+import type { ManifestFile } from '@sluice/shared/exports/manifest';
+import type { Batches } from './read-in-batches.ts';
+import { type PartOptions, writePart } from './write-part.ts';
+
+/** End of the name of compressed files. */
+const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const;
+
+/**
+ * Writes all rows into files of bounded size, `part-00001.ndjson.gz` and on.
+ *
+ * @param folder start of their keys, without a slash at its end
+ * @returns the files in their order; none when there is no row
+ */
+export async function writeFiles<Row>(
+  folder: string,
+  batches: Batches<Row>,
+  options: PartOptions<Row>,
+): Promise<ManifestFile[]> {
+  const files: ManifestFile[] = [];
+  let next = await batches.next();
+  for (let firstId = 1; next.length > 0;) {
+    const name = `part-${String(files.length + 1).padStart(5, '0')}`;
+    const key = `${folder}/${name}${options.format.extension}${ENDINGS[options.compression]}`;
+    const part = await writePart(key, next, batches, firstId, options);
+    files.push(part.file);
+    firstId = part.file.last_id + 1;
+    next = part.next;
+  }
+  return files;
+}

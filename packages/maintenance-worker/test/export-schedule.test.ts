@@ -1,0 +1,289 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { createOrm, type Orm } from '@sluice/shared/database/orm';
+import { openCredentials, sealCredentials } from '@sluice/shared/exports/export-credentials';
+import { createLogger } from '@sluice/shared/runtime/logger';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { readMaintenanceConfig } from '../src/config.ts';
+import { queueDueExports } from '../src/exports/due-exports.ts';
+import type { JobResult } from '../src/jobs/job.ts';
+import { rotateExportKeysJob } from '../src/jobs/rotate-export-keys.ts';
+
+const PATIENCE = { timeout: 30_000, interval: 20 };
+let database: TestDatabase;
+let orm: Orm;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  orm = await createOrm({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database.drop();
+});
+beforeEach(() => database.query('TRUNCATE export_configs, export_runs, export_positions, events, event_ids'));
+
+const configOf = (env: Record<string, string> = {}) => readMaintenanceConfig({ DATABASE_URL: database.url, ...env });
+const queueDue = (env: Record<string, string> = {}) =>
+  queueDueExports(kyselyOf(orm), configOf(env).exports, new AbortController().signal);
+
+/** A configuration made `minutesAgo`. */
+const configure = (
+  tenant: string,
+  schedule: object,
+  more: { minutesAgo?: number; enabled?: boolean; paused?: boolean } = {},
+) =>
+  database.query(
+    `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by, updated_at, enabled, paused_at)
+     VALUES ($1, $2, 'csv', 'gzip', '{"kind":"local","prefix":"p"}', 'ada', now() - make_interval(mins => $3), $4,
+             CASE WHEN $5 THEN now() END)`,
+    [tenant, JSON.stringify(schedule), more.minutesAgo ?? 180, more.enabled ?? true, more.paused ?? false],
+  );
+const addRun = (tenant: string, minutesAgo: number, state = 'succeeded') =>
+  database.query(
+    `INSERT INTO export_runs (id, tenant, trigger, state, format, compression, destination, requested_by, created_at)
+     VALUES ($1, $2, 'schedule', $3, 'csv', 'gzip', '{"kind":"local","prefix":"p"}', 'schedule',
+             now() - make_interval(mins => $4))`,
+    [randomUUID(), tenant, state, minutesAgo],
+  );
+/** Stores events, and waits until they are behind the fence: other test files' transactions hold it back, too. */
+async function addEvents(tenant: string, count: number): Promise<void> {
+  await insertEvents(tenant, count);
+  await vi.waitFor(async () => {
+    const [row] = await database.query<{ past: boolean }>(
+      'SELECT pg_snapshot_xmin(pg_current_snapshot()) > max(tx) AS past FROM events',
+    );
+    expect(row?.past).toBe(true);
+  }, PATIENCE);
+}
+const insertEvents = (tenant: string, count: number) =>
+  database.query(
+    `WITH ids AS (
+       INSERT INTO event_ids SELECT $1, gen_random_uuid(), now() FROM generate_series(1, $2::int) RETURNING event_id, stored_at)
+     INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, stored_at, source, payload)
+     SELECT $1, event_id, 'x', now(), now(), stored_at, 'governance-tracker', '{}' FROM ids`,
+    [tenant, count],
+  );
+const endRuns = () => database.query("UPDATE export_runs SET state = 'succeeded'");
+const moveClock = (minutes: number) =>
+  database.query('UPDATE export_runs SET created_at = created_at - make_interval(mins => $1)', [minutes]);
+const queuedTenants = async () =>
+  (
+    await database.query<{ tenant: string }>("SELECT tenant FROM export_runs WHERE state = 'queued' ORDER BY tenant")
+  ).map((row) => row.tenant);
+
+describe('queue-exports', () => {
+  it('queues a tenant whose time has come, as it is configured', async () => {
+    await configure('acme', { every: 'hour', minute: 0 });
+    const [id] = await queueDue();
+    expect(await database.query('SELECT * FROM export_runs')).toMatchObject([
+      {
+        id,
+        tenant: 'acme',
+        trigger: 'schedule',
+        state: 'queued',
+        format: 'csv',
+        compression: 'gzip',
+        destination: { kind: 'local', prefix: 'p' },
+        backup: null,
+        since: null,
+        until: null,
+        requested_by: 'schedule',
+      },
+    ]);
+  });
+
+  it('leaves alone who is disabled, paused, on demand, not due yet, or has a run open', async () => {
+    await configure('disabled', { every: 'hour', minute: 0 }, { enabled: false });
+    await configure('paused', { every: 'hour', minute: 0 }, { paused: true });
+    await configure('manual', { manual: true });
+    await configure('young', { cron: '0 0 1 1 *' }, { minutesAgo: 0 });
+    for (const state of ['queued', 'running', 'paused']) {
+      await configure(`has-${state}`, { every: 'hour', minute: 0 });
+      await addRun(`has-${state}`, 300, state);
+    }
+    expect(await queueDue()).toEqual([]);
+  });
+
+  it('makes one run of the ticks that were missed', async () => {
+    await configure('acme', { every: 'minute' });
+    await addEvents('acme', 1);
+    await configure('hourly', { every: 'hour', minute: 0 }, { minutesAgo: 10_000 });
+    await addRun('hourly', 600);
+    expect(await queueDue()).toHaveLength(2);
+    await endRuns();
+    await setPosition('acme');
+    // The hourly one ran this minute; its next time is the next full hour.
+    expect(await queueDue()).toEqual([]);
+  });
+
+  it('makes one run, however many workers decide at once', async () => {
+    await configure('acme', { every: 'hour', minute: 0 });
+    const queued = await Promise.all(Array.from({ length: 8 }, () => queueDue()));
+    expect(queued.flat()).toHaveLength(1);
+  });
+
+  it('a worker that decided before the run of another one had ended makes none', async () => {
+    await configure('acme', { every: 'hour', minute: 0 });
+    // Holds both after they have looked and before they insert.
+    const blocker = await database.connect();
+    await blocker.query('BEGIN; LOCK TABLE export_runs IN SHARE ROW EXCLUSIVE MODE');
+    const both = [queueDue(), queueDue()];
+    await blocker.query(`
+      DO $$ BEGIN
+        WHILE (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') < 2 LOOP
+          PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot();
+        END LOOP; END $$`);
+    await blocker.query(
+      `INSERT INTO export_runs (id, tenant, trigger, state, format, compression, destination, requested_by)
+       VALUES (gen_random_uuid(), 'acme', 'schedule', 'succeeded', 'csv', 'none', '{}', 'schedule')`,
+    );
+    await blocker.query('COMMIT');
+    await blocker.end();
+    expect((await Promise.all(both)).flat()).toEqual([]);
+  });
+
+  it('by threshold: when as many events wait behind the fence', async () => {
+    await configure('acme', { every_events: 100 });
+    await addEvents('acme', 99);
+    await addEvents('other', 500);
+    expect(await queueDue()).toEqual([]);
+    await addEvents('acme', 1);
+    expect(await queueDue()).toHaveLength(1);
+    await endRuns();
+    await setPosition('acme');
+    expect(await queueDue()).toEqual([]);
+    await addEvents('acme', 100);
+    expect(await queueDue()).toHaveLength(1);
+  });
+
+  it('events of a transaction that runs yet do not count', async () => {
+    await configure('acme', { every_events: 10 });
+    await addEvents('acme', 9);
+    const open = await database.connect();
+    await open.query('BEGIN; SELECT pg_current_xact_id()');
+    await insertEvents('acme', 1);
+    expect(await queueDue()).toEqual([]);
+    await open.query('COMMIT');
+    await open.end();
+    await addEvents('other', 1);
+    expect(await queueDue()).toHaveLength(1);
+  });
+
+  it('near-real-time: each minute in which something came', async () => {
+    await configure('acme', { every: 'minute' });
+    expect(await queueDue()).toEqual([]);
+    await addEvents('acme', 1);
+    expect(await queueDue()).toHaveLength(1);
+    await endRuns();
+    await setPosition('acme');
+    await moveClock(2);
+    expect(await queueDue()).toEqual([]);
+    await addEvents('acme', 1);
+    expect(await queueDue()).toHaveLength(1);
+  });
+
+  it('a position of another cluster makes a run, which then says so', async () => {
+    await configure('acme', { every_events: 1000 });
+    await setPosition('acme', 'another');
+    expect(await queueDue()).toHaveLength(1);
+  });
+
+  it('tenants without a configuration only with CLIENT_S3_BUCKET, by EXPORT_SCHEDULE', async () => {
+    const bucket = { CLIENT_S3_BUCKET: 'all-events', S3_BACKUP_BUCKET: 'backup', EXPORT_FORMAT: 'parquet' };
+    await addEvents('acme', 3);
+    await addEvents('emca', 3);
+    await database.query("UPDATE event_ids SET stored_at = now() - interval '3 hours'");
+    await configure('own', { manual: true });
+    await addEvents('own', 3);
+    expect(await queueDue()).toEqual([]);
+    expect(await queueDue({ ...bucket, EXPORT_SCHEDULE: 'manual' })).toEqual([]);
+    expect(await queueDue({ ...bucket, EXPORT_SCHEDULE: 'threshold:4' })).toEqual([]);
+    expect(await queueDue(bucket)).toHaveLength(2);
+    expect(await queuedTenants()).toEqual(['acme', 'emca']);
+    expect((await database.query('SELECT format, destination, backup FROM export_runs'))[0]).toEqual({
+      format: 'parquet',
+      destination: { kind: 's3', bucket: 'all-events', prefix: 'sluice' },
+      backup: { kind: 's3', bucket: 'backup', prefix: 'sluice' },
+    });
+    await endRuns();
+    expect(await queueDue(bucket)).toEqual([]);
+  });
+
+  it('looks at more tenants than one page has', async () => {
+    await database.query(
+      `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by, updated_at)
+       SELECT 'tenant-' || n, '{"every":"hour","minute":0}', 'csv', 'none', '{"kind":"local","prefix":""}', 'ada',
+              now() - interval '3 hours' FROM generate_series(1, 1100) n`,
+    );
+    expect(await queueDue()).toHaveLength(1_100);
+  });
+});
+
+const key = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+const [first, second] = [key('k1'), key('k2')];
+const rotate = (keys: string): Promise<JobResult> =>
+  rotateExportKeysJob(
+    {
+      orm,
+      redis: null as unknown as Redis,
+      config: configOf({ EXPORT_ENCRYPTION_KEYS: keys }),
+      logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }),
+    },
+    { id: randomUUID(), input: {}, signal: new AbortController().signal, progress: () => {} },
+  );
+const keyIds = async () =>
+  (
+    await database.query<{ key_id: string }>(
+      'SELECT DISTINCT key_id FROM export_configs WHERE secrets IS NOT NULL ORDER BY 1',
+    )
+  ).map((row) => row.key_id);
+
+describe('rotate-export-keys', () => {
+  const credentials = { destination: { access_key_id: 'AKIA', secret_access_key: 'the secret' } };
+  const sealAll = async (tenants: readonly string[], keys: string) => {
+    await Promise.all(
+      tenants.map(async (tenant) => {
+        await configure(tenant, { manual: true });
+        const sealed = sealCredentials(configOf({ EXPORT_ENCRYPTION_KEYS: keys }).exports.keys, tenant, credentials);
+        await database.query('UPDATE export_configs SET secrets = $2, key_id = $3 WHERE tenant = $1', [
+          tenant,
+          sealed?.bytes,
+          sealed?.keyId,
+        ]);
+      }),
+    );
+  };
+
+  it('seals everything anew, in batches; the old key is then not needed any more', async () => {
+    const tenants = Array.from({ length: 110 }, (_, at) => `tenant-${at}`);
+    await sealAll(tenants, first);
+    await configure('without', { manual: true });
+    expect(await rotate(`${second},${first}`)).toEqual({ rows: 110, details: { key: 'k2' } });
+    expect(await keyIds()).toEqual(['k2']);
+    const { keys } = configOf({ EXPORT_ENCRYPTION_KEYS: second }).exports;
+    const [row] = await database.query<{ secrets: Buffer }>(
+      "SELECT secrets FROM export_configs WHERE tenant = 'tenant-7'",
+    );
+    expect(openCredentials(keys, 'tenant-7', { bytes: row!.secrets, keyId: 'k2' })).toEqual(credentials);
+    expect(await rotate(second)).toMatchObject({ rows: 0 });
+  });
+
+  it('names the key that is missing, and does the others', async () => {
+    await sealAll(['a', 'c'], first);
+    await sealAll(['b'], key('lost'));
+    await expect(rotate(`${second},${first}`)).rejects.toThrow(/^2 are sealed with k2, 1 are not: .*b .*key lost/);
+    expect(await keyIds()).toEqual(['k2', 'lost']);
+  });
+});
+
+/** Puts a tenant's position where the fence is now. */
+async function setPosition(tenant: string, cluster?: string): Promise<void> {
+  await database.query(
+    `INSERT INTO export_positions (tenant, tx, system_identifier, fenced_at, floor, run_id)
+     SELECT $1, pg_snapshot_xmin(pg_current_snapshot()), coalesce($2, system_identifier::text), now(), 'epoch', gen_random_uuid()
+     FROM pg_control_system() ON CONFLICT (tenant) DO UPDATE SET tx = excluded.tx`,
+    [tenant, cluster ?? null],
+  );
+}

@@ -1,0 +1,194 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { DestinationError } from '@sluice/shared/exports/destination';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { behindFence } from '../../../tests/setup/behind-fence.ts';
+import { startTcpProxy, type TcpProxy } from '../../../tests/faults/tcp-proxy.ts';
+import { S3_CREDENTIALS, type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { afterFailure } from '../src/exports/after-failure.ts';
+import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
+
+/** About 11 MB of NDJSON: two parts of a multipart upload. */
+const EVENTS = 60_000;
+
+let database: TestDatabase;
+let s3: S3Server;
+let proxy: TcpProxy;
+let rig: ExportRig;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  s3 = await startS3Server();
+  await database.query(STORE_EVENTS, ['default', EVENTS]);
+  await behindFence(database);
+});
+beforeEach(async () => {
+  proxy = await startTcpProxy(s3.port);
+  // The proxy stands for the server of the variables, so that its credentials are meant for it.
+  const destination = s3.settings('client', 'exports', proxy.through(s3.endpoint).replace(/\/$/, ''));
+  rig = await exportRig(database, { credentials: S3_CREDENTIALS, destination, backup: s3.settings('backup') });
+});
+afterEach(async () => {
+  await rig.close();
+  await proxy.close();
+});
+afterAll(async () => {
+  await s3.close();
+  await database.drop();
+});
+
+const queue = (properties = {}): Promise<string> =>
+  rig.queue({ backup: rig.context.settings.defaults.backup!, ...properties });
+
+async function runRow(id: string): Promise<Record<string, unknown>> {
+  const [row] = await database.query('SELECT * FROM export_runs WHERE id = $1', [id]);
+  return row!;
+}
+
+/** What an attempt threw, told to Postgres as the engine does. */
+async function failingAttempt(id: string): Promise<DestinationError> {
+  const error = await rig.run(id).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(DestinationError);
+  const row = await runRow(id);
+  await afterFailure(
+    kyselyOf(rig.orm),
+    { id, trigger: String(row['trigger']), attempts: Number(row['attempts']) },
+    error,
+  );
+  return error as DestinationError;
+}
+
+const manifestsOf = async (id: string): Promise<string[]> =>
+  [...(await s3.keys('client')), ...(await s3.keys('backup'))].filter(
+    (key) => key.includes(id) && key.endsWith('manifest.json'),
+  );
+
+it('the same bytes and manifest are in the client bucket and in the backup bucket', async () => {
+  const id = await queue();
+  const manifest = await rig.run(id);
+  expect(manifest).toMatchObject({ rows: EVENTS });
+  const { key, bytes } = manifest!.files[0]!;
+  expect(bytes).toBeGreaterThan(8 * 1024 * 1024);
+  const client = await s3.read('client', `exports/${key}`);
+  expect(client.length).toBe(bytes);
+  expect(client.equals(await s3.read('backup', key))).toBe(true);
+  expect(await manifestsOf(id)).toHaveLength(2);
+  expect(await runRow(id)).toMatchObject({
+    state: 'succeeded',
+    rows_done: String(EVENTS),
+    rows_expected: String(EVENTS),
+  });
+});
+
+it.each([
+  ['an answer that is cut in the middle of an upload', { inReply: /HTTP\/1\.1 200 OK[^]*ETag/ }],
+  ['a connection that is cut behind a part', { afterRequest: /PUT [^ ]*partNumber=2/ }],
+])('%s: the SDK sends it again', async (_, cut) => {
+  const done = proxy.cutReplies(cut, 1);
+  const id = await queue();
+  expect(await rig.run(id)).toMatchObject({ rows: EVENTS });
+  await done;
+  expect(await manifestsOf(id)).toHaveLength(2);
+});
+
+it('a slow destination makes the export slow, and nothing else', async () => {
+  proxy.slowDown(20);
+  expect(await rig.run(await queue())).toMatchObject({ rows: EVENTS });
+});
+
+it('a destination that is away: no manifest anywhere, another attempt later with a longer wait, then all of it', async () => {
+  const id = await queue();
+  void proxy.cutReplies({ afterRequest: /PUT/ }, 1_000);
+  expect(await failingAttempt(id)).toMatchObject({ code: 'unreachable', permanent: false });
+  const first = await runRow(id);
+  expect(first).toMatchObject({ state: 'queued', attempts: 1, error_code: 'unreachable' });
+  expect(await manifestsOf(id)).toEqual([]);
+  // Not due yet.
+  expect(await rig.run(id)).toBeNull();
+  await database.query('UPDATE export_runs SET next_attempt_at = now() WHERE id = $1', [id]);
+  await failingAttempt(id);
+  const second = await runRow(id);
+  expect(Number(second['next_attempt_at']) - Date.now()).toBeGreaterThan(4_000);
+  void proxy.cutReplies({ afterRequest: /never/ }, 1);
+  await database.query('UPDATE export_runs SET next_attempt_at = now() WHERE id = $1', [id]);
+  expect(await rig.run(id)).toMatchObject({ rows: EVENTS });
+  expect(await runRow(id)).toMatchObject({ state: 'succeeded', attempts: 2, error: null, error_code: null });
+  expect(await manifestsOf(id)).toHaveLength(2);
+});
+
+it('a backup that refuses: the manifest of neither is there, and the run says what is wrong', async () => {
+  const missing = { ...s3.settings('backup'), bucket: 'nowhere' };
+  const id = await rig.queue({ backup: missing });
+  Object.assign(rig.context.settings.defaults, { backup: missing });
+  expect(await failingAttempt(id)).toMatchObject({ code: 'no_bucket', permanent: true });
+  expect(await runRow(id)).toMatchObject({ state: 'failed', error_code: 'no_bucket' });
+  expect(await manifestsOf(id)).toEqual([]);
+});
+
+it('a wrong key fails a scheduled run, pauses its tenant and keeps the window for a retry', async () => {
+  await database.query(
+    `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by)
+     VALUES ('default', '{"every":"hour","minute":0}', 'ndjson', 'none', $1, 'test')`,
+    [JSON.stringify(rig.context.settings.defaults.destination)],
+  );
+  Object.assign(rig.context.settings.defaults, { credentials: { access_key_id: 'nobody', secret_access_key: 'x' } });
+  const id = await rig.queue({ trigger: 'schedule' });
+  expect(await failingAttempt(id)).toMatchObject({ code: 'bad_credentials', permanent: true });
+  const failed = await runRow(id);
+  expect(failed).toMatchObject({ state: 'failed', error_code: 'bad_credentials' });
+  expect(JSON.stringify(failed)).not.toContain('secret');
+  expect(await database.query('SELECT paused_code FROM export_configs WHERE paused_at IS NOT NULL')).toEqual([
+    { paused_code: 'bad_credentials' },
+  ]);
+  expect(await database.query('SELECT * FROM export_positions')).toEqual([]);
+  Object.assign(rig.context.settings.defaults, { credentials: S3_CREDENTIALS });
+  await database.query(
+    "INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload) VALUES ('default', gen_random_uuid(), 'later', now(), now(), 'governance-tracker', '{}')",
+  );
+  await database.query("UPDATE export_runs SET state = 'queued' WHERE id = $1", [id]);
+  await behindFence(database);
+  // The window of the first start, in which the later event is not.
+  expect(await rig.run(id)).toMatchObject({ rows: EVENTS });
+  expect(await rig.run(await rig.queue({ trigger: 'schedule' }))).toMatchObject({ rows: 1 });
+  await database.query("DELETE FROM events WHERE event_type = 'later'");
+});
+
+it('a stop in the middle leaves the run to the next start, and nothing that counts', async () => {
+  proxy.slowDown(300);
+  const stop = new AbortController();
+  const id = await queue();
+  const running = rig.run(id, stop.signal);
+  await vi.waitFor(async () => expect(await readdir(join(s3.folder, 'client'))).not.toEqual([]), { timeout: 20_000 });
+  stop.abort(new Error('the worker stops'));
+  await expect(running).rejects.toThrow('the worker stops');
+  expect(await runRow(id)).toMatchObject({ state: 'running' });
+  expect(await manifestsOf(id)).toEqual([]);
+  proxy.slowDown(0);
+  expect(await rig.run(id)).toMatchObject({ rows: EVENTS });
+});
+
+it('a cancel in the middle ends the attempt, and nothing of it counts', async () => {
+  proxy.slowDown(300);
+  const id = await queue();
+  const running = rig.run(id);
+  await vi.waitFor(async () => expect(Number((await runRow(id))['rows_done'])).toBeGreaterThan(0), { timeout: 20_000 });
+  await database.query("UPDATE export_runs SET state = 'cancelled' WHERE id = $1", [id]);
+  expect(await running).toBeNull();
+  expect(await runRow(id)).toMatchObject({ state: 'cancelled', manifest: null });
+  expect(await manifestsOf(id)).toEqual([]);
+});
+
+it('a window that a later run has exported is not exported again', async () => {
+  await database.query('TRUNCATE export_positions');
+  const late = await rig.queue({ tenant: 'other', trigger: 'schedule' });
+  const stopped = AbortSignal.abort(new Error('the worker stops'));
+  await expect(rig.run(late, stopped)).rejects.toThrow('the worker stops');
+  await database.query("UPDATE export_runs SET state = 'failed' WHERE id = $1", [late]);
+  await rig.run(await rig.queue({ tenant: 'other', trigger: 'schedule' }));
+  await database.query("UPDATE export_runs SET state = 'queued' WHERE id = $1", [late]);
+  await expect(rig.run(late)).rejects.toMatchObject({ code: 'superseded' });
+});

@@ -1,0 +1,155 @@
+import pg from 'pg';
+import { Redis } from 'ioredis';
+import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { createOrm, type Orm } from '@sluice/shared/database/orm';
+import { makePartitions } from '@sluice/shared/database/partitions';
+import { createLogger } from '@sluice/shared/runtime/logger';
+import { behindFence } from '../../../tests/setup/behind-fence.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import type { MaintenanceConfig } from '../src/config.ts';
+import { fenceAge } from '../src/fence/fence-age.ts';
+import { inWindow, readFence } from '../src/fence/fence.ts';
+import { hiddenRoles, observeTransactions } from '../src/fence/observe-transactions.ts';
+import { checkFenceJob } from '../src/jobs/check-fence.ts';
+
+let database: TestDatabase;
+let orm: Orm;
+const clients: pg.Client[] = [];
+beforeAll(async () => {
+  database = await createTestDatabase();
+  orm = await createOrm({ url: database.url, poolSize: 3, statementTimeoutMs: 30_000, applicationName: 'test' });
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.end()));
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database.drop();
+});
+
+async function connect(url = database.url): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  clients.push(client);
+  return client;
+}
+
+it('a transaction in another database holds the fence back, and its age says whose it is', async () => {
+  const elsewhere = await createTestDatabase({ empty: true });
+  const client = await connect(elsewhere.url);
+  await client.query("SET application_name = 'a report'");
+  await client.query('BEGIN; SELECT pg_current_xact_id()');
+  const db = kyselyOf(orm);
+  const before = await readFence(db);
+  await database.query('SELECT pg_current_xact_id()');
+  const after = await readFence(db);
+  expect(BigInt(after.tx)).toBeLessThanOrEqual(BigInt(before.tx));
+  const { seconds, holders } = await fenceAge(db);
+  expect(seconds).toBeGreaterThan(0);
+  expect(holders).toContainEqual(
+    expect.objectContaining({
+      kind: 'session',
+      database: new URL(elsewhere.url).pathname.slice(1),
+      application: 'a report',
+      state: 'idle in transaction',
+    }),
+  );
+  await client.query('COMMIT');
+  await client.end();
+  clients.length = 0;
+  await elsewhere.drop();
+  await behindFence(database);
+  expect(BigInt((await readFence(db)).tx)).toBeGreaterThan(BigInt(after.tx));
+});
+
+it('the job that checks the fence notes what is open, and raises an alarm with the holder in it when it is old', async () => {
+  const lines: string[] = [];
+  const logger = createLogger(
+    { daemon: 'maintenance-worker', version: 'test', level: 'info' },
+    { write: (line: string) => void lines.push(line) },
+  );
+  const redis = new Redis(inject('redisUrl'), { lazyConnect: true });
+  const context = { orm, redis, logger, config: {} as MaintenanceConfig };
+  await checkFenceJob(context);
+  const client = await connect();
+  await client.query('BEGIN; SELECT pg_current_xact_id()');
+  await checkFenceJob(context);
+  expect(lines.join('\n')).not.toContain('holds the fence back');
+  // Nothing has been behind it for an hour.
+  await database.query("UPDATE fence_observations SET observed_at = observed_at - interval '1 hour'");
+  const { rows, details } = await checkFenceJob(context);
+  expect(rows).toBeGreaterThan(3_500);
+  expect(details).toMatchObject({ hidden_roles: [] });
+  expect(lines.join('\n')).toContain('holds the fence back');
+  const [holder] = details!['holders'] as { pid: number }[];
+  expect((await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid).toBe(holder!.pid);
+  redis.disconnect();
+});
+
+it('windows prune partitions and blocks by the floor of their position', async () => {
+  await makePartitions(orm, new Date(), 2);
+  const db = kyselyOf(orm);
+  await observeTransactions(db);
+  await behindFence(database);
+  const from = await readFence(db);
+  expect(Date.parse(from.floor)).toBeGreaterThan(Date.now() - 5 * 60_000);
+  const to = await readFence(db);
+  const { rows } = await sql<{ 'QUERY PLAN': string }>`
+    EXPLAIN SELECT * FROM events WHERE tenant = ${'default'} AND ${inWindow(from, to)}`.execute(db);
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+  const [partitions] = await database.query(
+    "SELECT count(*)::int AS count FROM pg_inherits WHERE inhparent = 'events'::regclass",
+  );
+  await makePartitions(orm, new Date(Date.now() - 28 * 24 * 3_600_000), 1);
+  const { rows: again } = await sql<{ 'QUERY PLAN': string }>`
+    EXPLAIN SELECT * FROM events WHERE tenant = ${'default'} AND ${inWindow(from, to)}`.execute(db);
+  expect(again.map((row) => row['QUERY PLAN']).join('\n')).toBe(plan);
+  expect(partitions?.['count']).toBeGreaterThan(0);
+});
+
+it('without an observation below the fence nothing is pruned', async () => {
+  await database.query('DELETE FROM fence_observations');
+  expect((await readFence(kyselyOf(orm))).floor).toBe('1970-01-01T00:00:00.000000Z');
+});
+
+it('a role whose sessions hide when they began makes windows begin where they began before, and is named', async () => {
+  const name = new URL(database.url).pathname.slice(1);
+  await database.query(
+    `CREATE ROLE ${name}_other LOGIN PASSWORD 'other'; CREATE ROLE ${name}_worker LOGIN PASSWORD 'worker'`,
+  );
+  await database.query(
+    `GRANT INSERT ON events TO ${name}_other; GRANT SELECT, INSERT, DELETE ON fence_observations, fence_clusters TO ${name}_worker`,
+  );
+  const urlOf = (role: string): string => {
+    const url = new URL(database.url);
+    url.username = `${name}_${role}`;
+    url.password = role;
+    return url.href;
+  };
+  const worker = await createOrm({
+    url: urlOf('worker'),
+    poolSize: 1,
+    statementTimeoutMs: 30_000,
+    applicationName: 'test',
+  });
+  const db = kyselyOf(worker);
+  await database.query('DELETE FROM fence_observations');
+  const observations = async (): Promise<number> => (await database.query('SELECT FROM fence_observations')).length;
+  const other = await connect(urlOf('other'));
+  await other.query('BEGIN; SELECT 1');
+  // The superuser's own sessions are hidden as well.
+  expect(await hiddenRoles(db)).toContain(`${name}_other`);
+  await observeTransactions(db);
+  expect(await observations()).toBe(0);
+  await database.query(`GRANT pg_read_all_stats TO ${name}_worker`);
+  expect(await hiddenRoles(db)).toEqual([]);
+  await observeTransactions(db);
+  expect(await observations()).toBe(1);
+  await worker.close(true);
+  await other.end();
+  clients.length = 0;
+  await database.query(`DROP OWNED BY ${name}_other, ${name}_worker; DROP ROLE ${name}_other, ${name}_worker`);
+});

@@ -1,0 +1,133 @@
+import { appendFile, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import type { Manifest } from '@sluice/shared/exports/manifest';
+import { behindFence } from '../../../tests/setup/behind-fence.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import type { MaintenanceConfig } from '../src/config.ts';
+import { archivePartition } from '../src/exports/archive-partition.ts';
+import type { JobContext, JobResult } from '../src/jobs/job.ts';
+import { verifyExportJob } from '../src/jobs/verify-export.ts';
+import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
+
+const EVENTS = 500;
+
+let database: TestDatabase;
+let rig: ExportRig;
+let context: JobContext;
+let redis: Redis;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  rig = await exportRig(database, {}, 20_000);
+  redis = new Redis(inject('redisUrl'), { lazyConnect: true });
+  const { orm, logger, settings } = rig.context;
+  context = { orm, logger, redis, config: { exports: settings } as MaintenanceConfig };
+  await database.query(STORE_EVENTS, ['default', EVENTS]);
+  await behindFence(database);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await rig.close();
+  await database.drop();
+});
+
+async function exported(format: string, compression = 'none'): Promise<Manifest> {
+  const manifest = await rig.run(await rig.queue({ format, compression }));
+  return manifest!;
+}
+
+const verify = ({ run_id }: Manifest): Promise<JobResult> =>
+  verifyExportJob(context, {
+    id: run_id,
+    input: { run_id },
+    signal: new AbortController().signal,
+    progress: () => {},
+  });
+
+const manifestOf = ({ files }: Manifest): string => join(rig.folder, files[0]!.key, '../manifest.json');
+
+it.each([
+  ['ndjson', 'none'],
+  ['ndjson', 'gzip'],
+  ['ndjson', 'zstd'],
+  ['json', 'none'],
+  ['json', 'gzip'],
+  ['csv', 'none'],
+  ['csv', 'zstd'],
+  ['parquet', 'none'],
+])('%s, %s: what was written is what the manifest says', async (format, compression) => {
+  const manifest = await exported(format, compression);
+  expect(await verify(manifest)).toEqual({
+    rows: EVENTS,
+    details: { ok: true, files: manifest.files.length, problems: [] },
+  });
+});
+
+it.each([
+  [
+    'a byte that changed',
+    async (path: string) => {
+      const bytes = await readFile(path);
+      bytes[bytes.length >> 1]! ^= 1;
+      await writeFile(path, bytes);
+    },
+    /has another SHA-256/,
+  ],
+  ['a file that was cut', (path: string) => truncate(path, 1_000), /has 1000 bytes/],
+  ['a file that is gone', (path: string) => rm(path), /is not there/],
+  ['lines that were added', (path: string) => appendFile(path, '{"eventId":"x"}\n'), /has \d+ rows; the manifest says/],
+])('%s is found, and named by its key', async (_, damage, problem) => {
+  const manifest = await exported('ndjson');
+  const { key } = manifest.files[0]!;
+  await damage(join(rig.folder, key));
+  const { details } = await verify(manifest);
+  expect(details).toMatchObject({ ok: false });
+  const problems = (details!['problems'] as string[]).join('\n');
+  expect(problems).toContain(key);
+  expect(problems).toMatch(problem);
+});
+
+it.each(['json', 'csv', 'parquet'])(
+  '%s: a damaged file that still has its length cannot be read, or sums up otherwise',
+  async (format) => {
+    const manifest = await exported(format);
+    const path = join(rig.folder, manifest.files[0]!.key);
+    const bytes = await readFile(path);
+    await writeFile(path, Buffer.concat([bytes.subarray(0, -20), Buffer.alloc(20, '"')]));
+    expect((await verify(manifest)).details).toMatchObject({ ok: false });
+  },
+);
+
+it('another manifest than the one of Postgres is found', async () => {
+  const [one, other] = [await exported('ndjson'), await exported('ndjson')];
+  await rename(manifestOf(other), manifestOf(one));
+  expect((await verify(one)).details!['problems']).toEqual([
+    expect.stringContaining('is not the manifest of this run'),
+  ]);
+});
+
+it('a partition is archived with all its columns, read again, and not archived twice', async () => {
+  await database.query('CREATE TABLE events_2020w01 (LIKE events INCLUDING DEFAULTS)');
+  await database.query(
+    "INSERT INTO events_2020w01 SELECT * FROM events; UPDATE events_2020w01 SET flags = '{characters_replaced}', client_ip = '192.0.2.7'",
+  );
+  const signal = new AbortController().signal;
+  const archived = await archivePartition(context, 'events_2020w01', signal);
+  expect(archived).toMatchObject({ rows: EVENTS });
+  expect(await archivePartition(context, 'events_2020w01', signal)).toEqual(archived);
+  const runs = await database.query("SELECT tenant, state, rows_done FROM export_runs WHERE trigger = 'archive'");
+  expect(runs).toEqual([{ tenant: null, state: 'succeeded', rows_done: String(EVENTS) }]);
+
+  // What lies there is damaged later: it is not good enough to drop the partition, and is written anew next time.
+  const file = join(rig.folder, archived.manifestKey, '../part-00001.parquet');
+  await truncate(file, 100);
+  await expect(archivePartition(context, 'events_2020w01', signal)).rejects.toThrow(/not as its manifest says/);
+  const again = await archivePartition(context, 'events_2020w01', signal);
+  expect(again.rows).toBe(EVENTS);
+  expect(again.manifestKey).not.toBe(archived.manifestKey);
+
+  // A row more than what was archived.
+  await database.query('INSERT INTO events_2020w01 SELECT * FROM events LIMIT 1');
+  await expect(archivePartition(context, 'events_2020w01', signal)).rejects.toThrow(/has 500 rows, the table 501/);
+});
