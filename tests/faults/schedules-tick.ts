@@ -6,22 +6,33 @@ import { waitUntil } from './wait-until.ts';
 const REVIVED_WITHIN_MS = 45_000;
 
 /** BullMQ's own keys: schedules tick by the hour, and only there can one be brought forward. */
-function keysOf(rig: FaultRig): { schedules: string; delayed: string; waiting: string; marker: string } {
+function keysOf(rig: FaultRig): { schedules: string; delayed: string; marker: string } {
   const queue = `{${rig.namespace}:jobs}:maintenance`;
   return {
     schedules: `${queue}:repeat`,
     delayed: `${queue}:delayed`,
-    waiting: `${queue}:wait`,
     marker: `${queue}:marker`,
   };
 }
 
+/** Makes every tick come due that is planned, in one step: a schedule may tick by itself between two. */
+const TICK_ALL = `
+  for _, job in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 0, job) end
+  redis.call('ZADD', KEYS[2], 0, '0')`;
+
+/** What BullMQ says when Redis refuses the next tick of a schedule. */
+const CHAIN_ENDED = /Failed to add repeatable job for next iteration: OOM/;
+
 /**
  * Makes every schedule tick now and, in the same transaction, takes Redis's memory away: a tick that can't
- * write its successor is what ends a schedule's chain.
+ * write its successor is what ends a schedule's chain. Waits until that has happened to one at least.
  */
 export async function tickWithoutMemory(rig: FaultRig, maxmemory: number): Promise<void> {
   await tickNow(rig, maxmemory);
+  await waitUntil('the chain of a schedule has ended', async () => {
+    const refused = (rig.maintenance?.log() ?? []).some((line) => CHAIN_ENDED.test(String(line['error'])));
+    return refused && !(await allHaveNextTick(rig, await rig.redis.zrange(keysOf(rig).schedules, '0', '-1')));
+  });
 }
 
 /** Each schedule has a next tick again, and when that comes the job runs. */
@@ -54,11 +65,9 @@ async function allHaveNextTick(rig: FaultRig, names: readonly string[]): Promise
 }
 
 async function tickNow(rig: FaultRig, maxmemory?: number): Promise<void> {
-  const { delayed, waiting, marker } = keysOf(rig);
-  const jobs = await schedulesWritten(rig);
-  const all = rig.redis.multi();
-  for (const job of jobs) all.zrem(delayed, job).lpush(waiting, job);
-  all.zadd(marker, '0', '0');
+  const { delayed, marker } = keysOf(rig);
+  await schedulesWritten(rig);
+  const all = rig.redis.multi().eval(TICK_ALL, 2, delayed, marker);
   if (maxmemory !== undefined) all.config('SET', 'maxmemory', String(maxmemory));
   await all.exec();
 }

@@ -1,9 +1,12 @@
 import { Type } from 'typebox';
+import { readExportSettings } from '@sluice/shared/exports/export-settings';
+import { exportVariables } from '@sluice/shared/exports/export-variables';
 import { daemonVariables, databaseVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
 import { readConfig } from '@sluice/shared/runtime/read-config';
 import type { Environment } from '@sluice/shared/runtime/read-environment';
-import { choice, port } from '@sluice/shared/runtime/variables';
+import { choice, integer, port } from '@sluice/shared/runtime/variables';
 import { streamVariables } from '@sluice/shared/stream/stream-variables';
+import { readWebhookSettings, webhookVariables } from './exports/webhook-variables.ts';
 
 /** The maintenance worker's variables; the README's table is proven against this. */
 export const MAINTENANCE_VARIABLES = Type.Object({
@@ -11,11 +14,54 @@ export const MAINTENANCE_VARIABLES = Type.Object({
   ...redisVariables,
   ...databaseVariables,
   ...streamVariables,
+  ...exportVariables,
+  ...webhookVariables,
   MAINTENANCE_PORT: port({ default: 8083, description: "Port of the maintenance worker's health endpoints." }),
   ENABLE_BACKGROUND_TASKS: choice(['true', 'false'], {
     default: 'true',
     unit: '-',
-    description: 'Whether scheduled jobs run.',
+    description: 'Whether jobs run by schedule; what an operator asks for (runs, replays) runs anyway.',
+  }),
+  EVENT_RETENTION_DAYS: integer({
+    default: 90,
+    minimum: 0,
+    maximum: 36_500,
+    unit: 'days',
+    description:
+      'How long events are kept, from when they were stored; sessions as long after their end. 0 keeps for ever; `sluice retention` sets another time for a tenant.',
+  }),
+  CLEANUP_INTERVAL_HOURS: integer({
+    default: 1,
+    minimum: 1,
+    maximum: 168,
+    unit: 'hours',
+    description: 'How often expired events are looked for.',
+  }),
+  RETENTION_ARCHIVE: choice(['true', 'false'], {
+    default: 'false',
+    unit: '-',
+    description: 'Whether a partition is exported, and the export verified, before it is dropped.',
+  }),
+  SESSION_IDLE_HOURS: integer({
+    default: 24,
+    minimum: 1,
+    maximum: 8_760,
+    unit: 'hours',
+    description: 'A session of which nothing has arrived for this long has ended.',
+  }),
+  DEAD_LETTER_RETENTION_DAYS: integer({
+    default: 30,
+    minimum: 1,
+    maximum: 36_500,
+    unit: 'days',
+    description: 'How long dead letters are kept once they are replayed or discarded; others are kept for ever.',
+  }),
+  AUDIT_RETENTION_DAYS: integer({
+    default: 365,
+    minimum: 1,
+    maximum: 36_500,
+    unit: 'days',
+    description: 'How long the log of what operators did is kept.',
   }),
 });
 
@@ -23,5 +69,6 @@ export type MaintenanceConfig = ReturnType<typeof readMaintenanceConfig>;
 
 /** @throws ConfigError naming every mistake */
 export function readMaintenanceConfig(environment: Environment) {
-  return readConfig(MAINTENANCE_VARIABLES, environment);
+  const values = readConfig(MAINTENANCE_VARIABLES, environment);
+  return Object.freeze({ ...values, exports: readExportSettings(values), webhook: readWebhookSettings(values) });
 }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { createOrm } from '@sluice/shared/database/orm';
@@ -12,20 +13,37 @@ import { connectRedis } from '@sluice/shared/stream/connect-redis';
 import { redisCheck } from '@sluice/shared/stream/redis-check';
 import { createStreamProducer } from '@sluice/shared/stream/stream-producer';
 import { readMaintenanceConfig } from './config.ts';
+import { partitionsCheck } from './retention/partitions-check.ts';
+import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
+import { EXPORTS_AT_ONCE, runExports } from './exports/run-exports.ts';
+import { createExportWebhook, NO_WEBHOOK } from './exports/webhook.ts';
+import { limitGarbage } from './limit-garbage.ts';
 import { REPLAYS_AT_ONCE, runReplays } from './replays/run-replays.ts';
-import { runSchedules } from './run-schedules.ts';
+import { REQUESTED_AT_ONCE, runRequests } from './run-requests.ts';
+import { runSchedules, SCHEDULED_AT_ONCE } from './run-schedules.ts';
+import type { Runner } from './runs/run-job.ts';
+import { jobsFor } from './schedules.ts';
+import { registerUntilDone } from './schedules/register-until-done.ts';
+import { schedulesCheck } from './schedules/stale-jobs.ts';
 
 /** Redis commands are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
+/** How long the webhook may take to answer, in milliseconds. */
+const WEBHOOK_TIMEOUT_MS = 10_000;
+
+/** Bytes of an exported file before the next one is begun. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
 await startOrExit('maintenance-worker', async () => {
+  limitGarbage();
   const config = readMaintenanceConfig(readEnvironment());
   const logger = createLogger({ daemon: 'maintenance-worker', version: VERSION, level: config.LOG_LEVEL });
   logger.info({ redis: redactUrl(config.REDIS_URL), database: redactUrl(config.DATABASE_URL) }, 'starting');
   const orm = await createOrm({
     url: config.DATABASE_URL,
-    // Each replay keeps one connection; scheduled jobs and health checks must not wait for it.
-    poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2),
+    // Each replay keeps one connection, and each run of a job one with its lock beside the one that it works on.
+    poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2 * (SCHEDULED_AT_ONCE + REQUESTED_AT_ONCE) + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-maintenance',
   });
@@ -35,17 +53,20 @@ await startOrExit('maintenance-worker', async () => {
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     autoPipelining: true,
   });
-  const schedules =
-    config.ENABLE_BACKGROUND_TASKS === 'true'
-      ? runSchedules({
-          redisUrl: config.REDIS_URL,
-          namespace: config.SLUICE_NAMESPACE,
-          logger,
-          context: { orm, redis, config, logger },
-        })
-      : null;
+  const stopping = new AbortController();
+  const runner: Runner = {
+    context: { orm, redis, config, logger },
+    worker: `${hostname()}:${process.pid}`,
+    stopping: stopping.signal,
+  };
+  const scheduled = config.ENABLE_BACKGROUND_TASKS === 'true';
+  const jobs = jobsFor(config);
+  const registered = registerUntilDone(jobs, { orm, logger, scheduled, signal: stopping.signal });
+  const queue = { redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, runner, registered };
+  const requests = runRequests(jobs, queue);
+  const schedules = scheduled ? runSchedules(jobs, queue) : null;
   if (schedules === null)
-    logger.warn('ENABLE_BACKGROUND_TASKS=false: no scheduled job runs, so partitions are only made when daemons start');
+    logger.warn('ENABLE_BACKGROUND_TASKS=false: no job runs by schedule; replays and requested runs do');
 
   // A letter stays in Postgres until it is settled there, so its entry need not survive Redis.
   const producer = createStreamProducer({
@@ -66,8 +87,41 @@ await startOrExit('maintenance-worker', async () => {
     logger,
   });
 
+  const webhook =
+    config.webhook === null
+      ? NO_WEBHOOK
+      : createExportWebhook({
+          target: { ...config.webhook, allowPrivate: config.exports.allowPrivate, timeoutMs: WEBHOOK_TIMEOUT_MS },
+          orm,
+          redisUrl: config.REDIS_URL,
+          namespace: config.SLUICE_NAMESPACE,
+          logger,
+        });
+  // Connections of their own: their statements may take longer than any other's. Two for each run, its lock and its
+  // rows, and one for what is asked in between.
+  const exportsOrm = await createOrm({
+    url: config.DATABASE_URL,
+    poolSize: 2 * EXPORTS_AT_ONCE + 1,
+    statementTimeoutMs: EXPORT_TIMEOUT_MS,
+    applicationName: 'sluice-maintenance',
+  });
+  const exports = runExports({
+    redisUrl: config.REDIS_URL,
+    namespace: config.SLUICE_NAMESPACE,
+    orm: exportsOrm,
+    settings: config.exports,
+    maxFileBytes: MAX_FILE_BYTES,
+    webhook,
+    logger,
+  });
+
   const server = Fastify({ logger: false });
-  addHealthRoutes(server, [redisCheck(redis), postgresCheck(orm)]);
+  addHealthRoutes(server, [
+    redisCheck(redis),
+    postgresCheck(orm),
+    partitionsCheck(orm),
+    ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
+  ]);
   const url = await server.listen({ host: config.HOST, port: config.MAINTENANCE_PORT });
 
   runUntilStopped(
@@ -76,10 +130,14 @@ await startOrExit('maintenance-worker', async () => {
       async stop() {
         // BullMQ waits for Redis to take its goodbyes, 15 s each; a Redis that is away must not make this a forced end.
         const patience = delay(config.SHUTDOWN_TIMEOUT_MS * 0.6, undefined, { ref: false });
-        await Promise.race([Promise.all([schedules?.stop(), replays.stop()]), patience]);
+        stopping.abort();
+        await Promise.race([
+          Promise.all([schedules?.stop(), requests.stop(), replays.stop(), exports.stop(), webhook.close()]),
+          patience,
+        ]);
         redis.disconnect();
         await server.close();
-        await orm.close(true);
+        await Promise.all([orm.close(true), exportsOrm.close(true)]);
       },
     },
     { name: 'maintenance-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },

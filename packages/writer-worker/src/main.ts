@@ -20,6 +20,8 @@ import { newWriterState } from './writer-state.ts';
 
 /** Most bytes of JSON in one transaction's statement. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** A transaction takes milliseconds; one that hangs holds back what exports may read. */
+const LONGEST_TRANSACTION_MS = 10 * 60_000;
 /** Redis commands that answer at once are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 5_000;
 
@@ -40,6 +42,7 @@ await startOrExit('writer-worker', async () => {
     poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-writer',
+    transactionTimeoutMs: LONGEST_TRANSACTION_MS,
   });
 
   const breaker = new Breaker(stopWorking.signal);

@@ -4,7 +4,9 @@ import { sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
-import { openReplayJobs, type ReplayJob, REPLAYS_QUEUE } from '@sluice/shared/jobs/replay-jobs';
+import { openReplayJobs, REPLAYS_QUEUE } from '@sluice/shared/jobs/replay-jobs';
+import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
+import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { noteError } from './end-replay.ts';
 import { type ReplayContext, runReplay } from './run-replay.ts';
 
@@ -30,13 +32,12 @@ export interface RunningReplays {
 export function runReplays(options: ReplayContext & { redisUrl: string }): RunningReplays {
   const { redisUrl, namespace, logger } = options;
   const stopping = new AbortController();
-  let lastError = '';
-  const onError = (error: Error): void => {
-    if (error.message !== lastError) logger.warn({ error: error.message }, 'BullMQ cannot reach Redis');
-    lastError = error.message;
-  };
-  const jobs = openReplayJobs({ redisUrl, namespace, onError });
-  const worker = new Worker<ReplayJob>(
+  const jobs = openReplayJobs({
+    redisUrl,
+    namespace,
+    onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
+  });
+  const worker = new Worker<WakeJob>(
     REPLAYS_QUEUE,
     async (job) => {
       await runUntilItRests(job.data.id, options, stopping.signal);
@@ -47,7 +48,7 @@ export function runReplays(options: ReplayContext & { redisUrl: string }): Runni
       concurrency: REPLAYS_AT_ONCE,
     },
   );
-  worker.on('error', onError);
+  restAfterErrors(worker, logger);
 
   const sweep = async (): Promise<void> => {
     const db = kyselyOf(options.orm);

@@ -1,0 +1,34 @@
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { noteFirstCluster } from '../fence/clusters.ts';
+import { fenceAge } from '../fence/fence-age.ts';
+import { hiddenRoles, observeTransactions } from '../fence/observe-transactions.ts';
+import type { JobContext, JobResult } from './job.ts';
+
+/** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */
+const ALARM_SECONDS = 15 * 60;
+
+/**
+ * Notes what is open, which later windows are pruned by, and looks how far the fence is behind; a row is a second.
+ * When it is far, whoever holds it back is named in an error of the log and in the details of the run.
+ */
+export async function checkFenceJob({ orm, logger }: JobContext): Promise<JobResult> {
+  const db = kyselyOf(orm);
+  await noteFirstCluster(db);
+  await observeTransactions(db);
+  const { seconds, holders } = await fenceAge(db);
+  const hidden = await hiddenRoles(db);
+  const age = Math.round(seconds);
+  if (hidden.length > 0) {
+    logger.warn(
+      { roles: hidden },
+      'exports read more than they need, because these roles hide when their transactions began; grant pg_read_all_stats',
+    );
+  }
+  if (seconds > ALARM_SECONDS) {
+    logger.error(
+      { age_seconds: age, holders },
+      'a long transaction holds the fence back: exports and roll-ups wait for it to end, in whichever database it is',
+    );
+  }
+  return { rows: age, details: { age_seconds: age, holders, hidden_roles: hidden } };
+}

@@ -1,0 +1,48 @@
+import { sql } from 'kysely';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { deleteInBatches } from './delete-in-batches.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/**
+ * Deletes dead letters that were settled (replayed or discarded) more than `DEAD_LETTER_RETENTION_DAYS` ago, replays
+ * that ended before that, and entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. What is dead or on its
+ * way back stays, however old: it is the only copy of an event.
+ */
+export async function expireDeadLettersJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = kyselyOf(orm);
+  const old = sql`now() - make_interval(days => ${config.DEAD_LETTER_RETENTION_DAYS})`;
+  const letters = await deleteInBatches(
+    db,
+    {
+      table: 'dead_letters',
+      where: sql`state IN ('replayed', 'discarded') AND coalesce(settled_at, last_failed_at) < ${old}`,
+      order: sql`id`,
+    },
+    run,
+  );
+  const replays = await deleteInBatches(
+    db,
+    {
+      table: 'replays',
+      // Of a cancelled or failed one, letters may still be on their way.
+      where: sql`finished_at < ${old} AND NOT EXISTS (SELECT FROM dead_letters WHERE replay_id = replays.id)`,
+      order: sql`created_at`,
+    },
+    run,
+    letters,
+  );
+  const entries = await deleteInBatches(
+    db,
+    {
+      table: 'audit_log',
+      where: sql`at < now() - make_interval(days => ${config.AUDIT_RETENTION_DAYS})`,
+      order: sql`id`,
+    },
+    run,
+    letters + replays,
+  );
+  return {
+    rows: letters + replays + entries,
+    details: { dead_letters: letters, replays, audit_entries: entries },
+  };
+}

@@ -1,0 +1,22 @@
+import { sql } from 'kysely';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { deleteInBatches } from './delete-in-batches.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** Ended runs of each job that are kept, and for how long. */
+const KEPT_RUNS = 1_000;
+const KEPT_DAYS = 30;
+
+/** Deletes ended runs from the history: those beyond the newest thousand of their job, and those older than 30 days. */
+export async function expireHistoryJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+  const old = {
+    table: 'job_runs',
+    where: sql`state NOT IN ('queued', 'running') AND (
+      created_at < now() - make_interval(days => ${KEPT_DAYS})
+      OR id IN (SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY job ORDER BY created_at DESC) AS place FROM job_runs
+      ) placed WHERE place > ${KEPT_RUNS}))`,
+    order: sql`created_at`,
+  };
+  return { rows: await deleteInBatches(kyselyOf(orm), old, run) };
+}

@@ -1,0 +1,61 @@
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { archivePartition } from '../exports/archive-partition.ts';
+import { expirePartitions } from '../retention/expire-partitions.ts';
+import { expiringPartitions } from '../retention/expiring-partitions.ts';
+import { estimateEvents } from '../retention/estimate-events.ts';
+import { type JudgedPartition, judgePartitions } from '../retention/judge-partitions.ts';
+import { retentionRules } from '../retention/retention-rules.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** Longest wait for one transaction that has a partition open, in milliseconds; the next run waits again. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Drops whole partitions that are past EVENT_RETENTION_DAYS, with their ids and their part of the roll-ups. */
+export async function expirePartitionsJob(context: JobContext, run: JobRun): Promise<JobResult> {
+  const { orm, config, logger } = context;
+  if (run.input['dry_run'] === true) return dryRun(context);
+  const expired = await expirePartitions(orm, {
+    ...retentionRules(config, new Date()),
+    archive: config.RETENTION_ARCHIVE === 'true' ? (table, signal) => archivePartition(context, table, signal) : null,
+    signal: run.signal,
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    progress: (events) => run.progress(events),
+  });
+  const details = { dropped: expired.dropped, ...staying(expired.judged), waiting: expired.waiting };
+  for (const { partition, heldBackBy } of expired.judged) {
+    if (heldBackBy.length === 0) continue;
+    logger.warn(
+      { partition: partition.name, tenants: heldBackBy },
+      'partition waits for exports that have not taken it yet',
+    );
+  }
+  if (expired.waiting.length > 0) {
+    logger.warn(
+      { partitions: expired.waiting },
+      'expired partitions are still open in long transactions; the next run goes on',
+    );
+  }
+  if (expired.failures.length > 0) {
+    throw new Error(expired.failures.map(({ partition, error }) => `${partition}: ${error}`).join('; '));
+  }
+  return { rows: expired.events, details };
+}
+
+async function dryRun({ orm, config }: JobContext): Promise<JobResult> {
+  const db = kyselyOf(orm);
+  const judged = await judgePartitions(db, retentionRules(config, new Date()));
+  const free = judged.filter(({ keepers, heldBackBy }) => keepers.length + heldBackBy.length === 0);
+  const begun = (await expiringPartitions(db)).filter(({ state }) => state === 'pending' || state === 'detached');
+  const names = [...begun, ...free.map(({ partition }) => partition)].map(({ name }) => name);
+  const would_drop = await estimateEvents(db, names);
+  return { rows: 0, details: { dry_run: true, would_drop, ...staying(judged) } };
+}
+
+/** Partitions that are past their time and stay, and the tenants that they stay for. */
+function staying(judged: readonly JudgedPartition[]): { kept: object; held_back: object } {
+  const of = (tenants: (each: JudgedPartition) => readonly string[]): object =>
+    Object.fromEntries(
+      judged.filter((each) => tenants(each).length > 0).map((each) => [each.partition.name, tenants(each)]),
+    );
+  return { kept: of(({ keepers }) => keepers), held_back: of(({ heldBackBy }) => heldBackBy) };
+}

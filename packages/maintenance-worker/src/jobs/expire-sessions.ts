@@ -1,0 +1,31 @@
+import { type RawBuilder, sql } from 'kysely';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { deleteInBatches } from './delete-in-batches.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/**
+ * Deletes sessions that ended longer ago than the events of their tenant are kept: `EVENT_RETENTION_DAYS`, or the
+ * tenant's own time. With 0 days they are kept for ever, as the events are.
+ */
+export async function expireSessionsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = kyselyOf(orm);
+  const { rows: own } = await sql<{ tenant: string; days: number }>`
+    SELECT tenant, days FROM tenant_retention WHERE days > 0 ORDER BY tenant`.execute(db);
+  let deleted = 0;
+  const expire = async (of: RawBuilder<unknown>, days: number): Promise<void> => {
+    const old = {
+      table: 'sessions',
+      where: sql`${of} AND ended_at < now() - make_interval(days => ${days})`,
+      order: sql`ended_at`,
+    };
+    deleted += await deleteInBatches(db, old, run, deleted);
+  };
+  if (config.EVENT_RETENTION_DAYS > 0) {
+    await expire(
+      sql`NOT EXISTS (SELECT FROM tenant_retention r WHERE r.tenant = sessions.tenant)`,
+      config.EVENT_RETENTION_DAYS,
+    );
+  }
+  for (const { tenant, days } of own) await expire(sql`tenant = ${tenant}`, days);
+  return { rows: deleted };
+}

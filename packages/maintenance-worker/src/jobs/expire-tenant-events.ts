@@ -1,0 +1,34 @@
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { expireTenantEvents, planExpiry } from '../retention/expire-tenant-events.ts';
+import { type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** Deletes events row by row where tenants have a retention of their own. */
+export async function expireTenantEventsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const rules = retentionRules(config, new Date());
+  if (run.input['dry_run'] === true) return dryRun(kyselyOf(orm), rules);
+  const rows = await expireTenantEvents(orm, { ...rules, signal: run.signal, progress: (done) => run.progress(done) });
+  return { rows };
+}
+
+async function dryRun(db: Kysely<unknown>, rules: RetentionRules): Promise<JobResult> {
+  const { due, kept } = await planExpiry(db, rules);
+  const would_delete = [];
+  for (const { tenants, cutoff, expiredTo } of due) {
+    const which = sql<SqlBool>`
+      tenant = ANY(${tenants}::text[]) AND stored_at < ${cutoff}::timestamptz
+      AND stored_at >= ${expiredTo ?? '-infinity'}::timestamptz`;
+    would_delete.push({ tenants, stored_before: cutoff, events: await count(db, 'events', which) });
+  }
+  for (const { partition, keepers } of kept) {
+    const which = sql<SqlBool>`tenant <> ALL(${keepers}::text[])`;
+    would_delete.push({ partition: partition.name, except: keepers, events: await count(db, partition.name, which) });
+  }
+  return { rows: 0, details: { dry_run: true, would_delete } };
+}
+
+async function count(db: Kysely<unknown>, table: string, which: RawBuilder<SqlBool>): Promise<number> {
+  const { rows } = await sql<{ count: string }>`SELECT count(*) FROM ${sql.table(table)} WHERE ${which}`.execute(db);
+  return Number(rows[0]!.count);
+}

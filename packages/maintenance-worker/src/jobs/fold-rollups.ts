@@ -1,0 +1,23 @@
+import { inTransaction } from '@sluice/shared/database/in-transaction';
+import { dropRetired } from '../rollups/drop-retired.ts';
+import { fold } from '../rollups/fold.ts';
+import { beginGeneration, lockGenerations } from '../rollups/generations.ts';
+import { summarizeNewBlocks } from '../rollups/summarize-new-blocks.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** A backlog is left to the next run after this long, in milliseconds, so that runs end by themselves. */
+const LONGEST_RUN_MS = 60_000;
+
+/** Adds what was stored since the last run to the roll-ups. */
+export async function foldRollupsJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+  const endAt = performance.now() + LONGEST_RUN_MS;
+  const goOn = (): boolean => !run.signal.aborted && performance.now() < endAt;
+  await inTransaction(orm, async (db) => {
+    const generations = await lockGenerations(db);
+    if (!generations.some(({ state }) => state === 'live')) await beginGeneration(db, 'live');
+  });
+  await summarizeNewBlocks(orm, new Date());
+  const { events, end } = await fold(orm, 'live', { goOn, onEvents: (done) => run.progress(done) });
+  await dropRetired(orm, goOn);
+  return { rows: events, details: { end } };
+}

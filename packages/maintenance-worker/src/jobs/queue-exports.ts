@@ -1,0 +1,25 @@
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
+import { queueDueExports } from '../exports/due-exports.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** Queues the exports that are due; a row is a run. */
+export async function queueExportsJob({ orm, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
+  const queued = await queueDueExports(kyselyOf(orm), config.exports, signal);
+  if (queued.length === 0) return { rows: 0 };
+  const jobs = openExportJobs({
+    redisUrl: config.REDIS_URL,
+    namespace: config.SLUICE_NAMESPACE,
+    onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
+  });
+  try {
+    for (const id of queued) await jobs.wake(id);
+  } catch (error) {
+    // The sweep of the exports finds them in Postgres.
+    logger.warn({ error: messageOf(error) }, 'nobody could be woken for scheduled exports');
+  } finally {
+    await jobs.close();
+  }
+  return { rows: queued.length };
+}

@@ -1,0 +1,8 @@
+import { rebuildRollups } from '../rollups/rebuild.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** Builds the roll-ups anew from the events. */
+export async function rebuildRollupsJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+  const { signal } = run;
+  return { rows: await rebuildRollups(orm, { signal, progress: (done, of) => run.progress(done, of) }) };
+}

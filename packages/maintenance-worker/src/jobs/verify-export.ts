@@ -1,0 +1,55 @@
+import { Type } from 'typebox';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { sql } from 'kysely';
+import type { DestinationSettings } from '@sluice/shared/exports/destination';
+import type { Manifest } from '@sluice/shared/exports/manifest';
+import { openRunDestinations } from '../exports/open-run-destinations.ts';
+import { verifyExport } from '../exports/verify-export.ts';
+import type { JobContext, JobResult, JobRun } from './job.ts';
+
+/** Which run is verified. */
+export const VERIFY_INPUT = Type.Object({ run_id: Type.String({ format: 'uuid' }) }, { additionalProperties: false });
+
+/**
+ * Reads an export again, from its destination and its backup, and checks it against its manifest; a row is a row of it.
+ *
+ * @throws when the run has no manifest, or a destination can't be asked; files that are not as they should be are a
+ *   result: `ok: false` with what is wrong
+ */
+export async function verifyExportJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const id = String(run.input['run_id']);
+  const db = kyselyOf(orm);
+  const { rows } = await sql<{
+    tenant: string | null;
+    destination: string;
+    backup: string | null;
+    manifest: string | null;
+    manifest_key: string | null;
+  }>`
+    SELECT tenant, destination::text AS destination, backup::text AS backup, manifest::text AS manifest, manifest_key
+    FROM export_runs WHERE id = ${id}::uuid`.execute(db);
+  const found = rows[0];
+  if (found === undefined) throw new Error(`there is no export run ${id}`);
+  if (found.manifest === null) throw new Error(`export run ${id} has not succeeded, so it has no manifest`);
+  const manifest = JSON.parse(found.manifest) as Manifest;
+  const { tenant, manifest_key: key } = found;
+  // An empty scheduled run publishes nothing.
+  if (key === null) return { rows: 0, details: { ok: true, files: 0, problems: [] } };
+  const destination = JSON.parse(found.destination) as DestinationSettings;
+  const backup = found.backup === null ? null : (JSON.parse(found.backup) as DestinationSettings);
+  const destinations = await openRunDestinations(db, { tenant, destination, backup }, config.exports);
+  const problems: string[] = [];
+  let done = 0;
+  try {
+    for (const place of destinations) {
+      const verified = await verifyExport(place, key, manifest, run.signal, (more) =>
+        run.progress(done + more, manifest.rows * destinations.length),
+      );
+      done += manifest.rows;
+      problems.push(...verified.problems.map((problem) => `${place.label}: ${problem}`));
+    }
+  } finally {
+    for (const place of destinations) place.close();
+  }
+  return { rows: done, details: { ok: problems.length === 0, files: manifest.files.length, problems } };
+}

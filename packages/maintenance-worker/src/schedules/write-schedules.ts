@@ -1,0 +1,59 @@
+import type { Queue } from 'bullmq';
+import type { Job } from '../jobs/job.ts';
+import { repeatOf } from './stale-at.ts';
+
+/** A tick that is this near is left alone, in milliseconds: writing its schedule anew could take it away. */
+const NEAR_MS = 1_000;
+
+/** The history is in Postgres. A tick must not join the trace of the one before, or they would all be one. */
+const TICK_OPTIONS = { removeOnComplete: true, removeOnFail: 100, telemetry: { omitContext: true } };
+
+/**
+ * Writes all job schedulers again.
+ *
+ * Writing an unchanged one does not move its next tick: BullMQ takes the waiting tick out and puts it back for the same
+ * time. One whose chain is broken (its next tick was refused by Redis) gets a next tick again, at the next multiple
+ * of its interval.
+ *
+ * @throws what Redis answered, e.g. that it is over maxmemory
+ */
+export async function writeSchedules(queue: Queue, jobs: readonly Job[]): Promise<void> {
+  for (const job of jobs) {
+    if (job.schedule !== null && !(await isNear(queue, job.name))) await writeSchedule(queue, job, false);
+  }
+}
+
+/** Removes the job schedulers of jobs that are not in the table. */
+export async function removeOtherSchedules(queue: Queue, jobs: readonly Job[]): Promise<void> {
+  const names = new Set(jobs.filter((job) => job.schedule !== null).map((job) => job.name));
+  for (const { key } of await queue.getJobSchedulers()) {
+    if (!names.has(key)) await queue.removeJobScheduler(key);
+  }
+}
+
+/** Writes a schedule from scratch, with its first tick now: for one that has not ticked though it looks whole. */
+export async function startAnew(queue: Queue, job: Job): Promise<void> {
+  await queue.removeJobScheduler(job.name);
+  await writeSchedule(queue, job, true);
+}
+
+/** When each schedule ticks next. */
+export async function nextTicks(queue: Queue): Promise<Map<string, Date>> {
+  const schedulers = await queue.getJobSchedulers();
+  return new Map(schedulers.flatMap(({ key, next }) => (next === undefined ? [] : [[key, new Date(next)]])));
+}
+
+async function writeSchedule(queue: Queue, { name, schedule }: Job, now: boolean): Promise<void> {
+  if (schedule === null) return;
+  // A new schedule by interval begins with a tick at once; one by the calendar only when told so.
+  const repeat = 'cron' in schedule && now ? { ...repeatOf(schedule), immediately: true } : repeatOf(schedule);
+  await queue.upsertJobScheduler(name, repeat, { name, opts: TICK_OPTIONS });
+}
+
+/** A tick by the calendar that is due but not taken yet would be replaced by the one after it, and so be lost. */
+async function isNear(queue: Queue, name: string): Promise<boolean> {
+  const next = (await queue.getJobScheduler(name))?.next;
+  if (next === undefined || next > Date.now() + NEAR_MS) return false;
+  const state = await queue.getJobState(`repeat:${name}:${next}`);
+  return state === 'delayed' || state === 'waiting';
+}

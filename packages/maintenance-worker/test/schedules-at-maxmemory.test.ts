@@ -1,0 +1,84 @@
+import { Queue, Worker } from 'bullmq';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
+import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+import { SCHEDULES_QUEUE } from '../src/run-schedules.ts';
+import { restAfterErrors } from '../src/schedules/rest-after-errors.ts';
+import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
+
+let server: OwnServer;
+let rig: JobRig;
+let queue: Queue;
+beforeAll(async () => {
+  server = await ownRedis();
+  rig = await startJobRig(server.url);
+  queue = new Queue(SCHEDULES_QUEUE, { connection: jobConnection(server.url), prefix: jobsPrefix(rig.namespace) });
+});
+afterAll(async () => {
+  await queue.close();
+  await rig.stop();
+  await server.remove();
+});
+
+afterEach(async () => {
+  await setMemory('0');
+  await rig.clear();
+});
+
+const setMemory = (bytes: string) => rig.redis.config('SET', 'maxmemory', bytes);
+const ticksAhead = async (): Promise<number> => (await queue.getDelayedCount()) + (await queue.getWaitingCount());
+
+it('a chain that one refused write has ended goes on after the next writing of the schedules, and not before', async () => {
+  let ticks = 0;
+  const job = makeJob({
+    name: 'often',
+    schedule: { everyMs: 300 },
+    run: async () => {
+      ticks += 1;
+      return { rows: 1 };
+    },
+  });
+  // The test itself says when schedules are written again.
+  const worker = await rig.startWorker([job], { keepMs: 3_600_000 });
+  await vi.waitFor(() => expect(ticks).toBeGreaterThan(1), PATIENCE);
+
+  await setMemory('1');
+  const lost = /Failed to add repeatable job for next iteration: OOM/;
+  await vi.waitFor(() => expect(rig.log.some((line) => lost.test(String(line['error'])))).toBe(true), PATIENCE);
+  await setMemory('0');
+  expect(await ticksAhead(), 'the chain is broken').toBe(0);
+  const before = ticks;
+  // Time for several ticks, if there were any: another schedule on the same queue makes them pass.
+  await queue.upsertJobScheduler('clock', { every: 300 }, { name: 'clock' });
+  await vi.waitFor(
+    () =>
+      expect(
+        rig.log.some((line) => line['job'] === 'clock'),
+        'the worker takes ticks again',
+      ).toBe(true),
+    PATIENCE,
+  );
+  expect(ticks).toBe(before);
+
+  await worker.schedules!.keep();
+  await vi.waitFor(() => expect(ticks).toBeGreaterThan(before + 2), PATIENCE);
+});
+
+it('while Redis refuses, a worker rests between its tries, and logs each new error once', async () => {
+  const errors: { message: string; at: number }[] = [];
+  const worker = new Worker(SCHEDULES_QUEUE, async () => {}, {
+    connection: jobConnection(server.url),
+    prefix: jobsPrefix(rig.namespace),
+  });
+  worker.on('error', ({ message }) => errors.push({ message, at: performance.now() }));
+  restAfterErrors(worker, rig.context.logger);
+  await queue.upsertJobScheduler('often', { every: 100 }, { name: 'often' });
+  await setMemory('1');
+  // By itself it would meet these within a few milliseconds.
+  await vi.waitFor(() => expect(errors.length).toBeGreaterThan(4), PATIENCE);
+  await setMemory('0');
+  expect(errors[4]!.at - errors[0]!.at).toBeGreaterThan(400);
+  const changes = errors.filter(({ message }, at) => message !== errors[at - 1]?.message).length;
+  expect(rig.log.filter((line) => line['queue'] === SCHEDULES_QUEUE).length).toBeLessThanOrEqual(changes);
+  await worker.close();
+});

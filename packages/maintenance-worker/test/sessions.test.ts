@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { createOrm, type Orm } from '@sluice/shared/database/orm';
+import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
+import { insertEventsAndSessions } from '../../writer-worker/src/event-statements.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { closeSessions } from '../src/jobs/close-sessions.ts';
+
+const DAY_SECONDS = 86_400;
+let database: TestDatabase;
+let orm: Orm;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  orm = await createOrm({
+    url: database.url,
+    poolSize: 10,
+    statementTimeoutMs: 30_000,
+    applicationName: 'sessions-test',
+  });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database.drop();
+});
+beforeEach(() => database.query('TRUNCATE events, event_ids, sessions'));
+
+const run = (signal = new AbortController().signal) => ({ signal, progress: () => {} });
+const close = (idleSeconds: number, signal?: AbortSignal) => closeSessions(kyselyOf(orm), idleSeconds, run(signal));
+
+let nextId = 0;
+function eventOf(sessionId: string, tenant = 'default'): CanonicalEvent {
+  nextId += 1;
+  return {
+    tenant,
+    eventId: `00000000-0000-4000-8000-${String(nextId).padStart(12, '0')}`,
+    eventType: 'CellChange',
+    occurredAt: '2026-01-31T09:30:00.000Z',
+    receivedAt: '2026-01-31T09:30:00.000Z',
+    actor: 'ada',
+    sessionId,
+    correlationId: null,
+    resource: null,
+    clientIp: null,
+    traceId: null,
+    source: 'governance-tracker',
+    flags: null,
+    payload: '{}',
+  };
+}
+const write = (events: readonly CanonicalEvent[]) => insertEventsAndSessions(events).execute(kyselyOf(orm));
+
+/** `count` sessions of a tenant, last seen so long ago. */
+const seed = (count: number, age: string, tenant = 'default', ended = false) =>
+  database.query(
+    `INSERT INTO sessions (tenant, session_id, started_at, last_event_at, last_seen_at, event_count, ended_at)
+     SELECT $2, 's' || lpad(n::text, 6, '0') || $3, now(), now(), at, 1, CASE WHEN $4 THEN at END
+     FROM generate_series(1, $1) n, (SELECT now() - $3::interval AS at) a`,
+    [count, tenant, age, ended],
+  );
+
+const look = () => database.query('SELECT ended_at IS NULL AS open, event_count FROM sessions');
+
+describe('closing', () => {
+  it('ends what has been idle for long enough, when it was last seen, and leaves the rest', async () => {
+    await seed(3, '25 hours');
+    await seed(2, '23 hours');
+    await seed(1, '25 hours', 'acme');
+    await seed(1, '48 hours', 'acme', true);
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 4 });
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 0 });
+    const [row] = await database.query(`
+      SELECT count(*) FILTER (WHERE ended_at = last_seen_at)::int AS ended,
+             count(*) FILTER (WHERE ended_at IS NULL)::int AS open FROM sessions`);
+    expect(row).toEqual({ ended: 5, open: 2 });
+  });
+
+  it('goes through any number in batches, whatever idle ones are between', async () => {
+    await seed(2_600, '25 hours', 'a');
+    await seed(1_500, '1 hour', 'b');
+    await seed(400, '25 hours', 'c');
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 3_000 });
+  });
+
+  it('ends between two batches when it is told to', async () => {
+    await seed(2_500, '25 hours');
+    expect(await close(DAY_SECONDS, AbortSignal.abort())).toEqual({ rows: 1_000 });
+  });
+
+  it('an event that arrives afterwards opens the session again, and its counter goes on', async () => {
+    await write([eventOf('back'), eventOf('back')]);
+    await close(0);
+    expect(await look()).toEqual([{ open: false, event_count: '2' }]);
+    await write([eventOf('back')]);
+    expect(await look()).toEqual([{ open: true, event_count: '3' }]);
+  });
+
+  it('does not wait for a session that a writer has locked', async () => {
+    await seed(3, '25 hours');
+    const writer = await database.connect();
+    await writer.query("BEGIN; UPDATE sessions SET event_count = 2 WHERE session_id LIKE 's000002%'");
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 2 });
+    await writer.query('ROLLBACK');
+    await writer.end();
+  });
+});
+
+it('while writers write to the same sessions: no deadlock, and every event is counted once', async () => {
+  const BATCHES = 60;
+  const PER_BATCH = 100;
+  const written = new AbortController();
+  const failures: unknown[] = [];
+  const write100 = async (): Promise<void> => {
+    for (let batch = 0; batch < BATCHES; batch += 1) {
+      const events = Array.from({ length: PER_BATCH }, () => eventOf(`s${Math.floor(Math.random() * 150)}`));
+      await write(events).catch((error: unknown) => failures.push(error));
+    }
+  };
+  let closed = 0;
+  const closing = Promise.all(
+    [1, 2].map(async () => {
+      while (!written.signal.aborted) {
+        await close(0).then(
+          ({ rows }) => {
+            closed += rows;
+          },
+          (error: unknown) => failures.push(error),
+        );
+      }
+    }),
+  );
+  await Promise.all([write100(), write100(), write100()]);
+  written.abort();
+  await closing;
+  expect(failures).toEqual([]);
+  expect(closed).toBeGreaterThan(150);
+  const [sums] = await database.query(`
+    SELECT (SELECT sum(event_count)::int FROM sessions) AS counted, (SELECT count(*)::int FROM events) AS stored,
+           (SELECT count(*)::int FROM sessions s WHERE event_count <>
+             (SELECT count(*) FROM events e WHERE e.session_id = s.session_id)) AS wrong`);
+  expect(sums).toEqual({ counted: 3 * BATCHES * PER_BATCH, stored: 3 * BATCHES * PER_BATCH, wrong: 0 });
+});
+
+it('writing to open sessions is HOT: no index holds what every batch changes', async () => {
+  const sessions = Array.from({ length: 10 }, (_, at) => `hot${at}`);
+  await write(sessions.map((id) => eventOf(id)));
+  // Of the writer's own update, in one transaction: the statistics of a table come late.
+  const connection = await database.connect();
+  await connection.query('BEGIN');
+  await connection.query('UPDATE sessions SET last_seen_at = now(), event_count = event_count + 1, ended_at = NULL');
+  const { rows } = await connection.query<{ updated: string; hot: string }>(`
+    SELECT pg_stat_get_xact_tuples_updated('sessions'::regclass) AS updated,
+           pg_stat_get_xact_tuples_hot_updated('sessions'::regclass) AS hot`);
+  await connection.query('ROLLBACK');
+  await connection.end();
+  expect(rows[0]).toEqual({ updated: '10', hot: '10' });
+});
