@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { readBody } from '@sluice/shared/events/read-body';
@@ -55,6 +55,22 @@ export function addInputChecks(server: FastifyInstance): void {
       done(error as Error);
     }
   });
+}
+
+/**
+ * Makes a check of bodies against schemas that are only known when a request comes; there must be few of these.
+ *
+ * @returns a function that fills in defaults, and throws ApiError `invalid_body` naming what is wrong
+ */
+export function createBodyCheck(): (schema: object, body: unknown) => void {
+  const ajv = new Ajv({ strict: false, useDefaults: true, formats });
+  const compiled = new Map<string, ValidateFunction>();
+  return (schema, body) => {
+    const text = JSON.stringify(schema);
+    const validate = compiled.get(text) ?? ajv.compile(schema);
+    compiled.set(text, validate);
+    if (!validate(body)) throw new ApiError('invalid_body', explain(validate.errors![0]!, 'body'));
+  };
 }
 
 function explain({ keyword, params, instancePath, message }: ErrorObject, part: string): string {

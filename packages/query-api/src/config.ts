@@ -1,9 +1,11 @@
 import { Type } from 'typebox';
+import { readExportSettings } from '@sluice/shared/exports/export-settings';
+import { exportVariables } from '@sluice/shared/exports/export-variables';
 import { daemonVariables, databaseVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
 import { httpVariables } from '@sluice/shared/runtime/http-variables';
 import { readConfig } from '@sluice/shared/runtime/read-config';
 import type { Environment } from '@sluice/shared/runtime/read-environment';
-import { list, port, text } from '@sluice/shared/runtime/variables';
+import { integer, list, port, text } from '@sluice/shared/runtime/variables';
 import { streamVariables } from '@sluice/shared/stream/stream-variables';
 import { parseOperatorKeys } from './operator-keys.ts';
 
@@ -16,7 +18,34 @@ export const QUERY_VARIABLES = Type.Object({
   ...databaseVariables,
   ...streamVariables,
   ...httpVariables,
+  ...exportVariables,
   QUERY_PORT: port({ default: 8081, description: 'Port of the query API.' }),
+  DATABASE_READ_URL: Type.Optional(
+    text({
+      unit: 'URL',
+      secret: true,
+      pattern: '^postgres(ql)?://',
+      format: 'url',
+      expected:
+        'a URL that starts with postgres:// or postgresql://, special characters in its password percent-encoded',
+      description:
+        'A replica for events, statistics and sessions; everything else, and the live tail, stays on DATABASE_URL.',
+    }),
+  ),
+  TAIL_STREAMS_PER_KEY: integer({
+    default: 10,
+    minimum: 0,
+    maximum: 10_000,
+    unit: 'streams',
+    description: 'Live streams (`GET /api/events/stream`) that one key may have open on one query API.',
+  }),
+  TAIL_HEARTBEAT_MS: integer({
+    default: 15_000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'ms',
+    description: 'How often a live stream sends a comment, so that no proxy takes it for dead.',
+  }),
   OPERATOR_KEYS: Type.Optional(
     list({
       unit: 'list',
@@ -24,9 +53,17 @@ export const QUERY_VARIABLES = Type.Object({
       item: `${NAME}(@${NAME})?:[0-9a-fA-F]{64}`,
       expected: 'a list of name:sha256-of-key or name@tenant:sha256-of-key, separated by commas',
       description:
-        "Operators' keys, as `name:sha256-of-key` in hex; `name@tenant:…` sees that tenant only. Without API_KEY and OPERATOR_KEYS the query API runs open.",
+        "Operators' keys, as `name:sha256-of-key` in hex; `name@tenant:…` sees that tenant only. They may read and operate. Without API_KEY, OPERATOR_KEYS and REQUIRE_KEYS the query API runs open.",
     }),
   ),
+  RATE_LIMIT_PER_MINUTE: integer({
+    default: 600,
+    minimum: 0,
+    maximum: 1_000_000,
+    unit: 'requests',
+    description:
+      'Requests that one key may send per minute to one query API, unless the key has its own limit; 0 for no limit, also none of wrong keys. When it runs open, per address.',
+  }),
   TRACE_URL_TEMPLATE: Type.Optional(
     text({
       unit: 'URL',
@@ -41,10 +78,11 @@ export const QUERY_VARIABLES = Type.Object({
 export type QueryConfig = ReturnType<typeof readQueryConfig>;
 
 /**
- * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS
+ * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS; the stored keys come behind it
  * @throws ConfigError naming every mistake
  */
 export function readQueryConfig(environment: Environment) {
   const values = readConfig(QUERY_VARIABLES, environment);
-  return Object.freeze({ ...values, keys: parseOperatorKeys(values.API_KEY, values.OPERATOR_KEYS) });
+  const configuredKeys = parseOperatorKeys(values.API_KEY, values.OPERATOR_KEYS, values.REQUIRE_KEYS === 'true');
+  return Object.freeze({ ...values, configuredKeys, exports: readExportSettings(values) });
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { findShards } from '@sluice/shared/stream/consumer-group';
-import { measureShard } from '@sluice/shared/stream/measure-shard';
+import { measureShard, timeOfEntry } from '@sluice/shared/stream/measure-shard';
 
 /** How often the streams are looked at, in milliseconds. */
 const SAMPLE_MS = 1_000;
@@ -13,6 +13,8 @@ const WINDOW = 10;
 export interface DrainMeter {
   /** Entries that left the streams per second, over the last ten seconds; null before there are two samples. */
   readonly ratePerSecond: number | null;
+  /** Age of the oldest entry that is still in a stream, 0 without one; null while Redis can't be asked. */
+  readonly oldestAgeSeconds: number | null;
   stop(): void;
 }
 
@@ -25,6 +27,7 @@ export function startDrainMeter(options: {
 }): DrainMeter {
   const { redis, logger, namespace, shards } = options;
   let samples: { at: number; removed: number }[] = [];
+  let oldestAgeSeconds: number | null = null;
 
   async function sample(): Promise<void> {
     const keys = await findShards(redis, namespace, shards);
@@ -33,10 +36,17 @@ export function startDrainMeter(options: {
     // A stream that was made anew (FLUSHALL) counts from zero again.
     if (removed < (samples.at(-1)?.removed ?? 0)) samples = [];
     samples = [...samples.slice(-WINDOW), { at: performance.now(), removed }];
+    const times = sizes.flatMap(({ oldestId }) => (oldestId === null ? [] : [timeOfEntry(oldestId)]));
+    // Entries carry the time of Redis's own clock.
+    const now = times.length === 0 ? 0 : Number((await redis.time())[0]) * 1000;
+    oldestAgeSeconds = times.length === 0 ? 0 : Math.max(0, now - Math.min(...times)) / 1000;
   }
   const trySample = (): void => {
     // Redis being away is told by the requests themselves (503) and by /health.
-    sample().catch((error: Error) => logger.debug({ error: error.message }, 'the queue cannot be measured'));
+    sample().catch((error: Error) => {
+      oldestAgeSeconds = null;
+      logger.debug({ error: error.message }, 'the queue cannot be measured');
+    });
   };
   redis.on('ready', trySample);
   const timer = setInterval(trySample, SAMPLE_MS).unref();
@@ -47,6 +57,9 @@ export function startDrainMeter(options: {
       const last = samples.at(-1);
       if (first === undefined || last === undefined || first === last) return null;
       return (last.removed - first.removed) / ((last.at - first.at) / 1000);
+    },
+    get oldestAgeSeconds() {
+      return oldestAgeSeconds;
     },
     stop: () => clearInterval(timer),
   };

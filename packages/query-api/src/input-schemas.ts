@@ -13,6 +13,9 @@ const words = (maxLength: number, description: string) =>
 /** Why an operator does something. */
 export const reason = words(500, 'Why; goes into the audit log.');
 
+/** Whose: the name of one tenant. */
+export const tenantName = words(64, 'Whose. An operator of one tenant need not say.');
+
 /** An id in a path. */
 export const letterParams = Type.Object({ id: Type.String({ pattern: ID_PATTERN }) });
 

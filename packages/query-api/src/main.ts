@@ -1,5 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { withStoredKeys } from '@sluice/shared/access/key-ring';
 import { createOrm } from '@sluice/shared/database/orm';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
 import { openReplayJobs } from '@sluice/shared/jobs/replay-jobs';
+import { openRunRequests } from '@sluice/shared/jobs/run-requests';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
 import { redactUrl } from '@sluice/shared/runtime/redact-url';
@@ -7,34 +12,52 @@ import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon'
 import { VERSION } from '@sluice/shared/runtime/version';
 import { connectRedis } from '@sluice/shared/stream/connect-redis';
 import { readQueryConfig } from './config.ts';
+import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
 import { startDrainMeter } from './drain-meter.ts';
+import { callerOf } from './operator-keys.ts';
 import { queryChecks } from './query-checks.ts';
 import { buildServer } from './server.ts';
+import { syncKeys } from './sync-keys.ts';
+import { createLiveTail } from './tail/live-tail.ts';
 
 /** Redis commands are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 1_000;
+
+/** How long the start waits for the stored keys before it goes on without, in milliseconds. */
+const KEYS_WAIT_MS = 2_000;
+
+/** How long Postgres may take for the stored keys, in milliseconds: a part of the 30 s in which a revoked key stops. */
+const KEYS_TIMEOUT_MS = 3_000;
 
 await startOrExit('query-api', async () => {
   const config = readQueryConfig(readEnvironment());
   const logger = createLogger({ daemon: 'query-api', version: VERSION, level: config.LOG_LEVEL });
   logger.info({ database: redactUrl(config.DATABASE_URL), redis: redactUrl(config.REDIS_URL) }, 'starting');
-  if (config.keys.open) {
+  if (config.configuredKeys.open) {
     logger.warn(
       'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read and replay dead letters',
     );
   }
-  const orm = await createOrm({
+  const database = {
     url: config.DATABASE_URL,
     poolSize: config.DB_POOL_SIZE,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-query',
-  });
+  };
+  const orm = await createOrm(database);
+  const readOrm =
+    config.DATABASE_READ_URL === undefined
+      ? orm
+      : await createOrm({ ...database, url: config.DATABASE_READ_URL, applicationName: 'sluice-query-read' });
   const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
-  const replayJobs = openReplayJobs({
+  const queue = {
     redisUrl: config.REDIS_URL,
     namespace: config.SLUICE_NAMESPACE,
-    onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
-  });
+    onError: (error: Error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
+  };
+  const replayJobs = openReplayJobs(queue);
+  const runRequests = openRunRequests(queue);
+  const exportJobs = openExportJobs(queue);
   const drainMeter = startDrainMeter({
     redis,
     logger,
@@ -42,15 +65,40 @@ await startOrExit('query-api', async () => {
     shards: config.STREAM_SHARDS,
   });
 
+  const replicaLag = readOrm === orm ? null : startReplicaLagMeter(kyselyOf(readOrm), logger);
+  const liveTail = createLiveTail({ orm, logger });
+
+  const keysOrm = await createOrm({
+    ...database,
+    poolSize: 1,
+    statementTimeoutMs: KEYS_TIMEOUT_MS,
+    applicationName: 'sluice-query-keys',
+  });
+  const syncedKeys = syncKeys({
+    orm: keysOrm,
+    redis,
+    logger,
+    namespace: config.SLUICE_NAMESPACE,
+    refreshMs: config.KEY_REFRESH_MS,
+  });
+  await Promise.race([syncedKeys.refresh(), delay(KEYS_WAIT_MS, undefined, { ref: false })]);
+
   let stopping = false;
   const server = await buildServer({
     config,
+    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys, callerOf),
+    syncedKeys,
     orm,
+    readOrm,
     redis,
     replayJobs,
+    runRequests,
+    exportJobs,
     drainMeter,
+    liveTail,
+    dataAge: dataAgeOf(drainMeter, replicaLag),
     logger,
-    checks: queryChecks({ redis, orm, config }),
+    checks: queryChecks({ redis, orm, readOrm, config, storedKeys: syncedKeys.keys }),
     isStopping: () => stopping,
   });
   const url = await server.listen({ host: config.HOST, port: config.QUERY_PORT });
@@ -60,13 +108,20 @@ await startOrExit('query-api', async () => {
       url,
       async stop() {
         stopping = true;
+        liveTail.stop();
         drainMeter.stop();
+        replicaLag?.stop();
+        syncedKeys.stop();
         // Answers that are on their way are finished; a download that takes longer than this is cut.
         const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();
         clearTimeout(deadline);
-        await replayJobs.close();
+        // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
+        const patience = delay(config.SHUTDOWN_TIMEOUT_MS * 0.1, undefined, { ref: false });
+        await Promise.race([Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]), patience]);
         redis.disconnect();
+        if (readOrm !== orm) await readOrm.close(true);
+        await keysOrm.close(true);
         await orm.close(true);
       },
     },

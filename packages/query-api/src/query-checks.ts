@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { StoredKeys } from '@sluice/shared/access/stored-keys';
 import type { Orm } from '@sluice/shared/database/orm';
 import { postgresCheck } from '@sluice/shared/database/postgres-check';
 import type { HealthCheck } from '@sluice/shared/runtime/health';
@@ -6,16 +7,26 @@ import { redisCheck } from '@sluice/shared/stream/redis-check';
 import type { QueryConfig } from './config.ts';
 
 /** What `/health` and `/ready` of the query API look at. Without Redis only the queue can't be shown. */
-export function queryChecks({ redis, orm, config }: { redis: Redis; orm: Orm; config: QueryConfig }): HealthCheck[] {
+export function queryChecks(parts: {
+  redis: Redis;
+  orm: Orm;
+  readOrm: Orm;
+  config: QueryConfig;
+  storedKeys: StoredKeys;
+}): HealthCheck[] {
+  const { redis, orm, readOrm, config, storedKeys } = parts;
+  const { open } = config.configuredKeys;
   return [
     postgresCheck(orm),
+    // Without its replica it still serves operators.
+    ...(readOrm === orm ? [] : [{ ...postgresCheck(readOrm), name: 'read_replica', critical: false }]),
     { ...redisCheck(redis), critical: false },
     {
       name: 'authentication',
       critical: false,
       run: () => ({
-        ok: !config.keys.open,
-        detail: config.keys.open ? { warning: 'runs open: no API key is configured' } : {},
+        ok: !open,
+        detail: open ? { warning: 'runs open: no API key is configured' } : { stored_keys_known: storedKeys.known },
       }),
     },
   ];

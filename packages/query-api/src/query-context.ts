@@ -1,17 +1,32 @@
 import type { Redis } from 'ioredis';
+import type { KeyRing } from '@sluice/shared/access/key-ring';
 import type { Orm } from '@sluice/shared/database/orm';
-import type { ReplayJobs } from '@sluice/shared/jobs/replay-jobs';
+import type { WakeQueue } from '@sluice/shared/jobs/wake-queue';
 import type { HealthCheck } from '@sluice/shared/runtime/health';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import type { QueryConfig } from './config.ts';
 import type { DrainMeter } from './drain-meter.ts';
+import type { Caller } from './operator-keys.ts';
+import type { SyncedKeys } from './sync-keys.ts';
+import type { LiveTail } from './tail/live-tail.ts';
 
 /** What the routes need. */
 export interface QueryContext {
   readonly config: QueryConfig;
+  /** The configured and the stored keys. */
+  readonly keys: KeyRing<Caller>;
+  readonly syncedKeys: SyncedKeys;
   readonly orm: Orm;
+  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `orm`. */
+  readonly readOrm: Orm;
+  /** Follows what is committed, on the primary. */
+  readonly liveTail: LiveTail;
+  /** Seconds by which what is read may be behind what was accepted; null while that is not known. */
+  readonly dataAge: () => number | null;
   readonly redis: Redis;
-  readonly replayJobs: ReplayJobs;
+  readonly replayJobs: WakeQueue;
+  readonly runRequests: WakeQueue;
+  readonly exportJobs: WakeQueue;
   readonly drainMeter: DrainMeter;
   readonly logger: Logger;
   readonly checks: readonly HealthCheck[];

@@ -1,3 +1,4 @@
+import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { addApiDocs } from '@sluice/shared/runtime/api-docs';
@@ -7,16 +8,32 @@ import { addRequestClock } from '@sluice/shared/runtime/request-clock';
 import { serverOptions } from '@sluice/shared/runtime/server-options';
 import { addAuthentication } from './authenticate.ts';
 import { addInputChecks } from './check-input.ts';
+import { addDataAge } from './data-age.ts';
 import { translateDatabaseError } from './database-errors.ts';
+import { endRevoked } from './end-revoked.ts';
 import type { QueryContext } from './query-context.ts';
+import { addRateLimits } from './rate-limits.ts';
 import { addAuditLogRoute } from './routes/audit-log.ts';
 import { addDiscardRoute } from './routes/discards.ts';
+import { addExportConfigRoutes } from './routes/export-config.ts';
+import { addExportRunRoutes } from './routes/export-runs.ts';
+import { addExportStatusRoute } from './routes/export-status.ts';
+import { addVerificationRoutes } from './routes/export-verifications.ts';
 import { addEditRoute } from './routes/edit-dead-letter.ts';
 import { addListRoutes } from './routes/list-dead-letters.ts';
 import { addProgressRoute } from './routes/replay-progress.ts';
+import { addJobRoutes } from './routes/jobs.ts';
+import { addKeyRoutes } from './routes/keys.ts';
+import { addQueryEventsRoute } from './routes/query-events.ts';
 import { addQueueRoute } from './routes/queue.ts';
+import { addRecentEventsRoutes } from './routes/recent-events.ts';
 import { addReplayRoutes } from './routes/replays.ts';
+import { addRetentionRoutes } from './routes/retention.ts';
+import { addSessionRoutes } from './routes/sessions.ts';
 import { addShowRoute } from './routes/show-dead-letter.ts';
+import { addShowEventRoute } from './routes/show-event.ts';
+import { addStatisticsRoute } from './routes/statistics.ts';
+import { addStreamRoute } from './routes/stream-events.ts';
 
 /** Largest body, in bytes: one payload, or ten thousand ids. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -28,27 +45,66 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     ...serverOptions(config.REQUEST_TIMEOUT_MS),
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,
+    // Ids of sessions and events are in paths: up to 512 bytes, each of which may take three characters.
+    routerOptions: { maxParamLength: 2_000 },
+    trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
   });
   passExpectations(server);
   addRequestClock(server, context.isStopping);
+  if (config.CORS_ORIGINS.length > 0) {
+    await server.register(cors, {
+      origin: config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS,
+      methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      allowedHeaders: ['content-type', 'authorization', 'x-api-key', 'x-request-id', 'last-event-id'],
+      exposedHeaders: [
+        'x-request-id',
+        'x-processing-time',
+        'x-data-age',
+        'retry-after',
+        'ratelimit-limit',
+        'ratelimit-remaining',
+        'ratelimit-reset',
+        'location',
+      ],
+      maxAge: 86_400,
+    });
+  }
+  // Behind CORS, so that a page can read why it was refused.
   addErrorAnswers(server, { ...context, translate: translateDatabaseError });
   // The documentation's page brings a policy of its own.
   await server.register(helmet, { contentSecurityPolicy: false });
   addInputChecks(server);
   await addApiDocs(server, {
     title: 'Sluice query API',
-    purpose: 'Dead letters, their replays, and the queue.',
-    open: config.keys.open,
+    purpose: 'Events and what is known of them; dead letters, their replays, and the queue.',
+    open: context.keys.open,
     tags: [
+      { name: 'events', description: 'What was stored, in the wire shape it came in' },
+      { name: 'sessions', description: 'Who was at work, from when to when' },
       { name: 'dead letters', description: 'What failed and why; mending, replaying and discarding it' },
       { name: 'replays', description: 'Dead letters on their way back' },
       { name: 'queue', description: 'How far behind the writers are' },
+      { name: 'jobs', description: 'What the maintenance workers do, by schedule or on request' },
+      { name: 'exports', description: 'Files of events, by schedule and on demand' },
+      { name: 'retention', description: 'How long the events of a tenant are kept' },
       { name: 'audit', description: 'What operators did' },
+      { name: 'keys', description: 'Who may do what' },
     ],
   });
   await server.register(async (open) => addHealthRoutes(open, context.checks));
   await server.register(async (api) => {
-    addAuthentication(api, config.keys);
+    const wrongKeys = await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
+    addAuthentication(api, context.keys, wrongKeys);
+    endRevoked(api, context.keys, config.KEY_REFRESH_MS);
+    await api.register(async (reads) => {
+      addDataAge(reads, context.dataAge);
+      addQueryEventsRoute(reads, context);
+      addRecentEventsRoutes(reads, context);
+      addStatisticsRoute(reads, context);
+      addShowEventRoute(reads, context);
+      addSessionRoutes(reads, context);
+    });
+    addStreamRoute(api, context);
     addListRoutes(api, context);
     addShowRoute(api, context);
     addEditRoute(api, context);
@@ -56,7 +112,14 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     addReplayRoutes(api, context);
     addProgressRoute(api, context);
     addQueueRoute(api, context);
+    addRetentionRoutes(api, context);
     addAuditLogRoute(api, context);
+    addJobRoutes(api, context);
+    addExportRunRoutes(api, context);
+    addExportStatusRoute(api, context);
+    addVerificationRoutes(api, context);
+    addExportConfigRoutes(api, context);
+    addKeyRoutes(api, context);
   });
   return server;
 }

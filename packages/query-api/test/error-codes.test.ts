@@ -4,8 +4,11 @@ import { expectError } from '../../ingest-api/test/fixtures/expect-error.ts';
 import { freePort } from '../../local-stack/src/free-port.ts';
 import { type Answer, get } from '../../../tests/setup/http.ts';
 import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { testKey } from '../../../tests/setup/stored-keys.ts';
 import { exchange, openConnection, type RawAnswer, sendRaw } from '../../../tests/setup/raw-http.ts';
 import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+
+const KEY = { 'x-api-key': 'the-key' };
 
 let operations: Operations;
 let alone: TestDaemon;
@@ -18,8 +21,10 @@ beforeAll(async () => {
       OPERATOR_KEYS: operatorKey('ada@acme', 'a'),
       REQUEST_TIMEOUT_MS: '500',
       STATEMENT_TIMEOUT_MS: '300',
+      TAIL_STREAMS_PER_KEY: '0',
     }),
     startTestDaemon('query-api', {
+      API_KEY: 'the-key',
       DATABASE_URL: `postgres://127.0.0.1:${nobody}/nothing`,
       REDIS_URL: `redis://127.0.0.1:${nobody}`,
     }),
@@ -61,10 +66,24 @@ const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; me
     by: () => patch({ payload: { eventType: 'x', timestamp: '2026-01-31T09:30:00Z' } }),
     message: /must stay/,
   },
+  no_encryption_key: {
+    by: () =>
+      ask('PUT', '/export/config', {
+        destination: { kind: 's3', bucket: 'events', credentials: { access_key_id: 'x', secret_access_key: 'y' } },
+      }),
+    message: /EXPORT_ENCRYPTION_KEYS/,
+  },
   internal_error: { by: missingTable, message: /log has the details/ },
-  database_unavailable: { by: () => get(`${alone.url}/api/dead-letters`), message: /PostgreSQL/ },
-  redis_unavailable: { by: () => get(`${alone.url}/api/queue`), message: /Redis/ },
+  too_many_streams: { by: () => ask('GET', '/api/events/stream'), message: /0 streams open; the limit is 0/ },
+  database_unavailable: { by: () => get(`${alone.url}/api/dead-letters`, KEY), message: /PostgreSQL/ },
+  redis_unavailable: { by: () => get(`${alone.url}/api/queue`, KEY), message: /Redis/ },
   query_timeout: { by: whileLocked, message: /in time/ },
+  forbidden: { by: () => operations.ask('GET', '/api/keys', undefined, 'a'), message: /scope "admin"/ },
+  keys_unavailable: {
+    by: () => get(`${alone.url}/api/queue`, { 'x-api-key': testKey().key }),
+    message: /not known .* yet/,
+  },
+  rate_limited: { by: askTwice, message: /More than 1 requests in a minute/ },
   shutting_down: { by: requestDuringStop, message: /stopping/ },
 };
 
@@ -77,10 +96,23 @@ describe.each(CODES_OF.query)('%s', (code) => {
       return expectError({ ...answer, body }, code, ERRORS[code].message);
     }
     expectError(answer, code, ERRORS[code].message);
-    const comesBack = ['database_unavailable', 'redis_unavailable', 'shutting_down'].includes(code);
+    const comesBack = [
+      'rate_limited',
+      'keys_unavailable',
+      'database_unavailable',
+      'redis_unavailable',
+      'shutting_down',
+      'too_many_streams',
+    ].includes(code);
     expect(answer.headers.get('retry-after')).toEqual(comesBack ? expect.stringMatching(/^[1-9]\d*$/) : null);
   });
 });
+
+async function askTwice(): Promise<Answer> {
+  const { key } = (await ask('POST', '/api/keys', { name: 'slow', scopes: ['read'], requests_per_minute: 1 })).body;
+  expect((await operations.ask('GET', '/api/queue', undefined, key)).status).toBe(200);
+  return operations.ask('GET', '/api/queue', undefined, key);
+}
 
 async function badEncoding(): Promise<RawAnswer> {
   const body = Buffer.from('{"payload":"\xff"}', 'latin1');

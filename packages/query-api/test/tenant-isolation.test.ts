@@ -61,6 +61,10 @@ describe("another tenant's operator", () => {
       ['POST', '/api/dead-letters/replays', { filter: { tenant: 'victim' } }],
       ['POST', '/api/dead-letters/replays', { filter: { tenant: 'victim' }, dry_run: true }],
       ['POST', '/api/dead-letters/discards', { filter: { tenant: 'victim' }, reason: 'x' }],
+      ['POST', '/export/run?tenant=victim', undefined],
+      ['GET', '/export/status?tenant=victim', undefined],
+      ['GET', '/export/runs?tenant=victim', undefined],
+      ['GET', '/export/config?tenant=victim', undefined],
     ] as const) {
       const answer = await attack(method, path, body);
       expect([answer.status, answer.body.error.code], path).toEqual([403, 'tenant_mismatch']);
@@ -134,6 +138,135 @@ describe("another tenant's operator", () => {
   });
 });
 
+const makeKey = (wanted: object, key = 'the-key') =>
+  operations.ask('POST', '/api/keys', { name: 'key', scopes: ['read', 'admin'], ...wanted }, key);
+
+describe("another tenant's administrator", () => {
+  it('sees, makes and revokes keys of its own tenant only', async () => {
+    const { key: evil, id: evilId } = (await makeKey({ tenant: 'evil' })).body;
+    const theirKey = (await makeKey({ tenant: 'victim' })).body;
+    const everybodys = (await makeKey({ tenant: null })).body;
+    const list = await operations.ask('GET', '/api/keys?revoked=true', undefined, evil);
+    expect(list.body.keys.map(({ id }: { id: string }) => id)).toEqual([evilId]);
+    for (const { id } of [theirKey, everybodys, { id: '0123456789abcdef' }]) {
+      const answer = await operations.ask('DELETE', `/api/keys/${id}`, undefined, evil);
+      expect([answer.status, answer.body.error.message]).toEqual([404, `There is no key ${id}.`]);
+      expect(
+        (await operations.ask('GET', `/api/keys?cursor=${Buffer.from(id).toString('base64url')}`, undefined, evil)).body
+          .keys,
+      ).not.toContainEqual(expect.objectContaining({ id }));
+    }
+    for (const tenant of ['victim', 'default', null]) {
+      expect((await makeKey({ tenant }, evil)).body.error.code).toBe('tenant_mismatch');
+    }
+    for (const { key } of [theirKey, everybodys]) {
+      expect((await operations.ask('GET', '/api/keys', undefined, key)).status).toBe(200);
+    }
+    const letters = await operations.ask('GET', '/api/dead-letters', undefined, evil);
+    expect(letters.body.dead_letters.map((letter: { id: string }) => letter.id)).toEqual([own]);
+    expect((await operations.ask('DELETE', `/api/keys/${evilId}`, undefined, evil)).status).toBe(200);
+  });
+});
+
+describe('events, statistics and sessions', () => {
+  const ids: Record<string, string> = {
+    evil: '11111111-0000-4000-8000-000000000000',
+    victim: '22222222-0000-4000-8000-000000000000',
+  };
+  beforeEach(async () => {
+    for (const [tenant, id] of Object.entries(ids)) {
+      await operations.pipeline.database.query(
+        `WITH event AS (
+           INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, actor, session_id, correlation_id,
+                               resource, source, payload)
+           SELECT t.tenant, $2::uuid, 'A', now(), now(), 'who', 'same session', 'c', 'w', 'governance-tracker',
+                  jsonb_build_object('secret', t.tenant)
+           FROM (VALUES ($1::text)) t (tenant) RETURNING *
+         ), ledger AS (INSERT INTO event_ids SELECT tenant, event_id, stored_at FROM event)
+         INSERT INTO sessions (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
+         SELECT tenant, session_id, actor, occurred_at, occurred_at, stored_at, 1 FROM event`,
+        [tenant, id],
+      );
+    }
+    await operations.pipeline.database.query(
+      `INSERT INTO sessions SELECT 'victim', 'theirs', actor, started_at, last_event_at, last_seen_at, 1
+       FROM sessions WHERE tenant = 'victim'`,
+    );
+  });
+  const filters: object[] = [
+    {},
+    { event_types: ['A', 'B'] },
+    { user_names: ['who'] },
+    { user_names: ['who', 'nobody'], session_ids: ['same session', 'theirs'] },
+    { session_ids: ['same session'] },
+    { workbook_names: ['w'] },
+    { correlation_id: 'c' },
+    { start_time: '2020-01-01T00:00:00Z', order: 'asc' },
+    { payload: { secret: 'victim' } },
+  ];
+
+  it.each(filters)('a query finds its own only: %j', async (filter) => {
+    const { body } = await attack('POST', '/api/events/query', { ...filter, include_total: 'exact' });
+    const expected = 'payload' in filter ? [] : [ids['evil']];
+    expect([body.events.map((event: { eventId: string }) => event.eventId), body.total]).toEqual([
+      expected,
+      expected.length,
+    ]);
+    const download = await fetch(`${operations.query.url}/api/events/query`, {
+      method: 'POST',
+      headers: { 'x-api-key': ATTACKER, accept: 'application/x-ndjson', 'content-type': 'application/json' },
+      body: JSON.stringify(filter),
+    });
+    expect(await download.text()).not.toContain('victim');
+  });
+
+  it("no other tenant can be named, and another's cursor, event or session is of no use", async () => {
+    for (const [method, path, body] of [
+      ['POST', '/api/events/query', { tenant: 'victim' }],
+      ['GET', '/api/events/statistics?tenant=victim', undefined],
+      ['GET', '/api/events/recent?tenant=victim', undefined],
+      ['GET', '/events/recent?tenant=victim', undefined],
+      ['GET', `/api/events/${ids['victim']}?tenant=victim`, undefined],
+      ['GET', '/api/events/stream?tenant=victim', undefined],
+      ['GET', '/api/sessions?tenant=victim', undefined],
+      ['GET', '/api/sessions/theirs?tenant=victim', undefined],
+    ] as const) {
+      const answer = await attack(method, path, body);
+      expect([answer.status, answer.body.error.code], path).toEqual([403, 'tenant_mismatch']);
+    }
+    expect((await attack('GET', `/api/events/${ids['victim']}`)).status).toBe(404);
+    expect((await attack('GET', '/api/sessions/theirs')).status).toBe(404);
+    await operations.pipeline.database.query(
+      `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+       VALUES ('victim', gen_random_uuid(), 'A', now(), now(), 'governance-tracker', '{}')`,
+    );
+    const { next_cursor: cursor } = (await operations.ask('POST', '/api/events/query', { limit: 1 }, 'v')).body;
+    expect(cursor).not.toBeNull();
+    expect((await attack('POST', '/api/events/query', { limit: 1, cursor })).status).toBe(400);
+  });
+
+  it('counts, newest events and sessions are its own', async () => {
+    const one = { total_events: 1, events_by_type: { A: 1 }, unique_users: 1, unique_sessions: 1, unique_workbooks: 1 };
+    for (const more of ['', '?interval=hour', '?distinct=approximate', '?start_time=2020-01-01T00:00:00Z']) {
+      expect((await attack('GET', `/api/events/statistics${more}`)).body).toMatchObject(one);
+    }
+    const recent = (await attack('GET', '/events/recent')).body.events;
+    expect(recent.map((event: { secret: string }) => event.secret)).toEqual(['evil']);
+    for (const more of ['', '?user_name=who', '?state=open', '?order=asc']) {
+      const { sessions } = (await attack('GET', `/api/sessions${more}`)).body;
+      expect(sessions.map((each: { session_id: string }) => each.session_id)).toEqual(['same session']);
+    }
+    const { events } = (await attack('GET', '/api/sessions/same%20session')).body;
+    expect(events.map((event: { secret: string }) => event.secret)).toEqual(['evil']);
+  });
+
+  it('a key of no tenant reads `default`, or the one that it names', async () => {
+    expect((await operations.ask('POST', '/api/events/query', {}, 'o')).body.events).toEqual([]);
+    const { body } = await operations.ask('POST', '/api/events/query', { tenant: 'victim' }, 'o');
+    expect(body.events.map((event: { eventId: string }) => event.eventId)).toEqual([ids['victim']]);
+  });
+});
+
 describe('an operator of all tenants', () => {
   it.each(['o', 'the-key'])('sees everything, and may choose a tenant: key %s', async (key) => {
     const all = await operations.ask('GET', '/api/dead-letters', undefined, key);
@@ -163,6 +296,32 @@ describe('without a known key', () => {
       ['POST', '/api/dead-letters/discards'],
       ['GET', '/api/queue'],
       ['GET', '/api/audit-log'],
+      ['POST', '/api/events/query'],
+      ['GET', '/api/events/statistics'],
+      ['GET', '/api/events/recent'],
+      ['GET', '/events/recent'],
+      ['GET', '/api/events/stream'],
+      ['GET', `/api/events/${NO_REPLAY}`],
+      ['GET', '/api/sessions'],
+      ['GET', '/api/sessions/1'],
+      ['POST', '/export/run'],
+      ['GET', '/export/status'],
+      ['GET', '/export/runs'],
+      ['GET', `/export/runs/${NO_REPLAY}`],
+      ['POST', `/export/runs/${NO_REPLAY}/verify`],
+      ['GET', '/export/config'],
+      ['PUT', '/export/config'],
+      ['DELETE', '/export/config'],
+      ['POST', '/export/config/test'],
+      ['GET', '/api/jobs'],
+      ['GET', '/api/jobs/runs'],
+      ['GET', '/api/jobs/make-partitions/runs'],
+      ['POST', '/api/jobs/make-partitions/runs'],
+      ['GET', `/api/jobs/runs/${NO_REPLAY}`],
+      ['POST', `/api/jobs/runs/${NO_REPLAY}/cancel`],
+      ['GET', '/api/keys'],
+      ['POST', '/api/keys'],
+      ['DELETE', '/api/keys/0123456789abcdef'],
     ] as const) {
       const answer = await operations.ask(method, path, undefined, key);
       expect([answer.status, answer.body.error.code], `${method} ${path}`).toEqual([401, 'unauthorized']);

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type SqlBool, sql } from 'kysely';
 import { type Static, Type } from 'typebox';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { beyond, byId, cursorAfter } from '../cursor.ts';
 import { pageProperties } from '../input-schemas.ts';
 import { utc } from '../queries/utc.ts';
@@ -13,9 +13,9 @@ const querystring = Type.Object(pageProperties, { additionalProperties: false })
 /** `GET /api/audit-log`: what operators did, newest first. */
 export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext): void {
   server.get('/api/audit-log', {
+    config: { scope: 'operate' },
     schema: {
       tags: ['audit'],
-      security: KEY_OR_OPEN,
       summary: 'What operators did, newest first',
       description: 'An operator of one tenant sees what was done with keys of that tenant.',
       querystring,

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { chosenLetters } from '../choose-letters.ts';
 import { choiceProperties, reason } from '../input-schemas.ts';
 import { discardLetters } from '../queries/discard-letters.ts';
@@ -12,9 +12,9 @@ const body = Type.Object({ ...choiceProperties, reason }, { additionalProperties
 /** `POST /api/dead-letters/discards`: gives dead letters up; they stay readable. */
 export function addDiscardRoute(server: FastifyInstance, { orm }: QueryContext): void {
   server.post('/api/dead-letters/discards', {
+    config: { scope: 'operate' },
     schema: {
       tags: ['dead letters'],
-      security: KEY_OR_OPEN,
       summary: 'Give dead letters up, with a reason',
       description: 'Either `ids` or `filter`; an empty filter means all that are dead. They stay readable.',
       body,

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import { letterParams, reason } from '../input-schemas.ts';
 import { editLetter, RejectedPayload } from '../queries/edit-letter.ts';
@@ -21,9 +21,9 @@ const body = Type.Object(
 /** `PATCH /api/dead-letters/{id}`: mends the payload, so that a replay can succeed. */
 export function addEditRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
   server.patch('/api/dead-letters/:id', {
+    config: { scope: 'operate' },
     schema: {
       tags: ['dead letters'],
-      security: KEY_OR_OPEN,
       summary: 'Mend the payload of a dead letter',
       description:
         'The new payload is validated as ingest validates it, and has to give the event the same id. What the client sent is kept as `original_payload`.',

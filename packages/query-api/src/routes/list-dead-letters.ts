@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Kysely, sql } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { matches } from '@sluice/shared/database/dead-letter-filter';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { checkTenant } from '../choose-letters.ts';
 import { cursorAfter, type Order } from '../cursor.ts';
 import { listProperties, pageProperties } from '../input-schemas.ts';
@@ -26,11 +26,12 @@ const listQuery = Type.Object(
 );
 const summaryQuery = Type.Object(listProperties, { additionalProperties: false });
 
-const shared = { tags: ['dead letters'], security: KEY_OR_OPEN };
+const shared = { tags: ['dead letters'] };
 
 /** `GET /api/dead-letters`, as a page or as a download, and `GET /api/dead-letters/summary`. */
 export function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
   server.get('/api/dead-letters', {
+    config: { scope: 'read' },
     schema: {
       ...shared,
       summary: 'What failed, newest first',
@@ -68,6 +69,7 @@ export function addListRoutes(server: FastifyInstance, { orm, isStopping }: Quer
   });
 
   server.get('/api/dead-letters/summary', {
+    config: { scope: 'read' },
     schema: {
       ...shared,
       summary: 'How many there are of which kind, by reason, event type and hour',

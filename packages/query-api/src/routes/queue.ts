@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ApiError } from '@sluice/shared/errors/api-errors';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import type { QueryContext } from '../query-context.ts';
 import { readQueue, type ShardStatus } from '../read-queue.ts';
 
@@ -14,9 +14,9 @@ const numberOrNull = Type.Union([Type.Number(), Type.Null()]);
 /** `GET /api/queue`: how far behind the writers are. */
 export function addQueueRoute(server: FastifyInstance, { redis, config, drainMeter }: QueryContext): void {
   server.get('/api/queue', {
+    config: { scope: 'read' },
     schema: {
       tags: ['queue'],
-      security: KEY_OR_OPEN,
       summary: 'The queue: how much waits, since when, and who works on it',
       querystring: Type.Object({}, { additionalProperties: false }),
       response: {

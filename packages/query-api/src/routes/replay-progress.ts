@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { replayParams } from '../input-schemas.ts';
 import { ENDED, findReplay, type ReplayStatus } from '../queries/replay-rows.ts';
 import type { QueryContext } from '../query-context.ts';
@@ -17,9 +17,9 @@ const HEARTBEAT_LOOKS = 20;
 /** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
 export function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
   server.get('/api/dead-letters/replays/:id/progress', {
+    config: { scope: 'read' },
     schema: {
       tags: ['replays'],
-      security: KEY_OR_OPEN,
       summary: 'Follow a replay, as server-sent events',
       description: 'An event `progress` with the replay as JSON at each change; the stream ends with the replay.',
       params: replayParams,

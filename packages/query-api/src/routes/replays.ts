@@ -3,7 +3,7 @@ import { type SqlBool, sql } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/shared/database/in-transaction';
 import { ApiError } from '@sluice/shared/errors/api-errors';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import { chosenLetters } from '../choose-letters.ts';
 import { choiceProperties, pageProperties, reason, replayParams } from '../input-schemas.ts';
@@ -27,7 +27,7 @@ const createBody = Type.Object(
 const listQuery = Type.Object(pageProperties, { additionalProperties: false });
 const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 
-const shared = { tags: ['replays'], security: KEY_OR_OPEN };
+const shared = { tags: ['replays'] };
 const BASE = '/api/dead-letters/replays';
 
 /** `POST` and `GET /api/dead-letters/replays`, `GET` of one, and pause, resume, cancel. */
@@ -43,6 +43,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
   };
 
   server.post(BASE, {
+    config: { scope: 'operate' },
     schema: {
       ...shared,
       summary: 'Put dead letters back on the stream, under their original event ids',
@@ -85,6 +86,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
   });
 
   server.get(BASE, {
+    config: { scope: 'read' },
     schema: {
       ...shared,
       summary: 'Replays, newest first',
@@ -112,6 +114,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
   });
 
   server.get(`${BASE}/:id`, {
+    config: { scope: 'read' },
     schema: {
       ...shared,
       summary: 'How far a replay is',
@@ -124,6 +127,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
 
   for (const step of REPLAY_STEPS) {
     server.post(`${BASE}/:id/${step}`, {
+      config: { scope: 'operate' },
       schema: {
         ...shared,
         summary: SUMMARY[step],

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
-import { errorResponses, KEY_OR_OPEN } from '@sluice/shared/errors/error-schema';
+import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { letterParams } from '../input-schemas.ts';
 import { wholeLetter } from '../queries/whole-dead-letter.ts';
 import type { QueryContext } from '../query-context.ts';
@@ -10,9 +10,9 @@ import { wholeLetterSchema } from './answer-schemas.ts';
 /** `GET /api/dead-letters/{id}`. */
 export function addShowRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
   server.get('/api/dead-letters/:id', {
+    config: { scope: 'read' },
     schema: {
       tags: ['dead letters'],
-      security: KEY_OR_OPEN,
       summary: 'One dead letter whole: payload, history, lineage, trace',
       params: letterParams,
       response: { 200: wholeLetterSchema, ...errorResponses('query', 400, 401, 404, 503, 504) },

@@ -1,0 +1,66 @@
+import { type Kysely, sql } from 'kysely';
+import type { FastifyInstance } from 'fastify';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import type { DrainMeter } from './drain-meter.ts';
+
+/** How often the replica is asked, in milliseconds. */
+const SAMPLE_MS = 1_000;
+
+/** How far a replica is behind its primary. */
+export interface ReplicaLagMeter {
+  /** Seconds; null while it is not known. */
+  readonly seconds: number | null;
+  stop(): void;
+}
+
+/** Age of what is read: of the oldest entry that waits in the queue, and of the replica on top. */
+export function dataAgeOf(drainMeter: DrainMeter, replica: ReplicaLagMeter | null): () => number | null {
+  return () => {
+    const queue = drainMeter.oldestAgeSeconds;
+    const lag = replica === null ? 0 : replica.seconds;
+    return queue === null || lag === null ? null : queue + lag;
+  };
+}
+
+/** Gives every answer of this instance the header `X-Data-Age`: seconds, e.g. `0.4`, or `unknown`. */
+export function addDataAge(server: FastifyInstance, ageSeconds: () => number | null): void {
+  server.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-data-age', ageSeconds()?.toFixed(1) ?? 'unknown');
+  });
+}
+
+/** Starts measuring; `db` is the one that DATABASE_READ_URL names. */
+export function startReplicaLagMeter(db: Kysely<unknown>, logger: Logger): ReplicaLagMeter {
+  let seconds: number | null = null;
+  const sample = async (): Promise<void> => {
+    try {
+      seconds = await replicaLagSeconds(db);
+    } catch (error) {
+      seconds = null;
+      // The requests themselves say it (503), and /health.
+      logger.debug({ error: messageOf(error) }, 'the lag of the replica cannot be measured');
+    }
+  };
+  void sample();
+  const timer = setInterval(() => void sample(), SAMPLE_MS).unref();
+  return {
+    get seconds() {
+      return seconds;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/**
+ * 0 on a primary, and on a replica that has replayed all it got while it is connected; else the age of the last
+ * transaction that it replayed, which is at least its lag.
+ */
+async function replicaLagSeconds(db: Kysely<unknown>): Promise<number> {
+  const { rows } = await sql<{ lag: number }>`
+    SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0
+                WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
+                ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)
+           END::float8 AS lag`.execute(db);
+  return Math.max(0, rows[0]!.lag);
+}

@@ -1,0 +1,112 @@
+/** A range of time, half open, ISO 8601 UTC with up to six decimals. */
+export interface TimeRange {
+  readonly start: string;
+  readonly end: string;
+}
+
+export type Interval = 'minute' | 'hour' | 'day';
+
+/** Lengths in milliseconds. */
+export const INTERVAL_MS: Readonly<Record<Interval, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+
+/** How a range is read: what roll-ups hold whole, and the edges that they don't. */
+export interface RangeParts {
+  /** Whole days; null when there is none inside. */
+  readonly days: TimeRange | null;
+  /** Whole hours around the days: none, one or two ranges. */
+  readonly hours: readonly TimeRange[];
+  /** What days and hours cover together; null when there is not one whole hour. */
+  readonly whole: TimeRange | null;
+  /** What is left at both ends: less than an hour each. */
+  readonly edges: readonly TimeRange[];
+  /** What is in `whole` and not in the range, and has to be taken off again: less than an hour at each end. */
+  readonly excess: readonly TimeRange[];
+}
+
+/** How a range may be cut. */
+export interface CutOptions {
+  /** The smallest bucket of the answer: hours can't be told from days, minutes from neither. */
+  readonly finest: Interval | null;
+  /** Milliseconds since 1970; there are hardly any events behind it. */
+  readonly now: number;
+  /** Whether events can be taken off again: they can from counts, and not from an approximate set. */
+  readonly mayExceed: boolean;
+}
+
+/**
+ * Cuts a range at whole hours and days, UTC. An end in the middle of an hour is read from the events, or as the whole
+ * hour less the events behind it, whichever has less to scan: for a range that ends now, the latter is next to nothing.
+ */
+export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOptions): RangeParts {
+  const cut = mayExceed ? stretch(range, now) : range;
+  const whole = finest === 'minute' ? null : wholeWithin(cut, 'hour');
+  if (whole === null) return uncut(range);
+  const edges = [
+    { start: range.start, end: whole.start },
+    { start: whole.end, end: range.end },
+  ].filter(isNotEmpty);
+  const excess = [
+    { start: whole.start, end: range.start },
+    { start: range.end, end: whole.end },
+  ].filter(isNotEmpty);
+  const days = finest === 'hour' ? null : wholeWithin(whole, 'day');
+  const hours =
+    days === null
+      ? [whole]
+      : [
+          { start: whole.start, end: days.start },
+          { start: days.end, end: whole.end },
+        ].filter(isNotEmpty);
+  return { days, hours, whole, edges, excess };
+}
+
+/** A range of which nothing comes from roll-ups. */
+export function uncut(range: TimeRange): RangeParts {
+  return { days: null, hours: [], whole: null, edges: [range], excess: [] };
+}
+
+/** The starts of all buckets that a range touches, in order, in milliseconds since 1970. */
+export function bucketStarts({ start, end }: TimeRange, interval: Interval): number[] {
+  const length = INTERVAL_MS[interval];
+  const first = Math.floor(Date.parse(start) / length);
+  const count = Math.max(0, Math.ceil(microsecondsOf(end) / (length * 1000)) - first);
+  return Array.from({ length: count }, (_, at) => (first + at) * length);
+}
+
+/** How many buckets a range touches. */
+export function countBuckets({ start, end }: TimeRange, interval: Interval): number {
+  return Math.ceil((Date.parse(end) - Date.parse(start)) / INTERVAL_MS[interval]) + 1;
+}
+
+/** The range out to the full hour, at each end at which less is outside than inside. */
+function stretch({ start, end }: TimeRange, now: number): TimeRange {
+  const hour = INTERVAL_MS.hour * 1000;
+  const [from, to] = [microsecondsOf(start), microsecondsOf(end)];
+  const [before, after] = [Math.floor(from / hour) * hour, Math.ceil(to / hour) * hour];
+  const outside = Math.max(0, Math.min(after, now * 1000) - to);
+  return {
+    start: from - before < hour / 2 ? isoOf(before) : start,
+    end: outside < to - (after - hour) ? isoOf(after) : end,
+  };
+}
+
+function wholeWithin({ start, end }: TimeRange, interval: Interval): TimeRange | null {
+  const length = INTERVAL_MS[interval] * 1000;
+  const from = Math.ceil(microsecondsOf(start) / length) * length;
+  const to = Math.floor(microsecondsOf(end) / length) * length;
+  return from < to ? { start: isoOf(from), end: isoOf(to) } : null;
+}
+
+function isNotEmpty({ start, end }: TimeRange): boolean {
+  return microsecondsOf(start) < microsecondsOf(end);
+}
+
+/** Microseconds since 1970: whole numbers below 2^53 until the year 2255. */
+function microsecondsOf(iso: string): number {
+  const micros = /\.\d{3}(\d{1,3})Z$/.exec(iso)?.[1] ?? '';
+  return Date.parse(iso) * 1000 + Number(micros.padEnd(3, '0'));
+}
+
+function isoOf(microseconds: number): string {
+  return new Date(microseconds / 1000).toISOString();
+}

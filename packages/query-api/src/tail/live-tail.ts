@@ -1,0 +1,213 @@
+import { type SqlBool, sql } from 'kysely';
+import { messageOf } from '@sluice/shared/errors/message-of';
+import { toWire } from '@sluice/shared/events/to-wire';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import type { Orm } from '@sluice/shared/database/orm';
+import type { Logger } from '@sluice/shared/runtime/logger';
+import { type EventFilter, matchesFilter } from '../queries/event-filter.ts';
+import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
+import type { EventStream } from './event-stream.ts';
+import { createFenceHistory, LONGEST_TRANSACTION_MS, sightTransactions } from './fence-history.ts';
+import { matchesEvent } from './matches-event.ts';
+import { type TailId, tailIdOf } from './tail-id.ts';
+
+/** How often Postgres is asked for what was committed, while anybody listens, in milliseconds. */
+const POLL_MS = 500;
+
+/** How far back a stream may be resumed, in milliseconds. */
+const RESUME_MS = 15 * 60_000;
+
+/** From this age of the fence on, readers are told that it is held back, in milliseconds; and again after as long. */
+const LAG_MS = 5_000;
+
+/**
+ * How long all readers wait for one with 1 MiB unread before it is let go, in milliseconds. It is what lets a burst
+ * through to readers that are quick; writers never wait for any.
+ */
+const SLOW_MS = 1_000;
+
+/** The same for one that is still catching up, for which nobody else waits. */
+const SLOW_RESUME_MS = 30_000;
+
+const GO_ON = 'PostgreSQL cannot be read at the moment; go on with Last-Event-ID.';
+
+/** One open stream. */
+export interface TailReader {
+  readonly filter: EventFilter;
+  readonly stream: EventStream;
+}
+
+/** Gives committed events to whoever listens: one look at Postgres for all readers of this process. */
+export interface LiveTail {
+  /** Serves a reader until its stream ends; begins behind `resume`, or with what is committed from now on. */
+  follow(reader: TailReader, resume: TailId | null): Promise<void>;
+  /** Ends all streams. */
+  stop(): void;
+}
+
+/**
+ * Reads on the primary, behind the fence: every transaction below it has ended, so what was read up to one fence is
+ * continued from there, and a late commit is in exactly one window. A long transaction anywhere in the cluster holds
+ * the fence, and so all readers, back; they are told. See docs/decisions/0013-reads.md.
+ */
+export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): LiveTail {
+  const db = kyselyOf(orm);
+  /** Have got everything below `reached`. */
+  const live = new Set<TailReader>();
+  const open = new Set<TailReader>();
+  let reached: bigint | null = null;
+  let history = createFenceHistory();
+  let followedSince = 0;
+  let toldAt = 0;
+  let polling: Promise<void> | null = null;
+  let stopped = false;
+
+  /** Gives the live readers what was committed since the last poll. Polls never overlap. */
+  function poll(): Promise<void> {
+    polling ??= advance().finally(() => {
+      polling = null;
+    });
+    return polling;
+  }
+
+  async function advance(): Promise<void> {
+    const sighting = await sightTransactions(db);
+    if (reached === null) {
+      followedSince = sighting.at;
+      reached = sighting.fence;
+    } else if (sighting.fence > reached) {
+      // A fence that went back is that of a server behind the one before, after a failover: wait until it is there.
+      await giveOut(reached, sighting.fence, sighting.at).catch(letGo);
+      reached = sighting.fence;
+    }
+    history.add(sighting);
+    tellLag(sighting.at);
+  }
+
+  async function giveOut(from: bigint, before: bigint, now: number): Promise<void> {
+    const tenants = [...new Set([...live].map(({ filter }) => filter.tenant))];
+    if (tenants.length === 0) return;
+    const since = history.before(from)?.begunSince ?? now - LONGEST_TRANSACTION_MS;
+    const condition = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;
+    for await (const event of window({ tx: from, eventId: null }, before, since, condition)) {
+      let text: string | undefined;
+      for (const { filter, stream } of live) {
+        if (!matchesEvent(filter, event)) continue;
+        text ??= JSON.stringify(toWire(event));
+        stream.send({ id: tailIdOf(event), data: text });
+      }
+      const full = [...live].filter(({ stream }) => stream.isFull);
+      if (full.length > 0) await Promise.all(full.map(({ stream }) => stream.drain(SLOW_MS)));
+    }
+  }
+
+  /** A window that broke off is not read again: part of it was given out. Each reader knows how far it got. */
+  function letGo(error: unknown): void {
+    logger.warn({ error: messageOf(error) }, 'committed events could not be read; the streams are ended');
+    for (const { stream } of live) stream.end('failed', GO_ON);
+  }
+
+  /** All events of a window, chunk by chunk. */
+  async function* window(
+    from: TailPosition,
+    before: bigint,
+    sinceMs: number,
+    condition: ReturnType<typeof matchesFilter>,
+  ): AsyncGenerator<CommittedEvent> {
+    const storedSince = new Date(Math.max(0, sinceMs)).toISOString();
+    for (let after = from; ;) {
+      const events = await readCommitted(db, { after, before, storedSince, condition });
+      yield* events;
+      const last = events.at(-1);
+      if (last === undefined || events.length < TAIL_CHUNK) return;
+      after = { tx: BigInt(last.tx), eventId: last.event_id };
+    }
+  }
+
+  function tellLag(now: number): void {
+    const fresh = history.before(reached!)?.at ?? followedSince;
+    if (now - fresh < LAG_MS || now - toldAt < LAG_MS) return;
+    toldAt = now;
+    const seconds = Math.round((now - fresh) / 1000);
+    for (const { stream } of live) {
+      stream.send({
+        event: 'lag',
+        data: JSON.stringify({
+          seconds,
+          message: 'A transaction that is still open holds back what was committed after it began.',
+        }),
+      });
+    }
+  }
+
+  /** Reads for one reader what it missed, at its own pace, until it stands where the live readers do. */
+  async function catchUp(reader: TailReader, resume: TailId): Promise<void> {
+    const { filter, stream } = reader;
+    let position: TailPosition = { tx: resume.tx, eventId: resume.eventId };
+    while (!stream.ended) {
+      // While a poll gives events out, the live readers stand between two fences.
+      await polling;
+      if (position.eventId === null && position.tx === reached) break;
+      const before = reached!;
+      const since = resume.storedMs - LONGEST_TRANSACTION_MS;
+      for await (const event of window(position, before, since, matchesFilter(filter))) {
+        stream.send({ id: tailIdOf(event), data: JSON.stringify(toWire(event)) });
+        if (stream.isFull) await stream.drain(SLOW_RESUME_MS);
+        if (stream.ended) return;
+      }
+      position = { tx: before, eventId: null };
+    }
+  }
+
+  async function follow(reader: TailReader, resume: TailId | null): Promise<void> {
+    open.add(reader);
+    // Another instance, which the id may be from, may be a poll ahead of this one.
+    await polling;
+    if (reached === null || resume !== null) await poll();
+    const tooOld = resume !== null && (resume.storedMs < Date.now() - RESUME_MS || resume.tx >= reached!);
+    if (tooOld) {
+      reader.stream.send({
+        event: 'gap',
+        data: JSON.stringify({
+          message:
+            'Last-Event-ID is too old to go on from: this stream begins now. Read what is missing with POST /api/events/query.',
+        }),
+      });
+    }
+    if (resume === null || tooOld) await polling;
+    else await catchUp(reader, resume);
+    if (!reader.stream.ended) live.add(reader);
+  }
+
+  function leave(reader: TailReader): void {
+    open.delete(reader);
+    live.delete(reader);
+    if (open.size > 0) return;
+    // Nobody listens: the next one begins at a fence of its own time.
+    reached = null;
+    history = createFenceHistory();
+  }
+
+  const timer = setInterval(() => {
+    if (open.size === 0) return;
+    poll().catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'committed events cannot be followed'));
+  }, POLL_MS).unref();
+
+  return {
+    async follow(reader, resume) {
+      reader.stream.body.once('close', () => leave(reader));
+      try {
+        if (stopped) reader.stream.end('stopping', 'This instance is stopping.');
+        else await follow(reader, resume);
+      } catch (error) {
+        logger.warn({ error: messageOf(error) }, 'a stream cannot be served');
+        reader.stream.end('failed', GO_ON);
+      }
+    },
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+      for (const { stream } of open) stream.end('stopping', 'This instance is stopping; another one takes over.');
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import type { EventFilter } from '../queries/event-filter.ts';
+import type { CommittedEvent } from './committed-events.ts';
+
+/** The filter's fields on an event that was read already; the same as `matchesFilter` in SQL. */
+export function matchesEvent(filter: EventFilter, event: CommittedEvent): boolean {
+  return (
+    event.tenant === filter.tenant &&
+    isOneOf(filter.eventTypes, event.event_type) &&
+    isOneOf(filter.actors, event.actor) &&
+    isOneOf(filter.sessionIds, event.session_id) &&
+    isOneOf(filter.resources, event.resource) &&
+    (filter.correlationId === undefined || filter.correlationId === event.correlation_id)
+  );
+}
+
+function isOneOf(wanted: readonly string[] | undefined, value: string | null): boolean {
+  return wanted === undefined || (value !== null && wanted.includes(value));
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+
+let operations: Operations;
+beforeAll(async () => {
+  operations = await startOperations({ API_KEY: 'the-key', OPERATOR_KEYS: operatorKey('ada@acme', 'a') });
+});
+afterAll(() => operations.stop());
+beforeEach(() =>
+  operations.pipeline.database.query('TRUNCATE export_configs, export_runs, export_positions, event_ids, sessions'),
+);
+
+const status = async (query = '', key = 'the-key') => operations.ask('GET', `/export/status${query}`, undefined, key);
+const configure = (tenant: string, body: object) =>
+  operations.ask('PUT', `/export/config?tenant=${tenant}`, body, 'the-key');
+const addRun = (
+  tenant: string | null,
+  state: string,
+  more: { rows?: number; error?: string; minutesAgo?: number; trigger?: string } = {},
+) =>
+  operations.pipeline.database.query(
+    `INSERT INTO export_runs (id, tenant, trigger, state, format, compression, destination, requested_by, rows_done, bytes_done,
+                              error, error_code, created_at, finished_at)
+     VALUES ($1, $2, $3, $4, 'csv', 'none', '{}', 'ada', $5::bigint, $5::bigint * 10, $6::text, CASE WHEN $6::text IS NOT NULL THEN 'no_bucket' END,
+             now() - make_interval(mins => $7), now())`,
+    [randomUUID(), tenant, more.trigger ?? 'request', state, more.rows ?? 0, more.error ?? null, more.minutesAgo ?? 0],
+  );
+
+const names = (page: { tenants: { tenant: string }[] }) => page.tenants.map(({ tenant }) => tenant);
+
+describe('GET /export/status', () => {
+  it('tells of runs, rows, bytes, the last error, how far behind and what comes next', async () => {
+    await configure('acme', { schedule: { every: 'day', at: '02:00' } });
+    await addRun('acme', 'failed', { rows: 5, error: 'There is no bucket.', minutesAgo: 3 });
+    await addRun('acme', 'succeeded', { rows: 100, minutesAgo: 2, trigger: 'schedule' });
+    await addRun('acme', 'succeeded', { rows: 20, minutesAgo: 1 });
+    await operations.pipeline.database.query(
+      `INSERT INTO export_positions (tenant, tx, system_identifier, fenced_at, floor, run_id)
+       VALUES ('acme', '800', 'x', now() - interval '90 seconds', now(), gen_random_uuid())`,
+    );
+    const { body } = await status('?tenant=acme');
+    expect(body.next_cursor).toBeNull();
+    expect(body.tenants).toEqual([
+      {
+        tenant: 'acme',
+        source: 'tenant',
+        enabled: true,
+        schedule: { every: 'day', at: '02:00' },
+        next_run_at: expect.stringMatching(/T02:00:00.000Z$/) as string,
+        paused: null,
+        position: { fenced_at: expect.stringMatching(/Z$/) as string },
+        lag_seconds: expect.any(Number) as number,
+        last_run: expect.objectContaining({ state: 'succeeded', rows_done: 20, error: null }) as object,
+        last_error: expect.objectContaining({ code: 'no_bucket', message: 'There is no bucket.' }) as object,
+        totals: { runs: { failed: 1, succeeded: 2 }, rows: 120, bytes: 1_200 },
+      },
+    ]);
+    expect(body.tenants[0].lag_seconds).toBeGreaterThanOrEqual(90);
+  });
+
+  it('of a tenant that was never exported has nothing to tell', async () => {
+    await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('new', gen_random_uuid(), now())");
+    expect((await status('?tenant=new')).body.tenants).toEqual([
+      {
+        tenant: 'new',
+        source: 'environment',
+        enabled: false,
+        schedule: { every: 'hour', minute: 0 },
+        next_run_at: null,
+        paused: null,
+        position: null,
+        lag_seconds: null,
+        last_run: null,
+        last_error: null,
+        totals: { runs: {}, rows: 0, bytes: 0 },
+      },
+    ]);
+  });
+
+  it('tells why a tenant is paused', async () => {
+    await configure('acme', {});
+    await operations.pipeline.database.query(
+      "UPDATE export_configs SET paused_at = now(), paused_code = 'bad_credentials', paused_reason = 'Unknown key.'",
+    );
+    expect((await status('?tenant=acme')).body.tenants[0]).toMatchObject({
+      paused: { code: 'bad_credentials', reason: 'Unknown key.', since: expect.any(String) as string },
+      next_run_at: null,
+    });
+  });
+
+  it('pages through every tenant with a configuration or a run', async () => {
+    await configure('b', {});
+    await configure('d', { schedule: 'threshold:5' });
+    for (const tenant of ['a', 'b', 'c']) await addRun(tenant, 'succeeded');
+    await addRun(null, 'succeeded', { trigger: 'archive' });
+    const first = (await status('?limit=3')).body;
+    const second = (await status(`?limit=3&cursor=${first.next_cursor}`)).body;
+    expect([names(first), names(second), second.next_cursor]).toEqual([['a', 'b', 'c'], ['d'], null]);
+    expect(second.tenants[0].next_run_at).toBeNull();
+  });
+
+  it('an operator of one tenant sees that one', async () => {
+    await addRun('acme', 'succeeded');
+    await addRun('other', 'succeeded');
+    expect((await status('', 'a')).body.tenants.map((each: { tenant: string }) => each.tenant)).toEqual(['acme']);
+    expect((await status('?tenant=other', 'a')).status).toBe(403);
+  });
+
+  it.each([
+    ['?tenant=nobody', 404, /tenant "nobody"/],
+    ['?limit=0', 400, /limit/],
+    ['?cursor=AA', 400, /cursor/],
+    ['?colour=red', 400, /colour/],
+  ])('%s is %i', async (query, code, message) => {
+    const answer = await status(query);
+    expect([answer.status, answer.body.error.message]).toEqual([code, expect.stringMatching(message)]);
+  });
+});

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+
+let operations: Operations;
+beforeAll(async () => {
+  operations = await startOperations({ RATE_LIMIT_PER_MINUTE: '0' });
+  await operations.pipeline.database.query(
+    `INSERT INTO sessions (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count, ended_at)
+     SELECT 'default', 'session ' || n || ' / "ü"', CASE WHEN n % 3 > 0 THEN 'user-' || n % 3 END,
+            -- Three begin at each time.
+            '2026-01-01T00:00:00.000001Z'::timestamptz + make_interval(hours => n / 3), '2026-02-01', '2026-02-01', n,
+            CASE WHEN n % 2 = 0 THEN '2026-02-02'::timestamptz END
+     FROM generate_series(0, 29) n`,
+  );
+});
+afterAll(() => operations.stop());
+
+const list = async (query: string) => (await operations.ask('GET', `/api/sessions?${query}`)).body;
+const numbers = (sessions: readonly { session_id: string }[]) =>
+  sessions.map((session) => Number(session.session_id.split(' ')[1]));
+const matching = async (query: string) => numbers((await list(query)).sessions).toSorted((a, b) => a - b);
+
+it.each(['asc', 'desc'])('by their start, page by page, equal starts too: %s', async (order) => {
+  const whole = numbers((await list(`order=${order}`)).sessions);
+  const hours = whole.map((number) => Math.floor(number / 3));
+  expect(hours).toEqual(hours.toSorted((a, b) => (order === 'asc' ? a - b : b - a)));
+  expect(new Set(whole).size).toBe(30);
+  for (const limit of [1, 2, 7, 30]) {
+    const found: number[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await list(`order=${order}&limit=${limit}${cursor && `&cursor=${cursor}`}`);
+      found.push(...numbers(page.sessions));
+      cursor = page.next_cursor;
+    }
+    expect(found, `by ${limit}`).toEqual(whole);
+  }
+});
+
+it('by user, state and start', async () => {
+  const all = Array.from({ length: 30 }, (_, number) => number);
+  expect(await matching('user_name=user-1')).toEqual(all.filter((n) => n % 3 === 1));
+  expect(await matching('state=open')).toEqual(all.filter((n) => n % 2 === 1));
+  expect(await matching('state=closed&user_name=user-2')).toEqual(all.filter((n) => n % 2 === 0 && n % 3 === 2));
+  expect(await matching('start_time=2026-01-01T02:00:00.000001Z&end_time=2026-01-01T05:00:00.000001%2B01:00')).toEqual([
+    6, 7, 8, 9, 10, 11,
+  ]);
+  expect(await matching('user_name=nobody')).toEqual([]);
+});
+
+it('shows one, closed, and without events', async () => {
+  const { body } = await operations.ask('GET', `/api/sessions/${encodeURIComponent('session 4 / "ü"')}`);
+  expect(body).toEqual({
+    session_id: 'session 4 / "ü"',
+    user_name: 'user-1',
+    state: 'closed',
+    started_at: '2026-01-01T01:00:00.000001Z',
+    last_event_at: '2026-02-01T00:00:00.000000Z',
+    last_seen_at: '2026-02-01T00:00:00.000000Z',
+    ended_at: '2026-02-02T00:00:00.000000Z',
+    event_count: 4,
+    events: [],
+    next_cursor: null,
+  });
+});
+
+it.each(['state=ended', 'limit=0', 'limit=1001', 'colour=red', 'order=up', 'start_time=now', 'cursor=x', 'cursor='])(
+  'refuses %s by name',
+  async (query) => {
+    const { status, body } = await operations.ask('GET', `/api/sessions?${query}`);
+    expect([status, body.error.message]).toEqual([400, expect.stringContaining(query.split('=')[0]!)]);
+  },
+);
