@@ -1,4 +1,5 @@
 import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
+import type { paths } from './api-types.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** A failure that ends the command: one line for people, and its exit code. */
@@ -12,31 +13,80 @@ export class CommandError extends Error {
   }
 }
 
-/** Query parameters; undefined ones are left out. */
-export type Query = Readonly<Record<string, string | number | undefined>>;
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** Paths of the API that take this method, as its documentation has them. */
+type PathOf<M extends Method> = {
+  [P in keyof paths]: paths[P][M] extends { responses: object } ? P : never;
+}[keyof paths];
+
+type PathPart<Operation> = Operation extends { parameters: { path: infer Values } } ? { path: Values } : object;
+type QueryPart<Operation> = Operation extends { parameters: { query?: infer Values } } ? { query?: Values } : object;
+type BodyPart<Operation> = Operation extends { requestBody: { content: { 'application/json': infer Body } } }
+  ? { body: Body }
+  : object;
+
+/** What a request has to say: `path`, `query` and `body`, as far as the operation has them. */
+type RequestOf<M extends Method, P extends keyof paths> = PathPart<paths[P][M]> &
+  QueryPart<paths[P][M]> &
+  BodyPart<paths[P][M]>;
+
+type JsonOf<Response> = Response extends { content: { 'application/json': infer Body } } ? Body : never;
+
+/** The answer of an operation when it succeeds. */
+export type AnswerOf<M extends Method, P extends PathOf<M>> = paths[P][M] extends { responses: infer Responses }
+  ? JsonOf<Responses[keyof Responses]>
+  : never;
+
+type Parameter = string | number | boolean | undefined;
+
+/** A request, when nothing is left to be checked about it. */
+interface AnyRequest {
+  readonly path?: Readonly<Record<string, string>>;
+  /** Undefined ones are left out; a list is sent as so many parameters of one name. */
+  readonly query?: Readonly<Record<string, Parameter | readonly Parameter[]>>;
+  readonly body?: unknown;
+}
 
 /** Talks to the query API. Large whole numbers in answers keep their digits, so that an edit gives them back. */
 export interface ApiClient {
   readonly url: string;
-  get<T>(path: string, query?: Query): Promise<T>;
-  send<T>(method: 'POST' | 'PATCH', path: string, body?: unknown): Promise<T>;
+  /** Asks for what the API documents, and for nothing else: paths, parameters and answers are typed from there. */
+  call<M extends Method, P extends PathOf<M>>(method: M, path: P, request: RequestOf<M, P>): Promise<AnswerOf<M, P>>;
   /** The answer's bytes as they come. */
-  stream(path: string, query: Query, accept: string): Promise<ReadableStream<Uint8Array>>;
+  stream<P extends PathOf<'get'>>(
+    path: P,
+    request: RequestOf<'get', P>,
+    accept: string,
+  ): Promise<ReadableStream<Uint8Array>>;
 }
 
 /** @param timeoutMs how long an answer may take to begin; streams may go on for longer */
 export function createApiClient(url: string, key: string | undefined, timeoutMs = 30_000): ApiClient {
-  async function call(path: string, init: RequestInit & { query?: Query }): Promise<Response> {
-    const target = new URL(path, url);
-    for (const [name, value] of Object.entries(init.query ?? {})) {
-      if (value !== undefined) target.searchParams.set(name, String(value));
+  async function send(method: Method, path: string, request: AnyRequest, accept: string): Promise<Response> {
+    const { path: names = {}, query = {}, body } = request;
+    const target = new URL(
+      path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(names[name]!)),
+      url,
+    );
+    for (const [name, value] of Object.entries(query)) {
+      for (const each of [value].flat()) if (each !== undefined) target.searchParams.append(name, String(each));
     }
-    const headers = { ...(key === undefined ? {} : { 'x-api-key': key }), ...(init.headers as Record<string, string>) };
+    const headers = {
+      accept,
+      ...(key === undefined ? {} : { 'x-api-key': key }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), timeoutMs);
     let response: Response;
     try {
-      response = await fetch(target, { ...init, headers, signal: limit.signal });
+      response = await fetch(target, {
+        method: method.toUpperCase(),
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: limit.signal,
+      });
     } catch (error) {
       const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
       throw new CommandError(
@@ -51,17 +101,12 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
   }
   return {
     url,
-    get: async (path, query = {}) => parseKeepingDigits(await (await call(path, { query })).text()) as never,
-    async send(method, path, body = {}) {
-      const response = await call(path, {
-        method,
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
+    async call(method, path, request) {
+      const response = await send(method, path, request, 'application/json');
       return parseKeepingDigits(await response.text()) as never;
     },
-    async stream(path, query, accept) {
-      const response = await call(path, { query, headers: { accept } });
+    async stream(path, request, accept) {
+      const response = await send('get', path, request, accept);
       if (response.body === null) throw new CommandError('The answer has no body.', EXIT.failed);
       return response.body;
     },

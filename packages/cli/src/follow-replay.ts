@@ -1,21 +1,13 @@
 import { SingleBar } from 'cli-progress';
 import { createParser } from 'eventsource-parser';
-import { type ApiClient, CommandError } from './api-client.ts';
+import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
 /** A replay as the API tells of it. */
-export interface ReplayStatus {
-  id: string;
-  state: string;
-  matched: number;
-  replayed: number;
-  failed: number;
-  skipped: number;
-  rate: number;
-}
+type ReplayStatus = AnswerOf<'get', '/api/dead-letters/replays/{id}'>;
 
-const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
+const ENDED = new Set<ReplayStatus['state']>(['succeeded', 'failed', 'cancelled']);
 
 /** Follows a replay by its server-sent events until it ends, with a bar where a person watches. */
 export async function followReplay(api: ApiClient, id: string, output: Output): Promise<ReplayStatus> {
@@ -34,12 +26,13 @@ export async function followReplay(api: ApiClient, id: string, output: Output): 
     },
   });
   try {
-    const bytes = await api.stream(`/api/dead-letters/replays/${id}/progress`, {}, 'text/event-stream');
+    const bytes = await api.stream('/api/dead-letters/replays/{id}/progress', { path: { id } }, 'text/event-stream');
     for await (const text of bytes.pipeThrough(new TextDecoderStream())) parser.feed(text);
   } finally {
     bar?.stop();
   }
-  const last = (status as ReplayStatus | null) ?? (await api.get<ReplayStatus>(`/api/dead-letters/replays/${id}`));
+  const last =
+    (status as ReplayStatus | null) ?? (await api.call('get', '/api/dead-letters/replays/{id}', { path: { id } }));
   if (ENDED.has(last.state)) return last;
   throw new CommandError(`The connection ended before the replay did; it goes on as ${id}.`, EXIT.unreachable);
 }

@@ -7,6 +7,22 @@ import { addExportCommand } from './commands/dead-letters-export.ts';
 import { addListCommand } from './commands/dead-letters-list.ts';
 import { addReplayCommand } from './commands/dead-letters-replay.ts';
 import { addShowCommand } from './commands/dead-letters-show.ts';
+import { addExportsConfigCommands } from './commands/exports-config.ts';
+import { addExportsListCommand } from './commands/exports-list.ts';
+import { addExportsRunCommand } from './commands/exports-run.ts';
+import { addExportsShowCommand } from './commands/exports-show.ts';
+import { addExportsStatusCommand } from './commands/exports-status.ts';
+import { addExportsSteerCommands } from './commands/exports-steer.ts';
+import { addExportsVerifyCommand } from './commands/exports-verify.ts';
+import { addJobsHistoryCommand } from './commands/jobs-history.ts';
+import { addJobsListCommand } from './commands/jobs-list.ts';
+import { addJobsRunCommand } from './commands/jobs-run.ts';
+import { addKeysCreateCommand } from './commands/keys-create.ts';
+import { addKeysListCommand } from './commands/keys-list.ts';
+import { addKeysRevokeCommand } from './commands/keys-revoke.ts';
+import { addRetentionClearCommand } from './commands/retention-clear.ts';
+import { addRetentionListCommand } from './commands/retention-list.ts';
+import { addRetentionSetCommand } from './commands/retention-set.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { readCliConfig } from './config.ts';
 import { EXIT } from './exit-codes.ts';
@@ -14,7 +30,7 @@ import { createOutput } from './output.ts';
 
 const config = readCliConfig();
 const program = new Command('sluice')
-  .description('Look after a Sluice: its queue and its dead letters.')
+  .description('Look after a Sluice: its queue, its dead letters, its keys.')
   .version(VERSION)
   .option('--url <url>', 'the query API', config.url)
   .option('--key <key>', 'API key; better in API_KEY, where no process list shows it')
@@ -58,6 +74,24 @@ for (const add of [
 ]) {
   add(deadLetters, context);
 }
+const exportCommands = program.command('exports').description('files of events, by schedule and on demand');
+for (const add of [
+  addExportsRunCommand,
+  addExportsStatusCommand,
+  addExportsListCommand,
+  addExportsShowCommand,
+  addExportsVerifyCommand,
+  addExportsSteerCommands,
+  addExportsConfigCommands,
+]) {
+  add(exportCommands, context);
+}
+const jobs = program.command('jobs').description('what the maintenance workers do, by schedule or when asked');
+for (const add of [addJobsListCommand, addJobsRunCommand, addJobsHistoryCommand]) add(jobs, context);
+const keys = program.command('keys').description('who may do what');
+for (const add of [addKeysCreateCommand, addKeysListCommand, addKeysRevokeCommand]) add(keys, context);
+const retention = program.command('retention').description('how long the events of a tenant are kept');
+for (const add of [addRetentionListCommand, addRetentionSetCommand, addRetentionClearCommand]) add(retention, context);
 
 try {
   await program.parseAsync();

@@ -140,6 +140,41 @@ describe('mending and replaying', () => {
   });
 });
 
+describe('keys', () => {
+  it('makes one that works, shows it once and alone on standard output, lists it and revokes it', async () => {
+    const { code, stdout, stderr } = await sluice(['keys', 'create', 'dashboard', '--scope', 'read', 'operate']);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/^slk_[0-9a-f]{16}_[\w-]{43}\n$/);
+    const id = stdout.slice(4, 20);
+    expect(stderr).toContain(id);
+    expect((await sluice(['status'], undefined, { API_KEY: stdout.trim() })).code).toBe(0);
+    const list = await sluice(['keys', 'list']);
+    expect(list.stdout).toContain(id);
+    expect(list.stdout).toContain('read operate');
+    expect(list.stdout).not.toContain(stdout.slice(21, 40));
+    expect((await sluice(['keys', 'revoke', id, '--yes'])).stdout).toContain('(dashboard) is revoked');
+    expect((await sluice(['keys', 'list'])).stdout).not.toContain(id);
+    expect((await sluice(['keys', 'list', '--revoked'])).stdout).toMatch(new RegExp(`${id}[\\s\\S]*revoked 20`));
+    expect((await sluice(['status'], undefined, { API_KEY: stdout.trim() })).stderr).toContain('unauthorized');
+  });
+
+  it('takes a tenant, an end and limits', async () => {
+    const made = await json(
+      ...'keys create add-in --scope ingest --tenant acme --expires 90d'.split(' '),
+      ...'--events-per-second 500 --requests-per-minute 0'.split(' '),
+    );
+    expect(made).toMatchObject({
+      scopes: ['ingest'],
+      tenant: 'acme',
+      events_per_second: 500,
+      requests_per_minute: 0,
+      key: expect.stringMatching(/^slk_/) as string,
+    });
+    const days = (Date.parse(made['expires_at'] as string) - Date.now()) / 86_400_000;
+    expect(Math.round(days)).toBe(90);
+  });
+});
+
 describe('mistakes', () => {
   it.each([
     [['dead-letters', 'replay'], 2, /Give ids, a filter .* or --all/],
@@ -150,6 +185,12 @@ describe('mistakes', () => {
     [['dead-letters', 'show', '999999'], 1, /not_found/],
     [['dead-letters', 'list', '--since', 'yesterday'], 2, /ISO 8601/],
     [['dead-letters', 'list', '--limit', '5000'], 1, /limit/],
+    [['keys', 'create', 'x'], 2, /--scope/],
+    [['keys', 'create', 'x', '--scope', 'root'], 2, /ingest, read, operate, admin/],
+    [['keys', 'create', 'x', '--scope', 'read', '--expires', 'soon'], 2, /ISO 8601/],
+    [['keys', 'create', 'x', '--scope', 'read', '--expires', '2020-01-01'], 1, /future/],
+    [['keys', 'revoke', '0123456789abcdef'], 2, /say --yes/],
+    [['keys', 'revoke', '0123456789abcdef', '--yes'], 1, /not_found/],
     [['frobnicate'], 2, /unknown command/],
     [['--key', 'wrong', 'status'], 1, /unauthorized.*API_KEY/],
     [['--url', 'http://127.0.0.1:1', 'status'], 3, /cannot be reached .*npx pnpm@12 start/],
@@ -182,6 +223,9 @@ it('--help has examples for every command', async () => {
     'dead-letters replay',
     'dead-letters discard',
     'dead-letters export',
+    'keys create',
+    'keys list',
+    'keys revoke',
   ]) {
     const { code, stdout } = await sluice([...command.split(' '), '--help']);
     expect(stdout, command).toContain(`sluice ${command}`);

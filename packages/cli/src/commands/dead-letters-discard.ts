@@ -21,9 +21,8 @@ export function addDiscardCommand(parent: Command, context: () => { api: ApiClie
       const { api, output } = context();
       const chosen = chooseLetters(ids, options);
       await confirm(`Discard ${describeChoice(ids, options)}?`, options.yes === true);
-      const done = await api.send<{ discarded: number }>('POST', '/api/dead-letters/discards', {
-        ...chosen,
-        reason: options.note,
+      const done = await api.call('post', '/api/dead-letters/discards', {
+        body: { ...chosen, reason: options.note },
       });
       output.result(done, `${done.discarded} discarded.`);
     });

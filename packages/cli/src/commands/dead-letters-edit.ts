@@ -35,10 +35,9 @@ export function addEditCommand(
         output.note('Nothing was changed.');
         return;
       }
-      const letter = await api.send<Record<string, unknown>>('PATCH', `/api/dead-letters/${id}`, {
-        payload: parsePayload(edited.text),
-        version: edited.version,
-        reason: options.reason,
+      const letter = await api.call('patch', '/api/dead-letters/{id}', {
+        path: { id },
+        body: { payload: parsePayload(edited.text), version: edited.version, reason: options.reason },
       });
       output.result(letter, `Dead letter ${id} has its new payload. Replay it: sluice dead-letters replay ${id}`);
     });
@@ -60,7 +59,7 @@ async function inEditor(
 ): Promise<{ text: string; version: string } | null> {
   if (!process.stdin.isTTY)
     throw new CommandError('Nobody is at a terminal to edit; give the new payload with --payload FILE.', EXIT.usage);
-  const letter = await api.get<{ payload: unknown; version: string }>(`/api/dead-letters/${id}`);
+  const letter = await api.call('get', '/api/dead-letters/{id}', { path: { id } });
   const folder = mkdtempSync(join(tmpdir(), 'sluice-edit-'));
   try {
     const file = join(folder, `dead-letter-${id}.json`);

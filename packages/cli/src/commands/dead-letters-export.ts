@@ -25,7 +25,7 @@ export function addExportCommand(
     )
     .action(async (file: string | undefined, options: Record<string, unknown>) => {
       const { api, output, config } = context();
-      const bytes = await api.stream('/api/dead-letters', { ...filterOf(options) }, 'application/x-ndjson');
+      const bytes = await api.stream('/api/dead-letters', { query: filterOf(options) }, 'application/x-ndjson');
       const target =
         file === undefined ? process.stdout : createWriteStream(resolve(config.callerFolder, file), { flags: 'wx' });
       let rows = 0;

@@ -3,24 +3,6 @@ import type { ApiClient } from '../api-client.ts';
 import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
 import { formatTable, type Output } from '../output.ts';
 
-/** A dead letter as lists have it. */
-export interface DeadLetterRow {
-  id: string;
-  tenant: string | null;
-  event_id: string | null;
-  event_type: string | null;
-  reason: string;
-  sqlstate: string | null;
-  message: string;
-  attempts: number;
-  state: string;
-  first_failed_at: string;
-}
-
-interface Summary {
-  groups: { reason: string; event_type: string | null; hour: string; count: number }[];
-}
-
 /** `dead-letters list`, and with `--summary` how many there are of which kind. */
 export function addListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   withFilterOptions(parent.command('list'))
@@ -37,15 +19,13 @@ export function addListCommand(parent: Command, context: () => { api: ApiClient;
       const { api, output } = context();
       const filter = filterOf(options);
       if (options['summary']) {
-        const summary = await api.get<Summary>('/api/dead-letters/summary', { ...filter });
+        const summary = await api.call('get', '/api/dead-letters/summary', { query: filter });
         const rows = summary.groups.map((group) => [group.reason, group.event_type, group.hour, group.count]);
         output.result(summary, formatTable(['reason', 'event type', 'hour', 'count'], rows));
         return;
       }
-      const page = await api.get<{ dead_letters: DeadLetterRow[]; next_cursor: string | null }>('/api/dead-letters', {
-        ...filter,
-        limit: options['limit'],
-        cursor: options['cursor'],
+      const page = await api.call('get', '/api/dead-letters', {
+        query: { ...filter, limit: Number(options['limit']), cursor: options['cursor'] },
       });
       const rows = page.dead_letters.map((each) => [
         each.id,

@@ -1,17 +1,15 @@
 import type { Command } from 'commander';
-import { type ApiClient, CommandError } from '../api-client.ts';
+import { type AnswerOf, type ApiClient, CommandError } from '../api-client.ts';
 import { confirm } from '../confirm.ts';
 import { filterOf, parseId, withFilterOptions } from '../dead-letter-filter.ts';
 import { EXIT } from '../exit-codes.ts';
 import { followReplay } from '../follow-replay.ts';
 import { formatTable, type Output } from '../output.ts';
 
-interface DryRun {
-  matched: number;
-  would_store: number;
-  would_duplicate: number;
-  would_fail: { id: string; reason: string; message: string }[];
-}
+type Asked = AnswerOf<'post', '/api/dead-letters/replays'>;
+/** What is answered to a dry run. */
+type DryRun = Extract<Asked, { tried: number }>;
+type Replay = Exclude<Asked, DryRun>;
 
 interface ReplayOptions {
   dryRun?: boolean;
@@ -41,16 +39,14 @@ export function addReplayCommand(parent: Command, context: () => { api: ApiClien
       const { api, output } = context();
       const chosen = chooseLetters(ids, options);
       if (options.dryRun) {
-        const found = await api.send<DryRun>('POST', '/api/dead-letters/replays', { ...chosen, dry_run: true });
-        output.result(found, formatDryRun(found));
+        const found = await api.call('post', '/api/dead-letters/replays', { body: { ...chosen, dry_run: true } });
+        output.result(found, formatDryRun(found as DryRun));
         return;
       }
       await confirm(`Replay ${describeChoice(ids, options)}?`, options.yes === true);
-      const replay = await api.send<{ id: string }>('POST', '/api/dead-letters/replays', {
-        ...chosen,
-        rate_per_second: Number(options.rate),
-        reason: options.note,
-      });
+      const replay = (await api.call('post', '/api/dead-letters/replays', {
+        body: { ...chosen, rate_per_second: Number(options.rate), reason: options.note },
+      })) as Replay;
       if (!options.wait) {
         output.result(replay, `Replay ${replay.id} is queued.`);
         return;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '../api-client.ts';
 import { parseId } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
 
@@ -11,12 +11,12 @@ export function addShowCommand(parent: Command, context: () => { api: ApiClient;
     .argument('<id>', 'its id', parseId)
     .action(async (id: string) => {
       const { api, output } = context();
-      const letter = await api.get<Record<string, unknown>>(`/api/dead-letters/${id}`);
+      const letter = await api.call('get', '/api/dead-letters/{id}', { path: { id } });
       output.result(letter, formatLetter(letter));
     });
 }
 
-function formatLetter(letter: Record<string, unknown>): string {
+function formatLetter(letter: AnswerOf<'get', '/api/dead-letters/{id}'>): string {
   const { payload, original_payload: original, history, ...facts } = letter;
   const width = Math.max(...Object.keys(facts).map((name) => name.length));
   const lines = Object.entries(facts)

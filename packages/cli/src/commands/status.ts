@@ -1,22 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '../api-client.ts';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 
-interface QueueStatus {
-  shards: {
-    shard: number;
-    length: number;
-    bytes: number;
-    pending: number;
-    lag: number | null;
-    oldest_age_seconds: number | null;
-    consumers: { name: string; pending: number; idle_ms: number }[];
-  }[];
-  totals: { length: number; bytes: number; pending: number };
-  drain_rate_per_second: number;
-  seconds_to_empty: number | null;
-}
+type QueueStatus = AnswerOf<'get', '/api/queue'>;
 
 const REFRESH_MS = 1_000;
 
@@ -30,7 +17,7 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
     .action(async (options: { watch?: boolean }) => {
       const { api, output } = context();
       for (;;) {
-        const status = await api.get<QueueStatus>('/api/queue');
+        const status = await api.call('get', '/api/queue', {});
         if (options.watch && output.terminal && !output.json) process.stdout.write('\u001b[2J\u001b[H');
         output.result(status, formatStatus(status));
         if (!options.watch) return;

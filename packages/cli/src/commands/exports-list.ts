@@ -1,0 +1,49 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AnswerOf, ApiClient } from '../api-client.ts';
+import { formatBytes, formatTable, type Output } from '../output.ts';
+
+type State = AnswerOf<'get', '/export/runs/{id}'>['state'];
+const STATES: readonly State[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'];
+
+interface ListOptions {
+  tenant?: string;
+  state?: State;
+  limit: number;
+  cursor?: string;
+}
+
+/** `exports list`: the runs, newest first. */
+export function addExportsListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('list')
+    .description('export runs, newest first')
+    .option('--tenant <tenant>', 'of one tenant')
+    .addOption(new Option('--state <state>', 'in this state').choices(STATES))
+    .option('--limit <n>', 'how many', wholeNumber, 20)
+    .option('--cursor <cursor>', 'go on after the list before')
+    .addHelpText('after', '\nExamples:\n  sluice exports list\n  sluice exports list --state failed --tenant acme')
+    .action(async (query: ListOptions) => {
+      const { api, output } = context();
+      const page = await api.call('get', '/export/runs', { query });
+      const rows = page.runs.map((run) => [
+        run.id,
+        run.created_at.slice(0, 19),
+        run.tenant,
+        run.trigger,
+        run.state,
+        run.format,
+        run.rows_done,
+        formatBytes(run.bytes_done),
+        run.error_code,
+      ]);
+      const headings = ['id', 'since', 'tenant', 'trigger', 'state', 'format', 'rows', 'bytes', 'error'];
+      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
+      // An id that is cut can't be copied.
+      output.result(page, formatTable(headings, rows, Math.max(process.stdout.columns || 0, 160)) + more);
+    });
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { formatBytes, formatTable, type Output } from '../output.ts';
+import { parseRunId } from '../run-id.ts';
+
+/** `exports show ID`: everything that is known of one run. */
+export function addExportsShowCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('show')
+    .description('one export run whole: how far it is, its files, why it failed')
+    .argument('<id>', 'its id', parseRunId)
+    .addHelpText('after', '\nExamples:\n  sluice exports show 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
+    .action(async (id: string) => {
+      const { api, output } = context();
+      const run = await api.call('get', '/export/runs/{id}', { path: { id } });
+      const { files, ...facts } = run;
+      const width = Math.max(...Object.keys(facts).map((name) => name.length));
+      const lines = Object.entries(facts)
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => `${name.padEnd(width)}  ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+      const rows = files.map((file) => [file.key, file.rows, formatBytes(file.bytes), file.sha256]);
+      const table = files.length === 0 ? '' : `\n${formatTable(['file', 'rows', 'bytes', 'SHA-256'], rows, 240)}`;
+      output.result(run, lines.join('\n') + table);
+    });
+}

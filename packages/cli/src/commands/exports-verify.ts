@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { followVerification, type Verification } from '../follow-export.ts';
+import type { Output } from '../output.ts';
+import { parseRunId } from '../run-id.ts';
+
+/** `exports verify ID`: reads an export again and holds it against its manifest. */
+export function addExportsVerifyCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('verify')
+    .description('read an export again, and check bytes, SHA-256 and rows of every file')
+    .argument('<id>', 'its id', parseRunId)
+    .addHelpText(
+      'after',
+      '\nIt ends with 0 when all is as the manifest says, else with 1.\n\nExamples:\n  sluice exports verify 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
+    )
+    .action(async (id: string) => {
+      const { api, output } = context();
+      const first = await api.call('post', '/export/runs/{id}/verify', { path: { id }, body: {} });
+      const ended = await followVerification(api, first, output);
+      output.result(ended, describe(ended));
+      if (ended.state !== 'succeeded' || ended.ok !== true) process.exitCode = EXIT.failed;
+    });
+}
+
+function describe({ run_id: id, state, ok, problems, error, rows_done: rows }: Verification): string {
+  if (state !== 'succeeded') return `Export ${id} could not be verified: ${error ?? `the verification is ${state}`}`;
+  if (ok === true) return `Export ${id} is as its manifest says: ${rows.toLocaleString('en')} rows read.`;
+  return [`Export ${id} is NOT as its manifest says:`, ...problems.map((problem) => `  ${problem}`)].join('\n');
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { formatSeconds, formatTable, type Output } from '../output.ts';
+
+/** `jobs history [NAME]`: how runs ended. */
+export function addJobsHistoryCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('history')
+    .description('runs of a job, or of all jobs, newest first')
+    .argument('[name]', 'of this job only')
+    .option('--limit <n>', 'how many', '20')
+    .option('--cursor <cursor>', 'go on after the list before')
+    .addHelpText('after', '\nExamples:\n  sluice jobs history\n  sluice jobs history close-sessions --limit 5')
+    .action(async (name: string | undefined, options: { limit: string; cursor?: string }) => {
+      const { api, output } = context();
+      const query = { limit: Number(options.limit), cursor: options.cursor };
+      const page =
+        name === undefined
+          ? await api.call('get', '/api/jobs/runs', { query })
+          : await api.call('get', '/api/jobs/{name}/runs', { path: { name }, query });
+      const rows = page.runs.map((run) => [
+        run.created_at.slice(0, 19),
+        run.job,
+        run.state,
+        run.requested_by ?? 'schedule',
+        run.rows,
+        run.duration_ms === null ? null : formatSeconds(run.duration_ms / 1000),
+        run.error,
+        run.id,
+      ]);
+      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
+      output.result(page, formatTable(['at', 'job', 'state', 'by', 'rows', 'took', 'error', 'run'], rows) + more);
+    });
+}

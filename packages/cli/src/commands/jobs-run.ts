@@ -1,0 +1,46 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { followRun } from '../follow-run.ts';
+import { formatSeconds, type Output } from '../output.ts';
+
+/** `jobs run NAME`: runs a job now, and shows how that goes. */
+export function addJobsRunCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('run')
+    .description('run a job now')
+    .argument('<name>', 'which; see "sluice jobs list"')
+    .option('--input <name=value...>', 'what it is told; a value that is JSON counts as that, else as text', addInput)
+    .option('--no-wait', 'do not wait for the end')
+    .addHelpText(
+      'after',
+      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves the run alone.\n\nExamples:\n  sluice jobs run make-partitions\n  sluice jobs run expire-sessions --no-wait --json',
+    )
+    .action(async (name: string, options: { input?: Record<string, unknown>; wait: boolean }) => {
+      const { api, output } = context();
+      const run = await api.call('post', '/api/jobs/{name}/runs', { path: { name }, body: options.input ?? {} });
+      if (!options.wait) {
+        output.result(run, `Run ${run.id} of ${name} is ${run.state}.`);
+        return;
+      }
+      const ended = await followRun(api, run, output);
+      const took = formatSeconds((ended.duration_ms ?? 0) / 1000);
+      const why = ended.error === null ? '' : `: ${ended.error}`;
+      output.result(ended, `Run ${ended.id} of ${name} ${ended.state}${why}; ${ended.rows} rows in ${took}.`);
+      if (ended.state !== 'succeeded') process.exitCode = EXIT.failed;
+    });
+}
+
+function addInput(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('Give name=value.');
+  return { ...before, [name]: parseValue(value) };
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

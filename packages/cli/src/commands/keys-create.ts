@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { SCOPES, type Scope } from '@sluice/shared/access/scopes';
+import type { ApiClient } from '../api-client.ts';
+import type { Output } from '../output.ts';
+import { timeAhead } from '../time-option.ts';
+
+interface CreateOptions {
+  scope: Scope[];
+  tenant?: string;
+  expires?: string;
+  requestsPerMinute?: number;
+  eventsPerSecond?: number;
+}
+
+/** `keys create NAME --scope …`: makes a key, and shows it this once. */
+export function addKeysCreateCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('create')
+    .description('make an API key; it is shown once, and kept as a hash')
+    .argument('<name>', 'what people call it')
+    .addOption(
+      new Option('--scope <scopes...>', 'what it may do; none of them brings another with it')
+        .choices(SCOPES)
+        .makeOptionMandatory(),
+    )
+    .option('--tenant <tenant>', 'whose events; if not given, as the key that makes it: all, for API_KEY')
+    .option('--expires <time>', 'its end: ISO 8601, or a time from now such as 12h, 90d', timeAhead)
+    .option('--requests-per-minute <n>', 'its own limit at the query API; 0 for none', wholeNumber)
+    .option('--events-per-second <n>', 'its own quota at ingest; 0 for none', wholeNumber)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice keys create add-in --scope ingest --tenant acme\n  sluice keys create dashboard --scope read --expires 90d',
+    )
+    .action(async (name: string, options: CreateOptions) => {
+      const { api, output } = context();
+      const made = await api.call('post', '/api/keys', {
+        body: {
+          name,
+          scopes: options.scope,
+          tenant: options.tenant,
+          expires_at: options.expires,
+          requests_per_minute: options.requestsPerMinute,
+          events_per_second: options.eventsPerSecond,
+        },
+      });
+      output.result(made, made.key);
+      output.note(`Key ${made.id} works everywhere within 30 s. Keep it safe: nobody can show it again.`);
+    });
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}

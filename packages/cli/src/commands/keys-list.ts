@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { formatTable, type Output } from '../output.ts';
+
+/** `keys list`: who may do what, without the keys themselves. */
+export function addKeysListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('list')
+    .description('API keys, newest first')
+    .option('--revoked', 'those that were revoked, too')
+    .option('--limit <n>', 'how many', '50')
+    .option('--cursor <cursor>', 'go on after the list before')
+    .addHelpText('after', '\nExamples:\n  sluice keys list\n  sluice keys list --revoked --json')
+    .action(async (options: { revoked?: boolean; limit: string; cursor?: string }) => {
+      const { api, output } = context();
+      const page = await api.call('get', '/api/keys', {
+        query: { revoked: options.revoked, limit: Number(options.limit), cursor: options.cursor },
+      });
+      const rows = page.keys.map((key) => [
+        key.id,
+        key.name,
+        key.scopes.join(' '),
+        key.tenant ?? '(all)',
+        key.created_at.slice(0, 19),
+        key.last_used_at?.slice(0, 19),
+        key.revoked_at === null ? key.expires_at?.slice(0, 19) : `revoked ${key.revoked_at.slice(0, 19)}`,
+      ]);
+      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
+      output.result(page, formatTable(['id', 'name', 'scopes', 'tenant', 'made', 'last used', 'ends'], rows) + more);
+    });
+}

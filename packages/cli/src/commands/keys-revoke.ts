@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { confirm } from '../confirm.ts';
+import type { Output } from '../output.ts';
+
+/** `keys revoke ID`: ends a key for good. */
+export function addKeysRevokeCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('revoke')
+    .description('end a key for good; it stops everywhere within 30 s')
+    .argument('<id>', 'its id, from "sluice keys list"')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice keys revoke 3f2a9c0d1e4b5a67\n  sluice keys revoke 3f2a9c0d1e4b5a67 --yes',
+    )
+    .action(async (id: string, options: { yes?: boolean }) => {
+      const { api, output } = context();
+      await confirm(`Revoke key ${id}?`, options.yes === true);
+      const key = await api.call('delete', '/api/keys/{id}', { path: { id } });
+      output.result(key, `Key ${id} (${key.name}) is revoked.`);
+    });
+}

@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
+import { formatTable, type Output } from '../output.ts';
+
+/** `retention list`: tenants whose events are kept for another time than EVENT_RETENTION_DAYS. */
+export function addRetentionListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
+  parent
+    .command('list')
+    .description('tenants with a retention of their own, by name')
+    .option('--limit <n>', 'how many', '50')
+    .option('--cursor <cursor>', 'go on after the list before')
+    .addHelpText('after', '\nExamples:\n  sluice retention list --json')
+    .action(async (options: { limit: string; cursor?: string }) => {
+      const { api, output } = context();
+      const page = await api.call('get', '/api/retention', {
+        query: { limit: Number(options.limit), cursor: options.cursor },
+      });
+      const rows = page.retention.map((each) => [
+        each.tenant,
+        each.days === 0 ? 'for ever' : each.days,
+        each.updated_at.slice(0, 19),
+        each.updated_by,
+      ]);
+      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
+      output.result(page, formatTable(['tenant', 'days', 'set', 'by'], rows) + more);
+    });
+}

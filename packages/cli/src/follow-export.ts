@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { SingleBar } from 'cli-progress';
+import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
+import { EXIT } from './exit-codes.ts';
+import { formatBytes, type Output } from './output.ts';
+
+/** An export run, and a verification of one, as the API tells of them. */
+export type ExportRun = AnswerOf<'get', '/export/runs/{id}'>;
+export type Verification = AnswerOf<'get', '/export/verifications/{id}'>;
+
+/** What both have that is followed. */
+interface Progress {
+  readonly id: string;
+  readonly state: string;
+  readonly rows_done: number;
+  readonly rows_expected: number | null;
+}
+
+const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
+
+/** Time between two looks, in milliseconds. */
+const LOOK_MS = 500;
+
+/** Follows an export until it ends. */
+export function followExport(api: ApiClient, first: ExportRun, output: Output): Promise<ExportRun> {
+  return follow('exporting', first, output, (id) => api.call('get', '/export/runs/{id}', { path: { id } }));
+}
+
+/** Follows a verification until it ends. */
+export function followVerification(api: ApiClient, first: Verification, output: Output): Promise<Verification> {
+  return follow('verifying', first, output, (id) => api.call('get', '/export/verifications/{id}', { path: { id } }));
+}
+
+/** How a run stands, in a sentence. */
+export function describeExport(run: ExportRun): string {
+  const size = `${run.rows_done.toLocaleString('en')} rows, ${formatBytes(run.bytes_done)}`;
+  if (run.state === 'succeeded') {
+    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${run.manifest_key}`}.`;
+  }
+  const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
+  return `Export ${run.id} is ${run.state}${why}.`;
+}
+
+/** Shows a bar where a person watches, else a line for each change of the state. */
+async function follow<T extends Progress>(
+  doing: string,
+  first: T,
+  output: Output,
+  look: (id: string) => Promise<T>,
+): Promise<T> {
+  const bar =
+    output.terminal && !output.json
+      ? new SingleBar({ format: `${doing} {bar} {value}/{total} rows  {state}`, hideCursor: true })
+      : null;
+  let seen = first;
+  bar?.start(1, 0, { state: seen.state });
+  try {
+    while (!ENDED.has(seen.state)) {
+      await delay(LOOK_MS);
+      const { state } = seen;
+      seen = await orGoneAway(look, first.id);
+      bar?.setTotal(Math.max(1, seen.rows_expected ?? seen.rows_done));
+      bar?.update(seen.rows_done, { state: seen.state });
+      if (bar === null && seen.state !== state && !ENDED.has(seen.state)) output.note(`It is ${seen.state}.`);
+    }
+  } finally {
+    bar?.stop();
+  }
+  return seen;
+}
+
+async function orGoneAway<T>(look: (id: string) => Promise<T>, id: string): Promise<T> {
+  try {
+    return await look(id);
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) throw error;
+    throw new CommandError(`The query API went away before the end; it goes on as ${id}.`, EXIT.unreachable);
+  }
+}

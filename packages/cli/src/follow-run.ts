@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { SingleBar } from 'cli-progress';
+import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+/** A run as the API tells of it. */
+type RunStatus = AnswerOf<'get', '/api/jobs/runs/{id}'>;
+
+const ENDED = new Set<RunStatus['state']>(['succeeded', 'failed', 'cancelled']);
+
+/** Time between two looks, in milliseconds; a run writes its progress once a second. */
+const LOOK_MS = 500;
+
+/** Follows a run until it ends: with a bar where a person watches, else with a line for each change of its state. */
+export async function followRun(api: ApiClient, first: RunStatus, output: Output): Promise<RunStatus> {
+  const bar =
+    output.terminal && !output.json
+      ? new SingleBar({ format: '{job} {bar} {value}/{total} rows  {state}', hideCursor: true })
+      : null;
+  let run = first;
+  bar?.start(1, 0, { job: run.job, state: run.state });
+  if (bar === null) output.note(`Run ${run.id} of ${run.job} is ${run.state}.`);
+  try {
+    while (!ENDED.has(run.state)) {
+      await delay(LOOK_MS);
+      const { state } = run;
+      run = await look(api, run.id);
+      // A job that does not know how much there is shows a bar that is as full as what is done.
+      bar?.setTotal(Math.max(1, run.rows_expected ?? run.rows));
+      bar?.update(run.rows, { job: run.job, state: run.state });
+      if (bar === null && run.state !== state && !ENDED.has(run.state)) output.note(`It is ${run.state}.`);
+    }
+  } finally {
+    bar?.stop();
+  }
+  return run;
+}
+
+async function look(api: ApiClient, id: string): Promise<RunStatus> {
+  try {
+    return await api.call('get', '/api/jobs/runs/{id}', { path: { id } });
+  } catch (error) {
+    if (error instanceof CommandError && error.exitCode === EXIT.unreachable) {
+      throw new CommandError(`The query API went away before the run ended; it goes on as ${id}.`, EXIT.unreachable);
+    }
+    throw error;
+  }
+}

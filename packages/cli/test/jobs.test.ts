@@ -1,0 +1,85 @@
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+
+const MAIN = resolve(import.meta.dirname, '../src/main.ts');
+const KEY = 'the-operators-key';
+
+let operations: Operations;
+beforeAll(async () => {
+  operations = await startOperations({ API_KEY: KEY });
+  await operations.startMaintenance();
+  await vi.waitFor(
+    async () => expect((await operations.ask('GET', '/api/jobs', undefined, KEY)).body.jobs.length).toBeGreaterThan(3),
+    { timeout: 20_000, interval: 20 },
+  );
+});
+afterAll(() => operations.stop());
+beforeEach(() => operations.pipeline.database.query('TRUNCATE job_runs'));
+
+const sluice = (...args: string[]): Promise<CommandResult> =>
+  runCommand(MAIN, args, { cwd: import.meta.dirname, env: { QUERY_URL: operations.query.url, API_KEY: KEY } });
+
+describe('jobs list', () => {
+  it('shows every job, as a table and as JSON', async () => {
+    const { code, stdout } = await sluice('jobs', 'list');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/close-sessions.*every 1 min/);
+    const found = JSON.parse((await sluice('--json', 'jobs', 'list')).stdout) as { jobs: { name: string }[] };
+    expect(found.jobs.map(({ name }) => name)).toContain('make-partitions');
+  });
+});
+
+describe('jobs run', () => {
+  it('waits for the end and says how it went', async () => {
+    const { code, stdout, stderr } = await sluice('jobs', 'run', 'make-partitions');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/Run \S+ of make-partitions is queued/);
+    expect(stdout).toMatch(/Run \S+ of make-partitions succeeded; 0 rows in \d+ s\./);
+    const json = await sluice('--json', 'jobs', 'run', 'expire-history');
+    expect(JSON.parse(json.stdout)).toMatchObject({ job: 'expire-history', state: 'succeeded' });
+  });
+
+  it('does not wait when told so', async () => {
+    const { code, stdout } = await sluice('jobs', 'run', 'expire-history', '--no-wait');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/Run \S+ of expire-history is (queued|running)/)]);
+  });
+
+  it('ends with 1 when the run fails', async () => {
+    const { database } = operations.pipeline;
+    await database.query('ALTER TABLE sessions RENAME TO sessions_away');
+    const { code, stdout } = await sluice('jobs', 'run', 'close-sessions');
+    await database.query('ALTER TABLE sessions_away RENAME TO sessions');
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/close-sessions failed: .*"sessions" does not exist/)]);
+  });
+
+  it.each([
+    [['frobnicate'], 1, /There is no job frobnicate/],
+    [['make-partitions', '--input', 'weeks=3'], 1, /no property called weeks/],
+    [['make-partitions', '--input', 'weeks'], 2, /name=value/],
+    [[], 2, /missing required argument/],
+  ])('%j ends with %i and says why', async (args, code, message) => {
+    const result = await sluice('jobs', 'run', ...args);
+    expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(message)]);
+  });
+});
+
+describe('jobs history', () => {
+  it('shows runs of one job or of all, newest first, in pages', async () => {
+    for (const job of ['make-partitions', 'expire-history', 'expire-history']) await sluice('jobs', 'run', job);
+    const { stdout } = await sluice('jobs', 'history');
+    expect(stdout).toMatch(/expire-history[\s\S]*make-partitions.*succeeded.*api-key/);
+    const page = await sluice('jobs', 'history', 'expire-history', '--limit', '1');
+    const cursor = /--cursor (\S+)/.exec(page.stdout)?.[1];
+    const rest = await sluice('--json', 'jobs', 'history', 'expire-history', '--cursor', cursor!);
+    expect((JSON.parse(rest.stdout) as { runs: unknown[] }).runs).toHaveLength(1);
+    expect((await sluice('jobs', 'history', 'frobnicate')).stderr).toContain('There is no job frobnicate');
+  });
+});
+
+it('--help has examples for every command', async () => {
+  for (const command of ['list', 'run', 'history']) {
+    expect((await sluice('jobs', command, '--help')).stdout).toContain(`Examples:\n  sluice jobs ${command}`);
+  }
+});
