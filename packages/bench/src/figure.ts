@@ -1,0 +1,74 @@
+import { median, threeDigits } from './figures.ts';
+import { markdownTable } from './markdown-table.ts';
+
+/** What a figure should reach: as a value of its own, or as a ratio to what it is compared with. */
+export interface Goal {
+  readonly of: 'ratio' | 'value';
+  readonly bound: 'least' | 'most';
+  readonly value: number;
+}
+
+/** One measurement in pairs: the values of each round, and those of a peer or a limit in the same rounds. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  readonly ours: readonly number[];
+  /** Name of the peer or the limit; null for a figure with a goal of its own. */
+  readonly against: string | null;
+  readonly theirs: readonly number[];
+  readonly goal: Goal | null;
+}
+
+/** Ours over theirs, round by round. */
+export function ratios({ ours, theirs }: Figure): number[] {
+  return theirs.map((value, round) => (ours[round] ?? Number.NaN) / value);
+}
+
+/** Null without a goal. By the median of the rounds. */
+export function reached(figure: Figure): boolean | null {
+  const { goal } = figure;
+  if (goal === null) return null;
+  const value = median(goal.of === 'ratio' ? ratios(figure) : figure.ours);
+  return goal.bound === 'least' ? value >= goal.value : value <= goal.value;
+}
+
+/** Figures as a table in Markdown: medians, ratios with their spread, and whether goals are reached. */
+export function figureTable(figures: readonly Figure[]): string {
+  return markdownTable(
+    ['figure', 'Sluice', 'against', 'theirs', 'ratio (spread)', 'goal'],
+    figures.map((figure) => [
+      figure.name,
+      `${threeDigits(median(figure.ours))} ${figure.unit}`,
+      figure.against ?? '–',
+      figure.against === null ? '–' : `${threeDigits(median(figure.theirs))} ${figure.unit}`,
+      figure.against === null ? '–' : spread(ratios(figure)),
+      goalText(figure),
+    ]),
+  );
+}
+
+/** Median, and in parentheses the smallest and the largest. */
+export function spread(values: readonly number[]): string {
+  if (values.length === 0) return '–';
+  return `${threeDigits(median(values))} (${threeDigits(Math.min(...values))}–${threeDigits(Math.max(...values))})`;
+}
+
+/** As JSON has it: the rounds, with the medians that the table shows. */
+export function figureJson(figure: Figure) {
+  const ofRatios = ratios(figure);
+  return {
+    ...figure,
+    median: median(figure.ours),
+    theirMedian: figure.against === null ? null : median(figure.theirs),
+    ratio: figure.against === null ? null : median(ofRatios),
+    ratios: ofRatios,
+    reached: reached(figure),
+  };
+}
+
+function goalText(figure: Figure): string {
+  const { goal } = figure;
+  if (goal === null) return '–';
+  const unit = goal.of === 'value' ? ` ${figure.unit}` : '';
+  return `${goal.bound === 'least' ? '≥' : '≤'} ${goal.value}${unit} ${reached(figure) === true ? 'met' : 'missed'}`;
+}

@@ -1,0 +1,53 @@
+import { Client } from 'pg';
+import { type BatchTemplate, COPY_COLUMNS, copyTemplate, withFreshIds } from './batch-template.ts';
+import { copyIn } from './copy-in.ts';
+import { makeDatabase } from './make-database.ts';
+
+/** What a limit is measured with: writers of a pipeline have as many connections by default. */
+export const COPY_CONNECTIONS = 3;
+const BATCH = 500;
+const TEMPLATES = 10;
+
+/** The limit of storage: rows that are ready, straight into the same indexed, partitioned table; no ledger, no sessions. */
+export interface BareCopy {
+  /**
+   * Copies until `events` are stored or `seconds` are over, whichever comes first, into the empty table.
+   *
+   * @returns events a second
+   * @throws when not all of them are there afterwards
+   */
+  measure(until: { events: number | null; seconds: number | null }, signal: AbortSignal): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Makes a database with Sluice's tables for it, in the same server. */
+export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
+  const url = await makeDatabase(serverUrl, 'limit_copy', 'sluice');
+  const clients = Array.from({ length: COPY_CONNECTIONS }, () => new Client({ connectionString: url }));
+  for (const client of clients) await client.connect();
+  const [first] = clients as [Client];
+  const templates = clients.map(() => Array.from({ length: TEMPLATES }, () => copyTemplate(BATCH)));
+  return {
+    async measure({ events, seconds }, signal) {
+      await first.query('TRUNCATE events');
+      await first.query('CHECKPOINT');
+      let sent = 0;
+      const startedAt = performance.now();
+      const endsAt = startedAt + (seconds ?? Number.POSITIVE_INFINITY) * 1000;
+      const copy = async (client: Client, own: readonly BatchTemplate[]): Promise<void> => {
+        for (let turn = 0; performance.now() < endsAt && sent < (events ?? Number.POSITIVE_INFINITY); turn += 1) {
+          signal.throwIfAborted();
+          const rows = withFreshIds(own[turn % own.length]!, sent);
+          sent += BATCH;
+          await copyIn(client, `COPY events (${COPY_COLUMNS}) FROM STDIN`, rows);
+        }
+      };
+      await Promise.all(clients.map((client, place) => copy(client, templates[place]!)));
+      const elapsedMs = performance.now() - startedAt;
+      const { rows } = await first.query<{ stored: string }>('SELECT count(*) AS stored FROM events');
+      if (Number(rows[0]?.stored) !== sent) throw new Error(`COPY stored ${rows[0]?.stored} of ${sent} rows`);
+      return (sent * 1000) / elapsedMs;
+    },
+    stop: async () => void (await Promise.all(clients.map((client) => client.end()))),
+  };
+}

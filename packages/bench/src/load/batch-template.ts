@@ -1,0 +1,95 @@
+import { governanceTracker } from '@sluice/shared/events/adapters/governance-tracker';
+import { generateEvents } from '@sluice/local-stack/generate-events';
+
+/**
+ * Bytes that hold a batch of events and are sent more than once: only the ids differ from send to send. Serialising
+ * a batch anew costs the generator more than sending it, and on the same machine that is taken from what is measured.
+ */
+export interface BatchTemplate {
+  readonly events: number;
+  readonly bytes: Buffer;
+  /** Where each event's id begins. */
+  readonly idsAt: readonly number[];
+}
+
+/** Hex digits of two bytes at a time, as they lie in memory. */
+const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16LE(),
+);
+
+/** A `POST` of `{"events":[…]}`, headers included, ready to be written to a connection. */
+export function requestTemplate(url: string, events: number): BatchTemplate {
+  const { host, pathname } = new URL(url);
+  const made = [...generateEvents(events)];
+  const body = `{"events":[${made.map(({ text }) => text).join(',')}]}`;
+  const head =
+    `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  return locateIds(
+    Buffer.from(head + body),
+    made.map(({ eventId }) => String(eventId)),
+  );
+}
+
+/** Columns that `copyTemplate` has, in its order; the others of `events` have defaults. */
+export const COPY_COLUMNS =
+  'tenant, event_id, event_type, occurred_at, received_at, actor, session_id, correlation_id, resource, source, payload';
+
+/** The same events as rows of `COPY events (…) FROM STDIN`. */
+export function copyTemplate(events: number): BatchTemplate {
+  const made = [...generateEvents(events)];
+  const receivedAt = new Date().toISOString();
+  const rows = made.map(({ text, eventId }, index) => {
+    const event = governanceTracker.project(JSON.parse(text), {
+      tenant: 'default',
+      batchId: String(eventId),
+      index,
+      receivedAt,
+      clientIp: null,
+      traceId: null,
+    });
+    return [event.tenant, event.eventId, event.eventType, event.occurredAt, receivedAt]
+      .concat(
+        [event.actor, event.sessionId, event.correlationId, event.resource, event.source, event.payload].map(
+          toCopyText,
+        ),
+      )
+      .join('\t');
+  });
+  return locateIds(
+    Buffer.from(`${rows.join('\n')}\n`),
+    made.map(({ eventId }) => String(eventId)),
+  );
+}
+
+/**
+ * Gives the events of a template ids that were never used before, and answers its bytes.
+ *
+ * @param from number of the first event; each event of a run has a number of its own
+ */
+export function withFreshIds(template: BatchTemplate, from: number): Buffer {
+  for (const [index, at] of template.idsAt.entries()) {
+    // One to one over 32 bits, and spread: ids in ascending order would flatter every index on them.
+    const digits = Math.imul(from + index, 0x9e3779b1);
+    for (let byte = 0; byte < 4; byte += 1) {
+      template.bytes.writeUInt16LE(HEX[(digits >>> (24 - 8 * byte)) & 0xff]!, at + 2 * byte);
+    }
+  }
+  return template.bytes;
+}
+
+/** As COPY's text format has a value. */
+function toCopyText(value: string | null): string {
+  return value === null
+    ? '\\N'
+    : value.replaceAll(/[\\\t\n\r]/g, (found) => `\\${{ '\t': 't', '\n': 'n', '\r': 'r' }[found] ?? found}`);
+}
+
+function locateIds(bytes: Buffer, ids: readonly string[]): BatchTemplate {
+  let from = 0;
+  const idsAt = ids.map((id) => {
+    from = bytes.indexOf(id, from, 'latin1');
+    return from;
+  });
+  return { events: ids.length, bytes, idsAt };
+}

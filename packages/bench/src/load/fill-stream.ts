@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { generateEvents } from '@sluice/local-stack/generate-events';
+import { type EntryFields, encodeEntry } from '@sluice/shared/stream/stream-entry';
+import { createStreamProducer } from '@sluice/shared/stream/stream-producer';
+import type { Redis } from 'ioredis';
+
+const BATCH = 500;
+/** Entries of one round trip. */
+const AT_ONCE = 20;
+/** Never waited: the servers of the benchmark fsync before they answer. */
+const NO_WAIT_MS = 0;
+
+/** Entries as ingest would have made them of batches of 500, ready to be put on the stream. */
+export function makeEntries(events: number): EntryFields[] {
+  return Array.from({ length: Math.ceil(events / BATCH) }, (_, index) => {
+    const accepted = Math.min(BATCH, events - index * BATCH);
+    const texts = [...generateEvents(accepted)].map(({ text }) => text);
+    const header = {
+      source: 'governance-tracker',
+      tenant: 'default',
+      batchId: randomUUID(),
+      firstIndex: 0,
+      accepted,
+      rejected: [],
+      clientIp: '127.0.0.1',
+      receivedAt: new Date().toISOString(),
+      traceparent: null,
+    };
+    return encodeEntry(header, Buffer.from(`{"events":[${texts.join(',')}]}`));
+  });
+}
+
+/** Puts entries on the stream much faster than writers take them, and without ingest's share of the processors. */
+export async function fillStream(redis: Redis, namespace: string, entries: readonly EntryFields[]): Promise<void> {
+  const producer = createStreamProducer({
+    redis,
+    waiting: redis,
+    namespace,
+    shards: 1,
+    plan: () => ({ level: 'fsync', waitAof: null, warning: null }),
+    waitTimeoutMs: NO_WAIT_MS,
+  });
+  for (let from = 0; from < entries.length; from += AT_ONCE) await producer.add(entries.slice(from, from + AT_ONCE));
+}

@@ -1,0 +1,38 @@
+import { createOrm } from '@sluice/shared/database/orm';
+import { prepareDatabase } from '@sluice/shared/database/prepare-database';
+import { Client } from 'pg';
+import { PEER_SCHEMA } from '../../peers/peer-schema.ts';
+
+/**
+ * Makes a database of its own in the server behind `serverUrl`, with Sluice's tables or with the peers'.
+ *
+ * @returns its URL
+ */
+export async function makeDatabase(serverUrl: string, name: string, schema: 'sluice' | 'peer'): Promise<string> {
+  await execute(serverUrl, [`CREATE DATABASE ${name}`]);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  if (schema === 'peer') await execute(url.href, PEER_SCHEMA);
+  else await prepareTables(url.href);
+  return url.href;
+}
+
+/** Makes Sluice's tables, where no writer has done it. */
+export async function prepareTables(url: string): Promise<void> {
+  const orm = await createOrm({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'bench' });
+  try {
+    await prepareDatabase(orm, new Date());
+  } finally {
+    await orm.close(true);
+  }
+}
+
+async function execute(url: string, statements: readonly string[]): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { streamKey } from '@sluice/shared/stream/stream-keys';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { fillStream, makeEntries } from './fill-stream.ts';
+import type { PeerSurroundings } from './peers.ts';
+import { startWriter, type WriterOptions } from './start-writer.ts';
+
+const LOOK_EVERY_MS = 10;
+/** A tenth of a second is enough to see a peak of the heap, and costs nothing. */
+const SAMPLE_EVERY_MS = 100;
+const STALLED_AFTER_MS = 60_000;
+
+/** What a drain is measured with. */
+export interface DrainOptions extends WriterOptions {
+  readonly events: number;
+  readonly writers: number;
+}
+
+export interface Drain {
+  /** From the first entry on the stream to the COMMIT of the last. */
+  readonly eventsPerSecond: number;
+  /** Resident memory of the first writer while it drained, in MiB, in order. Empty where the system doesn't tell. */
+  readonly memory: readonly number[];
+}
+
+/**
+ * Starts writers on an empty stream, puts a backlog on it all at once and waits until it is stored.
+ *
+ * @throws when not exactly as many events are stored as there were
+ */
+export async function measureDrain(options: DrainOptions, around: PeerSurroundings): Promise<Drain> {
+  const entries = makeEntries(options.events);
+  await using running = new AsyncDisposableStack();
+  const redis = new Redis(around.redisUrl);
+  running.defer(() => redis.disconnect());
+  const db = new Client({ connectionString: options.databaseUrl });
+  await db.connect();
+  running.defer(() => db.end());
+  const count = async (): Promise<number> =>
+    Number((await db.query<{ stored: string }>('SELECT count(*) AS stored FROM events')).rows[0]?.stored);
+  const before = await count();
+  await db.query('CHECKPOINT');
+  const writers = await Promise.all(
+    Array.from({ length: options.writers }, async (_, place) => {
+      const writer = await startWriter(options, around, place + 1);
+      running.defer(() => writer.stop());
+      return writer;
+    }),
+  );
+
+  const memory: number[] = [];
+  const sample = async (): Promise<void> => {
+    const mib = await memoryOf(writers[0]!.pid);
+    if (mib !== null) memory.push(mib);
+  };
+  await sample();
+  const sampling = setInterval(() => void sample(), SAMPLE_EVERY_MS);
+  running.defer(() => clearInterval(sampling));
+  const startedAt = performance.now();
+  const filling = fillStream(redis, options.namespace, entries);
+  await Promise.all([filling, untilEmpty(redis, streamKey(options.namespace, 0), filling, around.signal)]);
+  const elapsedMs = performance.now() - startedAt;
+  await sample();
+
+  const stored = (await count()) - before;
+  if (stored !== options.events) throw new Error(`${stored} of ${options.events} events were stored`);
+  return { eventsPerSecond: (stored * 1000) / elapsedMs, memory };
+}
+
+/** Waits until all that was put on the stream has left it: entries leave after their COMMIT. */
+async function untilEmpty(redis: Redis, key: string, filling: Promise<void>, signal: AbortSignal): Promise<void> {
+  await filling;
+  let least = Number.POSITIVE_INFINITY;
+  let movedAt = performance.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const waiting = await redis.xlen(key);
+    if (waiting === 0) return;
+    if (waiting < least) movedAt = performance.now();
+    least = Math.min(least, waiting);
+    if (performance.now() - movedAt > STALLED_AFTER_MS)
+      throw new Error(`writers leave ${waiting} entries where they are`);
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+/** Null where there is no /proc, or the process is gone. */
+async function memoryOf(pid: number): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kib === undefined ? null : Number(kib) / 1024;
+}

@@ -1,0 +1,172 @@
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { freePort } from '@sluice/local-stack/free-port';
+import { launchDaemon } from '@sluice/local-stack/launch-daemon';
+import { untilReady } from '@sluice/local-stack/until-ready';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { BULLMQ_QUEUE } from '../../peers/bullmq-queue.ts';
+import { makeDatabase } from './make-database.ts';
+import type { Target } from './target.ts';
+
+const PEERS = fileURLToPath(new URL('../../peers/', import.meta.url));
+
+/** What one of Sluice's daemons has by default: DB_POOL_SIZE and WRITER_CONCURRENCY. */
+const POOL_SIZE = 5;
+const CONCURRENCY = 3;
+
+/** Debian's packages belong to Debian's Python, whatever other `python3` is on PATH. */
+const PYTHON = '/usr/bin/python3';
+const PYTHON_PACKAGES = ['fastapi', 'sqlalchemy', 'asyncpg', 'uvicorn'];
+
+/** A peer that runs. */
+export interface Peer extends Target {
+  readonly databaseUrl: string;
+  stop(): Promise<void>;
+}
+
+/** Where peers run: the servers of the stack, a folder for their logs. */
+export interface PeerSurroundings {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly folder: string;
+  readonly path: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Fastify, and MikroORM's `insertMany` in the request. */
+export async function startDirectInsert(around: PeerSurroundings): Promise<Peer> {
+  const databaseUrl = await makeDatabase(around.databaseUrl, 'peer_direct', 'peer');
+  const run = await startNode(around, 'direct-insert', databaseUrl);
+  return withDatabase(
+    'Fastify + insertMany',
+    run.url,
+    databaseUrl,
+    async () => 0,
+    () => run.stop(),
+  );
+}
+
+/** Fastify, one BullMQ job a batch, and a worker with MikroORM. */
+export async function startBullmq(around: PeerSurroundings): Promise<Peer> {
+  const databaseUrl = await makeDatabase(around.databaseUrl, 'peer_bullmq', 'peer');
+  const worker = await startNode(around, 'bullmq-worker', databaseUrl);
+  const api = await startNode(around, 'bullmq-api', databaseUrl);
+  const redis = new Redis(around.redisUrl, { maxRetriesPerRequest: null });
+  const queue = new Queue(BULLMQ_QUEUE, { connection: redis });
+  return withDatabase(
+    'Fastify + BullMQ',
+    api.url,
+    databaseUrl,
+    () => queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized'),
+    async () => {
+      await api.stop();
+      await worker.stop();
+      await queue.close();
+      redis.disconnect();
+    },
+  );
+}
+
+/** Why the FastAPI peer can't run here, with what to do about it; null when it can. */
+export async function fastapiMissing(): Promise<string | null> {
+  try {
+    await promisify(execFile)(PYTHON, ['-c', `import ${PYTHON_PACKAGES.join(', ')}`]);
+    return null;
+  } catch {
+    const packages = PYTHON_PACKAGES.map((name) => `python3-${name}`).join(' ');
+    return `the FastAPI peer is left out, its packages are not installed: apt-get install -y --no-install-recommends ${packages}`;
+  }
+}
+
+/** The seeds' service: FastAPI, SQLAlchemy and asyncpg, storing in the request. */
+export async function startFastapi(around: PeerSurroundings): Promise<Peer> {
+  const databaseUrl = await makeDatabase(around.databaseUrl, 'peer_fastapi', 'peer');
+  const port = await freePort();
+  const log = openSync(join(around.folder, 'fastapi.log'), 'a');
+  const child = spawn(PYTHON, [join(PEERS, 'fastapi/app.py')], {
+    env: {
+      PATH: around.path,
+      DATABASE_URL: databaseUrl.replace(/^postgres:/, 'postgresql+asyncpg:'),
+      PORT: String(port),
+      DB_POOL_SIZE: String(POOL_SIZE),
+    },
+    // It ends when its standard input does, and so with this process.
+    stdio: ['pipe', log, log],
+  });
+  closeSync(log);
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    await untilReady('the FastAPI peer', url, around.signal);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return withDatabase('FastAPI + SQLAlchemy', url, databaseUrl, async () => 0, stop);
+}
+
+/** The limits of ingest, see peers/bare-xadd.ts. */
+export function startBareXadd(around: PeerSurroundings): Promise<{ url: string; stop(): Promise<void> }> {
+  return startNode(around, 'bare-xadd', around.databaseUrl);
+}
+
+function startNode(around: PeerSurroundings, name: string, databaseUrl: string) {
+  return launchDaemon(
+    {
+      name,
+      main: join(PEERS, `${name}.ts`),
+      cwd: around.folder,
+      env: {
+        PATH: around.path,
+        // As a user would run it; frameworks log and check more without.
+        NODE_ENV: 'production',
+        DATABASE_URL: databaseUrl,
+        REDIS_URL: around.redisUrl,
+        DB_POOL_SIZE: String(POOL_SIZE),
+        WRITER_CONCURRENCY: String(CONCURRENCY),
+      },
+      logFile: join(around.folder, `${name}.log`),
+      pidFile: join(around.folder, `${name}.pid`),
+      report: () => {},
+    },
+    around.signal,
+  );
+}
+
+async function withDatabase(
+  name: string,
+  url: string,
+  databaseUrl: string,
+  waiting: () => Promise<number>,
+  stop: () => Promise<void>,
+): Promise<Peer> {
+  const db = new Client({ connectionString: databaseUrl });
+  await db.connect();
+  return {
+    name,
+    url: `${url}/api/events`,
+    databaseUrl,
+    waiting,
+    async stored() {
+      const { rows } = await db.query<{ stored: string }>('SELECT count(*) AS stored FROM events');
+      return Number(rows[0]?.stored);
+    },
+    async empty() {
+      await db.query('TRUNCATE events, sessions');
+      await db.query('CHECKPOINT');
+    },
+    async stop() {
+      await stop();
+      await db.end();
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Surroundings } from '../with-servers.ts';
+import { fastapiMissing, type Peer, startBullmq, startDirectInsert, startFastapi } from './peers.ts';
+
+/** The peers that can run here. */
+export interface Peers {
+  readonly direct: Peer;
+  readonly bullmq: Peer;
+  /** Null where its packages are missing. */
+  readonly fastapi: Peer | null;
+  /** What a reader of the figures should know: why a peer is left out. */
+  readonly notes: readonly string[];
+}
+
+/** Starts all peers, each on a database of its own; they are stopped with the surroundings. */
+export async function startPeers({ around, running }: Surroundings): Promise<Peers> {
+  const start = async (starting: Promise<Peer>): Promise<Peer> => {
+    const peer = await starting;
+    running.defer(() => peer.stop());
+    return peer;
+  };
+  const missing = await fastapiMissing();
+  return {
+    direct: await start(startDirectInsert(around)),
+    bullmq: await start(startBullmq(around)),
+    fastapi: missing === null ? await start(startFastapi(around)) : null,
+    notes: missing === null ? [] : [missing],
+  };
+}

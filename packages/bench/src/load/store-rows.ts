@@ -1,0 +1,53 @@
+import type { Client } from 'pg';
+
+/** Rows of one INSERT; larger ones are no faster and can't be stopped. */
+const CHUNK = 50_000;
+
+/** Skewed as the generated load is, and of the same session and correlation lengths. */
+const MADE = `
+  SELECT md5($3::text || i)::uuid AS event_id, now() - interval '1 hour' + i * interval '100 us' AS occurred_at,
+         (400 * power(random(), 3))::int AS person, (60 * power(random(), 3))::int AS workbook,
+         (ARRAY['CellChange', 'SheetActivate', 'WorkbookSave', 'WorkbookOpen'])[1 + i % 4] AS event_type, i
+  FROM generate_series($1::bigint, $2::bigint) AS i`;
+
+const COLUMNS = `'user-' || person, 'session-' || person || '-' || i / 50000, 'demo-' || i / 100, 'Budget ' || workbook || '.xlsx',
+  jsonb_build_object('machineName', 'PC-' || person, 'sheetName', 'Sheet1', 'cellAddress', '$C$' || i % 500,
+                     'oldValue', i::text, 'newValue', (i + 1)::text)`;
+
+const INTO_SLUICE = `
+  WITH made AS MATERIALIZED (${MADE}), ledger AS (
+    INSERT INTO event_ids (tenant, event_id, stored_at) SELECT 'default', event_id, now() FROM made
+  )
+  INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source,
+                      actor, session_id, correlation_id, resource, payload)
+  SELECT 'default', event_id, event_type, occurred_at, now(), 'governance-tracker', ${COLUMNS} FROM made`;
+
+const INTO_PEER = `
+  INSERT INTO events (event_id, event_type, occurred_at, actor, session_id, correlation_id, resource, payload)
+  SELECT event_id, event_type, occurred_at, ${COLUMNS} FROM (${MADE}) AS made`;
+
+/**
+ * Stores rows by SQL alone. All go to the partition of this week: the one that is written to is then the largest it can be.
+ *
+ * @param seed makes ids that another seed does not make
+ */
+export async function storeRows(
+  db: Client,
+  options: {
+    rows: number;
+    schema: 'sluice' | 'peer';
+    seed: string;
+    signal: AbortSignal;
+    onProgress: (rows: number) => void;
+  },
+): Promise<void> {
+  const statement = options.schema === 'sluice' ? INTO_SLUICE : INTO_PEER;
+  for (let first = 0; first < options.rows; first += CHUNK) {
+    options.signal.throwIfAborted();
+    const last = Math.min(first + CHUNK, options.rows) - 1;
+    await db.query(statement, [first, last, options.seed]);
+    options.onProgress(last + 1);
+  }
+  await db.query('VACUUM ANALYZE events');
+  await db.query('CHECKPOINT');
+}

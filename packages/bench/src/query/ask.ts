@@ -1,0 +1,109 @@
+import { Agent, request } from 'node:http';
+import type { Client } from 'pg';
+import { PAGE, type Question } from './questions.ts';
+import { type SeedsFilter, seedsPage, seedsStatistics } from './seeds-schema.ts';
+
+/** Asks the query API over one connection that is kept open, as a client in the same data centre would. */
+export interface QueryClient {
+  /** @returns the parsed answer; @throws on any other status than 200 */
+  ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Record<string, unknown>>;
+  close(): void;
+}
+
+export function createQueryClient(url: string): QueryClient {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const { hostname, port } = new URL(url);
+  return {
+    ask: (method, path, body) =>
+      new Promise((resolve, reject) => {
+        const text = body === undefined ? '' : JSON.stringify(body);
+        const headers =
+          body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+        const sent = request({ hostname, port, path, method, agent, headers }, (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () => {
+            const answer = Buffer.concat(chunks).toString();
+            if (response.statusCode !== 200)
+              reject(new Error(`${method} ${path} was answered ${response.statusCode}: ${answer}`));
+            else resolve(JSON.parse(answer) as Record<string, unknown>);
+          });
+        });
+        sent.on('error', reject);
+        sent.end(text);
+      }),
+    close: () => agent.destroy(),
+  };
+}
+
+/** How long Sluice takes to answer, HTTP included, in milliseconds. */
+export async function timeSluice(client: QueryClient, question: Question): Promise<number> {
+  const startedAt = performance.now();
+  switch (question.kind) {
+    case 'page':
+      await client.ask('POST', '/api/events/query', { ...question.filter, limit: PAGE });
+      break;
+    case 'deep page':
+      await client.ask('POST', '/api/events/query', { ...question.filter, cursor: question.cursor, limit: PAGE });
+      break;
+    case 'recent':
+      await client.ask('GET', `/api/events/recent?limit=${PAGE}`);
+      break;
+    case 'statistics': {
+      const { start, end, tenant, approximate } = question;
+      const query = new URLSearchParams({ start_time: start, end_time: end });
+      if (tenant !== undefined) query.set('tenant', tenant);
+      if (approximate === true) query.set('distinct', 'approximate');
+      await client.ask('GET', `/api/events/statistics?${query.toString()}`);
+      break;
+    }
+  }
+  return performance.now() - startedAt;
+}
+
+/** How long the peer's SQL takes, without HTTP and without making JSON of it: what is left out is in its favour. */
+export async function timePeer(db: Client, question: Question): Promise<number> {
+  const startedAt = performance.now();
+  switch (question.kind) {
+    case 'page':
+      await seedsPage(db, question.filter, 0, PAGE);
+      break;
+    case 'deep page':
+      await seedsPage(db, question.filter, question.depth, PAGE);
+      break;
+    case 'recent':
+      await seedsPage(db, {}, 0, PAGE);
+      break;
+    case 'statistics':
+      await seedsStatistics(db, question.start, question.end);
+      break;
+  }
+  return performance.now() - startedAt;
+}
+
+/**
+ * Walks a list by its cursors and notes one now and then, so that deep pages can be asked for at once.
+ *
+ * @returns cursors with how many events lie before each
+ */
+export async function walkCursors(
+  client: QueryClient,
+  filter: SeedsFilter,
+  steps: number,
+  every: number,
+): Promise<{ cursor: string; depth: number }[]> {
+  const found: { cursor: string; depth: number }[] = [];
+  let cursor: unknown;
+  for (let step = 1; step <= steps; step += 1) {
+    const answer = await client.ask('POST', '/api/events/query', {
+      ...filter,
+      limit: 1000,
+      ...(typeof cursor === 'string' ? { cursor } : {}),
+    });
+    cursor = answer['next_cursor'];
+    if (typeof cursor !== 'string') break;
+    if (step % every === 0) found.push({ cursor, depth: step * 1000 });
+  }
+  return found;
+}

@@ -1,0 +1,68 @@
+import type { Client } from 'pg';
+
+/** Of the seeds: how many there are of each. */
+export const USERS = 200;
+export const SESSIONS = 500;
+export const WORKBOOKS = 150;
+export const TYPES = ['CellChange', 'SheetActivate', 'WorkbookOpen', 'WorkbookSave', 'Login', 'Export', 'Error'];
+
+/** Days that the events are spread over, up to now; within the retention. */
+export const DAYS = 84;
+
+/** Rows of one INSERT; larger ones are no faster and show no progress. */
+const CHUNK = 50_000;
+
+/** Events of one correlation id. */
+export const EVENTS_PER_CORRELATION = 20;
+
+/** The tenant whose every event names another resource: the worst case of exact distinct counts. */
+export const WIDE_TENANT = 'wide';
+
+/**
+ * One row a number, the same in each run: values are taken from a hash of the number. Users, sessions and workbooks
+ * are skewed as fleets are: the first tenth of them makes about half of the events.
+ */
+const MADE = `
+  SELECT i, md5($4::text || i)::uuid AS event_id,
+         now() - make_interval(days => ${DAYS}) + (make_interval(days => ${DAYS}) * (i::float8 / $3::float8)) AS occurred_at,
+         (ARRAY['${TYPES.join("','")}'])[1 + abs(hashint8extended(i, 1) % 7)] AS event_type,
+         (${SESSIONS} * power(abs(hashint8extended(i, 2) % 1000000) / 1e6, 3))::int AS session,
+         (${WORKBOOKS} * power(abs(hashint8extended(i, 3) % 1000000) / 1e6, 3))::int AS workbook,
+         abs(hashint8extended(i, 4) % 5000) AS cell
+  FROM generate_series($1::bigint, $2::bigint) AS i`;
+
+const PAYLOAD = `jsonb_build_object('machineName', 'PC-' || session % ${USERS}, 'sheetName', 'Sheet1',
+  'cellAddress', '$C$' || cell, 'oldValue', cell::text, 'newValue', (cell + 1)::text)`;
+
+/** Stores events in Sluice's own tables as writers would have: ledger, events, sessions. */
+export async function storeEvents(
+  db: Client,
+  options: { tenant: string; rows: number; onProgress: (stored: number) => void },
+): Promise<void> {
+  const { tenant, rows, onProgress } = options;
+  const resource = tenant === WIDE_TENANT ? `'Page ' || i` : `'Budget ' || workbook || '.xlsx'`;
+  for (let first = 0; first < rows; first += CHUNK) {
+    const last = Math.min(first + CHUNK, rows) - 1;
+    await db.query(
+      `WITH made AS (${MADE}), ledger AS (
+         INSERT INTO event_ids (tenant, event_id, stored_at)
+         SELECT $4::text, event_id, occurred_at + interval '200 ms' FROM made
+       ), seen AS (
+         INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
+         SELECT $4::text, 'session-' || session, 'user-' || session % ${USERS}, min(occurred_at), max(occurred_at),
+                max(occurred_at), count(*)
+         FROM made GROUP BY session
+         ON CONFLICT (tenant, session_id) DO UPDATE SET last_event_at = excluded.last_event_at,
+           last_seen_at = excluded.last_seen_at, event_count = s.event_count + excluded.event_count
+       )
+       INSERT INTO events (stored_at, tenant, event_id, event_type, occurred_at, received_at, actor, session_id,
+                           correlation_id, resource, source, payload)
+       SELECT occurred_at + interval '200 ms', $4::text, event_id, event_type, occurred_at, occurred_at + interval '100 ms',
+              'user-' || session % ${USERS}, 'session-' || session, 'run-' || i / ${EVENTS_PER_CORRELATION}, ${resource},
+              'governance-tracker', ${PAYLOAD}
+       FROM made ORDER BY i`,
+      [first, last, rows, tenant],
+    );
+    onProgress(last + 1);
+  }
+}

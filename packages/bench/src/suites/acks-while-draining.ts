@@ -1,0 +1,81 @@
+import { BARE_STREAM } from '../../peers/bare-stream.ts';
+import type { Figure, Goal } from '../figure.ts';
+import { measureStoring } from '../load/measure-storing.ts';
+import { sluiceTarget } from '../load/sluice-target.ts';
+import { runLoad } from '../load/start-load.ts';
+import { startPeers } from '../load/start-peers.ts';
+import { startWriter } from '../load/start-writer.ts';
+import type { Target } from '../load/target.ts';
+import { type IngestBench, waysOf } from './ingest-bench.ts';
+import type { LoadResults } from './load-results.ts';
+
+const BATCH = 500;
+
+/** A peer that needs longer for the burst is cut off, in seconds: its p99 is known by then. */
+const MOST_SECONDS = 20;
+
+/** A burst with everything on and a writer at work: what a client sees of it. */
+export async function measureAcksWhileDraining(bench: IngestBench): Promise<LoadResults> {
+  const { options, context, servers, redis } = bench;
+  const { stack, around, running } = servers;
+  const writer = await startWriter(
+    { namespace: 'sluice', databaseUrl: stack.databaseUrl, concurrency: null },
+    around,
+    1,
+  );
+  running.defer(() => writer.stop());
+  const ours = await sluiceTarget(stack, stack.daemons['ingest-api']!.url);
+  running.defer(() => ours.close());
+  const { direct, bullmq, fastapi, notes } = await startPeers(servers);
+  const targets: Target[] = [ours, ...(fastapi === null ? [] : [fastapi]), direct, bullmq];
+  const p99 = new Map<string, number[]>(targets.map(({ name }) => [name, []]));
+  const acked: number[] = [];
+  const limit: number[] = [];
+  const order = (events: number) => ({
+    connections: options.connections,
+    batch: BATCH,
+    events,
+    seconds: MOST_SECONDS,
+    mostWaiting: null,
+    signal: context.signal,
+  });
+
+  for (const target of targets) await measureStoring(target, order(options.warmUp));
+  for (let round = 1; round <= options.rounds; round += 1) {
+    context.progress.line(`round ${round} of ${options.rounds}: answers while writers drain`);
+    for (const target of targets) {
+      await target.empty();
+      const { load } = await measureStoring(target, order(options.events));
+      p99.get(target.name)!.push(load.p99);
+      if (target === ours) acked.push((load.acked * 1000) / load.elapsedMs);
+      await target.empty();
+    }
+    const load = await runLoad({ ...order(options.events), url: waysOf(bench).parsing.url }, context.signal);
+    await redis.del(BARE_STREAM);
+    limit.push((load.acked * 1000) / load.elapsedMs);
+  }
+  const answers = (peer: Target, goal: Goal | null): Figure => ({
+    name: `ack p99 while writers drain, ${options.connections} × ${BATCH}`,
+    unit: 'ms',
+    ours: p99.get(ours.name)!,
+    against: peer.name,
+    theirs: p99.get(peer.name)!,
+    goal,
+  });
+  return {
+    figures: [
+      ...(fastapi === null ? [] : [answers(fastapi, { of: 'ratio', bound: 'most', value: 0.1 })]),
+      answers(direct, null),
+      answers(bullmq, null),
+      {
+        name: `acks while writers drain, batches of ${BATCH}`,
+        unit: 'events/s',
+        ours: acked,
+        against: 'bare parse + XADD, nobody draining',
+        theirs: limit,
+        goal: null,
+      },
+    ],
+    notes,
+  };
+}

@@ -1,0 +1,51 @@
+import type { BenchOptions } from '../bench-options.ts';
+import type { SuiteContext } from '../with-servers.ts';
+import { runBacklog } from './backlog.ts';
+import { runEndToEnd } from './end-to-end.ts';
+import { runGrowth } from './growth.ts';
+import { runIngest } from './ingest.ts';
+import { type LoadResults, presentLoad, type SuiteResult } from './load-results.ts';
+import { runQuery } from './query.ts';
+import { runWriter } from './writer.ts';
+
+/** One thing that `bench` can measure. */
+export interface Suite {
+  readonly name: string;
+  /** One line for the help. */
+  readonly description: string;
+  readonly run: (options: BenchOptions, context: SuiteContext) => Promise<SuiteResult>;
+}
+
+/** In the order that `all` runs them. */
+export const SUITES: readonly Suite[] = [
+  {
+    name: 'ingest',
+    description: 'acks: bursts against bare parse + XADD, p99 against the peers, bytes in Redis',
+    run: underLoad(runIngest),
+  },
+  {
+    name: 'end-to-end',
+    description: '202 to committed, sustained: against bare COPY and the peers',
+    run: underLoad(runEndToEnd),
+  },
+  { name: 'writer', description: 'one to four writers with one transaction each', run: underLoad(runWriter) },
+  {
+    name: 'query',
+    description: "reads: pages, deep pages, recent, statistics; beside the seeds' schema",
+    run: runQuery,
+  },
+  {
+    name: 'backlog',
+    description: 'draining a backlog, with the memory it takes; storing beside many rows',
+    run: underLoad(runBacklog),
+  },
+  {
+    name: 'growth',
+    description: 'events/s and p99 by batch size, connections and stored rows; with --svg as charts',
+    run: underLoad(runGrowth),
+  },
+];
+
+function underLoad(run: (options: BenchOptions, context: SuiteContext) => Promise<LoadResults>): Suite['run'] {
+  return async (options, context) => presentLoad(await run(options, context));
+}

@@ -1,0 +1,42 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DaemonName, StackHandle } from '@sluice/local-stack/stack';
+import type { PeerSurroundings } from './load/peers.ts';
+import type { Progress } from './progress.ts';
+import { withScratchStack } from './scratch-stack.ts';
+
+/** What every suite is given by `main`. */
+export interface SuiteContext {
+  /** PATH, where programs are found. */
+  readonly path: string | undefined;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** What a suite works with while its servers run. */
+export interface Surroundings {
+  readonly stack: StackHandle;
+  /** For starting peers, and daemons beside those of the stack. */
+  readonly around: PeerSurroundings;
+  /** What is deferred here is stopped before the servers are, the last one first. */
+  readonly running: AsyncDisposableStack;
+}
+
+/** Runs `work` with a scratch stack and a folder for the logs of what else is started. */
+export async function withServers<T>(
+  { path, progress, signal }: SuiteContext,
+  daemons: readonly DaemonName[],
+  work: (surroundings: Surroundings) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-peers-'));
+  try {
+    return await withScratchStack({ path, daemons, report: progress.line, signal }, async (stack) => {
+      await using running = new AsyncDisposableStack();
+      const { databaseUrl, redisUrl } = stack;
+      return await work({ stack, around: { databaseUrl, redisUrl, folder, path, signal }, running });
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

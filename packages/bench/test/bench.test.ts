@@ -1,0 +1,86 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+import type { figureJson } from '../src/figure.ts';
+import { SUITES } from '../src/suites/suites.ts';
+
+const MAIN = resolve(import.meta.dirname, '../src/main.ts');
+
+interface Output {
+  suites: Record<string, { figures: Partial<ReturnType<typeof figureJson>>[] }>;
+}
+
+describe('every suite, with small numbers', () => {
+  let folder: string;
+  let runs: Map<string, CommandResult>;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-bench-test-'));
+    // At the same time: each has servers of its own, and how fast they are is not looked at.
+    const run = async ({ name }: { name: string }) =>
+      [
+        name,
+        await runCommand(MAIN, [name, '--quick', '--out', `${name}.json`, '--svg', 'charts'], {
+          cwd: folder,
+          env: { INIT_CWD: folder },
+        }),
+      ] as const;
+    runs = new Map(await Promise.all(SUITES.map(run)));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each(SUITES.map(({ name }) => name))('%s runs to its end', (name) => {
+    const { code, stdout, stderr } = runs.get(name)!;
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain(`## ${name}\n`);
+    expect(stdout).toMatch(/^\| -+ \|/m);
+  });
+
+  it.each(SUITES.map(({ name }) => name).filter((name) => name !== 'query'))(
+    '%s finds figures of itself and of what it is compared with',
+    (name) => {
+      const output = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Output;
+      const { figures } = output.suites[name]!;
+      expect(figures.length).toBeGreaterThan(0);
+      for (const { name: figure, ours, theirs, against, ratio } of figures) {
+        expect(ours, figure).toHaveLength(1);
+        expect(theirs, figure).toHaveLength(against === null ? 0 : 1);
+        for (const value of [...ours!, ...theirs!, ...(against === null ? [] : [ratio!])]) {
+          expect(value, figure).toBeGreaterThan(0);
+        }
+      }
+    },
+  );
+
+  it('query finds how long answers take', () => {
+    const output = JSON.parse(readFileSync(join(folder, 'query.json'), 'utf8')) as {
+      suites: { query: { figures: { question: string; p95: number }[] } };
+    };
+    const { figures } = output.suites.query;
+    expect(figures.length).toBeGreaterThan(0);
+    for (const { question, p95 } of figures) expect(p95, question).toBeGreaterThan(0);
+  });
+
+  it('growth draws its charts', () => {
+    expect(readdirSync(join(folder, 'charts')).toSorted()).toEqual([
+      'growth-batch-size-p99.svg',
+      'growth-batch-size.svg',
+      'growth-connections-p99.svg',
+      'growth-connections.svg',
+      'growth-stored-rows-p99.svg',
+      'growth-stored-rows.svg',
+    ]);
+    for (const file of readdirSync(join(folder, 'charts'))) {
+      expect(readFileSync(join(folder, 'charts', file), 'utf8'), file).toMatch(
+        /^<svg [^>]+>[^]*<polyline [^]*<\/svg>\n$/,
+      );
+    }
+  });
+});
+
+it('an unknown suite is an error of use', async () => {
+  const { code, stderr } = await runCommand(MAIN, ['everything'], { cwd: tmpdir() });
+  expect(code).toBe(2);
+  expect(stderr).toContain('there is no benchmark "everything"');
+});
