@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { RUN_PROBLEMS } from '../../packages/maintenance-worker/src/exports/run-error.ts';
 import { API_ERRORS } from '../../packages/shared/src/errors/api-errors.ts';
 import { DEAD_LETTER_REASONS } from '../../packages/shared/src/errors/dead-letter-reasons.ts';
 import { REJECTIONS } from '../../packages/shared/src/events/event-adapter.ts';
+import { DESTINATION_PROBLEMS } from '../../packages/shared/src/exports/destination.ts';
 import { CHARACTERS_REPLACED } from '../../packages/shared/src/events/unstorable-text.ts';
 import { byFirstCell, tableRows } from './table-rows.ts';
 
@@ -38,4 +40,11 @@ it('docs/errors.md lists exactly the reasons for which an event is rejected', ()
 it('docs/errors.md lists exactly the reasons of dead letters', () => {
   const inCode = Object.entries(DEAD_LETTER_REASONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
   expect(rowsUnder('Why something became a dead letter').toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
+});
+
+it('docs/errors.md lists exactly why an export can fail', () => {
+  const ofDestinations = Object.entries(DESTINATION_PROBLEMS).map(([code, { meaning }]) => [`\`${code}\``, meaning]);
+  const ofRuns = Object.entries(RUN_PROBLEMS).map(([code, meaning]) => [`\`${code}\``, meaning]);
+  const documented = rowsUnder('Why an export failed').map(([code, meaning]) => [code, meaning]);
+  expect(documented.toSorted(byFirstCell)).toEqual([...ofDestinations, ...ofRuns].toSorted(byFirstCell));
 });
