@@ -15,9 +15,9 @@ import {
   statisticsQuestions,
   wideQuestions,
 } from './questions.ts';
+import { rebuildRollups } from './rebuild-rollups.ts';
 import { copyToSeedsSchema } from './seeds-schema.ts';
 import { startSteadyWriter } from './steady-writer.ts';
-import { untilFolded } from './until-folded.ts';
 
 /** Events of the tenant whose every event names another resource: as many as there are real edits. */
 const WIDE_ROWS = 39_000;
@@ -64,9 +64,8 @@ export async function runQueryBench(
     await storeEvents(db, { tenant: WIDE_TENANT, rows: WIDE_ROWS, onProgress: () => {} });
     report.line("copying them into the seeds' schema");
     await copyToSeedsSchema(db, 'default');
+    await rebuildRollups(client, signal, report.start('building the roll-ups', options.rows));
     await db.query('VACUUM ANALYZE');
-    report.line('waiting for the roll-ups');
-    await untilFolded(db, signal);
 
     const kinds = await questionKinds(client, options);
     const writer = startSteadyWriter(stack.daemons['ingest-api']!.url, options.rate);

@@ -9,7 +9,7 @@ import { startDirectInsert } from '../load/peers.ts';
 import { sluiceTarget } from '../load/sluice-target.ts';
 import { storeRows } from '../load/store-rows.ts';
 import type { Target } from '../load/target.ts';
-import { untilFolded } from '../query/until-folded.ts';
+import { untilFolded } from '../load/until-folded.ts';
 import { svgChart } from '../svg-chart.ts';
 import { type SuiteContext, type Surroundings, withServers } from '../with-servers.ts';
 import { SUSTAINED_EVENTS } from './end-to-end.ts';
