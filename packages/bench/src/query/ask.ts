@@ -52,7 +52,8 @@ export async function timeSluice(client: QueryClient, question: Question): Promi
       break;
     case 'statistics': {
       const { start, end, tenant, approximate } = question;
-      const query = new URLSearchParams({ start_time: start, end_time: end });
+      const query = new URLSearchParams({ start_time: start });
+      if (end !== null) query.set('end_time', end);
       if (tenant !== undefined) query.set('tenant', tenant);
       if (approximate === true) query.set('distinct', 'approximate');
       await client.ask('GET', `/api/events/statistics?${query.toString()}`);
@@ -76,7 +77,7 @@ export async function timePeer(db: Client, question: Question): Promise<number> 
       await seedsPage(db, {}, 0, PAGE);
       break;
     case 'statistics':
-      await seedsStatistics(db, question.start, question.end);
+      await seedsStatistics(db, question.start, question.end ?? new Date().toISOString());
       break;
   }
   return performance.now() - startedAt;

@@ -5,14 +5,15 @@ import { deal, median, quantile } from '../figures.ts';
 import type { Progress } from '../progress.ts';
 import { seededRandom } from '../random.ts';
 import { createQueryClient, type QueryClient, timePeer, timeSluice, walkCursors } from './ask.ts';
-import { DAYS, storeEvents, WIDE_TENANT } from './dataset.ts';
+import { storeEvents, WIDE_TENANT } from './dataset.ts';
 import { makePastPartitions } from './make-past-partitions.ts';
 import {
+  dayQuestions,
+  everythingQuestions,
   pageQuestions,
   type Question,
   type QuestionKind,
   recentQuestions,
-  statisticsQuestions,
   wideQuestions,
 } from './questions.ts';
 import { rebuildRollups } from './rebuild-rollups.ts';
@@ -106,8 +107,8 @@ async function questionKinds(client: QueryClient, { rows, queries }: BenchOption
       0.25,
     ),
     questionKind('/events/recent', 15, null, recentQuestions(queries)),
-    questionKind('statistics over 24 h', 100, 200, statisticsQuestions(queries, 1, now, random)),
-    questionKind('statistics over everything', 200, 200, statisticsQuestions(queries, DAYS, now, random), 0.1),
+    questionKind('statistics over 24 h', 100, 200, dayQuestions(queries, now, random)),
+    questionKind('statistics over everything', 200, 200, everythingQuestions(queries, now, random), 0.1),
     questionKind(
       `statistics, ${WIDE_ROWS.toLocaleString('en')} distinct resources`,
       null,
@@ -143,7 +144,8 @@ async function measure(
     const took = await timeSluice(client, question);
     ours.push(took);
     // In the same breath, so that both see the same machine.
-    if (index % askPeerEvery === 0) pairs.push({ ours: took, peer: await timePeer(db, question) });
+    if (askPeerEvery !== Number.POSITIVE_INFINITY && index % askPeerEvery === 0)
+      pairs.push({ ours: took, peer: await timePeer(db, question) });
     progress(index + 1);
   }
   const peers = pairs.map(({ peer }) => peer);

@@ -15,7 +15,8 @@ export type Question =
   | {
       readonly kind: 'statistics';
       readonly start: string;
-      readonly end: string;
+      /** Null for the moment of asking. */
+      readonly end: string | null;
       readonly tenant?: string;
       readonly approximate?: boolean;
     };
@@ -59,12 +60,21 @@ export function recentQuestions(count: number): Question[] {
   return Array.from({ length: count }, () => ({ kind: 'recent' }));
 }
 
-/** The last 24 hours as they pass, or all there is; the ends never on a full hour. */
-export function statisticsQuestions(count: number, days: number, now: number, random: Random): Question[] {
+/** A day anywhere in the past; its ends never on a full hour. */
+export function dayQuestions(count: number, now: number, random: Random): Question[] {
   return Array.from({ length: count }, () => {
-    const end = days >= DAYS ? now : now - random.below((DAYS - days) * DAY_MS);
-    return { kind: 'statistics', start: iso(end - days * DAY_MS - random.below(3_600_000)), end: iso(end) };
+    const end = now - random.below((DAYS - 1) * DAY_MS);
+    return { kind: 'statistics', start: iso(end - DAY_MS), end: iso(end) };
   });
+}
+
+/** All there is up to the moment of asking, what is being written included. */
+export function everythingQuestions(count: number, now: number, random: Random): Question[] {
+  return Array.from({ length: count }, () => ({
+    kind: 'statistics',
+    start: iso(now - DAYS * DAY_MS - random.below(DAY_MS)),
+    end: null,
+  }));
 }
 
 /** All of a tenant whose distinct values are as many as its events. */
@@ -72,7 +82,7 @@ export function wideQuestions(count: number, now: number, approximate: boolean):
   return Array.from({ length: count }, () => ({
     kind: 'statistics',
     start: iso(now - (DAYS + 1) * DAY_MS),
-    end: iso(now),
+    end: null,
     tenant: WIDE_TENANT,
     approximate,
   }));
