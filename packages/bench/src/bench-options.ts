@@ -43,7 +43,13 @@ const NUMBERS = {
   connections: { full: 20, quick: 20, min: 1, max: 1_000, help: 'connections of the load' },
   backlog: { full: 2_000_000, quick: 10_000, min: 2_000, max: 20_000_000, help: 'events that are drained' },
   stored: { full: 10_000_000, quick: 10_000, min: 1_000, max: 100_000_000, help: 'most rows stored beforehand' },
-  rows: { full: 1_000_000, quick: 40_000, min: 40_000, max: 100_000_000, help: 'query: events stored beforehand' },
+  rows: {
+    full: 1_000_000,
+    quick: 40_000,
+    min: 40_000,
+    max: 100_000_000,
+    help: 'query, exports: events stored beforehand',
+  },
   queries: { full: 200, quick: 10, min: 10, max: 100_000, help: 'query: questions of each kind' },
   rate: { full: 2_000, quick: 2_000, min: 0, max: 100_000, help: 'query: events a second written meanwhile' },
 } as const satisfies Record<string, Setting>;

@@ -2,6 +2,7 @@ import type { BenchOptions } from '../bench-options.ts';
 import type { SuiteContext } from '../with-servers.ts';
 import { runBacklog } from './backlog.ts';
 import { runEndToEnd } from './end-to-end.ts';
+import { runExportsSuite } from './exports.ts';
 import { runGrowth } from './growth.ts';
 import { runIngest } from './ingest.ts';
 import { type LoadResults, presentLoad, type SuiteResult } from './load-results.ts';
@@ -33,6 +34,11 @@ export const SUITES: readonly Suite[] = [
     name: 'query',
     description: "reads: pages, deep pages, recent, statistics; beside the seeds' schema",
     run: runQuery,
+  },
+  {
+    name: 'exports',
+    description: 'exports to a folder, format by format: rows/s, and the memory they take',
+    run: underLoad(runExportsSuite),
   },
   {
     name: 'backlog',
