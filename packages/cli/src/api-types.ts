@@ -156,7 +156,7 @@ export interface paths {
         put?: never;
         /**
          * Events by filter, newest first
-         * @description Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`.
+         * @description Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`; one key may have 10 of them open.
          *
          *     Needs the scope `read`.
          */
@@ -169,6 +169,15 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "event_types": [
+                     *         "CellChange"
+                     *       ],
+                     *       "order": "desc",
+                     *       "limit": 10
+                     *     }
+                     */
                     "application/json": {
                         /** @description Whose events; by default the key's tenant, or `default`. */
                         tenant?: string;

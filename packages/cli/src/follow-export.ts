@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
 import { EXIT } from './exit-codes.ts';
+import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import { formatBytes, type Output } from './output.ts';
 
 /** An export run, and a verification of one, as the API tells of them. */
@@ -31,14 +32,21 @@ export function followVerification(api: ApiClient, first: Verification, output: 
   return follow('verifying', first, output, (id) => api.call('get', '/export/verifications/{id}', { path: { id } }));
 }
 
+/** Where a file of a run lies. */
+function placeOf({ destination: { kind, bucket, prefix } }: ExportRun, key: string): string {
+  const start = kind === 's3' ? `s3://${bucket ?? ''}/` : 'EXPORT_DIR/';
+  return `${start}${prefix === '' ? '' : `${prefix}/`}${key}`;
+}
+
 /** How a run stands, in a sentence. */
 export function describeExport(run: ExportRun): string {
   const size = `${run.rows_done.toLocaleString('en')} rows, ${formatBytes(run.bytes_done)}`;
   if (run.state === 'succeeded') {
-    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${run.manifest_key}`}.`;
+    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${placeOf(run, run.manifest_key)}`}.`;
   }
   const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
-  return `Export ${run.id} is ${run.state}${why}.`;
+  if (run.state !== 'failed') return `Export ${run.id} is ${run.state}${why}.`;
+  return `Export ${run.id} failed${why}.\nOnce that is mended: sluice exports retry ${run.id}`;
 }
 
 /** Shows a bar where a person watches, else a line for each change of the state. */
@@ -54,6 +62,7 @@ async function follow<T extends Progress>(
       : null;
   let seen = first;
   bar?.start(1, 0, { state: seen.state });
+  const unfollow = leaveAloneOnInterrupt(bar, output, `Run ${first.id}`);
   try {
     while (!ENDED.has(seen.state)) {
       await delay(LOOK_MS);
@@ -64,6 +73,7 @@ async function follow<T extends Progress>(
       if (bar === null && seen.state !== state && !ENDED.has(seen.state)) output.note(`It is ${seen.state}.`);
     }
   } finally {
+    unfollow();
     bar?.stop();
   }
   return seen;

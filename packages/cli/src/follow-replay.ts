@@ -2,6 +2,7 @@ import { SingleBar } from 'cli-progress';
 import { createParser } from 'eventsource-parser';
 import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
 import { EXIT } from './exit-codes.ts';
+import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import type { Output } from './output.ts';
 
 /** A replay as the API tells of it. */
@@ -17,6 +18,7 @@ export async function followReplay(api: ApiClient, id: string, output: Output): 
       : null;
   let status: ReplayStatus | null = null;
   bar?.start(1, 0, { rate: 0, failed: 0 });
+  const unfollow = leaveAloneOnInterrupt(bar, output, `Replay ${id}`);
   const parser = createParser({
     onEvent(event) {
       status = JSON.parse(event.data) as ReplayStatus;
@@ -29,6 +31,7 @@ export async function followReplay(api: ApiClient, id: string, output: Output): 
     const bytes = await api.stream('/api/dead-letters/replays/{id}/progress', { path: { id } }, 'text/event-stream');
     for await (const text of bytes.pipeThrough(new TextDecoderStream())) parser.feed(text);
   } finally {
+    unfollow();
     bar?.stop();
   }
   const last =

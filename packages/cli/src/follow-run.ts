@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
 import { EXIT } from './exit-codes.ts';
+import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import type { Output } from './output.ts';
 
 /** A run as the API tells of it. */
@@ -16,10 +17,11 @@ const LOOK_MS = 500;
 export async function followRun(api: ApiClient, first: RunStatus, output: Output): Promise<RunStatus> {
   const bar =
     output.terminal && !output.json
-      ? new SingleBar({ format: '{job} {bar} {value}/{total} rows  {state}', hideCursor: true })
+      ? new SingleBar({ format: '{job} {bar} {rows} rows  {state}', hideCursor: true })
       : null;
   let run = first;
-  bar?.start(1, 0, { job: run.job, state: run.state });
+  bar?.start(1, 0, shownOf(run));
+  const unfollow = leaveAloneOnInterrupt(bar, output, `Run ${run.id}`);
   if (bar === null) output.note(`Run ${run.id} of ${run.job} is ${run.state}.`);
   try {
     while (!ENDED.has(run.state)) {
@@ -28,13 +30,23 @@ export async function followRun(api: ApiClient, first: RunStatus, output: Output
       run = await look(api, run.id);
       // A job that does not know how much there is shows a bar that is as full as what is done.
       bar?.setTotal(Math.max(1, run.rows_expected ?? run.rows));
-      bar?.update(run.rows, { job: run.job, state: run.state });
+      bar?.update(run.rows, shownOf(run));
       if (bar === null && run.state !== state && !ENDED.has(run.state)) output.note(`It is ${run.state}.`);
     }
   } finally {
+    unfollow();
     bar?.stop();
   }
   return run;
+}
+
+/** What stands around the bar; a job need not know of how many rows it has done some. */
+function shownOf({ job, state, rows, rows_expected: of }: RunStatus): { job: string; state: string; rows: string } {
+  return {
+    job,
+    state,
+    rows: of === null ? rows.toLocaleString('en') : `${rows.toLocaleString('en')}/${of.toLocaleString('en')}`,
+  };
 }
 
 async function look(api: ApiClient, id: string): Promise<RunStatus> {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
@@ -39,6 +41,38 @@ describe('jobs run', () => {
     expect(stdout).toMatch(/Run \S+ of make-partitions succeeded; 0 rows in \d+ s\./);
     const json = await sluice('--json', 'jobs', 'run', 'expire-history');
     expect(JSON.parse(json.stdout)).toMatchObject({ job: 'expire-history', state: 'succeeded' });
+  });
+
+  it('shows what a dry run would do', async () => {
+    const { stdout } = await sluice('jobs', 'run', 'expire-tenant-events', '--input', 'dry_run=true');
+    expect(stdout).toMatch(/succeeded; 0 rows in \d+ s\.\n {2}dry_run: true\n$/);
+    await operations.pipeline.database.query(
+      "INSERT INTO tenant_retention (tenant, days, updated_by) VALUES ('acme', 7, 'test')",
+    );
+    const again = await sluice('jobs', 'run', 'expire-tenant-events', '--input', 'dry_run=true');
+    expect(again.stdout).toMatch(/ {2}would_delete: \[\{"events":0,.*"tenants":\["acme"\]/);
+  });
+
+  it('Ctrl-C leaves the run alone, and says that it goes on', async () => {
+    const { database } = operations.pipeline;
+    const blocker = await database.connect();
+    await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+    const env = { PATH: process.env['PATH'], QUERY_URL: operations.query.url, API_KEY: KEY };
+    const command = spawn(process.execPath, [MAIN, 'jobs', 'run', 'close-sessions'], { cwd: import.meta.dirname, env });
+    let said = '';
+    command.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await vi.waitFor(() => expect(said).toContain('It is running'), { timeout: 20_000, interval: 20 });
+    command.kill('SIGINT');
+    expect(await once(command, 'close')).toEqual([null, 'SIGINT']);
+    const id = /Run (\S+) goes on\./.exec(said)?.[1];
+    await blocker.end();
+    await vi.waitFor(
+      async () =>
+        expect(await database.query('SELECT state FROM job_runs WHERE id = $1', [id])).toEqual([
+          { state: 'succeeded' },
+        ]),
+      { timeout: 20_000, interval: 20 },
+    );
   });
 
   it('does not wait when told so', async () => {

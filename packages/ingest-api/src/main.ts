@@ -1,4 +1,5 @@
 import { withStoredKeys } from '@sluice/shared/access/key-ring';
+import { logConsole } from '@sluice/shared/runtime/log-console';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
 import { redactUrl } from '@sluice/shared/runtime/redact-url';
@@ -20,6 +21,7 @@ const REDIS_WAIT_MS = 2_000;
 await startOrExit('ingest-api', async () => {
   const config = readIngestConfig(readEnvironment());
   const logger = createLogger({ daemon: 'ingest-api', version: VERSION, level: config.LOG_LEVEL });
+  logConsole(logger);
   logger.info({ redis: redactUrl(config.REDIS_URL) }, 'starting');
   if (config.configuredKeys.open) {
     logger.warn(

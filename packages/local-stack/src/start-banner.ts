@@ -3,6 +3,7 @@ import type { StackHandle } from './stack.ts';
 /** What to do next with a stack that is up, as lines of text. */
 export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string {
   const ingest = stack.daemons['ingest-api']?.url ?? '';
+  const query = stack.daemons['query-api']?.url ?? '';
   const key = env['API_KEY'] ? `-H "X-API-Key: $API_KEY" ` : '';
   const event = {
     eventId: '0193a1f2-7c1e-4b6e-9d53-6f2d1c9b8a70',
@@ -15,8 +16,9 @@ export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string 
   return [
     '',
     `  ingest      ${ingest}/api/events`,
-    `  docs        ${ingest}/docs`,
-    `  query       ${stack.daemons['query-api']?.url ?? ''}`,
+    `              ${ingest}/docs`,
+    `  query       ${query}/api/events/recent`,
+    `              ${query}/docs`,
     `  postgres    psql "${stack.databaseUrl}"`,
     `  redis       redis-cli -u ${stack.redisUrl}`,
     '',
@@ -24,6 +26,10 @@ export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string 
     '',
     `  curl -i ${ingest}/api/events -H 'Content-Type: application/json' ${key}\\`,
     `    -d '${JSON.stringify({ events: [event] })}'`,
+    '',
+    'See it stored:',
+    '',
+    `  curl ${key}${query}/api/events/${event.eventId}`,
     '',
     'Ctrl-C to stop.',
   ].join('\n');

@@ -4,6 +4,7 @@ import Fastify from 'fastify';
 import { createOrm } from '@sluice/shared/database/orm';
 import { postgresCheck } from '@sluice/shared/database/postgres-check';
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
+import { logConsole } from '@sluice/shared/runtime/log-console';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
 import { redactUrl } from '@sluice/shared/runtime/redact-url';
@@ -39,6 +40,7 @@ await startOrExit('maintenance-worker', async () => {
   limitGarbage();
   const config = readMaintenanceConfig(readEnvironment());
   const logger = createLogger({ daemon: 'maintenance-worker', version: VERSION, level: config.LOG_LEVEL });
+  logConsole(logger);
   logger.info({ redis: redactUrl(config.REDIS_URL), database: redactUrl(config.DATABASE_URL) }, 'starting');
   const orm = await createOrm({
     url: config.DATABASE_URL,
@@ -85,6 +87,7 @@ await startOrExit('maintenance-worker', async () => {
     redis,
     producer,
     logger,
+    registered,
   });
 
   const webhook =
@@ -113,6 +116,7 @@ await startOrExit('maintenance-worker', async () => {
     maxFileBytes: MAX_FILE_BYTES,
     webhook,
     logger,
+    registered,
   });
 
   const server = Fastify({ logger: false });

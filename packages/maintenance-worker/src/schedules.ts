@@ -8,6 +8,7 @@ import { RETENTION_INPUT } from './jobs/retention-input.ts';
 import { checkFenceJob } from './jobs/check-fence.ts';
 import { closeSessionsJob } from './jobs/close-sessions.ts';
 import { expireDeadLettersJob } from './jobs/expire-dead-letters.ts';
+import { expireExportRunsJob } from './jobs/expire-export-runs.ts';
 import { expireHistoryJob } from './jobs/expire-history.ts';
 import { expireSessionsJob } from './jobs/expire-sessions.ts';
 import type { Job } from './jobs/job.ts';
@@ -63,6 +64,14 @@ export function jobsFor(config: MaintenanceConfig): readonly Job[] {
       timeoutMs: HOUR_MS / 2,
       concurrency: 1,
       run: expireHistoryJob,
+    },
+    {
+      name: 'expire-export-runs',
+      description: "Deletes export runs that ended more than 90 days ago, but not each tenant's newest; files stay",
+      schedule: { everyMs: HOUR_MS },
+      timeoutMs: HOUR_MS / 2,
+      concurrency: 1,
+      run: expireExportRunsJob,
     },
     {
       name: 'remove-idle-consumers',

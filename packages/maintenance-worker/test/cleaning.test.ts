@@ -6,6 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test
 import { testNamespace } from '../../../tests/setup/test-namespace.ts';
 import { readMaintenanceConfig } from '../src/config.ts';
 import { expireDeadLettersJob } from '../src/jobs/expire-dead-letters.ts';
+import { expireExportRunsJob } from '../src/jobs/expire-export-runs.ts';
 import { expireHistoryJob } from '../src/jobs/expire-history.ts';
 import { expireSessionsJob } from '../src/jobs/expire-sessions.ts';
 import type { JobContext, JobRun } from '../src/jobs/job.ts';
@@ -32,7 +33,9 @@ afterAll(async () => {
   await orm.close(true);
   await database.drop();
 });
-beforeEach(() => database.query('TRUNCATE sessions, dead_letters, replays, audit_log, job_runs'));
+beforeEach(() =>
+  database.query('TRUNCATE sessions, dead_letters, replays, audit_log, job_runs, export_runs, export_positions'),
+);
 
 /** Key of the one shard. */
 const stream = () => `${context.config.SLUICE_NAMESPACE}:{events:0}`;
@@ -170,6 +173,54 @@ const runs = (job: string, count: number, state: string, age: string) =>
 
 const left = async (job: string): Promise<number> =>
   (await database.query('SELECT FROM job_runs WHERE job = $1', [job])).length;
+
+const exportRun = async (name: string, days: number, trigger = 'request', state = 'succeeded'): Promise<string> => {
+  const [row] = await database.query<{ id: string }>(
+    `INSERT INTO export_runs (id, tenant, trigger, state, format, compression, destination, requested_by, created_at,
+                              finished_at)
+     SELECT gen_random_uuid(), CASE WHEN $2 <> 'archive' THEN 'acme' END, $2, $3, 'csv', 'none', '{}', $1, ended, ended
+     FROM (SELECT now() - make_interval(days => $4) AS ended) at RETURNING id`,
+    [name, trigger, state, days],
+  );
+  return row!.id;
+};
+const exportRunsLeft = async (): Promise<string[]> => {
+  const rows = await database.query<{ name: string }>('SELECT requested_by AS name FROM export_runs ORDER BY 1');
+  return rows.map(({ name }) => name);
+};
+
+describe('expire-export-runs', () => {
+  it('deletes what ended more than 90 days ago, however it ended', async () => {
+    for (const state of ['succeeded', 'failed', 'cancelled']) await exportRun(`old ${state}`, 91, 'request', state);
+    for (const state of ['queued', 'running', 'paused']) await exportRun(`open ${state}`, 91, 'request', state);
+    await exportRun('young', 89);
+    expect(await expireExportRunsJob(context, aRun())).toEqual({ rows: 3 });
+    expect(await exportRunsLeft()).toEqual(['open paused', 'open queued', 'open running', 'young']);
+  });
+
+  it("keeps archives, each tenant's newest, and the run that its position names", async () => {
+    await exportRun('archive', 400, 'archive');
+    await exportRun('archive, later', 300, 'archive');
+    await exportRun('before', 120, 'schedule');
+    const id = await exportRun('position', 110, 'schedule');
+    await exportRun('newest of the schedule', 100, 'schedule', 'failed');
+    await exportRun('asked for', 95);
+    await exportRun('asked for last', 92);
+    await database.query(
+      `INSERT INTO export_positions (tenant, tx, system_identifier, fenced_at, floor, run_id)
+       VALUES ('acme', '1', 'x', now(), now(), $1)`,
+      [id],
+    );
+    expect(await expireExportRunsJob(context, aRun())).toEqual({ rows: 2 });
+    expect(await exportRunsLeft()).toEqual([
+      'archive',
+      'archive, later',
+      'asked for last',
+      'newest of the schedule',
+      'position',
+    ]);
+  });
+});
 
 describe('expire-history', () => {
   it("keeps each job's newest thousand of the last 30 days, and whatever has not ended", async () => {

@@ -25,8 +25,12 @@ afterAll(async () => {
 beforeEach(() => database.query('TRUNCATE export_configs, export_runs, export_positions, events, event_ids'));
 
 const configOf = (env: Record<string, string> = {}) => readMaintenanceConfig({ DATABASE_URL: database.url, ...env });
-const queueDue = (env: Record<string, string> = {}) =>
-  queueDueExports(kyselyOf(orm), configOf(env).exports, new AbortController().signal);
+const queueDue = (env: Record<string, string> = {}, knownSince = new Date()) =>
+  queueDueExports(kyselyOf(orm), {
+    settings: configOf(env).exports,
+    knownSince,
+    signal: new AbortController().signal,
+  });
 
 /** A configuration made `minutesAgo`. */
 const configure = (
@@ -68,6 +72,7 @@ const insertEvents = (tenant: string, count: number) =>
 const endRuns = () => database.query("UPDATE export_runs SET state = 'succeeded'");
 const moveClock = (minutes: number) =>
   database.query('UPDATE export_runs SET created_at = created_at - make_interval(mins => $1)', [minutes]);
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
 const queuedTenants = async () =>
   (
     await database.query<{ tenant: string }>("SELECT tenant FROM export_runs WHERE state = 'queued' ORDER BY tenant")
@@ -104,6 +109,15 @@ describe('queue-exports', () => {
       await addRun(`has-${state}`, 300, state);
     }
     expect(await queueDue()).toEqual([]);
+  });
+
+  it('leaves alone whom the variables export where that failed for good, until the variables may have changed', async () => {
+    await addEvents('acme', 1);
+    await addRun('acme', 300, 'failed');
+    await database.query("UPDATE export_runs SET finished_at = now() - interval '10 minutes'");
+    const bucket = { CLIENT_S3_BUCKET: 'gone' };
+    expect(await queueDue(bucket, minutesAgo(20))).toEqual([]);
+    expect(await queueDue(bucket, minutesAgo(5))).toHaveLength(1);
   });
 
   it('makes one run of the ticks that were missed', async () => {

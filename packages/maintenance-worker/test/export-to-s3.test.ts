@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { DestinationError } from '@sluice/shared/exports/destination';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
@@ -8,6 +9,7 @@ import { startTcpProxy, type TcpProxy } from '../../../tests/faults/tcp-proxy.ts
 import { S3_CREDENTIALS, type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
 import { afterFailure } from '../src/exports/after-failure.ts';
+import { countExpected } from '../src/exports/count-expected.ts';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
 
 /** About 11 MB of NDJSON: two parts of a multipart upload. */
@@ -180,6 +182,49 @@ it('a cancel in the middle ends the attempt, and nothing of it counts', async ()
   expect(await running).toBeNull();
   expect(await runRow(id)).toMatchObject({ state: 'cancelled', manifest: null });
   expect(await manifestsOf(id)).toEqual([]);
+});
+
+it('a worker that dies between the manifest and its commit: the next one publishes the same, and reads no row', async () => {
+  await database.query('TRUNCATE export_positions');
+  const id = await queue({ trigger: 'schedule' });
+  // Succeeding is refused as long as this stands, as if the process were gone.
+  await database.query("ALTER TABLE export_runs ADD CONSTRAINT dead CHECK (state <> 'succeeded') NOT VALID");
+  await expect(rig.run(id)).rejects.toThrow('dead');
+  await database.query('ALTER TABLE export_runs DROP CONSTRAINT dead');
+  const [before, row] = [await manifestsOf(id), await runRow(id)];
+  expect(before).toHaveLength(2);
+  expect(row).toMatchObject({ state: 'running', rows_done: String(EVENTS) });
+  const part = (row['manifest'] as { files: { key: string }[] }).files[0]!.key;
+  const written = await s3.read('backup', part);
+  await database.query('ALTER TABLE events RENAME TO events_hidden');
+  const manifest = await rig.run(id);
+  await database.query('ALTER TABLE events_hidden RENAME TO events');
+  expect(manifest).toEqual(row['manifest']);
+  expect((await s3.read('backup', part)).equals(written)).toBe(true);
+  expect(await runRow(id)).toMatchObject({ state: 'succeeded', rows_done: String(EVENTS) });
+  expect(await rig.run(await queue({ trigger: 'schedule' }))).toMatchObject({ rows: 0 });
+});
+
+it('a lock that is lost with its connection ends the attempt while it writes, as another worker may begin', async () => {
+  proxy.slowDown(300);
+  const id = await queue();
+  const running = rig.run(id);
+  await vi.waitFor(async () => expect(Number((await runRow(id))['rows_done'])).toBeGreaterThan(0), { timeout: 20_000 });
+  await database.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+  );
+  await expect(running).rejects.toThrow(/terminat|connection/i);
+  expect(Number((await runRow(id))['rows_done'])).toBeLessThan(EVENTS);
+  expect(await manifestsOf(id)).toEqual([]);
+});
+
+it('counting that takes too long is left, and so is what depends on it', async () => {
+  const holder = await database.connect();
+  await holder.query('BEGIN; LOCK TABLE events');
+  expect(await countExpected(rig.orm, sql`true`, 50)).toBeNull();
+  await holder.query('ROLLBACK');
+  expect(await countExpected(rig.orm, sql`true`)).toBe(EVENTS);
+  await holder.end();
 });
 
 it('a window that a later run has exported is not exported again', async () => {

@@ -52,7 +52,7 @@ it('what a handler throws fails its run, and is told', async () => {
 });
 
 it('progress is shown while it runs', async () => {
-  const { promise: end, resolve } = Promise.withResolvers<void>();
+  const { promise: end, resolve } = rig.hold();
   const job = makeJob({
     name: 'slow',
     run: async (_context, run) => {
@@ -86,7 +86,7 @@ it('a run that takes too long is told to end and has failed', async () => {
 });
 
 it('handlers that ignore their time-out are left behind: others run, but not a second of their kind', async () => {
-  const { promise: end, resolve } = Promise.withResolvers<void>();
+  const { promise: end, resolve } = rig.hold();
   const begun: string[] = [];
   // More than the requested runs that a worker has in motion.
   const deaf = ['a', 'b', 'c', 'd', 'e'].map((name) =>
@@ -138,7 +138,7 @@ it('never more run at once than the job allows, over all workers; the others wai
 });
 
 it('a long run does not hold up other jobs', async () => {
-  const { promise: end, resolve } = Promise.withResolvers<void>();
+  const { promise: end, resolve } = rig.hold();
   const long = makeJob({
     name: 'long',
     schedule: { everyMs: 3_600_000 },
@@ -164,7 +164,7 @@ it('a long run does not hold up other jobs', async () => {
 });
 
 it('a requested run that found its place taken by a scheduled one follows at once', async () => {
-  const { promise: end, resolve } = Promise.withResolvers<void>();
+  const { promise: end, resolve } = rig.hold();
   const job = makeJob({
     name: 'both',
     schedule: { everyMs: 3_600_000 },

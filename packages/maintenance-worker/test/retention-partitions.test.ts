@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
 import { expirePartitions, type ExpireOptions } from '../src/retention/expire-partitions.ts';
 import { judgePartitions } from '../src/retention/judge-partitions.ts';
+import { createOrm } from '@sluice/shared/database/orm';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { expireTenantEvents } from '../src/retention/expire-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
@@ -29,17 +30,16 @@ beforeEach(async () => {
   }
 });
 
-const expire = (options: Partial<ExpireOptions> = {}) =>
-  expirePartitions(rig.orm, {
-    now: NOW,
-    days: 30,
-    exportsByDefault: false,
-    archive: null,
-    signal: new AbortController().signal,
-    lockTimeoutMs: 100,
-    progress: () => {},
-    ...options,
-  });
+const OPTIONS: ExpireOptions = {
+  now: NOW,
+  days: 30,
+  exportsByDefault: false,
+  archive: null,
+  signal: new AbortController().signal,
+  lockTimeoutMs: 100,
+  progress: () => {},
+};
+const expire = (options: Partial<ExpireOptions> = {}) => expirePartitions(rig.orm, { ...OPTIONS, ...options });
 
 const weeks = async (): Promise<string[]> => {
   const rows = await rig.database.query<{ name: string }>(
@@ -156,6 +156,39 @@ describe('an expiry that was interrupted goes on', () => {
     await reader.end();
     await expectCompletes();
   });
+});
+
+it('behind one that waits for a reader, the others wait as well; then all go', async () => {
+  await rig.foldUntil(900);
+  const reader = await rig.database.connect();
+  await reader.query('BEGIN; SELECT count(*) FROM events');
+  expect(await expire()).toMatchObject({ dropped: [], waiting: [OLDEST.name, OLD.name], failures: [] });
+  expect(await expire()).toMatchObject({ dropped: [], waiting: [OLDEST.name, OLD.name], failures: [] });
+  await reader.query('COMMIT');
+  await reader.end();
+  expect(await expire()).toMatchObject({ dropped: [OLDEST.name, OLD.name], waiting: [], failures: [] });
+  await expectExact(rig);
+});
+
+it('a statement that takes too long is a failure, and not somebody who has the partition open', async () => {
+  const orm = await createOrm({
+    url: rig.database.url,
+    poolSize: 2,
+    statementTimeoutMs: 1_000,
+    applicationName: 'sluice-maintenance',
+  });
+  const folder = await rig.database.connect();
+  await folder.query('BEGIN; LOCK TABLE rollup_generations IN ACCESS EXCLUSIVE MODE');
+  const { waiting, failures } = await expirePartitions(orm, OPTIONS);
+  await folder.query('ROLLBACK');
+  await folder.end();
+  await orm.close(true);
+  expect(waiting).toEqual([]);
+  expect(failures.map(({ error }) => error)).toEqual([
+    expect.stringContaining('statement timeout'),
+    expect.stringContaining('statement timeout'),
+  ]);
+  expect((await expire()).dropped).toEqual([OLDEST.name, OLD.name]);
 });
 
 describe('with an archive', () => {

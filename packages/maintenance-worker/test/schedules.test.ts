@@ -1,7 +1,10 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import { SCHEDULES_QUEUE } from '../src/run-schedules.ts';
+import { noteSkipped } from '../src/runs/run-rows.ts';
+import { noteNextTicks, registerJobs } from '../src/schedules/register-jobs.ts';
 import { removeOtherSchedules, writeSchedules } from '../src/schedules/write-schedules.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 
@@ -45,7 +48,7 @@ describe('ticks', () => {
   });
 
   it('one that comes due while the job runs is skipped, and that is noted', async () => {
-    const { promise: end, resolve } = Promise.withResolvers<void>();
+    const { promise: end, resolve } = rig.hold();
     let begun = 0;
     const job = makeJob({
       name: 'long',
@@ -168,6 +171,25 @@ const outdate = (name: string, ticked: string) =>
     `UPDATE jobs SET stale_at = now() - interval '1 second', last_tick_at = now() - $2::interval WHERE name = $1`,
     [name, ticked],
   );
+
+it('several workers note the next ticks at once, and do not deadlock', async () => {
+  const jobs = Array.from({ length: 20 }, (_, at) => makeJob({ name: `job-${at}`, schedule: { everyMs: 3_600_000 } }));
+  await registerJobs(kyselyOf(rig.orm), jobs, true);
+  const names = jobs.map(({ name }) => name);
+  let noted = 0;
+  const note = async (): Promise<void> => {
+    for (let round = 0; round < 300; round += 1) {
+      noted += 1;
+      await noteNextTicks(kyselyOf(rig.orm), new Map(names.map((name) => [name, new Date(noted)])));
+    }
+  };
+  // What each tick writes too; it moves its job behind the others in the table.
+  const tick = async (): Promise<void> => {
+    for (let round = 0; round < 1_200; round += 1) await noteSkipped(kyselyOf(rig.orm), names[(round * 7) % 20]!);
+  };
+  const all = Promise.all([note(), note(), note(), note(), tick(), tick(), tick()]);
+  await expect(all).resolves.toHaveLength(7);
+});
 
 describe('a job without a success for too long', () => {
   const job = makeJob({ name: 'daily', schedule: { cron: '0 3 * * *' }, run: async () => ({ rows: 1 }) });

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { appendFile, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -7,6 +8,7 @@ import { behindFence } from '../../../tests/setup/behind-fence.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
 import type { MaintenanceConfig } from '../src/config.ts';
 import { archivePartition } from '../src/exports/archive-partition.ts';
+import { countRows } from '../src/exports/count-rows.ts';
 import type { JobContext, JobResult } from '../src/jobs/job.ts';
 import { verifyExportJob } from '../src/jobs/verify-export.ts';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
@@ -98,6 +100,20 @@ it.each(['json', 'csv', 'parquet'])(
     expect((await verify(manifest)).details).toMatchObject({ ok: false });
   },
 );
+
+it('a large file that is damaged at its start is read to its end, however fast its bytes come', async () => {
+  const { key, ...file } = (await exported('ndjson')).files[0]!;
+  const path = join(rig.folder, key);
+  const bytes = Buffer.alloc(4 * 1024 * 1024, '}');
+  await writeFile(path, bytes);
+  const found = await countRows(
+    createReadStream(path),
+    { format: 'ndjson', compression: 'gzip' },
+    new AbortController().signal,
+  );
+  expect(found).toMatchObject({ bytes: bytes.length, unreadable: expect.stringMatching(/incorrect header/) as string });
+  expect(found.bytes).not.toBe(file.bytes);
+});
 
 it('another manifest than the one of Postgres is found', async () => {
   const [one, other] = [await exported('ndjson'), await exported('ndjson')];

@@ -79,6 +79,9 @@ function explain({ keyword, params, instancePath, message }: ErrorObject, part: 
   if (keyword === 'additionalProperties') {
     return `There is no ${PART[part] ?? 'field'} called ${within}${String(params['additionalProperty'])}.`;
   }
+  if (keyword === 'format' && params['format'] === 'date-time') {
+    return `${path} must be a time with its zone, such as 2026-11-21T09:30:00Z or 2026-11-21T10:30:00+01:00.`;
+  }
   if (keyword === 'required') return `${within}${String(params['missingProperty'])} is missing.`;
   const allowed = params['allowedValues'] as unknown[] | undefined;
   const wants = allowed === undefined ? message : `must be one of ${allowed.join(', ')}`;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '@sluice/shared/errors/api-errors';
+import { parseTimestamp } from '@sluice/shared/events/timestamp';
 
 /** Where a page ended: a time with microseconds and, for equal times, an id. */
 export interface Position {
@@ -19,8 +20,11 @@ export function cursorFrom({ time, id }: Position, list: unknown): string {
   return Buffer.from(JSON.stringify([time, id, checksum(time, id, list)])).toString('base64url');
 }
 
-/** @throws ApiError `invalid_request` for a cursor that is not one, was changed, or belongs to another list */
-export function positionOf(cursor: string, list: unknown): Position {
+/**
+ * @param isId whether a text can be an id of this list: anybody can work the checksum out
+ * @throws ApiError `invalid_request` for a cursor that is not one, was changed, or belongs to another list
+ */
+export function positionOf(cursor: string, list: unknown, isId: (id: string) => boolean): Position {
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(cursor, 'base64url').toString());
@@ -29,7 +33,8 @@ export function positionOf(cursor: string, list: unknown): Position {
   }
   if (!Array.isArray(parts) || parts.length !== 3) throw notOne();
   const [time, id, sum] = parts as unknown[];
-  if (typeof time !== 'string' || typeof id !== 'string' || !TIME.test(time)) throw notOne();
+  if (typeof time !== 'string' || typeof id !== 'string') throw notOne();
+  if (!TIME.test(time) || parseTimestamp(time) === null || !isId(id)) throw notOne();
   if (sum !== checksum(time, id, list)) {
     throw new ApiError('invalid_request', 'cursor was changed, or belongs to a list with another filter or order.');
   }

@@ -5,6 +5,7 @@ import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
 import { openReplayJobs } from '@sluice/shared/jobs/replay-jobs';
 import { openRunRequests } from '@sluice/shared/jobs/run-requests';
+import { logConsole } from '@sluice/shared/runtime/log-console';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
 import { redactUrl } from '@sluice/shared/runtime/redact-url';
@@ -32,10 +33,11 @@ const KEYS_TIMEOUT_MS = 3_000;
 await startOrExit('query-api', async () => {
   const config = readQueryConfig(readEnvironment());
   const logger = createLogger({ daemon: 'query-api', version: VERSION, level: config.LOG_LEVEL });
+  logConsole(logger);
   logger.info({ database: redactUrl(config.DATABASE_URL), redis: redactUrl(config.REDIS_URL) }, 'starting');
   if (config.configuredKeys.open) {
     logger.warn(
-      'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read and replay dead letters',
+      'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read every event and replay dead letters',
     );
   }
   const database = {

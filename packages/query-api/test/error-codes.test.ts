@@ -74,7 +74,10 @@ const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; me
     message: /EXPORT_ENCRYPTION_KEYS/,
   },
   internal_error: { by: missingTable, message: /log has the details/ },
-  too_many_streams: { by: () => ask('GET', '/api/events/stream'), message: /0 streams open; the limit is 0/ },
+  too_many_streams: {
+    by: () => ask('GET', '/api/events/stream'),
+    message: /0 answers of this kind open; the limit is 0/,
+  },
   database_unavailable: { by: () => get(`${alone.url}/api/dead-letters`, KEY), message: /PostgreSQL/ },
   redis_unavailable: { by: () => get(`${alone.url}/api/queue`, KEY), message: /Redis/ },
   query_timeout: { by: whileLocked, message: /in time/ },

@@ -89,6 +89,19 @@ describe('GET /export/status', () => {
     });
   });
 
+  it('tells that what the variables name is left alone since it failed', async () => {
+    await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('acme', gen_random_uuid(), now())");
+    await addRun('acme', 'failed', { trigger: 'schedule' });
+    await operations.pipeline.database.query(
+      "UPDATE export_runs SET error_code = 'no_bucket', error = 'There is no bucket.', finished_at = now()",
+    );
+    expect((await status('?tenant=acme')).body.tenants[0]).toMatchObject({
+      source: 'environment',
+      paused: { code: 'no_bucket', reason: 'There is no bucket.', since: expect.stringMatching(/Z$/) as string },
+      next_run_at: null,
+    });
+  });
+
   it('pages through every tenant with a configuration or a run', async () => {
     await configure('b', {});
     await configure('d', { schedule: 'threshold:5' });

@@ -168,6 +168,11 @@ describe("another tenant's administrator", () => {
   });
 });
 
+/** What the documentation says of a path, as far as it matters here. */
+interface Documented {
+  readonly get?: { readonly security?: unknown; readonly parameters?: readonly { name: string; in: string }[] };
+}
+
 describe('events, statistics and sessions', () => {
   const ids: Record<string, string> = {
     evil: '11111111-0000-4000-8000-000000000000',
@@ -258,6 +263,28 @@ describe('events, statistics and sessions', () => {
     }
     const { events } = (await attack('GET', '/api/sessions/same%20session')).body;
     expect(events.map((event: { secret: string }) => event.secret)).toEqual(['evil']);
+  });
+
+  it('no GET that is documented tells of another tenant, by whatever is in its path, nor when it is named', async () => {
+    const { paths } = (await operations.ask('GET', '/docs/json')).body as { paths: Record<string, Documented> };
+    const reads = Object.entries(paths).flatMap(([path, { get }]) =>
+      get?.security === undefined ? [] : { path, get },
+    );
+    expect(reads.length).toBeGreaterThan(20);
+    for (const { path, get } of reads) {
+      const filled = path
+        .replace('{event_id}', ids['victim']!)
+        .replace('{session_id}', 'theirs')
+        .replace('{tenant}', 'victim')
+        .replace('{name}', 'fold-rollups')
+        .replace('{id}', path.includes('replays') ? theirReplay : path.includes('dead') ? theirs : NO_REPLAY);
+      // It would go on for ever.
+      if (!path.endsWith('/stream'))
+        expect(JSON.stringify((await attack('GET', filled)).body), path).not.toMatch(/victim/);
+      if (get.parameters?.some(({ name, in: where }) => name === 'tenant' && where === 'query') !== true) continue;
+      const named = await attack('GET', `${filled}?tenant=victim`);
+      expect([named.status, named.body.error.code], path).toEqual([403, 'tenant_mismatch']);
+    }
   });
 
   it('a key of no tenant reads `default`, or the one that it names', async () => {

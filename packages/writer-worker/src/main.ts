@@ -1,6 +1,7 @@
 import Fastify from 'fastify';
 import { createOrm } from '@sluice/shared/database/orm';
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
+import { logConsole } from '@sluice/shared/runtime/log-console';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
 import { redactUrl } from '@sluice/shared/runtime/redact-url';
@@ -28,6 +29,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 await startOrExit('writer-worker', async () => {
   const config = readWriterConfig(readEnvironment());
   const logger = createLogger({ daemon: 'writer-worker', version: VERSION, level: config.LOG_LEVEL });
+  logConsole(logger);
   logger.info(
     { redis: redactUrl(config.REDIS_URL), database: redactUrl(config.DATABASE_URL), consumer: config.WRITER_NAME },
     'starting',

@@ -36,7 +36,7 @@ export function addExportsListCommand(parent: Command, context: () => { api: Api
         formatBytes(run.bytes_done),
         run.error_code,
       ]);
-      const headings = ['id', 'since', 'tenant', 'trigger', 'state', 'format', 'rows', 'bytes', 'error'];
+      const headings = ['id', 'created', 'tenant', 'trigger', 'state', 'format', 'rows', 'bytes', 'error'];
       const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
       // An id that is cut can't be copied.
       output.result(page, formatTable(headings, rows, Math.max(process.stdout.columns || 0, 160)) + more);

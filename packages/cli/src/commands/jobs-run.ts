@@ -26,9 +26,18 @@ export function addJobsRunCommand(parent: Command, context: () => { api: ApiClie
       const ended = await followRun(api, run, output);
       const took = formatSeconds((ended.duration_ms ?? 0) / 1000);
       const why = ended.error === null ? '' : `: ${ended.error}`;
-      output.result(ended, `Run ${ended.id} of ${name} ${ended.state}${why}; ${ended.rows} rows in ${took}.`);
+      const how = `Run ${ended.id} of ${name} ${ended.state}${why}; ${ended.rows} rows in ${took}.`;
+      output.result(ended, [how, ...describeDetails(ended.details)].join('\n'));
       if (ended.state !== 'succeeded') process.exitCode = EXIT.failed;
     });
+}
+
+/** A line for each detail that says something. */
+function describeDetails(details: unknown): string[] {
+  return Object.entries(details as Record<string, unknown>)
+    .map(([name, value]) => [name, JSON.stringify(value)] as const)
+    .filter(([, text]) => !['[]', '{}', 'null'].includes(text))
+    .map(([name, text]) => `  ${name}: ${text}`);
 }
 
 function addInput(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
+import { inTransaction } from '@sluice/shared/database/in-transaction';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Destination, DestinationSettings } from '@sluice/shared/exports/destination';
 import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/shared/exports/manifest';
@@ -9,7 +10,7 @@ import type { JobContext } from '../jobs/job.ts';
 import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { publishManifest } from './publish-manifest.ts';
-import { readInBatches } from './read-in-batches.ts';
+import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
 import { verifyExport } from './verify-export.ts';
 import { writeFiles } from './write-files.ts';
 
@@ -33,8 +34,12 @@ export interface Archived {
  */
 export async function archivePartition(context: JobContext, table: string, signal: AbortSignal): Promise<Archived> {
   const db = kyselyOf(context.orm);
-  const { rows } = await sql<{ rows: string }>`SELECT count(*) AS rows FROM ${sql.table(table)}`.execute(db);
-  const rowsThere = Number(rows[0]?.rows);
+  const rowsThere = await inTransaction(context.orm, async (transaction) => {
+    // A week of events takes longer to count than any other statement of a job.
+    await sql.raw(`SET LOCAL statement_timeout = ${EXPORT_TIMEOUT_MS}`).execute(transaction);
+    const { rows } = await sql<{ count: string }>`SELECT count(*) FROM ${sql.table(table)}`.execute(transaction);
+    return Number(rows[0]?.count);
+  });
   const run = (await archivedBefore(db, table)) ?? (await begin(context, db, table));
   const destinations = await openRunDestinations(db, run, context.config.exports);
   try {

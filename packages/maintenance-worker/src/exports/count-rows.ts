@@ -50,7 +50,9 @@ export async function countRows(body: Readable, kind: FileKind, signal: AbortSig
       signal.throwIfAborted();
       sum.update(chunk as Buffer);
       bytes += (chunk as Buffer).length;
-      if (unreadable === null && !copy.write(chunk)) await Promise.race([once(copy, 'drain'), counting]);
+      // A parser that gives up destroys its copy: that is no error of the bytes, which are read on.
+      const drained = unreadable !== null || copy.write(chunk) ? null : once(copy, 'drain').catch(() => {});
+      if (drained !== null) await Promise.race([drained, counting]);
     }
   } catch (error) {
     copy.destroy();

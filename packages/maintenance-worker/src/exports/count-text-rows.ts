@@ -4,6 +4,9 @@ const LINE_FEED = 10;
 const QUOTE = 34;
 const COMMA = 44;
 
+/** A line that is longer is none of ours; a file that somebody has put in the place of one must not fill the memory. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
 /** Parses each line as JSON. @returns how many there are */
 export async function countLines(chunks: AsyncIterable<Buffer>): Promise<number> {
   let count = 0;
@@ -64,15 +67,20 @@ export async function countCsvRecords(chunks: AsyncIterable<Buffer>): Promise<nu
 /** @throws when the last line does not end: the file was cut */
 async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let pieces: Buffer[] = [];
+  let held = 0;
   for await (const chunk of chunks) {
     let from = 0;
     for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, from)) {
       pieces.push(chunk.subarray(from, at));
       yield Buffer.concat(pieces).toString();
       pieces = [];
+      held = 0;
       from = at + 1;
     }
-    if (from < chunk.length) pieces.push(chunk.subarray(from));
+    if (from === chunk.length) continue;
+    pieces.push(chunk.subarray(from));
+    held += chunk.length - from;
+    if (held > MAX_LINE_BYTES) throw new Error(`a line has more than ${MAX_LINE_BYTES} bytes`);
   }
   if (pieces.length > 0) throw new Error('the last line is not complete');
 }

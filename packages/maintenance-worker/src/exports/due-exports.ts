@@ -16,20 +16,25 @@ interface Candidate {
   last_id: string | null;
   /** When that was queued; without one, when its configuration was made, or when an event of it was stored. */
   since_ms: string;
-  /** By the server's clock; both in milliseconds. */
+  /** By the server's clock; all in milliseconds. */
   now_ms: string;
+  /** When its newest scheduled run failed; null when it did not. */
+  failed_ms: string | null;
 }
 
 /**
  * Queues a scheduled run for every tenant that is due and has none open. Ticks that were missed, because no worker ran
  * or the tenant's run took long, make one run together: it takes all from the tenant's position on.
  *
+ * A tenant without a configuration of its own has nothing that could be paused: where what the variables name has failed for
+ * good, it is left alone until somebody retries the run or starts the worker anew, with variables that may be mended.
+ *
+ * @param options.knownSince when the variables were read
  * @returns ids of the runs
  */
 export async function queueDueExports(
   db: Kysely<unknown>,
-  settings: ExportSettings,
-  signal: AbortSignal,
+  { settings, knownSince, signal }: { settings: ExportSettings; knownSince: Date; signal: AbortSignal },
 ): Promise<string[]> {
   const fence = await readFence(db);
   const queued: string[] = [];
@@ -43,7 +48,9 @@ export async function queueDueExports(
       );
       for (const candidate of candidates) {
         if (signal.aborted) break;
-        const config = configs.get(candidate.tenant) ?? environmentConfig(candidate.tenant, settings);
+        const own = configs.get(candidate.tenant);
+        if (own === undefined && Number(candidate.failed_ms ?? 0) > knownSince.getTime()) continue;
+        const config = own ?? environmentConfig(candidate.tenant, settings);
         if (!(await isDue(db, config, candidate, fence))) continue;
         const id = await queueRun(db, config, candidate.last_id);
         if (id !== null) queued.push(id);
@@ -92,7 +99,8 @@ async function readCandidates(db: Kysely<unknown>, tenants: RawBuilder<unknown>)
   const { rows } = await sql<Candidate>`
     SELECT t.tenant, l.id AS last_id,
            floor(extract(epoch FROM coalesce(l.created_at, t.since)) * 1000)::text AS since_ms,
-           floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms
+           floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
+           CASE WHEN l.state = 'failed' THEN floor(extract(epoch FROM l.finished_at) * 1000)::text END AS failed_ms
     FROM (${tenants}) t
     LEFT JOIN export_runs l ON l.id = ${lastScheduled(sql`t.tenant`)}
     WHERE NOT EXISTS (

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { isoTime } from '@sluice/shared/database/iso-time';
 import type { DestinationProblem, DestinationSettings } from '@sluice/shared/exports/destination';
 import type { ExportCompression, ExportFormat } from '@sluice/shared/exports/export-formats';
+import type { Manifest } from '@sluice/shared/exports/manifest';
 import type { Fence, Position } from '../fence/fence.ts';
 import type { RunProblem } from './run-error.ts';
 
@@ -22,8 +23,17 @@ export interface ExportRun {
   readonly from: Position | null;
   /** Null until the first start. */
   readonly to: Fence | null;
+  /** What an earlier attempt had written and was about to publish, or has; null when none came so far. */
+  readonly publishing: Publishing | null;
   readonly attempts: number;
   readonly createdAt: string;
+}
+
+/** A manifest whose files are all in their place. */
+export interface Publishing {
+  readonly manifest: Manifest;
+  /** Null when it is not published: a scheduled run found nothing. */
+  readonly key: string | null;
 }
 
 interface RunRow {
@@ -39,13 +49,16 @@ interface RunRow {
   partition: string | null;
   from_position: string | null;
   to_fence: string | null;
+  manifest: string | null;
+  manifest_key: string | null;
   attempts: number;
   created_at: string;
 }
 
 const RUN_COLUMNS = sql`
   id, tenant, trigger, format, compression, destination::text AS destination, backup::text AS backup,
-  ${isoTime('since')} AS since, ${isoTime('until')} AS until, partition, from_position::text AS from_position, to_fence::text AS to_fence, attempts,
+  ${isoTime('since')} AS since, ${isoTime('until')} AS until, partition, from_position::text AS from_position, to_fence::text AS to_fence,
+  manifest::text AS manifest, manifest_key, attempts,
   ${isoTime('created_at')} AS created_at`;
 
 /** Takes a run that is due; null when it is not, or has ended, or rests. */
@@ -65,6 +78,8 @@ export async function takeRun(db: Kysely<unknown>, id: string): Promise<ExportRu
     backup: row.backup === null ? null : (JSON.parse(row.backup) as DestinationSettings),
     from: row.from_position === null ? null : (JSON.parse(row.from_position) as Position),
     to: row.to_fence === null ? null : (JSON.parse(row.to_fence) as Fence),
+    publishing:
+      row.manifest === null ? null : { manifest: JSON.parse(row.manifest) as Manifest, key: row.manifest_key },
     createdAt: row.created_at,
   };
 }
@@ -75,6 +90,26 @@ export async function noteProgress(db: Kysely<unknown>, id: string, rows: number
     UPDATE export_runs SET rows_done = ${rows}, bytes_done = ${bytes}
     WHERE id = ${id}::uuid AND state = 'running' RETURNING id`.execute(db);
   return updated.length === 1;
+}
+
+/**
+ * Writes down what is about to be published. From here on the run can't be cancelled, and a worker that dies leaves the
+ * next one nothing but to publish the very same: the window is never exported by another run beside it.
+ *
+ * @param lock the connection that holds the lock: when that is lost, this fails
+ * @returns false when the run was cancelled or ended by somebody else
+ */
+export async function beginPublishing(
+  lock: Kysely<unknown>,
+  id: string,
+  { manifest, key }: Publishing,
+): Promise<boolean> {
+  const { rows } = await sql<object>`
+    UPDATE export_runs
+    SET manifest = ${JSON.stringify(manifest)}::jsonb, manifest_key = ${key}, rows_done = ${manifest.rows},
+        bytes_done = ${manifest.bytes}
+    WHERE id = ${id}::uuid AND state = 'running' RETURNING id`.execute(lock);
+  return rows.length === 1;
 }
 
 /** Puts a run off; it goes on by itself. @param spent whether this counts as one of its attempts */
@@ -103,7 +138,7 @@ export async function failRun(
     WITH failed AS (
       UPDATE export_runs
       SET state = 'failed', attempts = attempts + 1, error_code = ${why.code}, error = ${why.message},
-          finished_at = clock_timestamp()
+          finished_at = clock_timestamp(), manifest = NULL, manifest_key = NULL
       WHERE id = ${id}::uuid AND state = 'running' RETURNING tenant, trigger
     )
     UPDATE export_configs c

@@ -3,7 +3,7 @@ import { streamOf } from './write-part.ts';
 
 /**
  * Writes the manifest, to the backup first: the client's own is the very last thing that is written, so what it names is
- * everywhere. When that fails, the backup's is taken back.
+ * everywhere. When that fails, what is there is taken back, also where the answer was lost on its way.
  *
  * @param destinations the client's first
  */
@@ -13,14 +13,14 @@ export async function publishManifest(
   destinations: readonly Destination[],
   signal: AbortSignal,
 ): Promise<void> {
-  const published: Destination[] = [];
+  const begun: Destination[] = [];
   try {
     for (const destination of destinations.toReversed()) {
+      begun.push(destination);
       await destination.write(key, streamOf(text), signal);
-      published.push(destination);
     }
   } catch (error) {
-    for (const destination of published) await destination.remove(key, signal).catch(() => {});
+    for (const destination of begun) await destination.remove(key, signal).catch(() => {});
     throw error;
   }
 }

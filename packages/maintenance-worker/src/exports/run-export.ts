@@ -8,9 +8,10 @@ import { folderName } from '@sluice/shared/exports/safe-key';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { VERSION } from '@sluice/shared/runtime/version';
 import { type Kysely, sql } from 'kysely';
+import { countExpected } from './count-expected.ts';
 import { csvFormat } from './csv-format.ts';
 import { EXPORT_COLUMNS, type ExportRow } from './export-row.ts';
-import { type ExportRun, noteProgress, takeRun } from './export-run.ts';
+import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-run.ts';
 import { fixWindow, manifestWindow, rowsOf, type Window } from './fix-window.ts';
 import { jsonFormat } from './json-format.ts';
 import { ndjsonFormat } from './ndjson-format.ts';
@@ -42,8 +43,9 @@ const PROGRESS_MS = 1_000;
  *        ▲          ├──────► failed        until somebody changes something and retries it
  *        └──────────┘                      destination or Postgres away: again, after a while
  *
- * The window is fixed at the first start. Files are written to all destinations at once, then the manifest, the client's
- * one last; only what a manifest names counts. One process at a time does this for one run, by an advisory lock.
+ * The window is fixed at the first start. Files are written to all destinations at once; then the manifest to Postgres,
+ * to the backup and, last, to the client's place; only what a manifest names counts. An attempt that finds a manifest in
+ * Postgres publishes that one. One process at a time does this for one run, by an advisory lock.
  *
  * @returns what was written; null when another process has the run, or there is nothing to do
  * @throws what ended the attempt: DestinationError, RunError, what Postgres said, or the signal's reason
@@ -56,7 +58,13 @@ export async function runExport(id: string, context: ExportContext, signal: Abor
     const window = await fixWindow(lock, run);
     const destinations = await openRunDestinations(kyselyOf(context.orm), run, context.settings);
     try {
-      written = await writeRun(run, window, destinations, lock, context, signal);
+      const ready = run.publishing ?? (await writeRun(run, window, destinations, lock, context, signal));
+      // Also proves that this process still holds the lock: with its connection it would have lost both.
+      if (ready === null || !(await beginPublishing(lock, id, ready))) return;
+      const { manifest, key } = ready;
+      if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
+      await succeedRun(context.orm, run, window, ready);
+      written = manifest;
     } finally {
       for (const destination of destinations) destination.close();
     }
@@ -64,6 +72,7 @@ export async function runExport(id: string, context: ExportContext, signal: Abor
   return written;
 }
 
+/** Writes the files. @returns null when the run was cancelled meanwhile */
 async function writeRun(
   run: ExportRun,
   window: Window,
@@ -71,14 +80,13 @@ async function writeRun(
   lock: Kysely<unknown>,
   context: ExportContext,
   signal: AbortSignal,
-): Promise<Manifest | null> {
+): Promise<Publishing | null> {
   signal.throwIfAborted();
   const folder = folderOf(run);
   const rows = rowsOf(run, window);
   const format = formatOf(run, window);
-  await sql`
-    UPDATE export_runs SET rows_expected = (SELECT count(*) FROM events WHERE ${rows})
-    WHERE id = ${run.id}::uuid`.execute(lock);
+  const expected = await countExpected(context.orm, rows);
+  await sql`UPDATE export_runs SET rows_expected = ${expected} WHERE id = ${run.id}::uuid`.execute(lock);
   // What an attempt that was killed left there; not every server can list it.
   for (const each of destinations) {
     await each
@@ -88,7 +96,12 @@ async function writeRun(
       );
   }
   const stop = new AbortController();
-  const progress = progressWriter(run.id, lock, () => stop.abort(new Error('the run was cancelled')));
+  const cancelled = new Error('the run was cancelled');
+  const progress = progressWriter(run.id, lock, {
+    onGone: () => stop.abort(cancelled),
+    // Another process may begin the same run now; this one must not write over its files.
+    onLost: (error) => stop.abort(error),
+  });
   const working = AbortSignal.any([signal, stop.signal]);
   const query = sql<ExportRow>`SELECT ${EXPORT_COLUMNS} FROM events WHERE ${rows}`;
   let files: ManifestFile[];
@@ -104,7 +117,7 @@ async function writeRun(
       }),
     );
   } catch (error) {
-    if (stop.signal.aborted) return null;
+    if (stop.signal.reason === cancelled) return null;
     throw error;
   } finally {
     await progress.settle();
@@ -125,12 +138,7 @@ async function writeRun(
     sluice_version: VERSION,
   };
   // Nobody asked for a scheduled run, so one that finds nothing publishes nothing.
-  const key = manifest.rows === 0 && run.trigger !== 'request' ? null : `${folder}/${MANIFEST_NAME}`;
-  // Also proves that this process still holds the lock: with its connection it would have lost both.
-  if (!(await noteProgress(lock, run.id, manifest.rows, manifest.bytes))) return null;
-  if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
-  await succeedRun(context.orm, run, window, manifest, key);
-  return manifest;
+  return { manifest, key: manifest.rows === 0 && run.trigger !== 'request' ? null : `${folder}/${MANIFEST_NAME}` };
 }
 
 /** `acme/2026/11/21/<run id>`: the day that the run was asked for, so that every attempt has the same folder. */
@@ -146,12 +154,15 @@ function formatOf(run: ExportRun, window: Window): FileFormat<ExportRow> {
 }
 
 /** Writes progress now and then, one statement at a time, on the connection that holds the lock. */
-function progressWriter(id: string, lock: Kysely<unknown>, onGone: () => void) {
+function progressWriter(
+  id: string,
+  lock: Kysely<unknown>,
+  { onGone, onLost }: { onGone: () => void; onLost: (error: unknown) => void },
+) {
   let rows = 0;
   let lastAt = performance.now();
   let writing: Promise<void> | null = null;
   return {
-    /** Bytes are those of the current file. */
     add(more: number, bytes: number): void {
       rows += more;
       const now = performance.now();
@@ -161,8 +172,7 @@ function progressWriter(id: string, lock: Kysely<unknown>, onGone: () => void) {
         .then((alive) => {
           if (!alive) onGone();
         })
-        // A lock that is lost with its connection is noticed before the manifest.
-        .catch(() => {})
+        .catch(onLost)
         .finally(() => {
           writing = null;
         });

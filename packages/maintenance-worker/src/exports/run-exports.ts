@@ -29,9 +29,16 @@ export interface RunningExports {
  * Runs the exports that BullMQ brings, and every 30 s those that Postgres knows of: a job that was lost (FLUSHALL, a
  * Redis that was away when the export was asked for) delays a run, no more. What a killed worker left in the middle is
  * found the same way.
+ *
+ * @param options.registered true once the schema is there; nothing begins before
  */
 export function runExports(
-  options: ExportContext & { redisUrl: string; namespace: string; webhook: ExportWebhook },
+  options: ExportContext & {
+    redisUrl: string;
+    namespace: string;
+    webhook: ExportWebhook;
+    registered: Promise<boolean>;
+  },
 ): RunningExports {
   const { redisUrl, namespace, logger } = options;
   const stopping = new AbortController();
@@ -59,7 +66,12 @@ export function runExports(
       }, waitMs);
       timers.add(timer);
     },
-    { connection: jobConnection(redisUrl), prefix: jobsPrefix(namespace), concurrency: EXPORTS_AT_ONCE },
+    {
+      connection: jobConnection(redisUrl),
+      prefix: jobsPrefix(namespace),
+      concurrency: EXPORTS_AT_ONCE,
+      autorun: false,
+    },
   );
   worker.on('error', onError);
 
@@ -76,8 +88,13 @@ export function runExports(
       logger.warn({ error: error.message }, 'exports cannot be looked for; trying again'),
     );
   };
-  sweepSafely();
-  const timer = setInterval(sweepSafely, SWEEP_MS);
+  let timer: NodeJS.Timeout | undefined;
+  void options.registered.then((registered) => {
+    if (!registered || stopping.signal.aborted) return;
+    worker.run().catch((error: unknown) => logger.error({ err: error }, 'exports cannot be run'));
+    sweepSafely();
+    timer = setInterval(sweepSafely, SWEEP_MS);
+  });
 
   return {
     async stop() {

@@ -1,14 +1,13 @@
 import { inTransaction } from '@sluice/shared/database/in-transaction';
 import type { Orm } from '@sluice/shared/database/orm';
-import type { Manifest } from '@sluice/shared/exports/manifest';
 import { type Kysely, sql } from 'kysely';
-import type { ExportRun } from './export-run.ts';
+import type { ExportRun, Publishing } from './export-run.ts';
 import type { Window } from './fix-window.ts';
 import { RunError } from './run-error.ts';
 
 /**
  * Marks a run as succeeded and, for one of a schedule, moves the tenant's position from where its window begins to where
- * it ends: both or neither. The manifest is out, so whoever cancelled it a moment ago came too late.
+ * it ends: both or neither. Its manifest is out, so whatever another process has made of the row is overruled.
  *
  * @throws RunError `superseded` when the position is somewhere else
  */
@@ -16,13 +15,12 @@ export async function succeedRun(
   orm: Orm,
   run: ExportRun,
   window: Window,
-  manifest: Manifest,
-  manifestKey: string | null,
+  { manifest, key }: Publishing,
 ): Promise<void> {
   await inTransaction(orm, async (db) => {
     await sql`
       UPDATE export_runs
-      SET state = 'succeeded', manifest = ${JSON.stringify(manifest)}::jsonb, manifest_key = ${manifestKey},
+      SET state = 'succeeded', manifest = ${JSON.stringify(manifest)}::jsonb, manifest_key = ${key},
           rows_done = ${manifest.rows}, bytes_done = ${manifest.bytes}, error = NULL, error_code = NULL,
           finished_at = clock_timestamp()
       WHERE id = ${run.id}::uuid`.execute(db);

@@ -9,6 +9,7 @@ const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const;
  * Writes all rows into files of bounded size, `part-00001.ndjson.gz` and on.
  *
  * @param folder start of their keys, without a slash at its end
+ * @param options.onProgress gets the bytes of all files so far
  * @returns the files in their order; none when there is no row
  */
 export async function writeFiles<Row>(
@@ -18,11 +19,14 @@ export async function writeFiles<Row>(
 ): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
   let next = await batches.next();
+  let bytesBefore = 0;
+  const onProgress = (rows: number, bytes: number): void => options.onProgress(rows, bytesBefore + bytes);
   for (let firstId = 1; next.length > 0;) {
     const name = `part-${String(files.length + 1).padStart(5, '0')}`;
     const key = `${folder}/${name}${options.format.extension}${ENDINGS[options.compression]}`;
-    const part = await writePart(key, next, batches, firstId, options);
+    const part = await writePart(key, next, batches, firstId, { ...options, onProgress });
     files.push(part.file);
+    bytesBefore += part.file.bytes;
     firstId = part.file.last_id + 1;
     next = part.next;
   }

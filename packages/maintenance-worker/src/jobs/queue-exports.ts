@@ -6,7 +6,8 @@ import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Queues the exports that are due; a row is a run. */
 export async function queueExportsJob({ orm, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
-  const queued = await queueDueExports(kyselyOf(orm), config.exports, signal);
+  const knownSince = new Date(performance.timeOrigin);
+  const queued = await queueDueExports(kyselyOf(orm), { settings: config.exports, knownSince, signal });
   if (queued.length === 0) return { rows: 0 };
   const jobs = openExportJobs({
     redisUrl: config.REDIS_URL,

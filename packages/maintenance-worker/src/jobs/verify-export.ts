@@ -26,7 +26,8 @@ export async function verifyExportJob({ orm, config }: JobContext, run: JobRun):
     manifest: string | null;
     manifest_key: string | null;
   }>`
-    SELECT tenant, destination::text AS destination, backup::text AS backup, manifest::text AS manifest, manifest_key
+    SELECT tenant, destination::text AS destination, backup::text AS backup, manifest_key,
+           CASE WHEN state = 'succeeded' THEN manifest::text END AS manifest
     FROM export_runs WHERE id = ${id}::uuid`.execute(db);
   const found = rows[0];
   if (found === undefined) throw new Error(`there is no export run ${id}`);

@@ -28,8 +28,12 @@ export interface RunningReplays {
 /**
  * Runs the replays that BullMQ brings, and every 30 s those that Postgres knows of: a job that was lost (FLUSHALL, a
  * Redis that was away when the replay was asked for) delays a replay, no more.
+ *
+ * @param options.registered true once the schema is there; nothing begins before
  */
-export function runReplays(options: ReplayContext & { redisUrl: string }): RunningReplays {
+export function runReplays(
+  options: ReplayContext & { redisUrl: string; registered: Promise<boolean> },
+): RunningReplays {
   const { redisUrl, namespace, logger } = options;
   const stopping = new AbortController();
   const jobs = openReplayJobs({
@@ -46,6 +50,7 @@ export function runReplays(options: ReplayContext & { redisUrl: string }): Runni
       connection: jobConnection(redisUrl),
       prefix: jobsPrefix(namespace),
       concurrency: REPLAYS_AT_ONCE,
+      autorun: false,
     },
   );
   restAfterErrors(worker, logger);
@@ -63,9 +68,14 @@ export function runReplays(options: ReplayContext & { redisUrl: string }): Runni
       logger.warn({ error: error.message }, 'replays cannot be looked for; trying again'),
     );
   };
-  // Also what an earlier process left in the middle goes on at once.
-  sweepSafely();
-  const timer = setInterval(sweepSafely, SWEEP_MS);
+  let timer: NodeJS.Timeout | undefined;
+  void options.registered.then((registered) => {
+    if (!registered || stopping.signal.aborted) return;
+    worker.run().catch((error: unknown) => logger.error({ err: error }, 'replays cannot be run'));
+    // Also what an earlier process left in the middle goes on at once.
+    sweepSafely();
+    timer = setInterval(sweepSafely, SWEEP_MS);
+  });
 
   return {
     async stop() {

@@ -5,7 +5,13 @@ import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Orm } from '@sluice/shared/database/orm';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import { clearPartition } from './clear-partition.ts';
-import { type ExpiringPartition, expiringPartitions, forget, register } from './expiring-partitions.ts';
+import {
+  type ExpiringPartition,
+  expiringPartitions,
+  forget,
+  isDetachPending,
+  register,
+} from './expiring-partitions.ts';
 import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
 import type { RetentionRules } from './retention-rules.ts';
 
@@ -50,45 +56,66 @@ export async function expirePartitions(orm: Orm, options: ExpireOptions): Promis
   const db = kyselyOf(orm);
   const judged = await judgePartitions(db, options);
   const expired: Expired = { dropped: [], events: 0, judged, waiting: [], failures: [] };
-  const attempt = async (partition: string, work: () => Promise<void>): Promise<void> => {
+  /** `work` says whether the partition could be had; what it throws is noted. */
+  const attempt = async (partition: string, work: () => Promise<boolean>): Promise<void> => {
     if (options.signal.aborted) return;
     try {
-      await work();
+      if (!(await work()) && !options.signal.aborted) expired.waiting.push(partition);
     } catch (error) {
-      if (options.signal.aborted) return;
-      if (STILL_OPEN.has((error as { code?: string }).code ?? '')) expired.waiting.push(partition);
-      else expired.failures.push({ partition, error: messageOf(error) });
+      if (!options.signal.aborted) expired.failures.push({ partition, error: messageOf(error) });
     }
   };
+  // What was begun comes first: of one parent's partitions only one can be on its way out at a time.
+  for (const partition of await expiringPartitions(db)) {
+    await attempt(partition.name, () => finish(orm, partition, options, expired));
+  }
   for (const { partition, keepers, heldBackBy } of judged) {
     if (keepers.length > 0 || heldBackBy.length > 0) continue;
     await attempt(partition.name, async () => {
+      if (await isDetachPending(db)) return false;
       await register(db, partition);
-      await db.connection().execute((connection) => detachPartition(connection, partition.name, options));
+      const detached = await unlessOpen(() =>
+        db.connection().execute((connection) => detachPartition(connection, partition.name, options)),
+      );
+      return detached && finish(orm, { ...partition, state: 'detached', manifestKey: null }, options, expired);
     });
-  }
-  const unfinished = new Set([...expired.waiting, ...expired.failures.map(({ partition }) => partition)]);
-  for (const partition of await expiringPartitions(db)) {
-    if (unfinished.has(partition.name)) continue;
-    await attempt(partition.name, () => finish(orm, partition, options, expired));
   }
   return expired;
 }
 
-async function finish(orm: Orm, partition: ExpiringPartition, options: ExpireOptions, expired: Expired): Promise<void> {
-  const { name, state } = partition;
+/** @returns false when somebody has the table open for longer than is waited for */
+async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (STILL_OPEN.has((error as { code?: string }).code ?? '')) return false;
+    throw error;
+  }
+}
+
+/** @returns false when somebody has the table open */
+async function finish(
+  orm: Orm,
+  { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
+  options: ExpireOptions,
+  expired: Expired,
+): Promise<boolean> {
   const db = kyselyOf(orm);
   if (state === 'attached' || state === 'gone') {
-    // Registered and not detached: it is judged anew by the next run. Or somebody dropped it.
+    // Registered and not detached: it is judged anew. Or somebody dropped it.
     await forget(db, name);
-    return;
+    return true;
   }
   if (state === 'pending') {
-    await db.connection().execute((connection) => finalizeDetach(connection, name, options));
+    const finalized = await unlessOpen(() =>
+      db.connection().execute((connection) => finalizeDetach(connection, name, options)),
+    );
+    if (!finalized) return false;
   }
-  if (options.archive !== null && partition.manifestKey === null) {
-    const { manifestKey } = await options.archive(name, options.signal);
-    await sql`UPDATE expiring_partitions SET manifest_key = ${manifestKey} WHERE name = ${name}`.execute(db);
+  if (options.archive !== null && manifestKey === null) {
+    const archived = await options.archive(name, options.signal);
+    await sql`UPDATE expiring_partitions SET manifest_key = ${archived.manifestKey} WHERE name = ${name}`.execute(db);
   }
   await clearPartition(orm, name, {
     signal: options.signal,
@@ -97,8 +124,11 @@ async function finish(orm: Orm, partition: ExpiringPartition, options: ExpireOpt
       options.progress(expired.events);
     },
   });
-  await inTransaction(orm, (transaction) => drop(transaction, name, options.lockTimeoutMs));
-  expired.dropped.push(name);
+  const dropped = await unlessOpen(() =>
+    inTransaction(orm, (transaction) => drop(transaction, name, options.lockTimeoutMs)),
+  );
+  if (dropped) expired.dropped.push(name);
+  return dropped;
 }
 
 async function drop(db: Kysely<unknown>, name: string, lockTimeoutMs: number): Promise<void> {

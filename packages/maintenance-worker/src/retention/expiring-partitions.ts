@@ -24,6 +24,15 @@ export async function expiringPartitions(db: Kysely<unknown>): Promise<ExpiringP
   return rows;
 }
 
+/** Whether some partition is on its way out of `events`; until it is, PostgreSQL detaches no other. */
+export async function isDetachPending(db: Kysely<unknown>): Promise<boolean> {
+  const { rows } = await sql<{ pending: boolean }>`
+    SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'events'::regclass AND inhdetachpending) AS pending`.execute(
+    db,
+  );
+  return rows[0]!.pending;
+}
+
 /** Notes that a partition is to go, before anything is done to it. */
 export async function register(db: Kysely<unknown>, { name, from, to }: ListedPartition): Promise<void> {
   await sql`

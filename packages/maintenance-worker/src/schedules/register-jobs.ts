@@ -37,10 +37,17 @@ export async function registerJobs(db: Kysely<unknown>, jobs: readonly Job[], sc
     WHERE state = 'queued' AND job <> ALL(${column((job) => job.name)}::text[])`.execute(db);
 }
 
-/** Notes when each schedule ticks next, for lists. */
+/**
+ * Notes when each schedule ticks next, for lists. Several may do so at once, each with every tick: they lock the jobs by
+ * name, as `registerJobs` does, or they would deadlock, and a tick that waits behind them could be the one that fails.
+ */
 export async function noteNextTicks(db: Kysely<unknown>, next: ReadonlyMap<string, Date>): Promise<void> {
   await sql`
-    UPDATE jobs SET next_run_at = i.next
-    FROM unnest(${[...next.keys()]}::text[], ${[...next.values()]}::timestamptz[]) AS i (name, next)
-    WHERE jobs.name = i.name AND jobs.next_run_at IS DISTINCT FROM i.next`.execute(db);
+    WITH changed AS MATERIALIZED (
+      SELECT jobs.name, i.next
+      FROM jobs JOIN unnest(${[...next.keys()]}::text[], ${[...next.values()]}::timestamptz[]) AS i (name, next)
+        ON jobs.name = i.name AND jobs.next_run_at IS DISTINCT FROM i.next
+      ORDER BY jobs.name FOR UPDATE OF jobs
+    )
+    UPDATE jobs SET next_run_at = changed.next FROM changed WHERE jobs.name = changed.name`.execute(db);
 }

@@ -18,6 +18,19 @@ it.each(['{"a":1}\n{"b":\n', '{"a":1}\nnull,\n', '{"a":1}\n{"b":2}', '\n'])('ref
   await expect(countLines(chunks(text))).rejects.toBeInstanceOf(Error);
 });
 
+it('refuses a line without end before it fills the memory', async () => {
+  const chunk = Buffer.alloc(1024 * 1024, ' ');
+  let given = 0;
+  async function* endless(): AsyncGenerator<Buffer> {
+    for (;;) {
+      given += chunk.length;
+      yield chunk;
+    }
+  }
+  await expect(countLines(endless())).rejects.toThrow(/a line has more than/);
+  expect(given).toBeLessThan(100 * chunk.length);
+});
+
 it('counts the events of a JSON file', async () => {
   const text = '{"export_metadata":{},"events":[\n{"a":1},\n{"b":2}\n],"event_count":2}\n';
   expect(JSON.parse(text)).toBeDefined();

@@ -7,7 +7,7 @@ import type { Position } from '../list-cursor.ts';
 import { allOf, type EventFilter, splitFilter, storedSince } from './event-filter.ts';
 
 /** Events read at once: four statements make the largest page, and 251 of the largest events are 64 MiB. */
-export const CHUNK_EVENTS = 251;
+const CHUNK_EVENTS = 251;
 
 /** A page ends early behind this much payload, in characters. */
 const MAX_PAGE_CHARS = 8 * 1024 * 1024;

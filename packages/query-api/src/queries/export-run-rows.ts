@@ -51,8 +51,10 @@ export async function readExportRuns(
 ): Promise<readonly ExportRunStatus[]> {
   const { rows } = await sql<Row>`
     SELECT id, tenant, trigger, state, format, compression, destination::text AS destination, backup::text AS backup,
-           partition, rows_done, rows_expected, bytes_done, coalesce(manifest->'files', '[]')::text AS files,
-           manifest_key, attempts, error_code, error, requested_by, ${utc('since')}, ${utc('until')},
+           partition, rows_done, rows_expected, bytes_done, 
+           -- Before that, a manifest is only about to be published.
+           coalesce(CASE WHEN state = 'succeeded' THEN manifest END->'files', '[]')::text AS files,
+           CASE WHEN state = 'succeeded' THEN manifest_key END AS manifest_key, attempts, error_code, error, requested_by, ${utc('since')}, ${utc('until')},
            ${utc('next_attempt_at')}, ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
     FROM (SELECT * FROM export_runs WHERE ${condition} AND ${ownedBy(operator)}
           ORDER BY created_at DESC, id DESC LIMIT ${limit}) r

@@ -10,6 +10,7 @@ interface Row {
   fenced_at: string | null;
   lag_seconds: number | null;
   scheduled_at: string | null;
+  last_scheduled: string | null;
   runs: string;
   rows: string;
   bytes: string;
@@ -36,7 +37,7 @@ export async function readExportStatus(
   const { tenant, after, limit, settings } = options;
   const names = tenant === null ? tenantsAfter(after, limit) : sql`SELECT ${tenant}::text AS tenant`;
   const { rows } = await sql<Row>`
-    SELECT t.tenant, p.fenced_at, p.lag_seconds, s.scheduled_at, r.runs, r.rows, r.bytes, l.last_run, e.last_error
+    SELECT t.tenant, p.fenced_at, p.lag_seconds, s.scheduled_at, ls.last_scheduled, r.runs, r.rows, r.bytes, l.last_run, e.last_error
     FROM (${names}) t
     LEFT JOIN LATERAL (
       SELECT ${utc('fenced_at')}, extract(epoch FROM now() - p.fenced_at)::float AS lag_seconds
@@ -52,12 +53,13 @@ export async function readExportStatus(
             FROM export_runs WHERE tenant = t.tenant GROUP BY state) c) r
     LEFT JOIN LATERAL (${lastRun(sql`true`)}) l (last_run) ON true
     LEFT JOIN LATERAL (${lastRun(sql`error IS NOT NULL`)}) e (last_error) ON true
+    LEFT JOIN LATERAL (${lastRun(sql`trigger = 'schedule'`)}) ls (last_scheduled) ON true
     ORDER BY t.tenant`.execute(db);
   const configs = await readExportConfigs(
     db,
     rows.map((row) => row.tenant),
   );
-  return rows.map((row) => statusOf(row, configs.get(row.tenant) ?? environmentConfig(row.tenant, settings)));
+  return rows.map((row) => statusOf(row, configs.get(row.tenant) ?? pausedByFailure(row, settings)));
 }
 
 /** Names with a configuration or a run. Runs may be millions, so their index is walked from one tenant to the next. */
@@ -79,6 +81,15 @@ function lastRun(condition: RawBuilder<unknown>): RawBuilder<unknown> {
     SELECT jsonb_build_object('id', id, 'state', state, 'trigger', trigger, 'created_at', ${isoTime('created_at')},
                               'finished_at', ${isoTime('finished_at')}, 'rows_done', rows_done, 'error_code', error_code, 'error', error)::text
     FROM export_runs WHERE tenant = t.tenant AND ${condition} ORDER BY created_at DESC, id DESC LIMIT 1`;
+}
+
+/** What the variables say; paused since its last scheduled run failed for good, as `queue-exports` sees it. */
+function pausedByFailure({ tenant, last_scheduled: text }: Row, settings: ExportSettings): ExportConfig {
+  const config = environmentConfig(tenant, settings);
+  const last = text === null ? null : (JSON.parse(text) as Record<string, string | null>);
+  if (last === null || last['state'] !== 'failed') return config;
+  const { error_code: code, error: reason, finished_at: since, created_at: createdAt } = last;
+  return { ...config, paused: { code: code ?? 'unknown', reason: reason ?? '', since: since ?? createdAt ?? '' } };
 }
 
 function statusOf(row: Row, config: ExportConfig): TenantExports {

@@ -1,5 +1,7 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { ApiError } from '@sluice/shared/errors/api-errors';
+import { isUuid } from '@sluice/shared/events/event-id';
+import { parseTimestamp } from '@sluice/shared/events/timestamp';
 import type { Operator } from '../operator-keys.ts';
 import { utc } from './utc.ts';
 
@@ -87,7 +89,8 @@ async function readRuns(
 function before(cursor: string | undefined): RawBuilder<SqlBool> {
   if (cursor === undefined) return sql<SqlBool>`true`;
   const text = Buffer.from(cursor, 'base64url').toString();
-  const [, at, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([0-9a-f-]{36})$/.exec(text) ?? [];
-  if (at === undefined) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  const [, at, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (.*)$/.exec(text) ?? [];
+  if (at === undefined || parseTimestamp(at) === null || !isUuid(id!))
+    throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
   return sql<SqlBool>`(created_at, id) < (${at}::timestamptz, ${id}::uuid)`;
 }

@@ -67,7 +67,10 @@ export async function forgetExportConfig(
   await noteAction(db, operator, { action: 'exports.forget', affected: 1, details: { tenant } });
 }
 
-/** Runs that wait, be it for their next attempt, go where exports go now: their old place has no credentials any more. */
+/**
+ * Runs that wait, be it for their next attempt, go where exports go now, all of their files anew: their old place has no
+ * credentials any more.
+ */
 async function moveQueuedRuns(
   db: Kysely<unknown>,
   tenant: string,
@@ -77,7 +80,8 @@ async function moveQueuedRuns(
   await sql`
     UPDATE export_runs
     SET destination = ${JSON.stringify(destination)}::jsonb,
-        backup = ${backup === null ? null : JSON.stringify(backup)}::jsonb, next_attempt_at = NULL
+        backup = ${backup === null ? null : JSON.stringify(backup)}::jsonb, next_attempt_at = NULL,
+        manifest = NULL, manifest_key = NULL
     WHERE tenant = ${tenant} AND state IN ('queued', 'paused')`.execute(db);
 }
 

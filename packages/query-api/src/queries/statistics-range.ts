@@ -9,6 +9,9 @@ export type Interval = 'minute' | 'hour' | 'day';
 /** Lengths in milliseconds. */
 export const INTERVAL_MS: Readonly<Record<Interval, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
+/** Until then microseconds since 1970 are whole numbers below 2^53. No event is that far ahead. */
+const LAST_CUT = '2255-01-01T00:00:00.000Z';
+
 /** How a range is read: what roll-ups hold whole, and the edges that they don't. */
 export interface RangeParts {
   /** Whole days; null when there is none inside. */
@@ -38,6 +41,7 @@ export interface CutOptions {
  * hour less the events behind it, whichever has less to scan: for a range that ends now, the latter is next to nothing.
  */
 export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOptions): RangeParts {
+  if (range.end > LAST_CUT) return cutBehind(range, { finest, now, mayExceed });
   const cut = mayExceed ? stretch(range, now) : range;
   const whole = finest === 'minute' ? null : wholeWithin(cut, 'hour');
   if (whole === null) return uncut(range);
@@ -58,6 +62,13 @@ export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOption
           { start: days.end, end: whole.end },
         ].filter(isNotEmpty);
   return { days, hours, whole, edges, excess };
+}
+
+/** For an end such as that of the year 9999: what lies behind LAST_CUT is read from the events. */
+function cutBehind({ start, end }: TimeRange, options: CutOptions): RangeParts {
+  if (start >= LAST_CUT) return uncut({ start, end });
+  const parts = cutRange({ start, end: LAST_CUT }, options);
+  return { ...parts, edges: [...parts.edges, { start: LAST_CUT, end }] };
 }
 
 /** A range of which nothing comes from roll-ups. */
@@ -101,7 +112,7 @@ function isNotEmpty({ start, end }: TimeRange): boolean {
   return microsecondsOf(start) < microsecondsOf(end);
 }
 
-/** Microseconds since 1970: whole numbers below 2^53 until the year 2255. */
+/** Microseconds since 1970; exact until LAST_CUT. */
 function microsecondsOf(iso: string): number {
   const micros = /\.\d{3}(\d{1,3})Z$/.exec(iso)?.[1] ?? '';
   return Date.parse(iso) * 1000 + Number(micros.padEnd(3, '0'));

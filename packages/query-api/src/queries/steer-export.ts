@@ -13,6 +13,8 @@ interface Run {
   state: string;
   destination: string;
   backup: string | null;
+  /** Its manifest is about to be published, or is out. */
+  publishing: boolean;
 }
 
 /**
@@ -55,12 +57,16 @@ export async function retryExport(
  * Cancels a run that has not ended, inside the caller's transaction. The window of a scheduled one is exported by the
  * next.
  *
- * @throws ApiError `not_found`, or `conflict` when it has ended
+ * @throws ApiError `not_found`, or `conflict` when it has ended or is publishing its manifest
  */
 export async function cancelExport(db: Kysely<unknown>, id: string, operator: Operator): Promise<void> {
-  const { state, tenant } = await lockRun(db, id, operator);
+  const { state, tenant, publishing } = await lockRun(db, id, operator);
   if (!['queued', 'running', 'paused'].includes(state)) {
     throw new ApiError('conflict', `Export run ${id} is ${state}; only one that has not ended can be cancelled.`);
+  }
+  // The next run would export its window a second time.
+  if (publishing) {
+    throw new ApiError('conflict', `Export run ${id} is publishing its manifest; it is too late to cancel it.`);
   }
   await sql`
     UPDATE export_runs SET state = 'cancelled', finished_at = now(), next_attempt_at = NULL
@@ -96,7 +102,8 @@ async function requireOpenWindow(db: Kysely<unknown>, id: string): Promise<void>
 
 async function lockRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<Run> {
   const { rows } = await sql<Run>`
-    SELECT tenant, trigger, state, destination::text AS destination, backup::text AS backup
+    SELECT tenant, trigger, state, destination::text AS destination, backup::text AS backup,
+           manifest IS NOT NULL AS publishing
     FROM export_runs WHERE id = ${id}::uuid AND ${ownedBy(operator)} FOR UPDATE`.execute(db);
   const [run] = rows;
   if (run === undefined) throw noSuchExport(id);

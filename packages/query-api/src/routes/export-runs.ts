@@ -5,6 +5,7 @@ import { inTransaction } from '@sluice/shared/database/in-transaction';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { messageOf } from '@sluice/shared/errors/message-of';
+import { isUuid } from '@sluice/shared/events/event-id';
 import { parseTimestamp } from '@sluice/shared/events/timestamp';
 import { readExportConfig } from '@sluice/shared/exports/export-config';
 import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/shared/exports/export-formats';
@@ -175,6 +176,6 @@ function spanOf({ since, until }: Static<typeof runQuery>): { since: string | nu
 
 function runIn(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString();
-  if (!/^[0-9a-f-]{36}$/.test(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
   return id;
 }

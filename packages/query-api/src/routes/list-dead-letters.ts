@@ -7,6 +7,7 @@ import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { checkTenant } from '../choose-letters.ts';
 import { cursorAfter, type Order } from '../cursor.ts';
 import { listProperties, pageProperties } from '../input-schemas.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../open-answers.ts';
 import { listLetters, listWholeLetters, type PageOf } from '../queries/dead-letter-rows.ts';
 import { utc } from '../queries/utc.ts';
 import type { QueryContext } from '../query-context.ts';
@@ -30,6 +31,7 @@ const shared = { tags: ['dead letters'] };
 
 /** `GET /api/dead-letters`, as a page or as a download, and `GET /api/dead-letters/summary`. */
 export function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
+  const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get('/api/dead-letters', {
     config: { scope: 'read' },
     schema: {
@@ -52,6 +54,7 @@ export function addListRoutes(server: FastifyInstance, { orm, isStopping }: Quer
       const db = readConnection(orm);
       const page = { filter, owner: request.operator.tenant, order, cursor, limit };
       if (request.headers.accept?.includes('application/x-ndjson')) {
+        holdDownload(request.operator, reply);
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .header('content-disposition', 'attachment; filename="dead-letters.ndjson"')

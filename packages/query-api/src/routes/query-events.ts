@@ -5,9 +5,11 @@ import { type Static, Type } from 'typebox';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { isUuid } from '@sluice/shared/events/event-id';
 import { inspectValues } from '@sluice/shared/events/inspect-values';
 import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import { toWire } from '@sluice/shared/events/to-wire';
+import { nestingError } from '@sluice/shared/events/read-body';
 import { replaceUnstorableText } from '@sluice/shared/events/unstorable-text';
 import { type UntilGone, untilGone } from '../client-gone.ts';
 import type { Order } from '../cursor.ts';
@@ -16,7 +18,8 @@ import { fieldFilter, fieldProperties, rangeOf, rangeProperties, tenantProperty 
 import { cursorFrom, positionOf } from '../list-cursor.ts';
 import { countEvents, type TotalMethod } from '../queries/count-events.ts';
 import type { EventFilter } from '../queries/event-filter.ts';
-import { CHUNK_EVENTS, type EventList, placeOf, readEventPage, readEvents } from '../queries/event-page.ts';
+import { type EventList, placeOf, readEventPage, readEvents } from '../queries/event-page.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readingTenant } from '../reading-tenant.ts';
 import { nextCursor, wireEventSchema } from './event-schemas.ts';
@@ -25,6 +28,9 @@ import { nextCursor, wireEventSchema } from './event-schemas.ts';
 const MAX_OFFSET = 10_000;
 
 const DEFAULT_LIMIT = 100;
+
+/** Events read at once for a download: 25 MB of the largest. */
+const DOWNLOAD_EVENTS = 100;
 
 const TIMEOUT_HINT =
   'give a start_time, and one of session_ids, workbook_names, user_names, event_types or correlation_id; payload has no index and looks at every event that the rest leaves, and an exact total counts them all.';
@@ -66,20 +72,21 @@ const body = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ event_types: ['CellChange'], order: 'desc', limit: 10 }] },
 );
 
 type Query = Static<typeof body>;
 
 /** `POST /api/events/query`: events by filter, as pages or as a download of all. */
 export function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStopping }: QueryContext): void {
+  const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.post('/api/events/query', {
     config: { scope: 'read' },
     schema: {
       tags: ['events'],
       summary: 'Events by filter, newest first',
       description:
-        'Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`.',
+        'Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`; one key may have 10 of them open.',
       body,
       response: {
         200: Type.Object({
@@ -99,11 +106,12 @@ export function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStoppi
       if (cursor !== undefined && offset !== undefined) {
         throw new ApiError('invalid_body', 'Give either cursor or offset.');
       }
-      const after = cursor === undefined ? undefined : positionOf(cursor, list);
+      const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
       const db = kyselyOf(readOrm);
       const gone = untilGone(reply);
       if (request.headers.accept?.includes('application/x-ndjson')) {
         refusePaging(query);
+        holdDownload(request.operator, reply);
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .send(Readable.from(download(db, { filter, order, after }, gone, isStopping)));
@@ -127,7 +135,9 @@ function filterOf(query: Query, tenant: string, bodyText: string): EventFilter {
 /** The payload as JSON text as it would be stored: all digits of its numbers, and nothing that Postgres refuses. */
 function payloadOf(query: Query, bodyText: string): string | undefined {
   if (query.payload === undefined) return undefined;
-  if (inspectValues(query.payload) === 'number') {
+  const problem = inspectValues(query.payload);
+  if (problem === 'nesting') throw nestingError();
+  if (problem === 'number') {
     throw new ApiError('invalid_body', 'payload has a number beyond what a 64-bit float can hold.');
   }
   const exact = (parseKeepingDigits(bodyText) as { payload: unknown }).payload;
@@ -151,9 +161,12 @@ async function* download(
   isStopping: () => boolean,
 ): AsyncGenerator<string> {
   for (let after = list.after; ;) {
-    const events = await readEvents(db, { ...list, after }, { limit: CHUNK_EVENTS }, gone);
+    const from = after;
+    const events = await withTimeoutHint(TIMEOUT_HINT, () =>
+      readEvents(db, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone),
+    );
     if (events.length > 0) yield events.map((event) => `${JSON.stringify(toWire(event))}\n`).join('');
-    if (events.length < CHUNK_EVENTS) return;
+    if (events.length < DOWNLOAD_EVENTS) return;
     // Cut on purpose: a download that looks whole and is not would be worse.
     if (isStopping()) throw new Error('the query API is stopping');
     after = placeOf(events.at(-1)!);

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { replayParams } from '../input-schemas.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../open-answers.ts';
 import { ENDED, findReplay, type ReplayStatus } from '../queries/replay-rows.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../read-connection.ts';
@@ -16,6 +17,7 @@ const HEARTBEAT_LOOKS = 20;
 
 /** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
 export function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
+  const holdStream = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get('/api/dead-letters/replays/:id/progress', {
     config: { scope: 'read' },
     schema: {
@@ -36,6 +38,7 @@ export function addProgressRoute(server: FastifyInstance, { orm, isStopping }: Q
       const db = readConnection(orm);
       const look = (): Promise<ReplayStatus> => findReplay(db, id, request.operator);
       const first = await look();
+      holdStream(request.operator, reply);
       const gone = new AbortController();
       // The client went away: nobody is told any more.
       reply.raw.once('close', () => gone.abort());

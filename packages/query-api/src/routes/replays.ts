@@ -5,6 +5,7 @@ import { inTransaction } from '@sluice/shared/database/in-transaction';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { messageOf } from '@sluice/shared/errors/message-of';
+import { isUuid } from '@sluice/shared/events/event-id';
 import { chosenLetters } from '../choose-letters.ts';
 import { choiceProperties, pageProperties, reason, replayParams } from '../input-schemas.ts';
 import { findReplay, readReplays } from '../queries/replay-rows.ts';
@@ -157,6 +158,6 @@ const SUMMARY: Readonly<Record<ReplayStep, string>> = {
 
 function replayIn(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString();
-  if (!/^[0-9a-f-]{36}$/.test(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
   return id;
 }

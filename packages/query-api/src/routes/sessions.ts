@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { isUuid } from '@sluice/shared/events/event-id';
 import { toWire } from '@sluice/shared/events/to-wire';
 import { untilGone } from '../client-gone.ts';
 import type { Order } from '../cursor.ts';
@@ -54,6 +55,9 @@ const sessionProperties = {
   event_count: Type.Integer(),
 };
 
+/** What Postgres can't store is no session's id. */
+const isSessionId = (id: string): boolean => columnText(id) === id;
+
 /** `GET /api/sessions`, and `GET /api/sessions/{session_id}` with its events. */
 export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryContext): void {
   server.get('/api/sessions', {
@@ -79,7 +83,7 @@ export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryCont
         ...rangeOf(query),
       };
       const list = ['sessions', filter, by];
-      const after = cursor === undefined ? undefined : positionOf(cursor, list);
+      const after = cursor === undefined ? undefined : positionOf(cursor, list, isSessionId);
       // One more than asked for tells whether there is a next page.
       const rows = await withTimeoutHint('give a start_time or a user_name.', () =>
         listSessions(kyselyOf(readOrm), { filter, order: by, after, limit: limit + 1 }, untilGone(reply)),
@@ -112,7 +116,7 @@ export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryCont
       const tenant = readingTenant(named, request.operator);
       const sessionId = columnText(id);
       const list = ['events of a session', tenant, sessionId, by];
-      const after = cursor === undefined ? undefined : positionOf(cursor, list);
+      const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
       const db = kyselyOf(readOrm);
       const gone = untilGone(reply);
       const session = await findSession(db, tenant, sessionId, gone);

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { FIRST_YEAR_MS } from '@sluice/shared/events/timestamp';
 import { untilGone } from '../client-gone.ts';
 import { withTimeoutHint } from '../database-errors.ts';
 import { rangeOf, rangeProperties, tenantProperty } from '../event-input.ts';
@@ -75,8 +76,11 @@ export function addStatisticsRoute(server: FastifyInstance, { readOrm }: QueryCo
       const { interval, distinct = 'exact', tenant: named, ...given } = request.query as Static<typeof querystring>;
       const tenant = readingTenant(named, request.operator);
       const end = rangeOf({ end_time: given.end_time }).end ?? new Date().toISOString();
-      const start = given.start_time ?? new Date(Date.parse(end) - INTERVAL_MS.day).toISOString();
-      const range = { start: rangeOf({ start_time: start, end_time: end }).start!, end };
+      const { start = dayBefore(end) } = rangeOf(given);
+      if (Date.parse(start) > Date.parse(end)) {
+        throw new ApiError('invalid_request', 'start_time lies in the future; give an end_time with it.');
+      }
+      const range = { start, end };
       if (interval !== undefined && countBuckets(range, interval) > MAX_BUCKETS) {
         throw new ApiError(
           'invalid_request',
@@ -96,4 +100,9 @@ export function addStatisticsRoute(server: FastifyInstance, { readOrm }: QueryCo
       };
     },
   });
+}
+
+/** Not before the year 1, which is as early as a range may begin. */
+function dayBefore(end: string): string {
+  return new Date(Math.max(FIRST_YEAR_MS, Date.parse(end) - INTERVAL_MS.day)).toISOString();
 }

@@ -3,13 +3,11 @@ import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { fieldFilter, fieldProperties, tenantProperty } from '../event-input.ts';
+import { limitOpenAnswers } from '../open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readingTenant } from '../reading-tenant.ts';
 import { openEventStream } from '../tail/event-stream.ts';
 import { parseTailId } from '../tail/tail-id.ts';
-
-/** Seconds after which a client that is one too many may try again. */
-const RETRY_AFTER_SECONDS = 10;
 
 const querystring = Type.Object({ ...tenantProperty, ...fieldProperties }, { additionalProperties: false });
 
@@ -18,9 +16,7 @@ const LISTS = ['event_types', 'user_names', 'session_ids', 'workbook_names'] as 
 
 /** `GET /api/events/stream`: server-sent events, as they are committed. */
 export function addStreamRoute(server: FastifyInstance, { config, liveTail, isStopping }: QueryContext): void {
-  /** Open streams of each key. */
-  const openStreams = new Map<string, number>();
-
+  const holdStream = limitOpenAnswers(config.TAIL_STREAMS_PER_KEY);
   server.get('/api/events/stream', {
     config: { scope: 'read' },
     schema: {
@@ -45,22 +41,9 @@ export function addStreamRoute(server: FastifyInstance, { config, liveTail, isSt
       const lastId = request.headers['last-event-id'];
       const resume = typeof lastId === 'string' && lastId !== '' ? parseTailId(lastId) : null;
       if (isStopping()) throw new ApiError('shutting_down', 'This instance is stopping.', { retryAfter: 1 });
-      const open = openStreams.get(operator.id) ?? 0;
-      if (open >= config.TAIL_STREAMS_PER_KEY) {
-        throw new ApiError(
-          'too_many_streams',
-          `This key has ${open} streams open; the limit is ${config.TAIL_STREAMS_PER_KEY}.`,
-          { retryAfter: RETRY_AFTER_SECONDS },
-        );
-      }
-      openStreams.set(operator.id, open + 1);
+      holdStream(operator, reply);
 
-      const stream = openEventStream(() => {
-        clearInterval(heartbeat);
-        const left = openStreams.get(operator.id)! - 1;
-        if (left === 0) openStreams.delete(operator.id);
-        else openStreams.set(operator.id, left);
-      });
+      const stream = openEventStream(() => clearInterval(heartbeat));
       const heartbeat = setInterval(() => stream.comment('heartbeat'), config.TAIL_HEARTBEAT_MS).unref();
       request.onRevoked = () => stream.end('revoked', 'The key is no longer good.');
 

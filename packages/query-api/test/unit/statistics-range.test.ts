@@ -80,6 +80,18 @@ describe('cutRange, when events may be taken off again', () => {
     });
   });
 
+  it('a far end is only scanned, for microseconds are no whole numbers there', () => {
+    const end = '9999-12-31T23:59:59.999999Z';
+    expect(cutRange(range('2026-01-01T22:00:00.000Z', end), { ...plain, mayExceed: true })).toMatchObject({
+      days: range('2026-01-02T00:00:00.000Z', '2255-01-01T00:00:00.000Z'),
+      whole: range('2026-01-01T22:00:00.000Z', '2255-01-01T00:00:00.000Z'),
+      edges: [range('2255-01-01T00:00:00.000Z', end)],
+      excess: [],
+    });
+    const far = range('9999-12-31T22:00:00.000Z', end);
+    expect(cutRange(far, { ...plain, mayExceed: true })).toEqual(uncut(far));
+  });
+
   it('a range within one hour is that hour with both ends taken off, or scanned', () => {
     expect(cut('01-01T22:05', '01-01T22:55')).toMatchObject({
       whole: range('2026-01-01T22:00:00.000Z', '2026-01-01T23:00:00.000Z'),

@@ -57,7 +57,7 @@ const QUERY_ERRORS = {
   },
   too_many_streams: {
     status: 429,
-    meaning: 'The key has as many live streams open as TAIL_STREAMS_PER_KEY allows.',
+    meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',
   },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or takes no work at the moment.' },
   redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },

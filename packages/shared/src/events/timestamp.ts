@@ -5,7 +5,7 @@
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(?:\.(\d{1,9}))?(Z|z|[+-]\d{2}:\d{2})$/;
 
 /** 0001-01-01T00:00:00Z: `toISOString` and Postgres agree on how to write a year from here on. */
-const FIRST_YEAR_MS = -62_135_596_800_000;
+export const FIRST_YEAR_MS = -62_135_596_800_000;
 /** 9999-12-31T23:59:59.999Z. */
 const LAST_YEAR_MS = 253_402_300_799_999;
 

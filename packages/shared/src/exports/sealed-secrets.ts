@@ -64,7 +64,7 @@ export function parseSealingKeys(entries: readonly string[] | undefined): Sealin
 /** Seals a text with AES-256-GCM. @throws SealError `unknown_key` when no key is configured */
 export function seal(keys: SealingKeys, secret: string, context: SealContext): Sealed {
   if (keys.active === null) {
-    throw new SealError('unknown_key', 'EXPORT_ENCRYPTION_KEYS is not set, so secrets cannot be kept');
+    throw new SealError('unknown_key', 'EXPORT_ENCRYPTION_KEYS is not set');
   }
   const { id, key } = keys.active;
   const nonce = randomBytes(NONCE_BYTES);

@@ -1,0 +1,27 @@
+import { inTransaction } from '@sluice/shared/database/in-transaction';
+import type { Orm } from '@sluice/shared/database/orm';
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+
+/** How long counting may take, in milliseconds: it is for the progress only. */
+const COUNT_TIMEOUT_MS = 60_000;
+
+/** SQLSTATE of a statement that took too long. */
+const QUERY_CANCELED = '57014';
+
+/** How many events a run has before it; null when counting them takes too long. */
+export async function countExpected(
+  orm: Orm,
+  rows: RawBuilder<SqlBool>,
+  timeoutMs = COUNT_TIMEOUT_MS,
+): Promise<number | null> {
+  try {
+    return await inTransaction(orm, async (db: Kysely<unknown>) => {
+      await sql.raw(`SET LOCAL statement_timeout = ${timeoutMs}`).execute(db);
+      const counted = await sql<{ count: string }>`SELECT count(*) FROM events WHERE ${rows}`.execute(db);
+      return Number(counted.rows[0]?.count);
+    });
+  } catch (error) {
+    if ((error as { code?: string }).code === QUERY_CANCELED) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase({ empty: true });
+});
+afterAll(() => database.drop());
+
+it('a worker that starts before any writer prepares the database, and complains of nothing', async () => {
+  const worker = await startTestDaemon('maintenance-worker', {
+    REDIS_URL: inject('redisUrl'),
+    SLUICE_NAMESPACE: testNamespace(),
+    DATABASE_URL: database.url,
+  });
+  await expect
+    .poll(() => worker.log().some((line) => line['job'] === 'fold-rollups' && line['msg'] === 'job done'), {
+      timeout: 30_000,
+    })
+    .toBe(true);
+  await worker.stop();
+  expect(worker.log().filter((line) => Number(line['level']) >= 40)).toEqual([]);
+});

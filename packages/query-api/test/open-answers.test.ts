@@ -1,0 +1,64 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+
+const LIMIT = 10;
+const DOWNLOAD = { accept: 'application/x-ndjson', 'content-type': 'application/json' };
+const PATIENCE = { timeout: 10_000, interval: 20 };
+
+let operations: Operations;
+beforeAll(async () => {
+  operations = await startOperations({ OPERATOR_KEYS: [operatorKey('ada', 'a'), operatorKey('bob', 'b')].join(',') });
+  // More than the connection's buffers hold, so that who does not read keeps the answer open.
+  await operations.pipeline.database.query(
+    `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+     SELECT 'default', gen_random_uuid(), 'A', now(), now(), 'governance-tracker',
+            jsonb_build_object('big', repeat(md5(n::text), 8000)) FROM generate_series(1, 100) AS n`,
+  );
+  await operations.seed(1);
+});
+afterAll(() => operations.stop());
+
+interface Unread {
+  readonly status: number;
+  close(): void;
+}
+
+/** Sends a request and reads nothing but the answer's head. */
+function open(method: string, path: string, key: string): Promise<Unread> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${operations.query.url}${path}`, {
+      method,
+      headers: { ...DOWNLOAD, 'x-api-key': key },
+    });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      response.pause().on('error', () => {});
+      resolve({ status: response.statusCode!, close: () => void request.destroy() });
+    });
+    request.end(method === 'POST' ? '{}' : undefined);
+  });
+}
+
+async function expectLimit(method: string, path: string): Promise<void> {
+  const unread = await Promise.all(Array.from({ length: LIMIT }, () => open(method, path, 'a')));
+  expect(unread.map(({ status }) => status)).toEqual(unread.map(() => 200));
+  expect((await open(method, path, 'a')).status).toBe(429);
+  const others = await open(method, path, 'b');
+  expect(others.status).toBe(200);
+  unread[0]!.close();
+  const next = await vi.waitFor(async () => {
+    const again = await open(method, path, 'a');
+    expect(again.status).toBe(200);
+    return again;
+  }, PATIENCE);
+  for (const each of [...unread, others, next]) each.close();
+}
+
+it('a key has so many downloads of events open, and another its own', () => expectLimit('POST', '/api/events/query'));
+
+it('a key follows so many replays', async () => {
+  // Nobody runs it, so its progress goes on for ever.
+  const { body } = await operations.ask('POST', '/api/dead-letters/replays', { filter: {} }, 'a');
+  await expectLimit('GET', `/api/dead-letters/replays/${body.id}/progress`);
+});
