@@ -40,7 +40,7 @@ function placeOf({ destination: { kind, bucket, prefix } }: ExportRun, key: stri
 
 /** How a run stands, in a sentence. */
 export function describeExport(run: ExportRun): string {
-  const size = `${run.rows_done.toLocaleString('en')} rows, ${formatBytes(run.bytes_done)}`;
+  const size = `${run.rows_done.toLocaleString('en')} ${run.rows_done === 1 ? 'row' : 'rows'}, ${formatBytes(run.bytes_done)}`;
   if (run.state === 'succeeded') {
     return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${placeOf(run, run.manifest_key)}`}.`;
   }

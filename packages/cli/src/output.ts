@@ -47,8 +47,9 @@ export function formatSeconds(seconds: number | null): string {
   if (seconds === null) return '–';
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`;
+  const [minutes, hours] = [Math.floor(whole / 60), Math.floor(whole / 3_600)];
+  if (hours === 0) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
 }
 
 /** Bytes in the largest unit that leaves at least one of it. */
