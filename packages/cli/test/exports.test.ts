@@ -80,8 +80,7 @@ describe('exporting', () => {
     expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*\[bad_destination\]/);
     await json('exports', 'config', 'set', '--local', 'mended');
     expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*mended works/);
-    expect((await sluice(['exports', 'retry', id])).stdout).toContain('is queued');
-    await expect.poll(async () => (await json('exports', 'show', id)).state, { timeout: 30_000 }).toBe('succeeded');
+    expect((await sluice(['exports', 'retry', id, '--wait'])).stdout).toContain(`Export ${id} succeeded`);
     expect((await sluice(['exports', 'retry', id])).stderr).toContain('only a failed one can be retried');
     await database.query("UPDATE export_runs SET state = 'paused', manifest = NULL WHERE id = $1", [id]);
     expect((await sluice(['exports', 'cancel', id])).stdout).toContain('is cancelled');

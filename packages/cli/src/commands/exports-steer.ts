@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '../api-client.ts';
-import { describeExport } from '../follow-export.ts';
+import { EXIT } from '../exit-codes.ts';
+import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 
@@ -10,14 +11,17 @@ export function addExportsSteerCommands(parent: Command, context: () => { api: A
     .command('retry')
     .description('try a failed export again: the same window, to where exports go now; ends the pause')
     .argument('<id>', 'its id', parseRunId)
+    .option('--wait', 'wait for the end, and show how far it is', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice exports list --state failed\n  sluice exports retry 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
+      '\nExamples:\n  sluice exports list --state failed\n  sluice exports retry 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11 --wait',
     )
-    .action(async (id: string) => {
+    .action(async (id: string, { wait }: { wait: boolean }) => {
       const { api, output } = context();
-      const run = await api.call('post', '/export/runs/{id}/retry', { path: { id }, body: {} });
+      const queued = await api.call('post', '/export/runs/{id}/retry', { path: { id }, body: {} });
+      const run = wait ? await followExport(api, queued, output) : queued;
       output.result(run, describeExport(run));
+      if (run.state === 'failed') process.exitCode = EXIT.failed;
     });
   parent
     .command('cancel')
