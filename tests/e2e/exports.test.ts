@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -11,12 +11,7 @@ import { behindFence } from '../setup/behind-fence.ts';
 import { post } from '../setup/http.ts';
 import { type Operations, startOperations } from '../setup/operations.ts';
 import type { TestDaemon } from '../setup/test-daemon.ts';
-
-const FILE = join(resolve(import.meta.dirname, '../../..'), 'shared/data/wikipedia-edits.ndjson.gz');
-const there = existsSync(FILE);
-if (!there) process.stdout.write(`exports of real edits are skipped: there is no ${FILE}\n`);
-
-type Edit = Record<string, unknown> & { eventId: string };
+import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
 
 /** What `GET /export/runs/{id}` answers, as far as it matters here. */
 interface Run {
@@ -27,17 +22,13 @@ interface Run {
 }
 
 /** The real edits, through ingest, stream and writer; exported by the daemon; read again by others' readers. */
-describe.skipIf(!there)('30,000 real edits, exported', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', () => {
   let operations: Operations;
   let worker: TestDaemon;
   let folder: string;
   let edits: ReadonlyMap<string, Edit>;
   beforeAll(async () => {
-    const sent = gunzipSync(readFileSync(FILE))
-      .toString()
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Edit);
+    const sent = readRealEdits();
     edits = new Map(sent.map((edit) => [edit.eventId, edit]));
     folder = await mkdtemp(join(tmpdir(), 'sluice-exports-'));
     operations = await startOperations({ EXPORT_DIR: folder });

@@ -1,34 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { post } from '../setup/http.ts';
 import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
 
-const FILE = join(resolve(import.meta.dirname, '../../..'), 'shared/data/wikipedia-edits.ndjson.gz');
-const there = existsSync(FILE);
-if (!there) process.stdout.write(`real edits are skipped: there is no ${FILE}\n`);
-
-interface Edit {
-  eventId: string;
-  timestamp: string;
-  eventType: string;
-  userName: string;
-  sessionId: string;
-  workbookName: string;
-  correlationId: string;
-  [property: string]: unknown;
-}
-
-describe.skipIf(!there)('30,000 real edits', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits', () => {
   let pipeline: Pipeline;
   let edits: Edit[];
   beforeAll(async () => {
-    edits = gunzipSync(readFileSync(FILE))
-      .toString()
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Edit);
+    edits = readRealEdits();
     pipeline = await startPipeline();
     await pipeline.startWriter('writer-1');
   });

@@ -1,3 +1,5 @@
+import { seededRandom as plainRandom } from '../../packages/bench/src/random.ts';
+
 /** A source of random choices that gives the same ones for the same seed, so that a failure can be seen again. */
 export interface Random {
   /** A whole number from 0 to `below` − 1. */
@@ -7,21 +9,10 @@ export interface Random {
   list<T>(most: number, make: () => T): T[];
 }
 
-/** The generator mulberry32. */
+/** The benchmarks' generator, with lists. */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const int = (below: number): number => Math.floor(next() * below);
-  return {
-    int,
-    pick: (choices) => choices[int(choices.length)]!,
-    list: (most, make) => Array.from({ length: int(most + 1) }, make),
-  };
+  const { below: int, pick } = plainRandom(seed);
+  return { int, pick, list: (most, make) => Array.from({ length: int(most + 1) }, make) };
 }
 
 /** Runs a property with a hundred seeds; the one that fails is in the message. */

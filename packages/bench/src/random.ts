@@ -1,8 +1,8 @@
 /** Numbers that look random and are the same in each run: what is asked must not differ from run to run. */
 export interface Random {
   /** A whole number from 0 to `limit` - 1. */
-  below(limit: number): number;
-  pick<T>(values: readonly T[]): T;
+  below(this: void, limit: number): number;
+  pick<T>(this: void, values: readonly T[]): T;
 }
 
 /** Mulberry32, by Tommy Ettinger (public domain): small, and even enough to choose questions with. */

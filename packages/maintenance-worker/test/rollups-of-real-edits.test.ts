@@ -1,33 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
-
-const FILE = join(resolve(import.meta.dirname, '../../../..'), 'shared/data/wikipedia-edits.ndjson.gz');
-const there = existsSync(FILE);
-if (!there) process.stdout.write(`real edits are skipped: there is no ${FILE}\n`);
-
-interface Edit {
-  readonly eventId: string;
-  readonly timestamp: string;
-  readonly eventType: string;
-  readonly userName: string | null;
-  readonly sessionId: string | null;
-  readonly workbookName: string | null;
-}
+import { type Edit, readRealEdits, realEditsAreThere } from '../../../tests/setup/real-edits.ts';
 
 const tenantOf = (batch: number): string => ['en', 'de', 'fr'][batch % 3]!;
 
-describe.skipIf(!there)('30,000 real edits', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits', () => {
   let rig: RolledUp;
   let edits: Edit[];
   beforeAll(async () => {
-    edits = gunzipSync(readFileSync(FILE))
-      .toString()
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Edit);
+    edits = readRealEdits();
     rig = await startRolledUp();
   });
   afterAll(() => rig.stop());

@@ -2,6 +2,7 @@ import { Queue, Worker } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
 import { SCHEDULES_QUEUE } from '../src/run-schedules.ts';
 import { restAfterErrors } from '../src/schedules/rest-after-errors.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
@@ -81,4 +82,40 @@ it('while Redis refuses, a worker rests between its tries, and logs each new err
   const changes = errors.filter(({ message }, at) => message !== errors[at - 1]?.message).length;
   expect(rig.log.filter((line) => line['queue'] === SCHEDULES_QUEUE).length).toBeLessThanOrEqual(changes);
   await worker.close();
+});
+
+it('while Redis refuses, every worker of the daemon rests', async () => {
+  const daemon = await startTestDaemon('maintenance-worker', {
+    REDIS_URL: server.url,
+    DATABASE_URL: rig.database.url,
+    SLUICE_NAMESPACE: 'resting',
+    EXPORT_WEBHOOK_URL: 'https://hooks.example.com/',
+    EXPORT_WEBHOOK_SECRET: 'a secret that is long enough for a signature',
+  });
+  try {
+    await setMemory('1');
+    const queues = ['maintenance', 'run-requests', 'replays', 'exports', 'export-webhooks'];
+    await vi.waitFor(
+      () => expect(new Set(daemon.log().map((line) => line['queue']))).toEqual(new Set([...queues, undefined])),
+      PATIENCE,
+    );
+    const refused = async (): Promise<number> =>
+      Number(/errorstat_OOM:count=(\d+)/.exec(await rig.redis.info('errorstats'))?.[1]);
+    const before = await refused();
+    // Two turns of the shortest rests; one worker without any would be refused thousands of times meanwhile.
+    const pace = new Worker('pace', async () => {}, {
+      connection: jobConnection(server.url),
+      prefix: jobsPrefix('pace'),
+    });
+    const errors: Error[] = [];
+    pace.on('error', (error) => errors.push(error));
+    restAfterErrors(pace, rig.context.logger);
+    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(4), PATIENCE);
+    expect((await refused()) - before).toBeLessThan(300);
+    await setMemory('0');
+    await pace.close();
+  } finally {
+    await setMemory('0');
+    await daemon.stop();
+  }
 });

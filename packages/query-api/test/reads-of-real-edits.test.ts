@@ -4,7 +4,7 @@ import { createOrm, type Orm } from '@sluice/shared/database/orm';
 import { fold } from '../../maintenance-worker/src/rollups/fold.ts';
 import { beginGeneration, lockGenerations } from '../../maintenance-worker/src/rollups/generations.ts';
 import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from './fixtures/real-edits.ts';
+import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from '../../../tests/setup/real-edits.ts';
 
 /** How many are folded into the roll-ups; the rest is read from the events. */
 const FOLDED = 8_000;

@@ -1,4 +1,5 @@
 import Fastify from 'fastify';
+import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
 import { createOrm } from '@sluice/shared/database/orm';
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
 import { logConsole } from '@sluice/shared/runtime/log-console';
@@ -21,8 +22,6 @@ import { newWriterState } from './writer-state.ts';
 
 /** Most bytes of JSON in one transaction's statement. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-/** A transaction takes milliseconds; one that hangs holds back what exports may read. */
-const LONGEST_TRANSACTION_MS = 10 * 60_000;
 /** Redis commands that answer at once are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 5_000;
 

@@ -6,6 +6,7 @@ import { messageOf } from '@sluice/shared/errors/message-of';
 import { EXPORTS_QUEUE, openExportJobs } from '@sluice/shared/jobs/export-jobs';
 import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
+import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
 import { type ExportContext, runExport } from './run-export.ts';
 import type { ExportWebhook } from './webhook.ts';
@@ -43,12 +44,11 @@ export function runExports(
   const { redisUrl, namespace, logger } = options;
   const stopping = new AbortController();
   const timers = new Set<NodeJS.Timeout>();
-  let lastError = '';
-  const onError = (error: Error): void => {
-    if (error.message !== lastError) logger.warn({ error: error.message }, 'BullMQ cannot reach Redis');
-    lastError = error.message;
-  };
-  const jobs = openExportJobs({ redisUrl, namespace, onError });
+  const jobs = openExportJobs({
+    redisUrl,
+    namespace,
+    onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
+  });
   const wakeSafely = (id: string): void => {
     jobs
       .wake(id)
@@ -73,7 +73,7 @@ export function runExports(
       autorun: false,
     },
   );
-  worker.on('error', onError);
+  restAfterErrors(worker, logger);
 
   const sweep = async (): Promise<void> => {
     const { rows } = await sql<{ id: string }>`

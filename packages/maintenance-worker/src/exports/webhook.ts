@@ -1,6 +1,7 @@
 import { Queue, Worker } from 'bullmq';
 import { sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
+import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { isoTime } from '@sluice/shared/database/iso-time';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Orm } from '@sluice/shared/database/orm';
@@ -59,13 +60,8 @@ export function createExportWebhook(options: {
     ...shared,
     concurrency: 4,
   });
-  let lastError = '';
-  const onError = (error: Error): void => {
-    if (error.message !== lastError) logger.warn({ error: error.message }, 'BullMQ cannot reach Redis');
-    lastError = error.message;
-  };
-  queue.on('error', onError);
-  worker.on('error', onError);
+  queue.on('error', (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'));
+  restAfterErrors(worker, logger);
   worker.on('completed', ({ data }) => logger.info({ delivery: data.id }, 'the webhook was told of an export'));
   worker.on('failed', (job, error) => {
     const left = ATTEMPTS - (job?.attemptsMade ?? 0);

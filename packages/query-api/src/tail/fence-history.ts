@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
 
 /** What Postgres says of its transactions at one moment. */
 export interface Sighting {
@@ -11,9 +12,6 @@ export interface Sighting {
   /** When it was looked at, by the server's clock; milliseconds since 1970. */
   readonly at: number;
 }
-
-/** A writing transaction ends before this, in milliseconds; older ones only read, like a dump. */
-export const LONGEST_TRANSACTION_MS = 10 * 60_000;
 
 /** What a backend may need between taking its start time and showing it to others, in milliseconds. */
 const MARGIN_MS = 5_000;

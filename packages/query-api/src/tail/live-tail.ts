@@ -1,13 +1,14 @@
 import { type SqlBool, sql } from 'kysely';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import { toWire } from '@sluice/shared/events/to-wire';
+import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Orm } from '@sluice/shared/database/orm';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { type EventFilter, matchesFilter } from '../queries/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';
-import { createFenceHistory, LONGEST_TRANSACTION_MS, sightTransactions } from './fence-history.ts';
+import { createFenceHistory, sightTransactions } from './fence-history.ts';
 import { matchesEvent } from './matches-event.ts';
 import { type TailId, tailIdOf } from './tail-id.ts';
 
