@@ -98,15 +98,15 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', () => {
     expectAll(rows.map((row) => JSON.parse(row['raw_event_data'] as string) as Edit));
     rows.forEach((row, at) => {
       const edit = edits.get(row['event_id'] as string)!;
-      const name = edit['userName'] as string;
+      const name = edit['userName'];
       expect(row).toMatchObject({
         id: String(at + 1),
         event_type: edit['eventType'],
-        session_id: harmless(edit['sessionId'] as string),
+        session_id: harmless(edit['sessionId']),
         visitor_id: harmless(name),
         site_id: 'default',
       });
-      expect(Date.parse(row['timestamp'] as string)).toBe(Date.parse(edit['timestamp'] as string));
+      expect(Date.parse(row['timestamp'] as string)).toBe(Date.parse(edit['timestamp']));
     });
   });
 
@@ -130,7 +130,7 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', () => {
         visitor_id: edit['userName'],
         session_id: edit['sessionId'],
         resource: edit['workbookName'],
-        at: String(Date.parse(edit['timestamp'] as string)),
+        at: String(Date.parse(edit['timestamp'])),
       });
     });
   });
