@@ -5,6 +5,7 @@ import { addErrorAnswers, passExpectations } from '@sluice/shared/runtime/error-
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
 import { addRequestClock } from '@sluice/shared/runtime/request-clock';
 import { serverOptions } from '@sluice/shared/runtime/server-options';
+import { addRequestNames } from '@sluice/shared/telemetry/name-requests';
 import { addRequestDecompression, dropRestOfBody } from './decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { addCollectRoutes } from './routes/collect.ts';
@@ -21,6 +22,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
     exposeHeadRoutes: false,
   });
   passExpectations(server);
+  addRequestNames(server);
   addRequestClock(server, context.isStopping);
   server.decorateRequest('principal', null);
   if (config.CORS_ORIGINS.length > 0) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describeExit, endsWithin, exitOf } from './child-exit.ts';
 import type { Exit } from './child-exit.ts';
 import { openDaemonLog } from './daemon-log.ts';
@@ -60,7 +60,7 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
   signal?.throwIfAborted();
   const log = openDaemonLog({ file: logFile, show: (line) => report(progressLine(name, line)) });
   // process.execPath and not `node`: the `node` on PATH may be a wrapper that does not pass signals on.
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [...tracingOf(main), main], {
     cwd,
     env,
     detached: true,
@@ -118,6 +118,12 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
   } finally {
     settle();
   }
+}
+
+/** What has to be loaded before main.ts, so that it can be traced. */
+function tracingOf(main: string): string[] {
+  const tracing = join(dirname(main), 'tracing.ts');
+  return existsSync(tracing) ? ['--import', tracing] : [];
 }
 
 /** Rejects when the signal aborts or the time is over, until settled. */

@@ -6,6 +6,7 @@ import { addErrorAnswers, passExpectations } from '@sluice/shared/runtime/error-
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
 import { addRequestClock } from '@sluice/shared/runtime/request-clock';
 import { serverOptions } from '@sluice/shared/runtime/server-options';
+import { addRequestNames } from '@sluice/shared/telemetry/name-requests';
 import { addAuthentication } from './authenticate.ts';
 import { addInputChecks } from './check-input.ts';
 import { addDataAge } from './data-age.ts';
@@ -50,6 +51,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
   });
   passExpectations(server);
+  addRequestNames(server);
   addRequestClock(server, context.isStopping);
   if (config.CORS_ORIGINS.length > 0) {
     await server.register(cors, {

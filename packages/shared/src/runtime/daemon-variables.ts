@@ -1,3 +1,4 @@
+import { telemetryVariables } from '../telemetry/telemetry-variables.ts';
 import { choice, integer, text } from './variables.ts';
 
 /** Variables that every daemon reads. */
@@ -15,6 +16,7 @@ export const daemonVariables = {
     unit: 'ms',
     description: 'How long an ordered stop may take before the process ends anyway.',
   }),
+  ...telemetryVariables,
 };
 
 /** Variables of the daemons that talk to Redis. */

@@ -1,6 +1,10 @@
 import closeWithGrace from 'close-with-grace';
+import { flushTraces } from '../telemetry/flush-traces.ts';
 import { ConfigError, EXIT_CONFIG } from './config-error.ts';
 import type { Logger } from './logger.ts';
+
+/** How long the last traces may take to leave, in milliseconds. */
+const FLUSH_MS = 1_000;
 
 /** A daemon that has started. */
 export interface RunningDaemon {
@@ -33,6 +37,7 @@ export function runUntilStopped(
     if (err) logger.fatal({ err }, 'stopping after an uncaught error');
     else logger.info({ signal: signal ?? 'parent gone' }, 'stopping');
     await daemon.stop();
+    await flushTraces(FLUSH_MS);
     logger.info('stopped');
   });
   process.once('disconnect', () => grace.close());

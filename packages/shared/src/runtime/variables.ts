@@ -33,6 +33,11 @@ export function port(notes: Omit<VariableNotes, 'unit'> & { default: number }) {
   return integer({ unit: 'port', minimum: 0, maximum: 65_535, ...notes });
 }
 
+/** A number that need not be whole. */
+export function number(notes: VariableNotes & { default: number; minimum: number; maximum: number }) {
+  return Type.Number({ expected: `a number from ${notes.minimum} to ${notes.maximum}`, ...notes });
+}
+
 /** A whole number that may be left out. */
 export function optionalInteger(notes: VariableNotes & { minimum: number; maximum: number }) {
   return Type.Optional(

@@ -1,0 +1,68 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { decodeSpans, type ReceivedSpan } from './otlp-messages.ts';
+
+/** A collector that keeps what it gets in memory: for tests, and for looking at a trace where there is no Jaeger. */
+export interface OtlpReceiver {
+  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  readonly endpoint: string;
+  /** All that came so far. */
+  readonly spans: readonly ReceivedSpan[];
+  /** Resolves as soon as `enough` says so of all that came so far. */
+  until(enough: (spans: readonly ReceivedSpan[]) => boolean, what: string, limitMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Most spans that are kept; what comes later is thrown away. */
+const MAX_SPANS = 200_000;
+
+/** Listens for OTLP over HTTP (protobuf) on a free port of this machine. */
+export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+  const spans: ReceivedSpan[] = [];
+  const waiting = new Set<() => void>();
+  const server = createServer((request, response) => {
+    void (async () => {
+      try {
+        const raw = await buffer(request);
+        const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
+        if (spans.length < MAX_SPANS) spans.push(...decodeSpans(body));
+        response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
+        for (const look of waiting) look();
+      } catch (error) {
+        response.writeHead(400).end(String(error));
+      }
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    spans,
+    async until(enough, what, limitMs = 30_000) {
+      if (enough(spans)) return;
+      await new Promise<void>((resolve, reject) => {
+        const stop = (): void => {
+          clearTimeout(timer);
+          waiting.delete(look);
+        };
+        const look = (): void => {
+          if (!enough(spans)) return;
+          stop();
+          resolve();
+        };
+        const timer = setTimeout(() => {
+          stop();
+          const names = [...new Set(spans.map((span) => `${span.service}: ${span.name}`))].toSorted();
+          reject(new Error(`${what} did not come in ${limitMs / 1000} s; seen:\n${names.join('\n')}`));
+        }, limitMs);
+        waiting.add(look);
+      });
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

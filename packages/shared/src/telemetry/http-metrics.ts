@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import { Gauge, Histogram } from 'prom-client';
+import { elapsedMs } from '../runtime/request-clock.ts';
+import { exemplar, type Metrics } from './metrics.ts';
+
+/** From half a millisecond to ten seconds: acknowledgements take single milliseconds, reads up to seconds. */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * Measures every request: rate, errors and duration, by method, route and status. Names and labels are those that
+ * OpenTelemetry's conventions give in Prometheus. After `addRequestClock`, before the routes.
+ */
+export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void {
+  const registers = [registry];
+  const duration = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Time from the headers of a request to the end of its answer.',
+    labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
+    buckets: SECONDS,
+    enableExemplars: true,
+    registers,
+  });
+  const active = new Gauge({
+    name: 'http_server_active_requests',
+    help: 'Requests that are not answered yet.',
+    registers,
+  });
+  server.addHook('onRequest', async () => active.inc());
+  server.addHook('onResponse', async (request, reply) => {
+    active.dec();
+    const exemplarLabels = exemplar();
+    duration.observe({
+      value: elapsedMs(request) / 1000,
+      labels: {
+        http_request_method: request.method,
+        // Paths that are no route would be as many labels as somebody cares to try.
+        http_route: request.routeOptions.url ?? '(none)',
+        http_response_status_code: String(reply.statusCode),
+      },
+      ...(exemplarLabels === undefined ? {} : { exemplarLabels }),
+    });
+  });
+}

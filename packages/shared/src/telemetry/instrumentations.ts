@@ -1,0 +1,92 @@
+import { IncomingMessage } from 'node:http';
+import type { Span } from '@opentelemetry/api';
+import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node';
+import { linkToClient } from './client-traces.ts';
+
+/** Paths that orchestrators and scrapers ask for every few seconds. */
+const QUIET = /^\/(health|ready|live|metrics|docs)(\/|\?|$)/;
+
+/** Instrumentations that are switched on; the others find nothing to patch here and would only cost start time. */
+const USED = ['http', 'ioredis', 'pg', 'aws-sdk'];
+
+/**
+ * OpenTelemetry's own instrumentations of HTTP servers, Redis, Postgres and S3. Redis and Postgres get spans only below
+ * a span of Sluice's: what daemons ask for themselves every second is nobody's request.
+ *
+ * Requests that daemons send are not instrumented: paths of webhooks are secrets, and calls to S3 are seen by aws-sdk.
+ */
+export function instrumentations(clients: 'continue' | 'link') {
+  type Options = NonNullable<Parameters<typeof getNodeAutoInstrumentations>[0]>;
+  const settings: Options = {
+    '@opentelemetry/instrumentation-http': {
+      enabled: true,
+      disableOutgoingRequestInstrumentation: true,
+      ignoreIncomingRequestHook: ({ url = '' }) => QUIET.test(url),
+      requestHook: (span, request) => {
+        if (clients === 'link' && request instanceof IncomingMessage) linkToClient(span, request);
+      },
+    },
+    '@opentelemetry/instrumentation-ioredis': { enabled: true, requireParentSpan: true },
+    '@opentelemetry/instrumentation-pg': {
+      enabled: true,
+      requireParentSpan: true,
+      ignoreConnectSpans: true,
+      requestHook: (span, { query }) => hideValues(span, query),
+    },
+    '@opentelemetry/instrumentation-aws-sdk': { enabled: true, suppressInternalInstrumentation: true },
+  };
+  return getNodeAutoInstrumentations({ ...switchedOff(), ...settings });
+}
+
+/** A statement without parameters may hold values in its text (MikroORM writes them there), so only its verb is kept. */
+function hideValues(span: Span, query: { text: string; values?: unknown[] }): void {
+  if (query.values !== undefined && query.values.length > 0) return;
+  span.setAttribute('db.query.text', /^\s*(\w+)/.exec(query.text)?.[1] ?? '');
+}
+
+function switchedOff(): Record<string, { enabled: false }> {
+  const all = [
+    'amqplib',
+    'aws-lambda',
+    'bunyan',
+    'cassandra-driver',
+    'connect',
+    'cucumber',
+    'dataloader',
+    'dns',
+    'express',
+    'fs',
+    'generic-pool',
+    'graphql',
+    'grpc',
+    'hapi',
+    'host-metrics',
+    'kafkajs',
+    'knex',
+    'koa',
+    'lru-memoizer',
+    'memcached',
+    'mongodb',
+    'mongoose',
+    'mysql',
+    'mysql2',
+    'nestjs-core',
+    'net',
+    'openai',
+    'oracledb',
+    'pino',
+    'redis',
+    'restify',
+    'router',
+    'runtime-node',
+    'socket.io',
+    'tedious',
+    'undici',
+    'winston',
+  ];
+  return Object.fromEntries(
+    all
+      .filter((name) => !USED.includes(name))
+      .map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }]),
+  );
+}

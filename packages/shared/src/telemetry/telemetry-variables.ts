@@ -1,0 +1,50 @@
+import { Type } from 'typebox';
+import { choice, integer, number, text } from '../runtime/variables.ts';
+
+/** Variables of tracing, which every daemon reads. The names with OTEL_ are OpenTelemetry's own. */
+export const telemetryVariables = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    text({
+      unit: 'URL',
+      pattern: '^https?://',
+      format: 'url',
+      expected: 'a URL that starts with http:// or https://',
+      description: 'Where traces go, by OTLP over HTTP (Jaeger v2: port 4318); not set: nothing is traced.',
+    }),
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: Type.Optional(
+    text({
+      unit: 'list',
+      secret: true,
+      pattern: '^[^=,\\s]+=[^,]*(,[^=,\\s]+=[^,]*)*$',
+      expected: 'a list such as api-key=abc,tenant=1',
+      description: 'Headers of each export, for collectors that ask for a key.',
+    }),
+  ),
+  OTEL_TRACES_SAMPLER_ARG: number({
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+    unit: 'ratio',
+    description: 'Share of traces that are kept, where the client has not decided; what fails is kept in any case.',
+  }),
+  OTEL_BSP_MAX_QUEUE_SIZE: integer({
+    default: 4_096,
+    minimum: 16,
+    maximum: 1_000_000,
+    unit: 'spans',
+    description: 'Most spans that wait for a collector; more are dropped and counted.',
+  }),
+  OTEL_BSP_SCHEDULE_DELAY: integer({
+    default: 1_000,
+    minimum: 10,
+    maximum: 60_000,
+    unit: 'ms',
+    description: 'How often waiting spans are sent.',
+  }),
+  TRACE_CLIENTS: choice(['continue', 'link'], {
+    default: 'continue',
+    unit: '-',
+    description: "Whether a request goes on with its client's `traceparent`, or starts a trace that links to it.",
+  }),
+};
