@@ -1,11 +1,9 @@
-import { trace } from '@opentelemetry/api';
+import { activeProvider } from './active-provider.ts';
 
 /** Sends what still waits; gives up after `limitMs`. Does nothing while tracing is off. Never throws. */
 export async function flushTraces(limitMs: number): Promise<void> {
-  const provider = trace.getTracerProvider() as { getDelegate?: () => { forceFlush?: () => Promise<void> } };
-  const flushed = provider
-    .getDelegate?.()
-    .forceFlush?.()
+  const flushed = activeProvider()
+    ?.forceFlush()
     .catch(() => {});
   if (flushed === undefined) return;
   let timer: NodeJS.Timeout | undefined;

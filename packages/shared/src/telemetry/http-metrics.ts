@@ -7,8 +7,8 @@ import { exemplar, type Metrics } from './metrics.ts';
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * Measures every request: rate, errors and duration, by method, route and status. Names and labels are those that
- * OpenTelemetry's conventions give in Prometheus. After `addRequestClock`, before the routes.
+ * Measures every request that is answered: rate, errors and duration, by method, route and status. Names and labels are
+ * those that OpenTelemetry's conventions give in Prometheus. After `addRequestClock`, before the routes.
  */
 export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void {
   const registers = [registry];
@@ -25,9 +25,13 @@ export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void
     help: 'Requests that are not answered yet.',
     registers,
   });
-  server.addHook('onRequest', async () => active.inc());
-  server.addHook('onResponse', async (request, reply) => {
-    active.dec();
+  server.addHook('onRequest', (_request, reply, done) => {
+    active.inc();
+    // Also when the client hangs up, of which onResponse is not told.
+    reply.raw.once('close', () => active.dec());
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
     const exemplarLabels = exemplar();
     duration.observe({
       value: elapsedMs(request) / 1000,
@@ -39,5 +43,6 @@ export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void
       },
       ...(exemplarLabels === undefined ? {} : { exemplarLabels }),
     });
+    done();
   });
 }

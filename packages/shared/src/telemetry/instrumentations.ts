@@ -2,12 +2,14 @@ import { IncomingMessage } from 'node:http';
 import type { Span } from '@opentelemetry/api';
 import { getNodeAutoInstrumentations } from '@opentelemetry/auto-instrumentations-node';
 import { linkToClient } from './client-traces.ts';
+import { queryNames } from './query-names.ts';
+import { redisStatement } from './redis-statement.ts';
 
 /** Paths that orchestrators and scrapers ask for every few seconds. */
 const QUIET = /^\/(health|ready|live|metrics|docs)(\/|\?|$)/;
 
 /** Instrumentations that are switched on; the others find nothing to patch here and would only cost start time. */
-const USED = ['http', 'ioredis', 'pg', 'aws-sdk'];
+const USED = new Set(['http', 'ioredis', 'pg', 'aws-sdk']);
 
 /**
  * OpenTelemetry's own instrumentations of HTTP servers, Redis, Postgres and S3. Redis and Postgres get spans only below
@@ -22,11 +24,17 @@ export function instrumentations(clients: 'continue' | 'link') {
       enabled: true,
       disableOutgoingRequestInstrumentation: true,
       ignoreIncomingRequestHook: ({ url = '' }) => QUIET.test(url),
+      // Instead of the whole query string, which the instrumentation would take.
+      startIncomingSpanHook: ({ url = '' }) => queryNames(url),
       requestHook: (span, request) => {
         if (clients === 'link' && request instanceof IncomingMessage) linkToClient(span, request);
       },
     },
-    '@opentelemetry/instrumentation-ioredis': { enabled: true, requireParentSpan: true },
+    '@opentelemetry/instrumentation-ioredis': {
+      enabled: true,
+      requireParentSpan: true,
+      dbStatementSerializer: redisStatement,
+    },
     '@opentelemetry/instrumentation-pg': {
       enabled: true,
       requireParentSpan: true,
@@ -85,8 +93,6 @@ function switchedOff(): Record<string, { enabled: false }> {
     'winston',
   ];
   return Object.fromEntries(
-    all
-      .filter((name) => !USED.includes(name))
-      .map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }]),
+    all.filter((name) => !USED.has(name)).map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }]),
   );
 }

@@ -2,36 +2,63 @@ import { type Context, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { KEEP_FAILURES } from './sampler.ts';
 
-/** Traces that are looked at at the same time; spans of more are dropped, as if nothing had failed in them. */
+/** Traces that are looked at at the same time. */
 const MAX_TRACES = 1_000;
 /** Spans held of one trace: a transaction has about ten, one that isolates bad events some hundreds. */
 const MAX_SPANS = 1_000;
+/** Spans held of all of them, a few kilobytes each. */
+const MAX_HELD = 20_000;
+
+/** What is known of a trace whose end is not known yet. */
+interface HeldTrace {
+  /** The span that decides when it ends. */
+  readonly spanId: string;
+  readonly spans: ReadableSpan[];
+  failed: boolean;
+}
 
 /**
- * Hands sampled spans on at once. Spans that are recorded without being sampled are held until the span with
- * `sluice.keep_failures` above them ends: when one of them failed, all are handed on as if they had been sampled, else
- * they are forgotten. So a transaction that fails is in Jaeger at any ratio.
+ * Hands sampled spans on at once. Spans that are recorded without being sampled are held until the outermost span with
+ * `sluice.keep_failures` of their trace ends: when one of them failed, all are handed on as if they had been sampled,
+ * else they are forgotten. So a transaction that fails is in Jaeger at any ratio.
+ *
+ * When too much is held, the oldest trace is forgotten: one whose span never ends must not keep others out for ever.
  */
 export function keepFailures(next: SpanProcessor): SpanProcessor {
-  /** By trace id. */
-  const held = new Map<string, ReadableSpan[]>();
+  /** By trace id, oldest first. */
+  const traces = new Map<string, HeldTrace>();
+  let held = 0;
+  const forget = (traceId: string): void => {
+    held -= traces.get(traceId)?.spans.length ?? 0;
+    traces.delete(traceId);
+  };
+  const forgetOldest = (): void => {
+    for (const traceId of traces.keys()) return forget(traceId);
+  };
   return {
     onStart(span: Span, context: Context) {
       next.onStart(span, context);
-      const { traceId, traceFlags } = span.spanContext();
+      const { traceId, spanId, traceFlags } = span.spanContext();
       if ((traceFlags & TraceFlags.SAMPLED) !== 0 || span.attributes[KEEP_FAILURES] !== true) return;
-      if (held.size < MAX_TRACES && !held.has(traceId)) held.set(traceId, []);
+      if (traces.has(traceId)) return;
+      if (traces.size >= MAX_TRACES) forgetOldest();
+      traces.set(traceId, { spanId, spans: [], failed: false });
     },
     onEnd(span: ReadableSpan) {
-      const { traceId, traceFlags } = span.spanContext();
+      const { traceId, spanId, traceFlags } = span.spanContext();
       if ((traceFlags & TraceFlags.SAMPLED) !== 0) return next.onEnd(span);
-      const spans = held.get(traceId);
-      if (spans === undefined) return;
-      if (spans.length < MAX_SPANS) spans.push(span);
-      if (span.attributes[KEEP_FAILURES] !== true) return;
-      held.delete(traceId);
-      if (spans.some(({ status }) => status.code === SpanStatusCode.ERROR))
-        for (const each of spans) next.onEnd(sampled(each));
+      const trace = traces.get(traceId);
+      if (trace === undefined) return;
+      if (span.status.code === SpanStatusCode.ERROR) trace.failed = true;
+      if (trace.spanId === spanId) {
+        forget(traceId);
+        if (trace.failed) for (const each of [...trace.spans, span]) next.onEnd(sampled(each));
+        return;
+      }
+      if (trace.spans.length >= MAX_SPANS) return;
+      trace.spans.push(span);
+      held += 1;
+      if (held > MAX_HELD) forgetOldest();
     },
     forceFlush: () => next.forceFlush(),
     shutdown: () => next.shutdown(),

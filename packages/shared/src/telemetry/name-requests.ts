@@ -7,10 +7,12 @@ import type { FastifyInstance } from 'fastify';
  * only sees paths, which hold ids.
  */
 export function addRequestNames(server: FastifyInstance): void {
-  server.addHook('onRequest', async (request) => {
+  server.addHook('onRequest', (request, _reply, done) => {
     const rpc = getRPCMetadata(context.active());
-    if (rpc?.type !== RPCType.HTTP) return;
-    rpc.route = request.routeOptions.url ?? '';
-    trace.getActiveSpan()?.setAttribute('sluice.request.id', request.id);
+    if (rpc?.type === RPCType.HTTP) {
+      rpc.route = request.routeOptions.url ?? '';
+      trace.getActiveSpan()?.setAttribute('sluice.request.id', request.id);
+    }
+    done();
   });
 }

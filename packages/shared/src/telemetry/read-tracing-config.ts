@@ -2,13 +2,15 @@ import { Type } from 'typebox';
 import { ConfigError } from '../runtime/config-error.ts';
 import { readConfig } from '../runtime/read-config.ts';
 import type { Environment } from '../runtime/read-environment.ts';
-import { telemetryVariables } from './telemetry-variables.ts';
+import { isTracingWanted, telemetryVariables } from './telemetry-variables.ts';
 
 /** How a daemon traces. */
 export interface TracingConfig {
   /** Base URL of the collector; spans go to `/v1/traces` below it. */
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What spans say of their process beside, or instead of, what the daemon says itself. */
+  readonly resource: Readonly<Record<string, string>>;
   readonly ratio: number;
   readonly maxQueueSize: number;
   readonly delayMs: number;
@@ -25,10 +27,15 @@ export interface TracingConfig {
 export function readTracingConfig(environment: Environment): TracingConfig | null {
   try {
     const values = readConfig(Type.Object(telemetryVariables), environment);
-    if (values.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return null;
+    if (!isTracingWanted(values)) return null;
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = '', OTEL_SERVICE_NAME: name } = values;
     return Object.freeze({
-      endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/+$/, ''),
-      headers: headersOf(values.OTEL_EXPORTER_OTLP_HEADERS ?? ''),
+      endpoint: endpoint.replace(/\/+$/, ''),
+      headers: pairsOf(values.OTEL_EXPORTER_OTLP_HEADERS ?? ''),
+      resource: {
+        ...pairsOf(values.OTEL_RESOURCE_ATTRIBUTES ?? ''),
+        ...(name === undefined ? {} : { 'service.name': name }),
+      },
       ratio: values.OTEL_TRACES_SAMPLER_ARG,
       maxQueueSize: values.OTEL_BSP_MAX_QUEUE_SIZE,
       delayMs: values.OTEL_BSP_SCHEDULE_DELAY,
@@ -40,12 +47,21 @@ export function readTracingConfig(environment: Environment): TracingConfig | nul
   }
 }
 
-function headersOf(list: string): Record<string, string> {
+function pairsOf(list: string): Record<string, string> {
   const pairs = list.split(',').filter((pair) => pair !== '');
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=');
-      return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())];
+      return [pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())];
     }),
   );
+}
+
+/** What is not percent-encoded properly was not meant to be. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -3,7 +3,7 @@ import {
   type Context,
   isSpanContextValid,
   type Link,
-  type SpanKind,
+  SpanKind,
   trace,
   TraceFlags,
 } from '@opentelemetry/api';
@@ -13,6 +13,7 @@ import {
   type SamplingResult,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace';
+import { takeFromBudget } from './span-budget.ts';
 
 /** Set on a span when it starts, this keeps it whatever the ratio says. */
 export const KEEP = 'sluice.keep';
@@ -30,7 +31,7 @@ const DROPPED: SamplingResult = { decision: SamplingDecision.NOT_RECORD };
  * requests in it is).
  *
  * Spans that carry `sluice.keep_failures`, and what is below them, are recorded also when they are not sampled, so that
- * `keep-failures` can still keep them when they end badly.
+ * `keep-failures` can still keep them when they end badly. Client spans beyond a `span-budget` are dropped.
  */
 export function createSampler(ratio: number): Sampler {
   const byRatio = new TraceIdRatioBasedSampler(ratio);
@@ -39,11 +40,12 @@ export function createSampler(ratio: number): Sampler {
       context: Context,
       traceId: string,
       _name: string,
-      _kind: SpanKind,
+      kind: SpanKind,
       attributes: Attributes,
       links: Link[],
     ): SamplingResult {
       if (attributes[KEEP] === true) return SAMPLED;
+      if (kind === SpanKind.CLIENT && !takeFromBudget(context)) return DROPPED;
       const parent = trace.getSpan(context);
       const parentContext = parent?.spanContext();
       if (parent !== undefined && parentContext !== undefined && isSpanContextValid(parentContext)) {

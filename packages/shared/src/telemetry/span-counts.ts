@@ -1,3 +1,4 @@
+import { TraceFlags } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 
@@ -16,13 +17,24 @@ export interface SpanCounts {
  */
 export const spanCounts: SpanCounts = { exported: 0, droppedQueueFull: 0, droppedExportFailed: 0 };
 
+/** Hears of the collector's outages, once at their begin and once at their end. */
+export interface OutageListener {
+  began(error: Error | undefined): void;
+  ended(): void;
+}
+
 /** Counts what the collector took and what it did not. */
-export function countExports(exporter: SpanExporter, counts: SpanCounts): SpanExporter {
+export function countExports(exporter: SpanExporter, counts: SpanCounts, outage: OutageListener): SpanExporter {
+  let away = false;
   return {
     export(spans: ReadableSpan[], done: (result: ExportResult) => void) {
       exporter.export(spans, (result) => {
-        if (result.code === ExportResultCode.SUCCESS) counts.exported += spans.length;
+        const taken = result.code === ExportResultCode.SUCCESS;
+        if (taken) counts.exported += spans.length;
         else counts.droppedExportFailed += spans.length;
+        if (taken && away) outage.ended();
+        if (!taken && !away) outage.began(result.error);
+        away = !taken;
         done(result);
       });
     },
@@ -51,6 +63,8 @@ export function boundQueue(
   return {
     onStart: (span, context) => next.onStart(span, context),
     onEnd(span) {
+      // The batch processor does not take these, so they would be counted as waiting for ever.
+      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
       if (waiting >= maxQueueSize) {
         counts.droppedQueueFull += 1;
         return;
@@ -58,7 +72,10 @@ export function boundQueue(
       waiting += 1;
       next.onEnd(span);
     },
-    forceFlush: () => next.forceFlush(),
+    async forceFlush() {
+      // The batch processor only sends what still waits; what is on its way already is the exporter's.
+      await Promise.all([next.forceFlush(), exporter.forceFlush?.()]);
+    },
     shutdown: () => next.shutdown(),
   };
 }

@@ -1,11 +1,16 @@
 import { Type } from 'typebox';
 import { choice, integer, number, text } from '../runtime/variables.ts';
 
+/** A list as OpenTelemetry has it: values percent-encoded. */
+const PAIRS = '^[^=,\\s]+=[^,]*(,\\s*[^=,\\s]+=[^,]*)*$';
+
 /** Variables of tracing, which every daemon reads. The names with OTEL_ are OpenTelemetry's own. */
 export const telemetryVariables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
     text({
       unit: 'URL',
+      // It may hold a login.
+      secret: true,
       pattern: '^https?://',
       format: 'url',
       expected: 'a URL that starts with http:// or https://',
@@ -16,9 +21,25 @@ export const telemetryVariables = {
     text({
       unit: 'list',
       secret: true,
-      pattern: '^[^=,\\s]+=[^,]*(,[^=,\\s]+=[^,]*)*$',
+      pattern: PAIRS,
       expected: 'a list such as api-key=abc,tenant=1',
       description: 'Headers of each export, for collectors that ask for a key.',
+    }),
+  ),
+  OTEL_SDK_DISABLED: choice(['true', 'false'], {
+    default: 'false',
+    unit: '-',
+    description: 'true: nothing is traced, whatever else is set.',
+  }),
+  OTEL_SERVICE_NAME: Type.Optional(
+    text({ unit: '-', description: "Name of the service in traces; not set: `sluice-` and the daemon's name." }),
+  ),
+  OTEL_RESOURCE_ATTRIBUTES: Type.Optional(
+    text({
+      unit: 'list',
+      pattern: PAIRS,
+      expected: 'a list such as deployment.environment.name=test,team=data',
+      description: 'What every span says of its process, beside name, version and instance.',
     }),
   ),
   OTEL_TRACES_SAMPLER_ARG: number({
@@ -48,3 +69,11 @@ export const telemetryVariables = {
     description: "Whether a request goes on with its client's `traceparent`, or starts a trace that links to it.",
   }),
 };
+
+/** Whether a configuration asks for traces. */
+export function isTracingWanted(config: {
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  readonly OTEL_SDK_DISABLED: 'true' | 'false';
+}): boolean {
+  return config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && config.OTEL_SDK_DISABLED !== 'true';
+}
