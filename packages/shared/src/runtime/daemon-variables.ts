@@ -9,6 +9,11 @@ export const daemonVariables = {
     unit: '-',
     description: 'Least severe log line that is written.',
   }),
+  LOG_FORMAT: choice(['auto', 'json', 'pretty'], {
+    default: 'auto',
+    unit: '-',
+    description: 'JSON lines, or lines for people; auto is `pretty` in a terminal and `json` elsewhere.',
+  }),
   SHUTDOWN_TIMEOUT_MS: integer({
     default: 10_000,
     minimum: 100,

@@ -30,11 +30,12 @@ export interface ErrorAnswerOptions {
 /** Gives every error the one shape `{"error":{"code","message","request_id"}}`. */
 export function addErrorAnswers(server: FastifyInstance, options: ErrorAnswerOptions): void {
   const { logger, isStopping, translate, beforeAnswer } = options;
-  server.addHook('onRequest', async (request) => {
+  server.addHook('onRequest', (request, _reply, done) => {
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
-      throw new ApiError('invalid_request', 'The request has no Host header.');
-    if (!isStopping() || request.method === 'GET') return;
-    throw new ApiError('shutting_down', 'This instance is stopping; send the request again.', { retryAfter: 1 });
+      done(new ApiError('invalid_request', 'The request has no Host header.'));
+    else if (isStopping() && request.method !== 'GET')
+      done(new ApiError('shutting_down', 'This instance is stopping; send the request again.', { retryAfter: 1 }));
+    else done();
   });
 
   server.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
@@ -47,14 +48,13 @@ export function addErrorAnswers(server: FastifyInstance, options: ErrorAnswerOpt
   server.setNotFoundHandler((request, reply) => {
     const url = request.url.split('?')[0] ?? '/';
     const allowed = METHODS.filter((method) => server.hasRoute({ method, url }));
-    if (allowed.length === 0)
-      return sendError(new ApiError('not_found', `There is no ${url}; see /docs.`), request, reply);
-    reply.header('allow', allowed.join(', '));
-    return sendError(
-      new ApiError('method_not_allowed', `${url} takes ${allowed.join(', ')}, not ${request.method}.`),
-      request,
-      reply,
-    );
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    const error =
+      allowed.length === 0
+        ? new ApiError('not_found', `There is no ${url}; see /docs.`)
+        : new ApiError('method_not_allowed', `${url} takes ${allowed.join(', ')}, not ${request.method}.`);
+    beforeAnswer?.(error, request, reply);
+    return sendError(error, request, reply);
   });
 }
 
@@ -109,9 +109,13 @@ export function passExpectations({ server }: FastifyInstance): void {
   });
 }
 
-/** Answers what is not even HTTP, on the bare socket. */
-export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return;
+/**
+ * Answers what is not even HTTP, on the bare socket.
+ *
+ * @returns the code of the answer; null when there is nobody to answer
+ */
+export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): ApiErrorCode | null {
+  if (error.code === 'ECONNRESET' || !socket.writable) return null;
   const code: ApiErrorCode =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? 'headers_too_large'
@@ -122,4 +126,5 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   socket.end(
     `HTTP/1.1 ${API_ERRORS[code].status} Error\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  return code;
 }

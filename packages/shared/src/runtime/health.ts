@@ -19,11 +19,24 @@ export interface HealthCheck {
 /** How long one dependency may take to answer, in milliseconds. */
 const CHECK_TIMEOUT_MS = 1_000;
 
+/** What a daemon may add to its health routes. */
+export interface HealthOptions {
+  /**
+   * Says that only a restart can help: `/live` then answers 503 with the detail. Must be true while a dependency is away,
+   * or an outage of it would restart every daemon, and must answer at once. Left out, a process that answers is alive.
+   */
+  readonly live?: () => CheckResult;
+}
+
 /**
  * Adds `GET /health` (each dependency), `GET /ready` (503 while a critical one is away) and `GET /live`
- * (the process turns its event loop).
+ * (the process turns its event loop, and `options.live` has nothing against it).
  */
-export function addHealthRoutes(server: FastifyInstance, checks: readonly HealthCheck[]): void {
+export function addHealthRoutes(
+  server: FastifyInstance,
+  checks: readonly HealthCheck[],
+  { live }: HealthOptions = {},
+): void {
   const startedAt = performance.now();
   server.get('/health', { schema: HEALTH_DOCS }, async (_request, reply) => {
     const results = await runChecks(checks);
@@ -43,7 +56,10 @@ export function addHealthRoutes(server: FastifyInstance, checks: readonly Health
       .code(failed.length === 0 ? 200 : 503)
       .send({ ready: failed.length === 0, failed: failed.map(({ check }) => check.name) });
   });
-  server.get('/live', { schema: LIVE_DOCS }, () => ({ alive: true }));
+  server.get('/live', { schema: live === undefined ? LIVE_DOCS : LIVE_OR_NOT_DOCS }, (_request, reply) => {
+    const { ok, detail } = live?.() ?? { ok: true };
+    return reply.code(ok ? 200 : 503).send({ alive: ok, ...detail });
+  });
 }
 
 /** For the OpenAPI page; `tags` and `summary` are @fastify/swagger's, which not every daemon loads. */
@@ -83,11 +99,17 @@ const READY_DOCS = docs('Whether this instance can take work', {
   503: { description: 'It cannot.', example: { ready: false, failed: ['redis'] } },
 });
 
-const LIVE_DOCS = docs('Whether the process is alive', { 200: { description: 'It is.', example: { alive: true } } });
+const ALIVE = { description: 'It is.', example: { alive: true } };
+const LIVE_DOCS = docs('Whether the process is alive', { 200: ALIVE });
+const LIVE_OR_NOT_DOCS = docs('Whether the process is alive', {
+  200: ALIVE,
+  503: { description: 'Only a restart can help.', example: { alive: false } },
+});
 
-interface Checked {
-  check: HealthCheck;
-  result: CheckResult;
+/** A check and what came of it. */
+export interface Checked {
+  readonly check: HealthCheck;
+  readonly result: CheckResult;
 }
 
 function overall(results: readonly Checked[]): 'healthy' | 'degraded' | 'unhealthy' {
@@ -96,7 +118,8 @@ function overall(results: readonly Checked[]): 'healthy' | 'degraded' | 'unhealt
   return failed.some(({ check }) => check.critical) ? 'unhealthy' : 'degraded';
 }
 
-function runChecks(checks: readonly HealthCheck[]): Promise<Checked[]> {
+/** Runs all checks at once. Never fails, and takes no longer than one check may. */
+export function runChecks(checks: readonly HealthCheck[]): Promise<Checked[]> {
   return Promise.all(checks.map(async (check) => ({ check, result: await runCheck(check) })));
 }
 

@@ -18,12 +18,15 @@ export function elapsedMs(request: FastifyRequest): number {
  */
 export function addRequestClock(server: FastifyInstance, isStopping: () => boolean): void {
   server.decorateRequest('arrivedAt', 0);
-  server.addHook('onRequest', async (request) => {
+  // Callbacks and not async functions, here and in the other hooks of every request: each promise costs a turn.
+  server.addHook('onRequest', (request, _reply, done) => {
     request.arrivedAt = performance.now();
+    done();
   });
-  server.addHook('onSend', async (request, reply) => {
+  server.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id);
     reply.header('x-processing-time', `${elapsedMs(request).toFixed(2)}ms`);
     if (isStopping()) reply.header('connection', 'close');
+    done();
   });
 }

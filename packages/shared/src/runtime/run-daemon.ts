@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace';
 import { flushTraces } from '../telemetry/flush-traces.ts';
 import { ConfigError, EXIT_CONFIG } from './config-error.ts';
 import type { Logger } from './logger.ts';
+import { redactText } from './redact-text.ts';
 
 /** How long the last traces may take to leave, in milliseconds. */
 const FLUSH_MS = 1_000;
@@ -33,7 +34,12 @@ export function runUntilStopped(
   options: { name: string; logger: Logger; shutdownTimeoutMs: number },
 ): void {
   const { name, logger } = options;
-  const grace = closeWithGrace({ delay: options.shutdownTimeoutMs, logger: false }, async ({ signal, err }) => {
+  // It tells of a second signal, of the deadline, and of what the stop itself threw.
+  const told = {
+    error: (reason: unknown): void =>
+      logger.error(reason instanceof Error ? { err: reason } : { reason }, 'the ordered stop was cut short'),
+  };
+  const grace = closeWithGrace({ delay: options.shutdownTimeoutMs, logger: told }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'stopping after an uncaught error');
     else logger.info({ signal: signal ?? 'parent gone' }, 'stopping');
     await daemon.stop();
@@ -51,14 +57,21 @@ export function runUntilStopped(
  * work is explained on standard error and exits with 78, anything else with 1.
  */
 export async function startOrExit(name: string, start: () => Promise<void>): Promise<void> {
-  try {
-    await start();
-  } catch (error) {
+  const exit = (error: unknown): never => {
     if (error instanceof ConfigError) {
       process.stderr.write(`${name}: ${error.message}\n`);
       process.exit(EXIT_CONFIG);
     }
-    process.stderr.write(`${name} could not start: ${(error as Error).stack ?? String(error)}\n`);
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(redactText(`${name} could not start: ${told}\n`));
     process.exit(1);
+  };
+  // Node would print an error with all that hangs on it: the command of an ioredis error, and so the password of AUTH.
+  process.on('uncaughtException', exit);
+  try {
+    await start();
+  } catch (error) {
+    exit(error);
   }
+  process.off('uncaughtException', exit);
 }

@@ -1,10 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyHttpOptions } from 'fastify';
 import type { Server } from 'node:http';
+import type { ApiErrorCode } from '../errors/api-errors.ts';
 import { answerBrokenRequest, answerUnroutable } from './error-answers.ts';
 
-/** Fastify's options that all HTTP APIs of Sluice have in common. */
-export function serverOptions(requestTimeoutMs: number): FastifyHttpOptions<Server> {
+/**
+ * Fastify's options that all HTTP APIs of Sluice have in common.
+ *
+ * @param onUnrouted told of each answer to what never got to a route or a hook: broken HTTP, a URL that is none
+ */
+export function serverOptions(
+  requestTimeoutMs: number,
+  onUnrouted: (code: ApiErrorCode) => void = () => {},
+): FastifyHttpOptions<Server> {
   return {
     logger: false,
     requestTimeout: requestTimeoutMs,
@@ -18,8 +26,14 @@ export function serverOptions(requestTimeoutMs: number): FastifyHttpOptions<Serv
     genReqId: (request) => acceptableRequestId(request.headers['x-request-id']) ?? randomUUID(),
     // The hook in error-answers says it in Sluice's own words.
     return503OnClosing: false,
-    clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: answerUnroutable,
+    clientErrorHandler(error, socket) {
+      const code = answerBrokenRequest(error, socket);
+      if (code !== null) onUnrouted(code);
+    },
+    frameworkErrors(error, request, reply) {
+      answerUnroutable(error, request, reply);
+      onUnrouted('invalid_request');
+    },
   };
 }
 

@@ -1,0 +1,52 @@
+import type { DestinationStream } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { ErrorDescription } from './describe-error.ts';
+
+/** Fields that have a place of their own in the line, or are the same in all lines. */
+const PLACED = new Set(['level', 'time', 'msg', 'daemon', 'version']);
+
+/**
+ * Lines for people: `09:30:00.123 INFO ingest-api ready url=http://127.0.0.1:8080`, an error's stack below. In colour
+ * where the terminal has it and NO_COLOR does not say otherwise.
+ *
+ * Each line is written as it comes, in this process: a worker thread could lose the last ones of a daemon that ends.
+ */
+export function prettyOutput(output: DestinationStream, colorize?: boolean): DestinationStream {
+  const pretty = prettyFactory({
+    ...(colorize === undefined ? {} : { colorize }),
+    translateTime: 'SYS:HH:MM:ss.l',
+    customPrettifiers: { time: (time) => time as string },
+    ignore: 'pid,hostname',
+    hideObject: true,
+    messageFormat: (line, messageKey, _levelLabel, { colors }) => {
+      const fields = Object.entries(line).filter(([name]) => !PLACED.has(name));
+      const plain = fields.filter(([, value]) => !isError(value));
+      const below = fields.flatMap(([, value]) => (isError(value) ? stacksOf(value) : []));
+      const said = [
+        colors.gray(String(line['daemon'])),
+        String(line[messageKey]),
+        ...plain.map(([name, value]) => `${colors.gray(`${name}=`)}${shown(value)}`),
+      ].join(' ');
+      return [said, ...below].join('\n');
+    },
+  });
+  return { write: (line) => output.write(pretty(line)) };
+}
+
+function isError(value: unknown): value is ErrorDescription {
+  return typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string';
+}
+
+/** The stacks of an error and of what is below it, indented. */
+function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): string[] {
+  return [
+    `    ${label}${stack.replaceAll('\n', '\n    ')}`,
+    ...(cause === undefined ? [] : stacksOf(cause, 'caused by ')),
+    ...errors.flatMap((each) => stacksOf(each, 'one of ')),
+  ];
+}
+
+/** A field's value: words as they are, anything that would not be one word as JSON. */
+function shown(value: unknown): string {
+  return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : (JSON.stringify(value) ?? '');
+}

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { createLogger } from '@sluice/shared/runtime/logger';
+import { prettyOutput } from '@sluice/shared/runtime/pretty-output';
+
+function written(colorize: boolean, log: (logger: ReturnType<typeof createLogger>) => void): string {
+  let text = '';
+  const output = prettyOutput({ write: (chunk) => void (text += chunk) }, colorize);
+  log(createLogger({ daemon: 'ingest-api', version: '1', level: 'trace' }, output));
+  return text;
+}
+
+it('a message is one line: time, level, daemon, message, fields', () => {
+  const text = written(false, (logger) => {
+    logger.info({ url: 'http://127.0.0.1:8080', tracing: { state: 'off' }, rows: 3 }, 'ready');
+    logger.warn({ error: 'two words', lines: 'a\nb' }, 'it failed');
+    logger.debug('nothing more');
+  });
+  expect(text.replaceAll(/^\d\d:\d\d:\d\d\.\d{3}/gm, 'TIME')).toBe(
+    [
+      'TIME INFO: ingest-api ready url=http://127.0.0.1:8080 tracing={"state":"off"} rows=3',
+      'TIME WARN: ingest-api it failed error="two words" lines="a\\nb"',
+      'TIME DEBUG: ingest-api nothing more',
+      '',
+    ].join('\n'),
+  );
+});
+
+it('an error stands below its line, with its causes', () => {
+  const text = written(false, (logger) =>
+    logger.error({ err: new Error('outer', { cause: new TypeError('inner') }), request_id: 'r1' }, 'a request failed'),
+  );
+  expect(text).toMatch(/ ERROR: ingest-api a request failed request_id=r1\n {4}Error: outer\n {8}at /);
+  expect(text).toMatch(/\n {4}caused by TypeError: inner\n {8}at /);
+});
+
+it('levels have colours only where they are wanted', () => {
+  expect(written(true, (logger) => logger.error('x'))).toContain('\u001B[31mERROR');
+  expect(written(false, (logger) => logger.error('x'))).not.toContain('\u001B');
+});
