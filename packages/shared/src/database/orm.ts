@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { MikroORM } from '@mikro-orm/postgresql';
+import { prepareNamedStatements, type PreparingClient } from './prepared-statements.ts';
 import { ApiKey } from './entities/api-key.ts';
 import { AuditEntry } from './entities/audit-entry.ts';
 import { DeadLetter } from './entities/dead-letter.ts';
@@ -19,6 +20,7 @@ import { RollupGeneration } from './entities/rollup-generation.ts';
 import { RollupDay, RollupHour } from './entities/rollup.ts';
 import { Session } from './entities/session.ts';
 import { TenantRetention } from './entities/tenant-retention.ts';
+import { SILENCE_MARGIN_MS } from './silence-margin.ts';
 
 /** Every entity there is; the migrations' tables and these are compared by a test. */
 export const ENTITIES = [
@@ -46,9 +48,6 @@ export const ENTITIES = [
 
 export type Orm = MikroORM;
 
-/** How much longer than a statement may take its answer is waited for, in milliseconds. */
-const SILENCE_MARGIN_MS = 5_000;
-
 /** How a daemon talks to Postgres. */
 export interface DatabaseOptions {
   readonly url: string;
@@ -61,6 +60,19 @@ export interface DatabaseOptions {
    * would hold the fence of exports and roll-ups back for as long. Left out, transactions may take as long as they like.
    */
   readonly transactionTimeoutMs?: number;
+  /** Given a way to see how busy the pool is, for metrics; before the first query the pool is empty. */
+  readonly watchPool?: (use: () => PoolUse) => void;
+}
+
+/** How busy a pool of connections is at this moment. */
+export interface PoolUse {
+  /** Connections that somebody has, or that are being made. */
+  readonly used: number;
+  readonly idle: number;
+  /** Callers that wait for a connection. */
+  readonly waiting: number;
+  /** Most connections that there may be. */
+  readonly max: number;
 }
 
 /**
@@ -68,6 +80,8 @@ export interface DatabaseOptions {
  * and waits while Postgres is away.
  */
 export async function createOrm(options: DatabaseOptions): Promise<Orm> {
+  let current: PgPool | null = null;
+  options.watchPool?.(() => useOf(current, options.poolSize));
   return MikroORM.init({
     clientUrl: options.url,
     entities: ENTITIES,
@@ -83,6 +97,8 @@ export async function createOrm(options: DatabaseOptions): Promise<Orm> {
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       onPoolCreated: (pool: PgPool) => {
+        current = pool;
+        pool.on('connect', prepareNamedStatements);
         endSilentConnections(pool, options.statementTimeoutMs + SILENCE_MARGIN_MS);
         if (options.transactionTimeoutMs !== undefined) limitTransactions(pool, options.transactionTimeoutMs);
       },
@@ -94,15 +110,22 @@ export async function createOrm(options: DatabaseOptions): Promise<Orm> {
   } as Parameters<typeof MikroORM.init>[0]) as Promise<Orm>;
 }
 
-/** What is used of pg's pool; the two properties are pg's own, but its types leave them out. */
+function useOf(pool: PgPool | null, max: number): PoolUse {
+  if (pool === null) return { used: 0, idle: 0, waiting: 0, max };
+  return { used: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount, max };
+}
+
+/** What is used of pg's pool; the properties of its clients are pg's own, but its types leave them out. */
 interface PgPool {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
   on(event: 'connect', listener: (client: PgClient) => void): unknown;
 }
 
-interface PgClient {
+interface PgClient extends PreparingClient {
   readonly readyForQuery: boolean;
   readonly connection: { readonly stream: Socket };
-  query(text: string): Promise<unknown>;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
+import { messageOf } from '../errors/message-of.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** Longest time between two tries to reconnect, in milliseconds. */
@@ -50,10 +51,11 @@ function connect(url: string, options: { name: string; logger: Logger }, extra: 
   });
   let lastMessage = '';
   redis.on('error', (error: Error) => {
+    const message = messageOf(error);
     // One line for each new reason, not one for each of the tries.
-    if (error.message !== lastMessage)
-      options.logger.warn({ connection: options.name, error: error.message }, 'Redis cannot be reached');
-    lastMessage = error.message;
+    if (message !== lastMessage)
+      options.logger.warn({ connection: options.name, error: message }, 'Redis cannot be reached');
+    lastMessage = message;
   });
   redis.on('ready', () => {
     if (lastMessage !== '') options.logger.info({ connection: options.name }, 'Redis is back');

@@ -1,5 +1,5 @@
 import { adapterBySource } from '../events/adapters/adapter-by-source.ts';
-import { type EntryFields, encodeEntry } from './stream-entry.ts';
+import { type EntryFields, encodeEntry, type EntryHeader } from './stream-entry.ts';
 
 /** What a replay needs of a dead letter. */
 export interface ReplayableLetter {
@@ -21,20 +21,35 @@ export interface LetterOrigin {
   readonly traceparent: string | null;
 }
 
+/** What a dead letter's event is brought back with. */
+export interface ReplayedEntry {
+  /** Id of the letter. */
+  readonly letter: string;
+  readonly header: EntryHeader;
+  readonly body: Buffer;
+}
+
+/** The stream entry that brings a dead letter's event back; null when there is none. */
+export function replayEntry(letter: ReplayableLetter): EntryFields | null {
+  const entry = readLetter(letter);
+  return entry === null ? null : encodeEntry(entry.header, entry.body);
+}
+
 /**
- * The stream entry that brings a dead letter's event back. Its header is the one of the first delivery, so an
- * id that is derived from batch and index is the same again, and the trace leads to the original request.
+ * What the stream entry that brings a dead letter's event back is made of. Its header is the one of the first delivery,
+ * so an id that is derived from batch and index is the same again, and the trace leads to the original request.
  *
  * @returns null when there is no event to bring back: the letter is an entry that nobody could read
  */
-export function replayEntry(letter: ReplayableLetter): EntryFields | null {
+export function readLetter(letter: ReplayableLetter): ReplayedEntry | null {
   const { tenant, source, event, origin } = letter;
   if (tenant === null || source === null || event === null || origin === null) return null;
   const adapter = adapterBySource(source);
   if (adapter === undefined) return null;
   const { batch_id, index, received_at, client_ip, traceparent } = JSON.parse(origin) as LetterOrigin;
-  return encodeEntry(
-    {
+  return {
+    letter: letter.id,
+    header: {
       source,
       tenant,
       batchId: batch_id,
@@ -46,6 +61,6 @@ export function replayEntry(letter: ReplayableLetter): EntryFields | null {
       traceparent,
       replayOf: letter.id,
     },
-    Buffer.from(adapter.bodyOf(event)),
-  );
+    body: Buffer.from(adapter.bodyOf(event)),
+  };
 }

@@ -35,6 +35,8 @@ export interface EntryHeader {
   readonly receivedAt: string;
   /** W3C trace context of the request. */
   readonly traceparent: string | null;
+  /** W3C trace context of what put the entry on the stream, where that was not the request: a replay. */
+  readonly sentBy?: string | undefined;
   /** Id of the dead letter that this entry brings back. */
   readonly replayOf?: string | undefined;
 }
@@ -68,6 +70,7 @@ export function encodeEntry(header: EntryHeader, body: Buffer): EntryFields {
     a: header.clientIp ?? undefined,
     r: header.receivedAt,
     p: header.traceparent ?? undefined,
+    l: header.sentBy,
     d: header.replayOf,
   });
   if (body.length < COMPRESS_FROM_BYTES) return ['v', String(ENTRY_VERSION), 'h', packed, 'b', body];
@@ -118,7 +121,7 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   } catch (error) {
     throw new EntryError('malformed_header', 'the header is not JSON', error);
   }
-  const { s, t, i, f = 0, n, x = [], a = null, r, p = null, d } = header;
+  const { s, t, i, f = 0, n, x = [], a = null, r, p = null, l, d } = header;
   const whole = typeof s === 'string' && typeof t === 'string' && typeof i === 'string' && typeof r === 'string';
   if (!whole || !Number.isInteger(f) || !Number.isInteger(n) || !Array.isArray(x)) {
     throw new EntryError('malformed_header', 'the header lacks a field');
@@ -133,6 +136,7 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
     clientIp: a as string | null,
     receivedAt: r,
     traceparent: p as string | null,
+    sentBy: l as string | undefined,
     replayOf: d as string | undefined,
   };
 }

@@ -1,5 +1,8 @@
+import { context, ROOT_CONTEXT, type Span } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
 import type { Redis } from 'ioredis';
 import type { DurabilityPlan } from './durability.ts';
+import { setShard } from './send-span.ts';
 import type { EntryFields } from './stream-entry.ts';
 import { streamKey } from './stream-keys.ts';
 
@@ -8,11 +11,19 @@ export interface StreamProducer {
   /**
    * Adds the entries of one batch and resolves when all of them are as durable as the plan says.
    *
+   * @param spans those that stand for it, see `sendSpan`; they are told the shard
    * @returns the ids Redis gave them, in order
    * @throws when Redis refused one, did not answer in time or is away; entries before it may be in the stream
    */
-  add(entries: readonly EntryFields[]): Promise<string[]>;
+  add(entries: readonly EntryFields[], spans?: readonly Span[]): Promise<string[]>;
 }
+
+/**
+ * Several batches share one write to Redis, and all of its commands would be spans in the trace of whichever batch came
+ * first. So they have none, and each batch's own span stands for them.
+ */
+const UNTRACED = suppressTracing(ROOT_CONTEXT);
+
 /** WAITAOF came back with fewer fsyncs than were asked for: the write is there, but not as durable as promised. */
 export class NotDurableError extends Error {
   constructor(wanted: string, reached: string) {
@@ -39,12 +50,17 @@ export function createStreamProducer(options: {
   const addInGroup = groupCommit(options.waiting, waitTimeoutMs);
   let next = 0;
   return {
-    async add(entries) {
-      const key = streamKey(namespace, next++ % shards);
+    async add(entries, spans = []) {
+      const shard = next++ % shards;
+      const key = streamKey(namespace, shard);
+      for (const span of spans) setShard(span, shard);
       const { waitAof } = plan();
-      if (waitAof !== null) return addInGroup({ key, entries, ...waitAof });
-      // Auto-pipelining sends what one turn of the event loop adds in one write.
-      return Promise.all(entries.map((fields) => addOne(redis, key, fields)));
+      return context.with(UNTRACED, () =>
+        waitAof === null
+          ? // Auto-pipelining sends what one turn of the event loop adds in one write.
+            Promise.all(entries.map((fields) => addOne(redis, key, fields)))
+          : addInGroup({ key, entries, ...waitAof }),
+      );
     },
   };
 }

@@ -18,6 +18,7 @@ const HEADER: EntryHeader = {
   clientIp: '203.0.113.9',
   receivedAt: '2026-01-31T09:30:00.000Z',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  sentBy: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 };
 
 /** The fields as Redis gives them back. */
@@ -35,7 +36,7 @@ describe('an entry', () => {
   });
 
   it('with the least in its header is read as it was written', () => {
-    const header = { ...HEADER, firstIndex: 0, rejected: [], clientIp: null, traceparent: null };
+    const header = { ...HEADER, firstIndex: 0, rejected: [], clientIp: null, traceparent: null, sentBy: undefined };
     const fields = encodeEntry(header, Buffer.from('{}'));
     expect(decodeEntry(stored(fields)).header).toEqual(header);
     expect(Object.keys(JSON.parse(fields[3] as string) as object)).toEqual(['s', 't', 'i', 'n', 'r']);

@@ -1,0 +1,64 @@
+import type { Redis } from 'ioredis';
+
+/** Fields of the hash beside a stream, as the writer's settle script counts them and `readConservation` reads them. */
+const FIELDS = ['base', 'entries', 'events', 'stored', 'duplicate', 'dead'] as const;
+
+/** What became of all that was ever put on one stream. */
+export interface Conservation {
+  /** Entries that were ever added, as Redis counts them. */
+  readonly added: number;
+  /** Entries that writers have deleted after their COMMIT, since counting began. */
+  readonly settled: number;
+  /** Entries in the stream. */
+  readonly waiting: number;
+  /** Events that the settled entries held; an entry that nobody could read counts as one. */
+  readonly events: number;
+  /** How many of these events were new, were there before, or became dead letters. */
+  readonly stored: number;
+  readonly duplicate: number;
+  readonly dead: number;
+  /**
+   * Added − those that had left before counting began − settled − waiting. Positive: entries left the stream without
+   * having been stored. Negative: the stream was deleted and made anew.
+   */
+  readonly driftEntries: number;
+  /** Events − stored − duplicate − dead: not 0 when a writer lost count of one. */
+  readonly driftEvents: number;
+}
+
+/** Both keys in one look, so that no entry is between being counted and being gone. Without the entries themselves. */
+const READ = `#!lua flags=no-writes
+local counted = redis.call('HMGET', KEYS[2], ${FIELDS.map((field) => `'${field}'`).join(', ')})
+if redis.call('EXISTS', KEYS[1]) == 0 then return {-1, 0, counted} end
+local info = redis.call('XINFO', 'STREAM', KEYS[1])
+local added = 0
+for at = 1, #info, 2 do if info[at] == 'entries-added' then added = info[at + 1] end end
+return {added, redis.call('XLEN', KEYS[1]), counted}`;
+
+/** Key of the hash in which a stream's settled entries are counted; the same slot of a Redis Cluster as the stream. */
+export function settledKey(streamKey: string): string {
+  return `${streamKey}:settled`;
+}
+
+/**
+ * Whether all that was put on a stream is accounted for. There is no drift where there is nothing to compare: before a
+ * writer has settled the stream's first entry, and while the stream is not there.
+ */
+export async function readConservation(redis: Redis, streamKey: string): Promise<Conservation> {
+  const reply = (await redis.eval(READ, 2, streamKey, settledKey(streamKey))) as [number, number, (string | null)[]];
+  const [found, waiting, counted] = reply;
+  const [base = 0, settled = 0, events = 0, stored = 0, duplicate = 0, dead = 0] = counted.map(Number);
+  const added = Math.max(found, 0);
+  const comparable = found >= 0 && counted[0] !== null;
+  return {
+    added,
+    settled,
+    waiting,
+    events,
+    stored,
+    duplicate,
+    dead,
+    driftEntries: comparable ? added - base - settled - waiting : 0,
+    driftEvents: events - stored - duplicate - dead,
+  };
+}
