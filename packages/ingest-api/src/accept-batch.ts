@@ -4,12 +4,17 @@ import type { EventAdapter } from '@sluice/shared/events/event-adapter';
 import { batchIdFromKey } from '@sluice/shared/events/event-id';
 import { locateEvents } from '@sluice/shared/events/locate-events';
 import type { Durability } from '@sluice/shared/stream/durability';
+import { SEND_EVENTS, sendSpan } from '@sluice/shared/stream/send-span';
+import { inSpan } from '@sluice/shared/telemetry/in-span';
+import { traceparentOf } from '@sluice/shared/telemetry/trace-context';
 import { cutEntries, fitsOneEntry } from './cut-entries.ts';
+import type { IngestMetrics } from './ingest-metrics.ts';
 import type { Queue } from './queue.ts';
 import { type EventWarning, type RejectedEvent, validateEvents } from './validate-events.ts';
 
 /** A request, as far as the pipeline is concerned. */
 export interface IncomingBatch {
+  readonly requestId: string;
   readonly adapter: EventAdapter;
   readonly tenant: string;
   readonly body: Buffer;
@@ -17,6 +22,7 @@ export interface IncomingBatch {
   readonly events: readonly unknown[];
   readonly idempotencyKey: string | null;
   readonly clientIp: string | null;
+  /** The client's own. */
   readonly traceparent: string | null;
   readonly receivedAt: Date;
   readonly maxEventBytes: number;
@@ -33,9 +39,13 @@ export interface AcceptedResult {
 }
 
 /** Validates a batch, cuts it into entries and puts them on the stream: all that ingest does. */
-export async function acceptBatch(batch: IncomingBatch, queue: Queue): Promise<AcceptedResult> {
+export async function acceptBatch(
+  batch: IncomingBatch,
+  { queue, metrics }: { queue: Queue; metrics: IngestMetrics },
+): Promise<AcceptedResult> {
   const { adapter, body, events, tenant } = batch;
-  const mayBeTooLarge = body.length > batch.maxEventBytes && adapter.source === 'governance-tracker';
+  const { source } = adapter;
+  const mayBeTooLarge = body.length > batch.maxEventBytes && source === 'governance-tracker';
   const spans = mayBeTooLarge || !fitsOneEntry(body, events.length) ? locateEvents(body) : null;
   const verdict = validateEvents(events, batch.text, {
     adapter,
@@ -46,22 +56,36 @@ export async function acceptBatch(batch: IncomingBatch, queue: Queue): Promise<A
   });
   const batchId = batch.idempotencyKey === null ? randomUUID() : batchIdFromKey(tenant, batch.idempotencyKey);
   const accepted = events.length - verdict.rejected.length;
-  if (accepted === 0) return { batchId, accepted, ...verdict, durability: null };
-  const entries = cutEntries({
-    body,
-    eventCount: events.length,
-    rejected: verdict.rejected.map((each) => each.index),
-    locate: () => spans ?? locateEvents(body),
-    header: {
-      source: adapter.source,
-      tenant,
-      batchId,
-      clientIp: batch.clientIp,
-      receivedAt: batch.receivedAt.toISOString(),
-      traceparent: batch.traceparent,
-    },
+  if (accepted === 0) {
+    metrics.rejected(verdict.rejected);
+    return { batchId, accepted, ...verdict, durability: null };
+  }
+  const attributes = { 'sluice.batch.id': batchId, 'sluice.tenant': tenant, 'sluice.source': source };
+  const durability = await inSpan(SEND_EVENTS, sendSpan({ events: accepted, attributes }), async (span) => {
+    const entries = cutEntries({
+      body,
+      eventCount: events.length,
+      rejected: verdict.rejected.map((each) => each.index),
+      locate: () => spans ?? locateEvents(body),
+      header: {
+        source,
+        tenant,
+        batchId,
+        clientIp: batch.clientIp,
+        receivedAt: batch.receivedAt.toISOString(),
+        // The writer's transaction links to this span; with tracing off it is the client's that goes on.
+        traceparent: traceparentOf(span) ?? batch.traceparent,
+      },
+    });
+    span.setAttribute('sluice.entries', entries.length);
+    const reached = await queue.add(entries, batch.requestId, span);
+    span.setAttribute('sluice.durability', reached);
+    return reached;
   });
-  return { batchId, accepted, ...verdict, durability: await queue.add(entries) };
+  // Only now: a batch that Redis did not take is sent again, and would be counted twice.
+  metrics.accepted({ source, events: events.length, accepted });
+  metrics.rejected(verdict.rejected);
+  return { batchId, accepted, ...verdict, durability };
 }
 
 /** Longest `Idempotency-Key`, in characters. */
@@ -82,7 +106,7 @@ export function idempotencyKeyOf(header: string | string[] | undefined): string 
 }
 
 /** The request's W3C trace context, if it has a valid one; it travels with the events. */
-export function traceparentOf(header: string | string[] | undefined): string | null {
+export function clientTraceparent(header: string | string[] | undefined): string | null {
   return typeof header === 'string' && /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)
     ? header
     : null;

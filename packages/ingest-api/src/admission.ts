@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { measureShard, timeOfEntry } from '@sluice/shared/stream/measure-shard';
+import { readRedisMemory } from '@sluice/shared/stream/redis-memory';
 import { streamKey } from '@sluice/shared/stream/stream-keys';
 
 /** Share of Redis's maxmemory at which ingest stops; the rest is for BullMQ and for draining. */
@@ -113,14 +114,14 @@ async function measure(redis: Redis, keys: readonly string[]) {
   }
   const [seconds, microseconds] = await redis.time();
   const now = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-  const info = await redis.info('memory');
+  const memory = await readRedisMemory(redis);
   return {
     entries,
     bytes,
     ageSeconds: Math.max(0, (now - oldest) / 1_000),
     removed,
-    usedMemory: Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0),
-    maxMemory: Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0),
+    usedMemory: memory.used,
+    maxMemory: memory.max,
   };
 }
 

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 
 /**
  * The client's address in the form that the column `client_ip` takes. What a trusted proxy forwards may be
@@ -8,6 +8,8 @@ import { isIP } from 'node:net';
  * @returns null when it is not an address
  */
 export function clientAddress(forwarded: string): string | null {
+  // What it is without a proxy, and behind most: nothing to take away.
+  if (isIPv4(forwarded)) return forwarded;
   const address = forwarded
     .trim()
     // 192.0.2.7:5678 and [2001:db8::1]:5678

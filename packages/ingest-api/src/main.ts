@@ -1,15 +1,15 @@
 import { withStoredKeys } from '@sluice/shared/access/key-ring';
-import { logConsole } from '@sluice/shared/runtime/log-console';
-import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { redactUrl } from '@sluice/shared/runtime/redact-url';
 import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { startLog } from '@sluice/shared/runtime/start-log';
 import { connectRedis, waitForRedis } from '@sluice/shared/stream/connect-redis';
+import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
+import { createMetrics } from '@sluice/shared/telemetry/metrics';
 import { startAdmission } from './admission.ts';
 import { readIngestConfig } from './config.ts';
 import { followStoredKeys } from './follow-stored-keys.ts';
 import { ingestChecks } from './ingest-checks.ts';
+import { createIngestMetrics } from './ingest-metrics.ts';
 import { principalOf } from './key-ring.ts';
 import { createQueue, waitingCommandTimeout } from './queue.ts';
 import { createQuotas } from './quotas.ts';
@@ -20,9 +20,7 @@ const REDIS_WAIT_MS = 2_000;
 
 await startOrExit('ingest-api', async () => {
   const config = readIngestConfig(readEnvironment());
-  const logger = createLogger({ daemon: 'ingest-api', version: VERSION, level: config.LOG_LEVEL });
-  logConsole(logger);
-  logger.info({ redis: redactUrl(config.REDIS_URL) }, 'starting');
+  const logger = await startLog('ingest-api', config);
   if (config.configuredKeys.open) {
     logger.warn(
       'INGEST RUNS OPEN: neither API_KEY nor API_KEYS is set, so anybody who reaches this port may send events',
@@ -76,6 +74,9 @@ await startOrExit('ingest-api', async () => {
   });
   await followed.tried;
 
+  const registry = createMetrics('ingest-api');
+  const checks = ingestChecks({ redis, queue, admission, config, storedKeys: followed.keys });
+  addHealthMetrics(registry, checks);
   let stopping = false;
   const server = await buildServer({
     config,
@@ -84,7 +85,9 @@ await startOrExit('ingest-api', async () => {
     queue,
     admission,
     logger,
-    checks: ingestChecks({ redis, queue, admission, config, storedKeys: followed.keys }),
+    checks,
+    registry,
+    metrics: createIngestMetrics(registry, () => queue.plan.level),
     isStopping: () => stopping,
   });
   const url = await server.listen({ host: config.HOST, port: config.INGEST_PORT });

@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Redis } from 'ioredis';
 import { ApiError } from '@sluice/shared/errors/api-errors';
@@ -17,10 +18,12 @@ export interface Queue {
   /**
    * Puts a batch's entries on the stream.
    *
+   * @param requestId of the request that brought them, for the log
+   * @param span stands for it in traces
    * @returns the durability that all of them have reached
    * @throws ApiError `queue_unavailable` when Redis did not take all of them in time
    */
-  add(entries: readonly EntryFields[]): Promise<Durability>;
+  add(entries: readonly EntryFields[], requestId: string, span: Span): Promise<Durability>;
   /** What is known of the server; null while Redis has not been reached yet. */
   readonly settings: RedisSettings | null;
   readonly plan: DurabilityPlan;
@@ -88,8 +91,9 @@ export function createQueue(options: {
   async function learn(): Promise<void> {
     settings = await readRedisSettings(redis);
     plan = planDurability(options.durability, settings, options.replicas);
-    logger.info({ durability: plan.level, redis: settings }, `202s mean: ${plan.level}`);
-    if (plan.warning !== null) logger.warn({ redis: settings }, plan.warning);
+    logger.info({ durability: plan.level, redis: settings }, 'what a 202 promises is known');
+    if (plan.warning !== null)
+      logger.warn({ warning: plan.warning, redis: settings }, 'the settings of Redis do not suit DURABILITY');
     if (settings.readable && settings.maxmemoryPolicy !== 'noeviction') {
       logger.error(
         { policy: settings.maxmemoryPolicy },
@@ -120,19 +124,25 @@ export function createQueue(options: {
       if (redis.status === 'ready') again = setTimeout(() => void relearn(), ASK_AGAIN_MS).unref();
     }
   };
+  /** Whether it took the last batch. */
+  let taken = true;
   let learned = redis.status === 'ready' ? relearn() : Promise.resolve();
   redis.on('ready', () => {
     learned = relearn();
   });
 
   return {
-    async add(entries) {
+    async add(entries, requestId, span) {
       const before = plan;
       try {
         const limit = before.waitAof === null ? options.timeoutMs : waitTimeoutMs + WAIT_MARGIN_MS;
-        await within(limit, producer.add(entries));
+        await within(limit, producer.add(entries, [span]));
       } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'Redis did not take a batch');
+        const about = { request_id: requestId, error: messageOf(error) };
+        // One warning for each outage, not one for each request.
+        if (taken) logger.warn(about, 'Redis did not take a batch');
+        else logger.debug(about, 'Redis did not take a batch');
+        taken = false;
         throw new ApiError(
           'queue_unavailable',
           'The queue cannot be reached. Send the batch again with the same ids.',
@@ -142,6 +152,8 @@ export function createQueue(options: {
           },
         );
       }
+      if (!taken) logger.info('Redis takes batches again');
+      taken = true;
       options.onAdded(entries.reduce((sum, fields) => sum + bytesOf(fields), 0));
       // A reconnect in between may have led to a server that promises less, or the same in another way.
       return before === plan ? before.level : 'memory';

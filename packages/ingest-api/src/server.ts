@@ -5,6 +5,8 @@ import { addErrorAnswers, passExpectations } from '@sluice/shared/runtime/error-
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
 import { addRequestClock } from '@sluice/shared/runtime/request-clock';
 import { serverOptions } from '@sluice/shared/runtime/server-options';
+import { addHttpMetrics } from '@sluice/shared/telemetry/http-metrics';
+import { addMetricsRoute } from '@sluice/shared/telemetry/metrics';
 import { addRequestNames } from '@sluice/shared/telemetry/name-requests';
 import { addRequestDecompression, dropRestOfBody } from './decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
@@ -13,9 +15,9 @@ import { addPostEventsRoute } from './routes/post-events.ts';
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
 export async function buildServer(context: IngestContext): Promise<FastifyInstance> {
-  const { config } = context;
+  const { config, metrics, registry } = context;
   const server = Fastify({
-    ...serverOptions(config.REQUEST_TIMEOUT_MS),
+    ...serverOptions(config.REQUEST_TIMEOUT_MS, metrics.refused),
     bodyLimit: config.MAX_BODY_BYTES,
     trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
     // A HEAD on /collect would store an event.
@@ -24,6 +26,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   passExpectations(server);
   addRequestNames(server);
   addRequestClock(server, context.isStopping);
+  addHttpMetrics(server, registry);
   server.decorateRequest('principal', null);
   if (config.CORS_ORIGINS.length > 0) {
     await server.register(cors, {
@@ -47,6 +50,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   addErrorAnswers(server, {
     ...context,
     beforeAnswer(error, request, reply) {
+      metrics.refused(error.code);
       if (error.code !== 'body_too_large') return;
       dropRestOfBody(request);
       reply.removeHeader('connection');
@@ -68,6 +72,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   });
   await server.register(async (api) => {
     addHealthRoutes(api, context.checks);
+    addMetricsRoute(api, registry);
     addPostEventsRoute(api, context);
     await api.register(async (collect) => addCollectRoutes(collect, context));
   });

@@ -3,7 +3,7 @@ import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/shared/stream/stream-
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
 import { exchange, openConnection, sendRaw } from '../../../tests/setup/raw-http.ts';
-import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { answeredPromptly } from './fixtures/answered-promptly.ts';
 import { expectError } from './fixtures/expect-error.ts';
 
 const KIB = 1024;
@@ -55,7 +55,7 @@ describe('a body', () => {
   it('of 500 events of 200 KiB is answered with 413, and the client reads the answer', async () => {
     const body = JSON.stringify({ events: Array.from({ length: 500 }, () => eventOf(200 * KIB)) });
     for (let attempt = 0; attempt < 5; attempt += 1) {
-      expectError(await answeredWithinASecond(() => ingest.send(body)), 'body_too_large', /16777216 bytes/);
+      expectError(await answeredPromptly(() => ingest.send(body)), 'body_too_large', /16777216 bytes/);
     }
     expect(await ingest.entries()).toEqual([]);
   });
@@ -90,7 +90,7 @@ describe('Content-Length', () => {
     ['together with chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked', '0\r\n\r\n', 'invalid_request'],
     ['over the limit, with little behind it', 'Content-Length: 16777217', '{}', 'body_too_large'],
   ] as const)('%s is refused', async (_what, header, body, code) => {
-    expectError(await answeredWithinASecond(() => sendRaw(ingest.url, `${head}${header}\r\n\r\n${body}`)), code);
+    expectError(await answeredPromptly(() => sendRaw(ingest.url, `${head}${header}\r\n\r\n${body}`)), code);
     expect(await ingest.entries()).toEqual([]);
   });
 

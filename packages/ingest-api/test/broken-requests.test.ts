@@ -3,7 +3,7 @@ import { get } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent } from '../../../tests/setup/make-event.ts';
 import { sendRaw } from '../../../tests/setup/raw-http.ts';
-import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { answeredPromptly } from './fixtures/answered-promptly.ts';
 import { expectError } from './fixtures/expect-error.ts';
 
 let ingest: TestIngest;
@@ -23,13 +23,13 @@ it.each([
   ['a URL that cannot be decoded', 'GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['chunks without a length', 'POST /api/events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
 ])('%s is answered with 400, and the daemon lives', async (_what, bytes) => {
-  expectError(await answeredWithinASecond(() => sendRaw(ingest.url, bytes)), 'invalid_request');
+  expectError(await answeredPromptly(() => sendRaw(ingest.url, bytes)), 'invalid_request');
   expect((await get(`${ingest.url}/live`)).body).toEqual({ alive: true });
 });
 
 it('headers of more than 16 KiB are answered with 431', async () => {
   const request = `GET /live HTTP/1.1\r\nHost: h\r\n${'X-A: b\r\n'.repeat(4_000)}\r\n`;
-  expectError(await answeredWithinASecond(() => sendRaw(ingest.url, request)), 'headers_too_large');
+  expectError(await answeredPromptly(() => sendRaw(ingest.url, request)), 'headers_too_large');
 });
 
 it('an Expect that nobody knows is passed over', async () => {

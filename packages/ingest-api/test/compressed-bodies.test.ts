@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Answer } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { answeredPromptly } from './fixtures/answered-promptly.ts';
 import { expectError } from './fixtures/expect-error.ts';
 import { cpuSecondsAtRest, peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 import { compressed, type Encoding, ENCODINGS, zipBomb } from './fixtures/zip-bomb.ts';
@@ -35,7 +35,7 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
     const flipped = Buffer.from(whole);
     flipped.fill(0xff, 0, 4);
     for (const damaged of [whole.subarray(0, -9), whole.subarray(0, 1), flipped, Buffer.from('{}'), Buffer.alloc(0)]) {
-      const answer = await answeredWithinASecond(() => send(damaged, encoding));
+      const answer = await answeredPromptly(() => send(damaged, encoding));
       expectError(answer, 'invalid_encoding', new RegExp(`not valid ${encoding}`));
     }
     expect(await ingest.entries()).toEqual([]);
@@ -44,14 +44,14 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
   it('of 1 GiB of zeros is answered with 413 at once, costs little memory, and leaves no work behind', async () => {
     const bomb = await zipBomb(encoding);
     const before = resetPeakMemory(ingest.daemon.pid);
-    const attack = await answeredWithinASecond(() => send(bomb, encoding));
+    const attack = await answeredPromptly(() => send(bomb, encoding));
     expectError(attack, 'body_too_large', /16777216 bytes after decompression/);
     const worked = await cpuSecondsAtRest(ingest.daemon.pid);
     for (const answer of await Promise.all(Array.from({ length: 8 }, () => send(bomb, encoding)))) {
       expectError(answer, 'body_too_large');
     }
     const good = encode(Buffer.from(JSON.stringify({ events: [makeEvent()] })));
-    expect((await answeredWithinASecond(() => send(good, encoding))).status).toBe(202);
+    expect((await answeredPromptly(() => send(good, encoding))).status).toBe(202);
     // Unpacked to the end, eight of them take many seconds.
     expect((await cpuSecondsAtRest(ingest.daemon.pid)) - worked).toBeLessThan(3);
     expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(400 * 1024 * 1024);
@@ -63,13 +63,13 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
     const body = await compressed(encoding, digits);
     expect(body.length).toBeGreaterThan(8 * 1024 * 1024);
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      expectError(await answeredWithinASecond(() => send(body, encoding)), 'body_too_large');
+      expectError(await answeredPromptly(() => send(body, encoding)), 'body_too_large');
     }
   });
 });
 
 it.each(['compress', 'gzip, br', 'rot13'])('Content-Encoding %s is answered with 415', async (encoding) => {
-  const answer = await answeredWithinASecond(() => send(Buffer.from('{}'), encoding));
+  const answer = await answeredPromptly(() => send(Buffer.from('{}'), encoding));
   expectError(answer, 'unsupported_media_type', new RegExp(`gzip, br, zstd or deflate; it is ${encoding}`));
 });
 

@@ -51,7 +51,7 @@ async function durabilityOf(ingest: TestIngest): Promise<string> {
 it('appendfsync always is "fsync", from the first batch on, and nothing is warned of', async () => {
   const ingest = await start();
   expect(await durabilityOf(ingest)).toBe('fsync');
-  await ingest.logged(/202s mean: fsync/);
+  await ingest.logged(/what a 202 promises is known/);
   expect(ingest.daemon.log().filter((line) => Number(line['level']) >= 40)).toEqual([]);
 });
 
@@ -139,7 +139,7 @@ it('settings that could not be read in time are asked for again', async () => {
 async function expectWarned(ingest: TestIngest, reason: RegExp): Promise<void> {
   expect(await ingest.logged(/DURABILITY=\w+ is not reached/)).toMatchObject({
     level: 40,
-    msg: expect.stringMatching(reason) as unknown,
+    warning: expect.stringMatching(reason) as unknown,
   });
   const { body } = await get(`${ingest.url}/health`);
   expect(body).toMatchObject({ status: 'degraded', checks: { durability: 'failed' } });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { get } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { answeredPromptly } from './fixtures/answered-promptly.ts';
 
 let server: OwnServer;
 let ingest: TestIngest;
@@ -50,7 +50,7 @@ it('with Redis gone /health and /ready are 503 within two seconds, /live is not,
   }, PATIENCE);
   expect(health.body).toMatchObject({ status: 'unhealthy', checks: { redis: 'failed' } });
   expect(health.body.details.redis.error).toMatch(/\w/);
-  const ready = await answeredWithinASecond(() => get(`${ingest.url}/ready`));
+  const ready = await answeredPromptly(() => get(`${ingest.url}/ready`));
   expect([ready.status, ready.body]).toEqual([503, { ready: false, failed: ['redis'] }]);
   const live = await get(`${ingest.url}/live`);
   expect([live.status, live.body]).toEqual([200, { alive: true }]);

@@ -3,7 +3,7 @@ import type { ApiErrorCode } from '@sluice/shared/errors/api-errors';
 import { get } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { answeredPromptly } from './fixtures/answered-promptly.ts';
 import { expectError } from './fixtures/expect-error.ts';
 import { peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 
@@ -16,10 +16,10 @@ afterAll(() => ingest.stop());
 beforeEach(() => ingest.clear());
 // Whatever was sent: the daemon is the same process, and works.
 afterEach(async () => {
-  expect((await answeredWithinASecond(() => get(`${ingest.url}/ready`))).status).toBe(200);
+  expect((await answeredPromptly(() => get(`${ingest.url}/ready`))).status).toBe(200);
 });
 
-const send = (body: string | Buffer) => answeredWithinASecond(() => ingest.send(body));
+const send = (body: string | Buffer) => answeredPromptly(() => ingest.send(body));
 
 /** A body with one event that has this JSON text among its properties. */
 const withProperty = (text: string): string => `{"events":[${JSON.stringify(makeEvent()).slice(0, -1)},${text}}]}`;

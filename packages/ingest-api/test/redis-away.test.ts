@@ -3,7 +3,7 @@ import { get } from '../../../tests/setup/http.ts';
 import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
 import { makeEvent } from '../../../tests/setup/make-event.ts';
 import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { answeredWithinASecond } from './fixtures/answered-within.ts';
+import { answeredPromptly } from './fixtures/answered-promptly.ts';
 import { expectError } from './fixtures/expect-error.ts';
 
 let server: OwnServer;
@@ -28,7 +28,7 @@ const accepted = () =>
 it('a batch is answered with 503 within a second while Redis is gone, and taken when it is back', async () => {
   await server.stop('immediate');
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const answer = await answeredWithinASecond(send);
+    const answer = await answeredPromptly(send);
     expectError(answer, 'queue_unavailable');
     expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
   }
@@ -40,7 +40,7 @@ it('a batch is answered with 503 within a second while Redis is gone, and taken 
 
 it('a batch is answered with 503 within a second while Redis hangs, and taken when it goes on', async () => {
   process.kill(server.pid(), 'SIGSTOP');
-  const answers = await Promise.all([1, 2, 3].map(() => answeredWithinASecond(send)));
+  const answers = await Promise.all([1, 2, 3].map(() => answeredPromptly(send)));
   for (const answer of answers) expectError(answer, 'queue_unavailable');
   const ready = await get(`${ingest.url}/ready`);
   expect(ready.body).toEqual({ ready: false, failed: ['redis'] });

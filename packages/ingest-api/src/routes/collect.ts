@@ -5,7 +5,7 @@ import type { JsonObject } from '@sluice/shared/events/event-adapter';
 import { hasLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import { readBody } from '@sluice/shared/events/read-body';
 import { toApiError } from '@sluice/shared/runtime/error-answers';
-import { type AcceptedResult, acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
+import { type AcceptedResult, acceptBatch, clientTraceparent, idempotencyKeyOf } from '../accept-batch.ts';
 import { keyRequired } from '@sluice/shared/access/authenticate';
 import { checkNamedTenant } from '@sluice/shared/access/named-tenant';
 import { authenticate } from '../authenticate.ts';
@@ -19,7 +19,7 @@ const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICR
 
 /** `POST|GET /collect` and `GET /pixel.gif`: one event each, from a web page. */
 export function addCollectRoutes(server: FastifyInstance, context: IngestContext): void {
-  const { config, keys, quotas, admission, logger } = context;
+  const { config, keys, quotas, admission, logger, metrics } = context;
   // navigator.sendBeacon sends a string as text/plain.
   server.addContentTypeParser('text/plain', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
@@ -38,6 +38,7 @@ export function addCollectRoutes(server: FastifyInstance, context: IngestContext
     bodyLimit: config.MAX_EVENT_BYTES,
     handler: async (request, reply) => {
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+      metrics.body(body.length);
       return sendTaken(reply, await collect(request, body, context));
     },
   });
@@ -52,6 +53,7 @@ export function addCollectRoutes(server: FastifyInstance, context: IngestContext
     // A picture in any case, so that no page shows a broken one; the status still tells the truth.
     errorHandler: (error, request, reply) => {
       const known = toApiError(error, request);
+      metrics.refused(known.code);
       if (known.code === 'internal_error') logger.error({ err: error, request_id: request.id }, 'a request failed');
       if (known.retryAfter !== undefined) reply.header('retry-after', String(known.retryAfter));
       void sendPixel(reply.header('x-sluice-error', known.code), known.statusCode);
@@ -59,6 +61,7 @@ export function addCollectRoutes(server: FastifyInstance, context: IngestContext
     handler: async (request, reply) => {
       const taken = await collect(request, bodyOfQuery(request), context);
       if (taken.result.accepted > 0) return sendPixel(reply, 202);
+      metrics.refused('no_valid_events');
       return sendPixel(reply.header('x-sluice-error', 'no_valid_events'), API_ERRORS.no_valid_events.status);
     },
   });
@@ -71,7 +74,7 @@ interface Taken {
 }
 
 async function collect(request: FastifyRequest, body: Buffer, context: IngestContext): Promise<Taken> {
-  const { config, queue } = context;
+  const { config } = context;
   const receivedAt = new Date();
   const { bytes, parsed, text } = readBody(body);
   const events = webCollection.eventsOf(parsed);
@@ -81,6 +84,7 @@ async function collect(request: FastifyRequest, body: Buffer, context: IngestCon
   context.quotas.charge(request.principal, 1);
   const result = await acceptBatch(
     {
+      requestId: request.id,
       adapter: webCollection,
       tenant,
       body: bytes,
@@ -88,11 +92,11 @@ async function collect(request: FastifyRequest, body: Buffer, context: IngestCon
       events,
       idempotencyKey: idempotencyKeyOf(request.headers['idempotency-key']),
       clientIp: clientAddress(request.ip),
-      traceparent: traceparentOf(request.headers['traceparent']),
+      traceparent: clientTraceparent(request.headers['traceparent']),
       receivedAt,
       maxEventBytes: config.MAX_EVENT_BYTES,
     },
-    queue,
+    context,
   );
   // As the writer will read it, so that the id of the answer is the one in the database.
   const stored = hasLargeNumber(event['eventId']) ? (parseKeepingDigits(text) as JsonObject) : event;

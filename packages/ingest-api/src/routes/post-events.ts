@@ -4,7 +4,7 @@ import { governanceTracker } from '@sluice/shared/events/adapters/governance-tra
 import { inspectValues } from '@sluice/shared/events/inspect-values';
 import { nestingError, readBody } from '@sluice/shared/events/read-body';
 import { elapsedMs } from '@sluice/shared/runtime/request-clock';
-import { acceptBatch, idempotencyKeyOf, traceparentOf } from '../accept-batch.ts';
+import { acceptBatch, clientTraceparent, idempotencyKeyOf } from '../accept-batch.ts';
 import { keyRequired } from '@sluice/shared/access/authenticate';
 import { checkNamedTenant } from '@sluice/shared/access/named-tenant';
 import { authenticate } from '../authenticate.ts';
@@ -14,7 +14,7 @@ import { postEventsSchema } from './post-events-schema.ts';
 
 /** `POST /api/events`: a batch of events. */
 export function addPostEventsRoute(server: FastifyInstance, context: IngestContext): void {
-  const { config, keys, quotas, queue, admission } = context;
+  const { config, keys, quotas, admission, metrics } = context;
   server.post('/api/events', {
     schema: postEventsSchema,
     // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
@@ -30,13 +30,16 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
       const receivedAt = new Date();
       const principal = request.principal!;
       const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
-      const { bytes, parsed, text } = readBody((request.body as Buffer | undefined) ?? Buffer.alloc(0));
+      const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+      metrics.body(body.length);
+      const { bytes, parsed, text } = readBody(body);
       const events = eventsOf(parsed, config.MAX_BATCH_SIZE);
       checkRest(parsed as Record<string, unknown>, principal.tenant);
       quotas.charge(principal, events.length);
 
       const result = await acceptBatch(
         {
+          requestId: request.id,
           adapter: governanceTracker,
           tenant: principal.tenant,
           body: bytes,
@@ -44,11 +47,11 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
           events,
           idempotencyKey,
           clientIp: clientAddress(request.ip),
-          traceparent: traceparentOf(request.headers['traceparent']),
+          traceparent: clientTraceparent(request.headers['traceparent']),
           receivedAt,
           maxEventBytes: config.MAX_EVENT_BYTES,
         },
-        queue,
+        context,
       );
       const answer = {
         batch_id: result.batchId,
@@ -65,6 +68,7 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
         message: 'Not one event of the batch can be taken; see errors.',
         request_id: request.id,
       };
+      metrics.refused('no_valid_events');
       return reply.code(422).send({ ...answer, error });
     },
   });

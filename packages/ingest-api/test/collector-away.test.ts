@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { expect, it, vi } from 'vitest';
+import { freePort } from '../../local-stack/src/free-port.ts';
+import { get } from '../../../tests/setup/http.ts';
+import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { makeEvents } from '../../../tests/setup/make-event.ts';
+
+/** Spans that may wait for the collector. */
+const MAX_WAITING = 16;
+const REQUESTS = 50;
+/** The request's, and that of sending its batch. */
+const SPANS_OF_REQUEST = 2;
+
+/** Takes connections, reads what comes, and never answers. */
+async function startSilentCollector(): Promise<{ url: string; heard(): number; stop(): void }> {
+  const sockets = new Set<Socket>();
+  let bytes = 0;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => (bytes += chunk.length));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    heard: () => bytes,
+    stop() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+async function dropped(ingest: TestIngest): Promise<{ queueFull: number; exportFailed: number }> {
+  const { body } = await get(`${ingest.url}/metrics`);
+  const of = (reason: string): number =>
+    Number(new RegExp(`^sluice_spans_dropped_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(body as string)?.[1]);
+  return { queueFull: of('queue_full'), exportFailed: of('export_failed') };
+}
+
+/** At the same time: most of it is the exporter's own patience of some seconds. */
+it.concurrent.each(['nobody listens', 'somebody listens and never answers'])(
+  'where %s at the collector, clients notice nothing, and all spans are dropped and counted',
+  async (where) => {
+    const collector = where === 'nobody listens' ? null : await startSilentCollector();
+    const ingest = await startIngest({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector?.url ?? `http://127.0.0.1:${await freePort()}`,
+      OTEL_BSP_MAX_QUEUE_SIZE: String(MAX_WAITING),
+      OTEL_BSP_SCHEDULE_DELAY: '10',
+    });
+    for (let sent = 0; sent < REQUESTS; sent += 10) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ingest.send({ events: makeEvents(2) })));
+      for (const { status, body } of answers) expect([status, body.accepted]).toEqual([202, 2]);
+    }
+    expect(await ingest.entries()).toHaveLength(REQUESTS);
+    expect((await get(`${ingest.url}/ready`)).status).toBe(200);
+    if (collector !== null) await vi.waitFor(() => expect(collector.heard()).toBeGreaterThan(0));
+
+    // What the queue has no room for is counted at once, what the exporter gives up later; none is missing then.
+    await vi.waitFor(
+      async () => {
+        const { queueFull, exportFailed } = await dropped(ingest);
+        expect(queueFull).toBeGreaterThanOrEqual(REQUESTS);
+        expect(exportFailed).toBeGreaterThan(0);
+        expect(queueFull + exportFailed).toBe(REQUESTS * SPANS_OF_REQUEST);
+      },
+      { interval: 20, timeout: 45_000 },
+    );
+    expect((await get(`${ingest.url}/metrics`)).body).toMatch(/^sluice_spans_exported_total 0$/m);
+
+    // With spans that wait, the ordered stop does not wait for them.
+    await ingest.send({ events: makeEvents(1) });
+    await ingest.stop();
+    expect(await ingest.daemon.exited).toMatchObject({ code: 0, signal: null });
+    collector?.stop();
+  },
+);
