@@ -17,7 +17,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the writer acknowledges before it commits',
     file: 'packages/writer-worker/src/process-batch.ts',
     from: 'const written = await writeUntilStored(batch, context);',
-    to: 'await settleUntilTaken(batch, context);\n  const written = await writeUntilStored(batch, context);',
+    to: 'await settleUntilTaken(batch, { stored: 0, duplicates: 0, dead: 0, letters: [] }, context);\n  const written = await writeUntilStored(batch, context);',
     fault: 'writer-kill',
     finds: /^I1: \d+ acked events are neither stored nor dead/,
   },

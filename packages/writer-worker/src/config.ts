@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import { Type } from 'typebox';
+import { SILENCE_MARGIN_MS } from '@sluice/shared/database/silence-margin';
+import { ConfigError } from '@sluice/shared/runtime/config-error';
 import { daemonVariables, databaseVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
 import { readConfig } from '@sluice/shared/runtime/read-config';
 import type { Environment } from '@sluice/shared/runtime/read-environment';
@@ -50,6 +52,14 @@ export const WRITER_VARIABLES = Type.Object({
     unit: 'deliveries',
     description: 'An entry that was delivered more often is run alone, in case its readers died of it.',
   }),
+  PROGRESS_TIMEOUT_MS: integer({
+    default: 120_000,
+    minimum: 60_000,
+    maximum: 86_400_000,
+    unit: 'ms',
+    description:
+      'A writer whose consumer gives no sign of life for so long fails `/live`; more than STATEMENT_TIMEOUT_MS + 5000.',
+  }),
   RECLAIM_IDLE_MS: integer({
     default: 120_000,
     minimum: 100,
@@ -62,5 +72,10 @@ export const WRITER_VARIABLES = Type.Object({
 /** @throws ConfigError naming every mistake */
 export function readWriterConfig(environment: Environment) {
   const values = readConfig(WRITER_VARIABLES, environment);
+  const slowest = values.STATEMENT_TIMEOUT_MS + SILENCE_MARGIN_MS;
+  if (values.PROGRESS_TIMEOUT_MS <= slowest)
+    throw new ConfigError([
+      `PROGRESS_TIMEOUT_MS must be more than STATEMENT_TIMEOUT_MS + ${SILENCE_MARGIN_MS}, which is ${slowest}: a slow statement is no reason to restart`,
+    ]);
   return Object.freeze({ ...values, WRITER_NAME: values.WRITER_NAME ?? hostname() });
 }

@@ -4,9 +4,11 @@ import type { Logger } from '@sluice/shared/runtime/logger';
 import { backoffDelay } from './backoff.ts';
 import type { RawEntry } from './decode-entry.ts';
 import { deliveryCounts } from './delivery-counts.ts';
+import type { Progress } from './progress.ts';
 import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
+import type { WriterMetrics } from './writer-metrics.ts';
 
 /** One shard's reader. */
 export interface ShardOptions {
@@ -16,6 +18,8 @@ export interface ShardOptions {
   readonly blocking: Redis;
   readonly redis: Redis;
   readonly logger: Logger;
+  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost'>;
+  readonly progress: Progress;
   readonly stopFetching: AbortSignal;
   readonly reclaimIdleMs: number;
   /** Resolves with how many entries may be read now; waits while the writer holds as much as it may. */
@@ -30,10 +34,6 @@ export interface ShardOptions {
 /** Longest wait for new entries, in milliseconds; a stop cuts it short. */
 const BLOCK_MS = 5_000;
 
-/** Told when a group that was there before is not there any more. */
-const GROUP_GONE =
-  'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on';
-
 /**
  * Reads one shard until `stopFetching`: first what a crash of this consumer left pending, then new entries,
  * and now and then what other writers have held too long. Redis being away ends nothing: reading is tried
@@ -41,7 +41,7 @@ const GROUP_GONE =
  * way left its entries pending.
  */
 export async function consumeShard(options: ShardOptions): Promise<void> {
-  const { logger, stopFetching, reclaimIdleMs } = options;
+  const { logger, progress, stopFetching, reclaimIdleMs } = options;
   let failures = 0;
   let reclaimAt = performance.now() + reclaimIdleMs / 2;
   let recovered = false;
@@ -50,7 +50,11 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
     ...options,
     onGroupGone() {
       // A shard that came to be without its group (one above a lowered STREAM_SHARDS) has lost nothing.
-      if (hasRead) logger.error({ shard: options.key }, GROUP_GONE);
+      if (hasRead)
+        logger.error(
+          { shard: options.key },
+          'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on',
+        );
     },
   };
   while (!stopFetching.aborted) {
@@ -64,12 +68,15 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       const count = await options.room();
       if (stopFetching.aborted) return;
       const blockMs = Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
-      const entries = await readNewEntries(options.blocking, reading, count, blockMs);
+      const entries = await progress.during('read', { stream: options.key }, () =>
+        readNewEntries(options.blocking, reading, count, blockMs),
+      );
       hasRead = true;
       entries.forEach(options.accept);
       failures = 0;
     } catch (error) {
       if (stopFetching.aborted) return;
+      progress.moved();
       failures += 1;
       recovered = false;
       if (failures === 1) logger.warn({ shard: options.key, error: messageOf(error) }, 'reading failed; trying again');
@@ -102,6 +109,9 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
       options.reclaimIdleMs,
       start,
     );
+    options.progress.moved();
+    options.metrics.lost(lost.length);
+    options.metrics.reclaimed(entries.length);
     if (lost.length > 0) {
       options.logger.error(
         { shard: options.key, lost },

@@ -3,13 +3,16 @@ import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { waitForRedis } from '@sluice/shared/stream/connect-redis';
 import { createGroups, findShards } from '@sluice/shared/stream/consumer-group';
-import { type Batch, BatchBuffer, type BatchLimits } from './batch-buffer.ts';
+import type { Batch, BatchBuffer, BatchLimits } from './batch-buffer.ts';
 import { consumeShard, type ShardOptions } from './consume-shard.ts';
 import { decodeEntry, type RawEntry } from './decode-entry.ts';
 import { FetchGate } from './fetch-gate.ts';
 import type { Outcome } from './process-batch.ts';
+import type { Progress } from './progress.ts';
+import { Permits } from './permits.ts';
 import { SuspectRunner } from './suspect-runner.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
+import type { WriterMetrics } from './writer-metrics.ts';
 import type { WriterState } from './writer-state.ts';
 
 /** What the consumer needs. */
@@ -19,6 +22,10 @@ export interface ConsumerOptions {
   readonly openBlocking: (name: string) => Redis;
   readonly logger: Logger;
   readonly state: WriterState;
+  readonly metrics: WriterMetrics;
+  readonly progress: Progress;
+  /** Between reading and transactions; with the limits that follow. */
+  readonly buffer: BatchBuffer;
   readonly namespace: string;
   readonly shards: number;
   readonly consumer: string;
@@ -26,7 +33,8 @@ export interface ConsumerOptions {
   readonly limits: BatchLimits;
   readonly reclaimIdleMs: number;
   readonly deliveryLimit: number;
-  readonly process: (batch: Batch) => Promise<Outcome>;
+  /** @param stored to be called when the transaction is over and only the acknowledgement is left */
+  readonly process: (batch: Batch, stored: () => void) => Promise<Outcome>;
   /** Runs one entry with nothing else in work. */
   readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
   /** True while nothing may be fetched: the database is away, or a batch can't be stored. */
@@ -47,8 +55,9 @@ type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
  * transactions in flight. Resolves when all that was fetched has ended, after `stopFetching`.
  */
 export async function consume(options: ConsumerOptions): Promise<void> {
-  const { state, stopFetching } = options;
-  const buffer = new BatchBuffer(options.limits);
+  const { state, buffer, stopFetching } = options;
+  // Making the schema before may have taken long.
+  options.progress.moved();
   /** Entries between being read and being settled; the same id may be read again meanwhile. */
   const inWork = new Set<string>();
   const suspects = new SuspectRunner({ ...options, isIdle: () => inWork.size === 0 });
@@ -72,10 +81,17 @@ export async function consume(options: ConsumerOptions): Promise<void> {
     if (!inWork.has(idOf(entry))) suspects.add(idOf(entry), entry);
   };
 
-  const slots = Array.from({ length: options.concurrency }, async () => {
-    for (let batch = await buffer.take(); batch !== null; batch = await buffer.take()) {
+  // A batch that is committed gives its place in Postgres to the next one while Redis still makes its end durable: with
+  // `appendfsync always` that takes as long as a tenth of the transaction.
+  const transactions = new Permits(options.concurrency);
+  const slots = Array.from({ length: options.concurrency * 2 }, async () => {
+    for (;;) {
+      const release = await transactions.take();
+      const batch = await buffer.take();
+      if (batch === null) return release();
       state.inFlight += 1;
-      const outcome = await options.process(batch);
+      const outcome = await options.process(batch, release);
+      release();
       state.inFlight -= 1;
       reportOutcome(outcome, batch.entries.length, options.logger);
       for (const entry of batch.entries) inWork.delete(idOf(entry));
@@ -113,6 +129,8 @@ async function readAllShards(options: ConsumerOptions, reading: Reading): Promis
       await waitOrAbort(FIND_SHARDS_MS, stopFetching);
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'shards cannot be looked up; trying again');
+      // Only while nothing is read yet: looking for shards is no sign of a reader's life.
+      if (readers.size === 0) options.progress.moved();
       await waitOrAbort(1_000, stopFetching);
     }
   }

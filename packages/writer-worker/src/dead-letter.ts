@@ -35,7 +35,17 @@ export interface DeadLetterDraft extends DeathCause {
   readonly entryId: string;
   readonly entryIndex: number;
   readonly traceId: string | null;
+  /** Of the request that brought it; not stored. */
+  readonly traceparent: string | null;
   readonly replayOf: string | null;
+}
+
+/** A dead letter that was not there before. */
+export interface NewDeadLetter extends Pick<
+  DeadLetterDraft,
+  'reason' | 'sqlstate' | 'message' | 'eventId' | 'traceparent'
+> {
+  readonly id: string;
 }
 
 /** Reason of a row error, by its SQLSTATE. */
@@ -87,6 +97,7 @@ function deadEvent(
       ? { stream: entry.key, entryId: entry.id, entryIndex: sent?.place ?? 0 }
       : { stream: REPLAYED, entryId: entry.replayOf, entryIndex: 0 }),
     traceId: traceIdOf(header),
+    traceparent: header.traceparent,
     replayOf: entry.replayOf,
   };
 }
@@ -109,6 +120,7 @@ export function deadEntry(
     entryId: entry.id,
     entryIndex: ENTRY_ITSELF,
     traceId: null,
+    traceparent: null,
     replayOf: entry.replayOf,
   };
 }
@@ -118,16 +130,16 @@ export function deadEntry(
  * event is there, only this copy of it is bad. One that is there from an earlier delivery of the same entry
  * gets its failure noted and stays one.
  *
- * @returns how many are new, and how many were of events that are stored already
+ * @returns those that are new
  */
 export async function insertDeadLetters(
   db: Kysely<unknown>,
   drafts: readonly DeadLetterDraft[],
-): Promise<{ dead: number; duplicates: number }> {
-  if (drafts.length === 0) return { dead: 0, duplicates: 0 };
-  const text = (name: Exclude<keyof DeadLetterDraft, 'raw' | 'entryIndex'>): (string | null)[] =>
+): Promise<NewDeadLetter[]> {
+  if (drafts.length === 0) return [];
+  const text = (name: Exclude<keyof DeadLetterDraft, 'raw' | 'entryIndex' | 'traceparent'>): (string | null)[] =>
     drafts.map((draft) => draft[name]?.toWellFormed().replaceAll('\0', '\uFFFD') ?? null);
-  const result = await sql<{ is_new: boolean }>`
+  const result = await sql<{ id: string; stream: string; entry_id: string; entry_index: number; is_new: boolean }>`
     INSERT INTO dead_letters AS d (tenant, event_id, event_type, source, reason, sqlstate, message, detail, payload, raw,
                                    origin, stream, entry_id, entry_index, trace_id, replay_of)
     SELECT tenant, event_id, event_type, source, reason, sqlstate, message, detail,
@@ -150,7 +162,9 @@ export async function insertDeadLetters(
       last_failed_at = now(),
       history = d.history || jsonb_build_array(jsonb_build_object(
         'at', now(), 'reason', excluded.reason, 'sqlstate', excluded.sqlstate, 'message', excluded.message))
-    RETURNING xmax = 0 AS is_new`.execute(db);
-  const dead = result.rows.filter((row) => row.is_new).length;
-  return { dead, duplicates: drafts.length - result.rows.length };
+    RETURNING id, stream, entry_id, entry_index, xmax = 0 AS is_new`.execute(db);
+  const draftAt = new Map(drafts.map((draft) => [`${draft.stream} ${draft.entryId} ${draft.entryIndex}`, draft]));
+  return result.rows
+    .filter((row) => row.is_new)
+    .map((row) => ({ ...draftAt.get(`${row.stream} ${row.entry_id} ${row.entry_index}`)!, id: row.id }));
 }

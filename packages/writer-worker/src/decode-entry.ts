@@ -2,7 +2,7 @@ import { adapterBySource } from '@sluice/shared/events/adapters/adapter-by-sourc
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
 import type { EventAdapter, JsonObject } from '@sluice/shared/events/event-adapter';
 import type { DeadLetterReason } from '@sluice/shared/errors/dead-letter-reasons';
-import { hasLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
+import { hasLargeNumber, maySpellLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import {
   CHARACTERS_REPLACED,
   hasUnstorableText,
@@ -27,6 +27,12 @@ export interface DecodedEntry extends RawEntry {
   readonly bytes: number;
   /** Id of the dead letter that this entry replays. */
   readonly replayOf: string | null;
+  /** W3C trace context of the `send events` that brought it. */
+  readonly traceparent: string | null;
+  /** When its request was received, ISO 8601; null when the header can't be read. */
+  readonly receivedAt: string | null;
+  /** When decoding it began and ended, by `performance.now()`. */
+  readonly decoding: { readonly from: number; readonly to: number };
   /** Why nothing could be read of it; such an entry becomes a dead letter as a whole. */
   readonly unreadable: (Error & { readonly code: DeadLetterReason }) | null;
 }
@@ -42,16 +48,33 @@ export interface WireEvent {
 
 /** Turns an entry into canonical events, through the adapter that its header names. Never throws EntryError. */
 export function decodeEntry(entry: RawEntry): DecodedEntry {
+  const from = performance.now();
   try {
     const { header, body, adapter, wire } = readEntry(entry);
     const mayNeedReplacing = maySpellUnstorableText(body);
     const events = wire.map((each) => project(each, header, adapter, mayNeedReplacing));
-    return { ...entry, events, bytes: body.length, replayOf: header.replayOf ?? null, unreadable: null };
+    // Of a replayed event, `traceparent` stays the first request's.
+    const { sentBy: traceparent = header.traceparent, receivedAt, replayOf = null } = header;
+    const decoding = { from, to: performance.now() };
+    return { ...entry, events, bytes: body.length, replayOf, traceparent, receivedAt, decoding, unreadable: null };
   } catch (error) {
     if (!(error instanceof EntryError)) throw error;
     const bytes = entry.fields.reduce((sum, field) => sum + field.length, 0);
-    return { ...entry, events: [], bytes, replayOf: null, unreadable: error };
+    return { ...unreadableEntry(entry, error), bytes, decoding: { from, to: performance.now() } };
   }
+}
+
+/** An entry of which nothing is read. */
+export function unreadableEntry(
+  entry: RawEntry,
+  unreadable: NonNullable<DecodedEntry['unreadable']>,
+): Omit<DecodedEntry, 'bytes' | 'decoding'> {
+  return { ...entry, events: [], replayOf: null, traceparent: null, receivedAt: null, unreadable };
+}
+
+/** What counts as an entry's events: one that can't be read ends as one dead letter. */
+export function eventsHeld({ events, unreadable }: Pick<DecodedEntry, 'events' | 'unreadable'>): number {
+  return unreadable === null ? events.length : 1;
 }
 
 /** The accepted events of an entry as their client sent them, in the order of `DecodedEntry.events`. */
@@ -97,7 +120,7 @@ function project(
 function parseBody(body: string): unknown {
   try {
     const parsed: unknown = JSON.parse(body);
-    return hasLargeNumber(parsed) ? parseKeepingDigits(body) : parsed;
+    return maySpellLargeNumber(body) && hasLargeNumber(parsed) ? parseKeepingDigits(body) : parsed;
   } catch (error) {
     throw new EntryError('malformed_body', 'the body is not JSON', error);
   }

@@ -1,7 +1,9 @@
+import type { Span } from '@opentelemetry/api';
 import { type Kysely, sql } from 'kysely';
 import { inTransaction } from '@sluice/shared/database/in-transaction';
 import type { Orm } from '@sluice/shared/database/orm';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
+import { inSpan } from '@sluice/shared/telemetry/in-span';
 import { deadEntry, deadEvents, type DeathCause, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
@@ -23,19 +25,21 @@ type Transact = (orm: Orm, work: (db: Kysely<unknown>) => Promise<Written>) => P
  * half, rolled-back halves left row locks in an order that deadlocked in 14 of 40 tries.
  *
  * @param transact what runs the transaction; a dry run gives one that is rolled back
+ * @param moved called after each step, which is a few statements
  * @throws what is not the fault of an event: the caller decides about trying the whole again
  */
 export async function isolatePoison(
   orm: Orm,
   entries: readonly DecodedEntry[],
   transact: Transact = inTransaction,
+  moved: () => void = () => {},
 ): Promise<Written> {
   try {
-    return await transact(orm, (db) => isolate(db, entries, screenEvents));
+    return await transact(orm, (db) => isolate(db, entries, screenEvents, moved));
   } catch (error) {
     // A value that not even a text parameter can hold (U+0000) fails the screening itself; halving finds it too.
     if (classifyFailure(error).kind !== 'row') throw error;
-    return transact(orm, (db) => isolate(db, entries, async () => []));
+    return transact(orm, (db) => isolate(db, entries, async () => [], moved));
   }
 }
 
@@ -43,6 +47,7 @@ async function isolate(
   db: Kysely<unknown>,
   entries: readonly DecodedEntry[],
   screen: typeof screenEvents,
+  moved: () => void,
 ): Promise<Written> {
   const entryOf = new Map(entries.flatMap((entry) => entry.events.map((event) => [event, entry] as const)));
   const events = firstOfEachId([...entryOf.keys()]);
@@ -50,37 +55,45 @@ async function isolate(
     entry.unreadable === null ? [] : [deadEntry(entry, causeOfUnreadable(entry.unreadable))],
   );
   const poisoned: Poisoned[] = await screen(db, events);
+  moved();
   const bad = new Set(poisoned.map((each) => each.event));
   const stored: StoredRow[] = [];
   const rest = events.filter((event) => !bad.has(event));
   // Nothing found by screening: the whole fails for certain, so halving starts at once.
   const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
-  for (const half of halves) await bisect(db, half, stored, poisoned);
+  for (const half of halves) await bisect(db, half, { stored, poisoned, moved });
   if (stored.length > 0) await upsertSessions(stored).execute(db);
+  moved();
   const byEntry = Map.groupBy(poisoned, ({ event }) => entryOf.get(event)!);
   const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
+  moved();
   await settleReplays(db, entries);
   const total = entryOf.size + unreadable.length;
-  const newOnes = stored.length + letters.dead;
-  return { stored: stored.length, dead: letters.dead, duplicates: total - newOnes };
+  const duplicates = total - stored.length - letters.length;
+  return { stored: stored.length, dead: letters.length, duplicates, letters };
+}
+
+/** What a bisection has found so far. */
+interface Found {
+  readonly stored: StoredRow[];
+  readonly poisoned: Poisoned[];
+  readonly moved: () => void;
 }
 
 /** Inserts all, or halves until the events that fail stand alone. */
-async function bisect(
-  db: Kysely<unknown>,
-  events: readonly CanonicalEvent[],
-  stored: StoredRow[],
-  poisoned: Poisoned[],
-): Promise<void> {
+async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], found: Found): Promise<void> {
   if (events.length === 0) return;
-  const attempt = await inSavepoint(db, async () => (await insertEvents(events).execute(db)).rows);
+  const attempt = await inSpan('isolate half', { attributes: { 'sluice.events': events.length } }, (span) =>
+    inSavepoint(db, span, async () => (await insertEvents(events).execute(db)).rows),
+  );
+  found.moved();
   if (attempt.ok) {
-    stored.push(...attempt.value);
+    found.stored.push(...attempt.value);
   } else if (events.length === 1) {
-    poisoned.push({ event: events[0]!, cause: causeOfFailure(attempt.failure) });
+    found.poisoned.push({ event: events[0]!, cause: causeOfFailure(attempt.failure) });
   } else {
-    for (const half of halvesOf(events)) await bisect(db, half, stored, poisoned);
+    for (const half of halvesOf(events)) await bisect(db, half, found);
   }
 }
 
@@ -93,7 +106,7 @@ function halvesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
 /** Three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Only a row error is caught. */
-async function inSavepoint<T>(db: Kysely<unknown>, work: () => Promise<T>): Promise<Attempt<T>> {
+async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promise<T>): Promise<Attempt<T>> {
   await sql`SAVEPOINT isolate`.execute(db);
   try {
     const value = await work();
@@ -102,6 +115,8 @@ async function inSavepoint<T>(db: Kysely<unknown>, work: () => Promise<T>): Prom
   } catch (error) {
     const failure = classifyFailure(error);
     if (failure.kind !== 'row') throw error;
+    // No failure of the step: that is what it is there to find out.
+    span.setAttribute('db.response.status_code', failure.code);
     await sql`ROLLBACK TO SAVEPOINT isolate`.execute(db);
     return { ok: false, failure };
   }

@@ -17,6 +17,7 @@ export async function prepareUntilReady(
   logger: Logger,
   stop: AbortSignal,
 ): Promise<boolean> {
+  let lastMessage: string | null = null;
   for (let attempt = 1; !stop.aborted; attempt += 1) {
     try {
       const prepared = await prepareDatabase(orm, new Date());
@@ -25,11 +26,12 @@ export async function prepareUntilReady(
       return true;
     } catch (error) {
       const failure = classifyFailure(error);
-      const log = failure.kind === 'operator' ? logger.error.bind(logger) : logger.warn.bind(logger);
-      log(
-        { class: failure.kind, code: failure.code, error: failure.message, attempt },
-        'database is not ready; trying again',
-      );
+      const about = { class: failure.kind, code: failure.code, error: failure.message, attempt };
+      // One warning for each new reason, not one for each try.
+      if (failure.message === lastMessage) logger.debug(about, 'database is not ready; trying again');
+      else if (failure.kind === 'operator') logger.error(about, 'database is not ready; trying again');
+      else logger.warn(about, 'database is not ready; trying again');
+      lastMessage = failure.message;
       await waitOrAbort(backoffDelay({ initialMs: 100, maxMs: 5_000 }, attempt), stop);
     }
   }

@@ -1,15 +1,20 @@
+import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
 import type { Orm } from '@sluice/shared/database/orm';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { inSpan } from '@sluice/shared/telemetry/in-span';
 import { backoffDelay, type Backoff } from './backoff.ts';
 import type { Batch } from './batch-buffer.ts';
+import { processEvents, recordDeadLetters, recordDecoding, settleEvents } from './batch-spans.ts';
 import type { Breaker } from './breaker.ts';
 import { classifyFailure, type Failure, isServerAway } from './failure-policy.ts';
 import { isolatePoison } from './isolate-poison.ts';
+import type { Progress } from './progress.ts';
 import { settleBatch } from './settle-batch.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
 import { writeEvents, type Written } from './write-events.ts';
+import type { WriterMetrics } from './writer-metrics.ts';
 import type { WriterState } from './writer-state.ts';
 
 /** How a batch ended. */
@@ -28,6 +33,8 @@ export interface ProcessContext {
   readonly redis: Redis;
   readonly logger: Logger;
   readonly state: WriterState;
+  readonly metrics: WriterMetrics;
+  readonly progress: Progress;
   readonly breaker: Breaker;
   /** The stop has begun: a batch that only somebody's action could get stored is given up. */
   readonly stopFetching: AbortSignal;
@@ -39,13 +46,50 @@ export interface ProcessContext {
 const TRANSIENT_BACKOFF: Backoff = { initialMs: 50, maxMs: 5_000 };
 /** Waits between tries while somebody has to act: often enough to notice the repair soon. */
 const STALLED_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
+/** Most entries of a batch that are named where it is said what hangs. */
+const MAX_NAMED = 10;
 
-/** write, then settle. Returns only when the batch is stored and acknowledged, or the deadline has come. */
-export async function processBatch(batch: Batch, context: ProcessContext): Promise<Outcome> {
-  const written = await writeUntilStored(batch, context);
+/**
+ * write, then settle. Returns only when the batch is stored and acknowledged, or the deadline has come.
+ *
+ * @param stored called once the transaction is over, before it is acknowledged: another one may begin
+ */
+export async function processBatch(
+  batch: Batch,
+  context: ProcessContext,
+  stored: () => void = () => {},
+): Promise<Outcome> {
+  return inSpan('process events', processEvents(batch), async (span) => {
+    recordDecoding(batch);
+    const outcome = await writeAndSettle(batch, context, stored);
+    noteOutcome(span, outcome);
+    context.metrics.ended(outcome.kind);
+    return outcome;
+  });
+}
+
+async function writeAndSettle(batch: Batch, context: ProcessContext, stored: () => void): Promise<Outcome> {
+  const takenAt = performance.now();
+  const written = await writeUntilStored(batch, context).finally(stored);
   if (written === null) return { kind: 'abandoned' };
-  const settled = await settleUntilTaken(batch, context);
+  context.metrics.committed(batch, written, (performance.now() - takenAt) / 1000);
+  recordDeadLetters(written.letters);
+  const settled = await settleUntilTaken(batch, written, context);
   return { kind: settled ? 'settled' : 'unsettled', written };
+}
+
+function noteOutcome(span: Span, outcome: Outcome): void {
+  span.setAttribute('sluice.outcome', outcome.kind);
+  if (outcome.kind === 'abandoned') {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: 'not stored before the deadline of the stop' });
+    return;
+  }
+  const { stored, duplicates, dead } = outcome.written;
+  span.setAttributes({
+    'sluice.events.stored': stored,
+    'sluice.events.duplicate': duplicates,
+    'sluice.events.dead': dead,
+  });
 }
 
 /**
@@ -55,21 +99,25 @@ export async function processBatch(batch: Batch, context: ProcessContext): Promi
  * again too: the ledger makes that safe.
  */
 async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<Written | null> {
-  const { orm, breaker, stopFetching, stopWorking } = context;
+  const { breaker, stopFetching, stopWorking } = context;
+  const span = trace.getActiveSpan();
   let isolate = batch.entries.some((entry) => entry.unreadable !== null);
+  if (isolate) context.metrics.isolating();
+  let tries = 0;
   for (let attempt = 1; ;) {
     await breaker.pass();
     if (stopWorking.aborted) return null;
+    tries += 1;
+    span?.setAttribute('sluice.attempts', tries);
     try {
-      const written = isolate
-        ? await isolatePoison(orm, batch.entries)
-        : await writeEvents(orm, batch.entries, stopWorking);
+      const written = await tryOnce(batch, context, { isolate, tries });
       breaker.answered();
       recordSuccess(written, context);
       return written;
     } catch (error) {
       if (stopWorking.aborted) return null;
       const failure = classifyFailure(error);
+      context.metrics.failed(failure.kind);
       if (isServerAway(failure)) {
         breaker.failed();
         recordRetry(failure, batch, context);
@@ -78,6 +126,7 @@ async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<
       breaker.answered();
       if (failure.kind === 'row' && !isolate) {
         isolate = true;
+        context.metrics.isolating();
         continue;
       }
       if (failure.kind === 'transient') {
@@ -91,6 +140,32 @@ async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<
       attempt += 1;
     }
   }
+}
+
+/** One transaction, in a span of its own: what failed is seen even when a later try made it good. */
+async function tryOnce(
+  batch: Batch,
+  { orm, progress, stopWorking }: ProcessContext,
+  { isolate, tries }: { isolate: boolean; tries: number },
+): Promise<Written> {
+  const name = isolate ? 'isolate events' : 'write events';
+  return inSpan(name, { attributes: { 'sluice.attempt': tries, 'sluice.events': batch.eventCount } }, async (span) => {
+    try {
+      return await progress.during(name, holdings(batch), (moved) =>
+        isolate
+          ? isolatePoison(orm, batch.entries, undefined, moved)
+          : writeEvents(orm, batch.entries, { stop: stopWorking, moved }),
+      );
+    } catch (error) {
+      const { kind, code } = classifyFailure(error);
+      span.setAttributes({ 'sluice.failure.class': kind, 'error.type': code });
+      throw error;
+    }
+  });
+}
+
+function holdings({ entries, eventCount }: Batch): Record<string, unknown> {
+  return { entries: entries.length, events: eventCount, entry_ids: entries.slice(0, MAX_NAMED).map(({ id }) => id) };
 }
 
 function recordSuccess(written: Written, { state, logger }: ProcessContext): void {
@@ -116,17 +191,25 @@ function recordRetry(failure: Failure, batch: Batch, { state, logger }: ProcessC
 
 function recordStall(failure: Failure, batch: Batch, { state, logger }: ProcessContext): void {
   const entries = batch.entries.map((entry) => entry.id);
+  const about = { class: failure.kind, code: failure.code, error: failure.message, events: batch.eventCount, entries };
+  // One alarm for each reason, not one for each try.
+  if (state.stalled?.message === failure.message) logger.debug(about, 'a batch still cannot be stored');
+  else {
+    logger.error(
+      about,
+      'STALLED: a batch cannot be stored and somebody has to act; nothing is lost, nothing more is fetched',
+    );
+  }
   state.stalled = { ...failure, since: state.stalled?.since ?? new Date().toISOString(), entries };
-  logger.error(
-    { class: failure.kind, code: failure.code, error: failure.message, events: batch.eventCount, entries },
-    'STALLED: a batch cannot be stored and somebody has to act; nothing is lost, nothing more is fetched',
-  );
 }
 
-async function settleUntilTaken(batch: Batch, { redis, logger, stopWorking }: ProcessContext): Promise<boolean> {
+async function settleUntilTaken(batch: Batch, written: Written, context: ProcessContext): Promise<boolean> {
+  const { redis, logger, progress, stopWorking } = context;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await settleBatch(redis, batch.entries);
+      await inSpan('settle events', settleEvents(batch), () =>
+        progress.during('settle events', holdings(batch), () => settleBatch(redis, batch.entries, written)),
+      );
       return true;
     } catch (error) {
       if (attempt === 1) logger.warn({ error: messageOf(error) }, 'acknowledging failed; trying again');

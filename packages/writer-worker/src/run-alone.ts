@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { replayOfEntry } from '@sluice/shared/stream/stream-entry';
 import type { Batch } from './batch-buffer.ts';
-import { type DecodedEntry, decodeEntry, type RawEntry } from './decode-entry.ts';
+import { type DecodedEntry, decodeEntry, type RawEntry, unreadableEntry } from './decode-entry.ts';
 import type { Outcome } from './process-batch.ts';
 
 /** What a trial needs. */
@@ -35,11 +35,10 @@ export async function runAlone(entry: RawEntry, options: TrialOptions): Promise<
   else logger.warn({ entry: entry.id, shard: entry.key }, 'an entry was delivered too often; it is run alone');
   const decoded: DecodedEntry = convicted
     ? {
-        ...entry,
-        events: [],
+        ...unreadableEntry(entry, new KillsReaderError('its readers died of it')),
         bytes: 0,
         replayOf: replayOfEntry(entry.fields),
-        unreadable: new KillsReaderError('its readers died of it'),
+        decoding: { from: performance.now(), to: performance.now() },
       }
     : decodeEntry(entry);
   const outcome = await options.process({ entries: [decoded], eventCount: decoded.events.length });

@@ -2,14 +2,19 @@ import type { Orm } from '@sluice/shared/database/orm';
 import { backoffDelay } from './backoff.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
 
-/** Resolves once Postgres answers a query, however long that takes; at once when the signal is aborted. */
-export async function untilPostgresAnswers(orm: Orm, stop: AbortSignal): Promise<void> {
+/**
+ * Resolves once Postgres answers a query, however long that takes; at once when the signal is aborted.
+ *
+ * @param moved called after each try
+ */
+export async function untilPostgresAnswers(orm: Orm, stop: AbortSignal, moved: () => void): Promise<void> {
   for (let attempt = 1; !stop.aborted; attempt += 1) {
     try {
       await orm.em.fork().getConnection().execute('SELECT 1');
       return;
     } catch {
       // Whatever it was, it is no answer.
+      moved();
       await waitOrAbort(backoffDelay({ initialMs: 100, maxMs: 2_000 }, attempt), stop);
     }
   }

@@ -1,7 +1,9 @@
 import type { Kysely } from 'kysely';
 import { inTransaction } from '@sluice/shared/database/in-transaction';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Orm } from '@sluice/shared/database/orm';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
+import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEventsAndSessions } from './event-statements.ts';
 import { settleReplays } from './settle-replays.ts';
@@ -14,24 +16,41 @@ export interface Written {
   readonly duplicates: number;
   /** Dead letters that are new. */
   readonly dead: number;
+  /** These, for the telemetry. */
+  readonly letters: readonly NewDeadLetter[];
 }
 
 /**
  * Stores the events of readable entries in one transaction: ids into the ledger, the events whose id is new
- * into `events`, and sessions counted from just these. One statement between BEGIN and COMMIT.
+ * into `events`, and sessions counted from just these. One statement, which is a transaction by itself: without BEGIN
+ * and COMMIT there is one round trip instead of three, each of which waits until the event loop has decoded what came
+ * meanwhile. Only entries that replay dead letters need another statement in the same transaction.
  *
- * @param stop cancels the statement on the server; the transaction is then rolled back
- * @throws what Postgres answered; nothing of the batch is stored then, unless the answer to COMMIT was lost
+ * @param options.stop cancels the statement on the server; the transaction is then rolled back
+ * @param options.moved called after each statement
+ * @throws what Postgres answered; nothing of the batch is stored then, unless the answer was lost
  */
-export async function writeEvents(orm: Orm, entries: readonly DecodedEntry[], stop?: AbortSignal): Promise<Written> {
+export async function writeEvents(
+  orm: Orm,
+  entries: readonly DecodedEntry[],
+  { stop, moved = () => {} }: { stop?: AbortSignal; moved?: () => void } = {},
+): Promise<Written> {
   const events = entries.flatMap((entry) => entry.events);
-  const stored = await inTransaction(orm, async (db: Kysely<unknown>) => {
-    const statement = insertEventsAndSessions(firstOfEachId(events));
+  const statement = insertEventsAndSessions(firstOfEachId(events));
+  const insert = async (db: Kysely<unknown>): Promise<number> => {
     const result = await statement.execute(db, { signal: stop, inflightQueryAbortStrategy: 'cancel query' });
-    await settleReplays(db, entries);
+    moved();
     return Number(result.rows[0]?.stored ?? 0);
-  });
-  return { stored, duplicates: events.length - stored, dead: 0 };
+  };
+  const stored = entries.some((entry) => entry.replayOf !== null)
+    ? await inTransaction(orm, async (db) => {
+        const inserted = await insert(db);
+        await settleReplays(db, entries);
+        moved();
+        return inserted;
+      })
+    : await insert(kyselyOf(orm));
+  return { stored, duplicates: events.length - stored, dead: 0, letters: [] };
 }
 
 /** A batch may hold an id twice; ON CONFLICT sees that for the ledger, but the join back would double it. */

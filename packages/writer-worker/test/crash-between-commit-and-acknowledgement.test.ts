@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readConservation } from '@sluice/shared/stream/conservation';
 import { get, post } from '../../../tests/setup/http.ts';
 import { makeEvents } from '../../../tests/setup/make-event.ts';
 import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
@@ -48,6 +49,18 @@ it('a writer killed after COMMIT and before acknowledging stores nothing twice',
   expect((await get(`${next.url}/health`)).body.details.consumer).toMatchObject({
     stored_events: 0,
     duplicate_events: 500,
+  });
+  // Of the first transaction Redis never heard; by the ledger the second one only found duplicates.
+  expect(await readConservation(redis, stream)).toEqual({
+    added: 1,
+    settled: 1,
+    waiting: 0,
+    events: 500,
+    stored: 0,
+    duplicate: 500,
+    dead: 0,
+    driftEntries: 0,
+    driftEvents: 0,
   });
 
   async function pendingOf(): Promise<number> {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { createOrm, type Orm } from '@sluice/shared/database/orm';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
@@ -20,8 +22,21 @@ beforeEach(async () => {
   await database.query('TRUNCATE events, event_ids, sessions');
 });
 
-const write = (events: readonly CanonicalEvent[]) =>
-  writeEvents(orm, [{ key: 'shard', id: '1-0', fields: [], bytes: 0, replayOf: null, unreadable: null, events }]);
+const write = (events: readonly CanonicalEvent[], by = orm) =>
+  writeEvents(by, [
+    {
+      key: 'shard',
+      id: '1-0',
+      fields: [],
+      bytes: 0,
+      replayOf: null,
+      traceparent: null,
+      receivedAt: null,
+      decoding: { from: 0, to: 0 },
+      unreadable: null,
+      events,
+    },
+  ]);
 
 function canonical(properties: Partial<CanonicalEvent> = {}): CanonicalEvent {
   return {
@@ -49,7 +64,7 @@ describe('one transaction', () => {
       flags: ['characters_replaced'],
       payload: '{"n":12345678901234567890,"s":"naïve “x”, {}\\\\"}',
     });
-    expect(await write([event])).toEqual({ stored: 1, duplicates: 0, dead: 0 });
+    expect(await write([event])).toEqual({ stored: 1, duplicates: 0, dead: 0, letters: [] });
     const [row] = await database.query(
       `SELECT tenant, event_id, event_type, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
               actor, session_id, correlation_id, resource, host(client_ip) AS client_ip, trace_id, source, flags, payload::text,
@@ -80,15 +95,66 @@ describe('one transaction', () => {
     const first = await write([event, { ...event, occurredAt: '2020-01-01T00:00:00.000Z', payload: '{}' }]);
     const second = await write([{ ...event, occurredAt: '2021-01-01T00:00:00.000Z' }, canonical()]);
     expect([first, second]).toEqual([
-      { stored: 1, duplicates: 1, dead: 0 },
-      { stored: 1, duplicates: 1, dead: 0 },
+      { stored: 1, duplicates: 1, dead: 0, letters: [] },
+      { stored: 1, duplicates: 1, dead: 0, letters: [] },
     ]);
     expect(await database.query('SELECT event_id FROM events WHERE event_id = $1', [event.eventId])).toHaveLength(1);
   });
 
+  it('stores each event with where it came from, however the entries of a transaction are mixed', async () => {
+    const origins: Partial<CanonicalEvent>[] = [
+      { tenant: 'a', clientIp: '203.0.113.7', traceId: 'a'.repeat(32) },
+      { tenant: 'b', clientIp: '203.0.113.7', traceId: 'a'.repeat(32) },
+      { tenant: 'b', clientIp: null, traceId: null },
+      { tenant: 'b', clientIp: null, traceId: null, receivedAt: '2026-01-31T09:30:02.000Z' },
+      { tenant: 'b', clientIp: null, traceId: null, source: 'web-collection' },
+    ];
+    const events = Array.from({ length: 40 }, (_, index) =>
+      canonical({ ...origins[(index * 7) % origins.length], payload: `{"index":${index}}` }),
+    );
+    await write(events);
+    const rows = await database.query(
+      'SELECT event_id, tenant, host(client_ip) AS client_ip, trace_id, source, received_at, payload FROM events',
+    );
+    const byId = new Map(rows.map((row) => [row['event_id'], row]));
+    for (const event of events) {
+      expect(byId.get(event.eventId)).toEqual({
+        event_id: event.eventId,
+        tenant: event.tenant,
+        client_ip: event.clientIp,
+        trace_id: event.traceId,
+        source: event.source,
+        received_at: new Date(event.receivedAt),
+        payload: JSON.parse(event.payload),
+      });
+    }
+  });
+
+  it('is one statement, parsed and planned once for each connection', async () => {
+    const one = await createOrm({
+      url: database.url,
+      poolSize: 1,
+      statementTimeoutMs: 30_000,
+      applicationName: 'test',
+    });
+    try {
+      for (let time = 0; time < 3; time += 1) await write([canonical()], one);
+      const { rows } = await sql<{ name: string; runs: string }>`
+        SELECT name, generic_plans + custom_plans AS runs FROM pg_prepared_statements`.execute(kyselyOf(one));
+      expect(rows).toEqual([{ name: 'store-events', runs: '3' }]);
+    } finally {
+      await one.close(true);
+    }
+  });
+
   it('keeps the same id of two tenants apart', async () => {
     const event = canonical();
-    expect(await write([event, { ...event, tenant: 'acme' }])).toEqual({ stored: 2, duplicates: 0, dead: 0 });
+    expect(await write([event, { ...event, tenant: 'acme' }])).toEqual({
+      stored: 2,
+      duplicates: 0,
+      dead: 0,
+      letters: [],
+    });
   });
 
   it('stores nothing when one event cannot be stored', async () => {
