@@ -4,24 +4,27 @@ import Fastify from 'fastify';
 import { createOrm } from '@sluice/shared/database/orm';
 import { postgresCheck } from '@sluice/shared/database/postgres-check';
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
-import { logConsole } from '@sluice/shared/runtime/log-console';
-import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { redactUrl } from '@sluice/shared/runtime/redact-url';
 import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { startLog } from '@sluice/shared/runtime/start-log';
 import { connectRedis } from '@sluice/shared/stream/connect-redis';
 import { redisCheck } from '@sluice/shared/stream/redis-check';
 import { createStreamProducer } from '@sluice/shared/stream/stream-producer';
+import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
+import { addMetricsRoute, createMetrics } from '@sluice/shared/telemetry/metrics';
+import { createPoolMetrics } from '@sluice/shared/telemetry/pool-metrics';
 import { readMaintenanceConfig } from './config.ts';
+import { addDatabaseMetrics } from './database-metrics.ts';
 import { partitionsCheck } from './retention/partitions-check.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
 import { EXPORTS_AT_ONCE, runExports } from './exports/run-exports.ts';
 import { createExportWebhook, NO_WEBHOOK } from './exports/webhook.ts';
 import { limitGarbage } from './limit-garbage.ts';
+import { createMaintenanceMetrics } from './maintenance-metrics.ts';
 import { REPLAYS_AT_ONCE, runReplays } from './replays/run-replays.ts';
 import { REQUESTED_AT_ONCE, runRequests } from './run-requests.ts';
 import { runSchedules, SCHEDULED_AT_ONCE } from './run-schedules.ts';
+import { createRequestTraces } from './runs/request-traces.ts';
 import type { Runner } from './runs/run-job.ts';
 import { jobsFor } from './schedules.ts';
 import { registerUntilDone } from './schedules/register-until-done.ts';
@@ -39,15 +42,16 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 await startOrExit('maintenance-worker', async () => {
   limitGarbage();
   const config = readMaintenanceConfig(readEnvironment());
-  const logger = createLogger({ daemon: 'maintenance-worker', version: VERSION, level: config.LOG_LEVEL });
-  logConsole(logger);
-  logger.info({ redis: redactUrl(config.REDIS_URL), database: redactUrl(config.DATABASE_URL) }, 'starting');
+  const logger = await startLog('maintenance-worker', config);
+  const registry = createMetrics('maintenance-worker');
+  const pools = createPoolMetrics(registry);
   const orm = await createOrm({
     url: config.DATABASE_URL,
     // Each replay keeps one connection, and each run of a job one with its lock beside the one that it works on.
     poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2 * (SCHEDULED_AT_ONCE + REQUESTED_AT_ONCE) + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-maintenance',
+    watchPool: pools.watch('maintenance'),
   });
   const redis = connectRedis(config.REDIS_URL, {
     name: 'maintenance',
@@ -56,13 +60,20 @@ await startOrExit('maintenance-worker', async () => {
     autoPipelining: true,
   });
   const stopping = new AbortController();
+  const jobs = jobsFor(config);
+  const metrics = createMaintenanceMetrics(
+    registry,
+    jobs.map(({ name }) => name),
+  );
+  addDatabaseMetrics(registry, orm);
   const runner: Runner = {
     context: { orm, redis, config, logger },
+    metrics,
+    requests: createRequestTraces(),
     worker: `${hostname()}:${process.pid}`,
     stopping: stopping.signal,
   };
   const scheduled = config.ENABLE_BACKGROUND_TASKS === 'true';
-  const jobs = jobsFor(config);
   const registered = registerUntilDone(jobs, { orm, logger, scheduled, signal: stopping.signal });
   const queue = { redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, runner, registered };
   const requests = runRequests(jobs, queue);
@@ -87,6 +98,7 @@ await startOrExit('maintenance-worker', async () => {
     redis,
     producer,
     logger,
+    metrics,
     registered,
   });
 
@@ -99,6 +111,7 @@ await startOrExit('maintenance-worker', async () => {
           redisUrl: config.REDIS_URL,
           namespace: config.SLUICE_NAMESPACE,
           logger,
+          metrics,
         });
   // Connections of their own: their statements may take longer than any other's. Two for each run, its lock and its
   // rows, and one for what is asked in between.
@@ -107,6 +120,7 @@ await startOrExit('maintenance-worker', async () => {
     poolSize: 2 * EXPORTS_AT_ONCE + 1,
     statementTimeoutMs: EXPORT_TIMEOUT_MS,
     applicationName: 'sluice-maintenance',
+    watchPool: pools.watch('exports'),
   });
   const exports = runExports({
     redisUrl: config.REDIS_URL,
@@ -116,16 +130,20 @@ await startOrExit('maintenance-worker', async () => {
     maxFileBytes: MAX_FILE_BYTES,
     webhook,
     logger,
+    metrics,
     registered,
   });
 
   const server = Fastify({ logger: false });
-  addHealthRoutes(server, [
+  const checks = [
     redisCheck(redis),
     postgresCheck(orm),
     partitionsCheck(orm),
     ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
-  ]);
+  ];
+  addHealthMetrics(registry, checks);
+  addHealthRoutes(server, checks);
+  addMetricsRoute(server, registry);
   const url = await server.listen({ host: config.HOST, port: config.MAINTENANCE_PORT });
 
   runUntilStopped(

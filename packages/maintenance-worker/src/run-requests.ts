@@ -49,6 +49,7 @@ export function runRequests(
   const worker = new Worker<WakeJob>(
     RUN_REQUESTS_QUEUE,
     async (wake) => {
+      runner.requests.note(wake.data.id, wake.data.traceparent);
       const name = await jobOfRun(kyselyOf(orm), wake.data.id);
       const job = jobs.find((each) => each.name === name);
       if (job !== undefined) await runRequested(job, runner);
@@ -63,14 +64,18 @@ export function runRequests(
   restAfterErrors(worker, logger);
   worker.on('failed', (_wake, error) => logger.warn({ error: error.message }, 'a run could not begin; trying again'));
 
+  let lastMessage = '';
   const sweep = async (): Promise<void> => {
     try {
       for (const place of await placesInUse(kyselyOf(orm))) {
         await withAdvisoryLock(orm, slotLock(place.job, place.slot), (db) => failOrphans(db, place));
       }
       for (const id of await queuedRuns(kyselyOf(orm), WAKE_AT_ONCE)) await queue.wake(id);
+      lastMessage = '';
     } catch (error) {
-      logger.warn({ error: messageOf(error) }, 'requested runs cannot be looked for; trying again');
+      const message = messageOf(error);
+      if (message !== lastMessage) logger.warn({ error: message }, 'requested runs cannot be looked for; trying again');
+      lastMessage = message;
     }
   };
   let sweeping = Promise.resolve();

@@ -55,7 +55,8 @@ export function runSchedules(
       complaints.delete(what);
     } catch (error) {
       const message = messageOf(error);
-      if (complaints.get(what) !== message) logger.warn({ error: message }, `${what} failed; trying again`);
+      if (complaints.get(what) !== message)
+        logger.warn({ step: what, error: message }, 'the schedules cannot be kept; trying again');
       complaints.set(what, message);
     }
   };

@@ -8,6 +8,8 @@ import { createOrm, type Orm } from '@sluice/shared/database/orm';
 import { createLogger } from '@sluice/shared/runtime/logger';
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
 import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { createMetrics } from '@sluice/shared/telemetry/metrics';
+import { createMaintenanceMetrics } from '../src/maintenance-metrics.ts';
 import { postWebhook } from '../src/exports/post-webhook.ts';
 import { createExportWebhook, type ExportWebhook } from '../src/exports/webhook.ts';
 
@@ -66,7 +68,7 @@ afterAll(async () => {
   if (keys.length > 0) await redis.del(keys);
   redis.disconnect();
 });
-
+const metrics = createMaintenanceMetrics(createMetrics('maintenance-worker'), []);
 const target = (more: object = {}) => ({ url, secret: SECRET, allowPrivate: true, timeoutMs: 5_000, ...more });
 const start = (more: object = {}): ExportWebhook => {
   const webhook = createExportWebhook({
@@ -75,6 +77,7 @@ const start = (more: object = {}): ExportWebhook => {
     redisUrl: inject('redisUrl'),
     namespace,
     logger,
+    metrics,
     firstWaitMs: 20,
   });
   webhooks.push(webhook);
@@ -162,6 +165,7 @@ describe('a notice', () => {
       redisUrl: inject('redisUrl'),
       namespace,
       logger,
+      metrics,
       firstWaitMs: 500,
     });
     await first.notify({ id: await seedRun('succeeded') });
@@ -180,6 +184,7 @@ describe('a notice', () => {
       redisUrl: inject('redisUrl'),
       namespace,
       logger,
+      metrics,
       firstWaitMs: 1,
     });
     webhooks.push(webhook);
@@ -231,7 +236,14 @@ describe('where it may go', () => {
 });
 
 it('a Redis that is away does not hold an export up', async () => {
-  const webhook = createExportWebhook({ target: target(), orm, redisUrl: 'redis://127.0.0.1:1', namespace, logger });
+  const webhook = createExportWebhook({
+    target: target(),
+    orm,
+    redisUrl: 'redis://127.0.0.1:1',
+    namespace,
+    logger,
+    metrics,
+  });
   await webhook.notify({ id: await seedRun('succeeded') });
   expect(JSON.stringify(lines)).toContain('Redis did not take it within 1000 ms');
 });

@@ -24,6 +24,8 @@ export interface Delivery {
   /** e.g. `export.succeeded`. */
   readonly event: string;
   readonly body: string;
+  /** W3C trace context of the export; not sent. */
+  readonly traceparent?: string | null;
 }
 
 /** Bytes of an answer that are read; nothing in it matters but its status. */

@@ -1,4 +1,5 @@
 import type { Destination } from '@sluice/shared/exports/destination';
+import { inSpan } from '@sluice/shared/telemetry/in-span';
 import { streamOf } from './write-part.ts';
 
 /**
@@ -7,7 +8,16 @@ import { streamOf } from './write-part.ts';
  *
  * @param destinations the client's first
  */
-export async function publishManifest(
+export function publishManifest(
+  key: string,
+  text: string,
+  destinations: readonly Destination[],
+  signal: AbortSignal,
+): Promise<void> {
+  return inSpan('publish manifest', {}, () => publish(key, text, destinations, signal));
+}
+
+async function publish(
   key: string,
   text: string,
   destinations: readonly Destination[],

@@ -6,8 +6,11 @@ import type { ExportSettings } from '@sluice/shared/exports/export-settings';
 import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/shared/exports/manifest';
 import { folderName } from '@sluice/shared/exports/safe-key';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { activeTraceparent } from '@sluice/shared/telemetry/trace-context';
+import { untraced } from '@sluice/shared/telemetry/untraced';
 import { VERSION } from '@sluice/shared/runtime/version';
 import { type Kysely, sql } from 'kysely';
+import { inRunTrace } from '../run-trace.ts';
 import { countExpected } from './count-expected.ts';
 import { csvFormat } from './csv-format.ts';
 import { EXPORT_COLUMNS, type ExportRow } from './export-row.ts';
@@ -33,6 +36,17 @@ export interface ExportContext {
   readonly maxFileBytes: number;
 }
 
+/** What one attempt of an export came to. */
+export type Attempt = { readonly state: 'succeeded'; readonly manifest: Manifest } | { readonly state: 'cancelled' };
+
+/** How an attempt is traced. */
+export interface AttemptTrace {
+  /** `traceparent` of who asked for the run. */
+  readonly requestedBy?: string | null | undefined;
+  /** Told the `traceparent` of the attempt's own span, once there is something to do. */
+  readonly begun?: (traceparent: string | null) => void;
+}
+
 /** How often progress is written to Postgres, and a cancel noticed, in milliseconds. */
 const PROGRESS_MS = 1_000;
 
@@ -47,29 +61,57 @@ const PROGRESS_MS = 1_000;
  * to the backup and, last, to the client's place; only what a manifest names counts. An attempt that finds a manifest in
  * Postgres publishes that one. One process at a time does this for one run, by an advisory lock.
  *
- * @returns what was written; null when another process has the run, or there is nothing to do
+ * @returns null when another process has the run, or there is nothing to do
  * @throws what ended the attempt: DestinationError, RunError, what Postgres said, or the signal's reason
  */
-export async function runExport(id: string, context: ExportContext, signal: AbortSignal): Promise<Manifest | null> {
-  let written: Manifest | null = null;
+export async function runExport(
+  id: string,
+  context: ExportContext,
+  signal: AbortSignal,
+  { requestedBy, begun }: AttemptTrace = {},
+): Promise<Attempt | null> {
+  let attempt: Attempt | null = null;
   await withAdvisoryLock(context.orm, `export:${id}`, async (lock) => {
     const run = await takeRun(lock, id);
     if (run === null) return;
-    const window = await fixWindow(lock, run);
-    const destinations = await openRunDestinations(kyselyOf(context.orm), run, context.settings);
-    try {
-      const ready = run.publishing ?? (await writeRun(run, window, destinations, lock, context, signal));
-      // Also proves that this process still holds the lock: with its connection it would have lost both.
-      if (ready === null || !(await beginPublishing(lock, id, ready))) return;
-      const { manifest, key } = ready;
-      if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
-      await succeedRun(context.orm, run, window, ready);
-      written = manifest;
-    } finally {
-      for (const destination of destinations) destination.close();
-    }
+    const { tenant, trigger, format } = run;
+    const attributes = {
+      'sluice.run.id': id,
+      'sluice.run.trigger': trigger,
+      'sluice.tenant': tenant ?? '',
+      'sluice.export.format': format,
+    };
+    attempt = await inRunTrace('export events', { attributes, requestedBy }, async (span) => {
+      begun?.(activeTraceparent());
+      const ended = await attemptRun(run, lock, context, signal);
+      span.setAttribute('sluice.run.state', ended.state);
+      if (ended.state === 'succeeded')
+        span.setAttributes({ 'sluice.rows': ended.manifest.rows, 'sluice.bytes': ended.manifest.bytes });
+      return ended;
+    });
   });
-  return written;
+  return attempt;
+}
+
+async function attemptRun(
+  run: ExportRun,
+  lock: Kysely<unknown>,
+  context: ExportContext,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const window = await fixWindow(lock, run);
+  const destinations = await openRunDestinations(kyselyOf(context.orm), run, context.settings);
+  try {
+    const ready = run.publishing ?? (await writeRun(run, window, destinations, lock, context, signal));
+    // Also proves that this process still holds the lock: with its connection it would have lost both.
+    if (ready === null || !(await beginPublishing(lock, run.id, ready))) return { state: 'cancelled' };
+    const { manifest, key } = ready;
+    if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
+    await succeedRun(context.orm, run, window, ready);
+    return { state: 'succeeded', manifest };
+  } finally {
+    for (const destination of destinations) destination.close();
+  }
 }
 
 /** Writes the files. @returns null when the run was cancelled meanwhile */
@@ -168,7 +210,7 @@ function progressWriter(
       const now = performance.now();
       if (writing !== null || now - lastAt < PROGRESS_MS) return;
       lastAt = now;
-      writing = noteProgress(lock, id, rows, bytes)
+      writing = untraced(() => noteProgress(lock, id, rows, bytes))
         .then((alive) => {
           if (!alive) onGone();
         })

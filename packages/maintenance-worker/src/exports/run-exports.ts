@@ -1,3 +1,4 @@
+import { context as traceContext } from '@opentelemetry/api';
 import { Worker } from 'bullmq';
 import { type Kysely, sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,9 +7,11 @@ import { messageOf } from '@sluice/shared/errors/message-of';
 import { EXPORTS_QUEUE, openExportJobs } from '@sluice/shared/jobs/export-jobs';
 import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
+import { contextOf } from '@sluice/shared/telemetry/trace-context';
+import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
-import { type ExportContext, runExport } from './run-export.ts';
+import { type Attempt, type ExportContext, runExport } from './run-export.ts';
 import type { ExportWebhook } from './webhook.ts';
 
 /** How often Postgres is asked for runs that nobody was woken for, in milliseconds. */
@@ -19,6 +22,12 @@ export const EXPORTS_AT_ONCE = 2;
 
 /** Wait before Postgres is told again what came of a run, in milliseconds. */
 const TRY_AGAIN_MS = 1_000;
+
+/** What an attempt needs beside what runs it. */
+interface AttemptContext extends ExportContext {
+  readonly webhook: ExportWebhook;
+  readonly metrics: Pick<MaintenanceMetrics, 'exportEnded'>;
+}
 
 /** Exports in motion. */
 export interface RunningExports {
@@ -34,12 +43,7 @@ export interface RunningExports {
  * @param options.registered true once the schema is there; nothing begins before
  */
 export function runExports(
-  options: ExportContext & {
-    redisUrl: string;
-    namespace: string;
-    webhook: ExportWebhook;
-    registered: Promise<boolean>;
-  },
+  options: AttemptContext & { redisUrl: string; namespace: string; registered: Promise<boolean> },
 ): RunningExports {
   const { redisUrl, namespace, logger } = options;
   const stopping = new AbortController();
@@ -49,20 +53,21 @@ export function runExports(
     namespace,
     onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
   });
-  const wakeSafely = (id: string): void => {
-    jobs
-      .wake(id)
-      .catch((error: Error) => logger.warn({ run: id, error: error.message }, 'an export waits for the sweep'));
+  const wakeSafely = ({ id, traceparent }: WakeJob): void => {
+    // The next attempt is still what was asked for then.
+    traceContext
+      .with(contextOf(traceparent), () => jobs.wake(id))
+      .catch((error: Error) => logger.warn({ run: id, error: error.message }, 'nobody could be woken for an export'));
   };
   const worker = new Worker<WakeJob>(
     EXPORTS_QUEUE,
-    async ({ data: { id } }) => {
-      const waitMs = await attempt(id, options, stopping.signal);
+    async ({ data }) => {
+      const waitMs = await attempt(data, options, stopping.signal);
       // Longer waits are the sweep's, which has no timers to lose.
       if (waitMs === 0 || waitMs > SWEEP_MS || stopping.signal.aborted) return;
       const timer = setTimeout(() => {
         timers.delete(timer);
-        wakeSafely(id);
+        wakeSafely(data);
       }, waitMs);
       timers.add(timer);
     },
@@ -83,9 +88,17 @@ export function runExports(
       ORDER BY created_at LIMIT 1000`.execute(kyselyOf(options.orm));
     for (const { id } of rows) await jobs.wake(id);
   };
+  let lastMessage = '';
   const sweepSafely = (): void => {
-    sweep().catch((error: Error) =>
-      logger.warn({ error: error.message }, 'exports cannot be looked for; trying again'),
+    sweep().then(
+      () => {
+        lastMessage = '';
+      },
+      (error: unknown) => {
+        const message = messageOf(error);
+        if (message !== lastMessage) logger.warn({ error: message }, 'exports cannot be looked for; trying again');
+        lastMessage = message;
+      },
     );
   };
   let timer: NodeJS.Timeout | undefined;
@@ -108,32 +121,50 @@ export function runExports(
 }
 
 /** @returns after how long the run is due again, in milliseconds; 0 when it has ended or is somebody else's */
-async function attempt(
-  id: string,
-  context: ExportContext & { webhook: ExportWebhook },
-  signal: AbortSignal,
-): Promise<number> {
-  const { logger } = context;
+async function attempt({ id, traceparent }: WakeJob, context: AttemptContext, signal: AbortSignal): Promise<number> {
   const startedAt = performance.now();
-  try {
-    const manifest = await runExport(id, context, signal);
-    if (manifest === null) return 0;
-    const { tenant, rows, bytes } = manifest;
-    logger.info({ run: id, tenant, rows, bytes, duration_ms: Math.round(performance.now() - startedAt) }, 'exported');
+  let own: string | null = null;
+  const begun = (span: string | null): void => {
+    own = span;
+  };
+  const outcome = await runExport(id, context, signal, { requestedBy: traceparent, begun }).catch(
+    (error: unknown) => ({ state: 'broken', error }) as const,
+  );
+  if (outcome === null) return 0;
+  // The lock is free again; what is told of the attempt is of its trace all the same.
+  return traceContext.with(contextOf(own), () => settle(id, outcome, { context, startedAt, signal }));
+}
+
+async function settle(
+  id: string,
+  outcome: Attempt | { readonly state: 'broken'; readonly error: unknown },
+  { context, startedAt, signal }: { context: AttemptContext; startedAt: number; signal: AbortSignal },
+): Promise<number> {
+  const { logger, metrics } = context;
+  const durationMs = performance.now() - startedAt;
+  const seconds = durationMs / 1000;
+  if (outcome.state === 'succeeded') {
+    const { tenant, rows, bytes } = outcome.manifest;
+    metrics.exportEnded({ state: 'succeeded', seconds, rows, bytes });
+    logger.info({ run: id, tenant, rows, bytes, duration_ms: Math.round(durationMs) }, 'exported');
     await context.webhook.notify({ id });
     return 0;
-  } catch (error) {
-    // The row says running; the next start takes it from there.
-    if (signal.aborted) return 0;
-    const verdict = await noteFailure(id, context, error, signal);
-    if (verdict === null) return 0;
-    const about = { run: id, error: messageOf(error) };
-    if (verdict.state === 'failed') {
-      logger.error(about, 'an export failed; its window is kept, and a retry exports the same');
-      await context.webhook.notify({ id });
-    } else logger.warn({ ...about, wait_ms: Math.round(verdict.waitMs) }, 'an export met an error; it is tried again');
-    return verdict.waitMs;
   }
+  if (outcome.state === 'cancelled') {
+    metrics.exportEnded({ state: 'cancelled', seconds });
+    return 0;
+  }
+  // The row says running; the next start takes it from there.
+  if (signal.aborted) return 0;
+  const verdict = await noteFailure(id, context, outcome.error, signal);
+  if (verdict === null) return 0;
+  const about = { run: id, error: messageOf(outcome.error) };
+  if (verdict.state === 'failed') {
+    metrics.exportEnded({ state: 'failed', seconds });
+    logger.error(about, 'an export failed; its window is kept, and a retry exports the same');
+    await context.webhook.notify({ id });
+  } else logger.warn({ ...about, wait_ms: Math.round(verdict.waitMs) }, 'an export met an error; it is tried again');
+  return verdict.waitMs;
 }
 
 /** Postgres may be what was away: it is told when it is back. */
@@ -143,6 +174,7 @@ async function noteFailure(
   error: unknown,
   signal: AbortSignal,
 ): Promise<Verdict | null> {
+  let lastMessage = '';
   while (!signal.aborted) {
     try {
       const db: Kysely<unknown> = kyselyOf(context.orm);
@@ -150,7 +182,10 @@ async function noteFailure(
         SELECT id, trigger, attempts FROM export_runs WHERE id = ${id}::uuid`.execute(db);
       return rows[0] === undefined ? null : await afterFailure(db, rows[0], error);
     } catch (problem) {
-      context.logger.warn({ run: id, error: messageOf(problem) }, 'Postgres cannot be told of an export; trying again');
+      const message = messageOf(problem);
+      if (message !== lastMessage)
+        context.logger.warn({ run: id, error: message }, 'Postgres cannot be told of an export; trying again');
+      lastMessage = message;
       await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
     }
   }

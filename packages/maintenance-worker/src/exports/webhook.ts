@@ -1,6 +1,9 @@
+import { SpanKind } from '@opentelemetry/api';
 import { Queue, Worker } from 'bullmq';
 import { sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
+import { inRunTrace } from '../run-trace.ts';
 import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { isoTime } from '@sluice/shared/database/iso-time';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
@@ -8,6 +11,8 @@ import type { Orm } from '@sluice/shared/database/orm';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { activeTraceparent } from '@sluice/shared/telemetry/trace-context';
+import { untraced } from '@sluice/shared/telemetry/untraced';
 import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.ts';
 
 /** Name of the BullMQ queue; notices wait in it, so they survive a restart. */
@@ -43,6 +48,7 @@ export function createExportWebhook(options: {
   readonly redisUrl: string;
   readonly namespace: string;
   readonly logger: Logger;
+  readonly metrics: Pick<MaintenanceMetrics, 'webhookTried'>;
   readonly firstWaitMs?: number;
 }): ExportWebhook {
   const { target, orm, logger } = options;
@@ -56,7 +62,7 @@ export function createExportWebhook(options: {
       removeOnFail: { age: 7 * REMEMBER_SECONDS },
     },
   });
-  const worker = new Worker<Delivery>(QUEUE, async (job) => postWebhook(target, job.data), {
+  const worker = new Worker<Delivery>(QUEUE, async (job) => deliver(target, job.data, options.metrics), {
     ...shared,
     concurrency: 4,
   });
@@ -75,7 +81,8 @@ export function createExportWebhook(options: {
       try {
         const delivery = await noticeOf(orm, id);
         if (delivery === null) return;
-        const added = queue.add('notice', delivery, { jobId: delivery.id });
+        const notice = { ...delivery, traceparent: activeTraceparent() };
+        const added = untraced(() => queue.add('notice', notice, { jobId: notice.id }));
         // What comes after the limit is nobody's any more.
         added.catch(() => {});
         await Promise.race([
@@ -92,6 +99,30 @@ export function createExportWebhook(options: {
       await Promise.all([worker.close(), queue.close()]);
     },
   };
+}
+
+/** One attempt, in a trace of its own. Of its URL only the host is told: path and query may be secrets. */
+async function deliver(
+  target: WebhookTarget,
+  delivery: Delivery,
+  metrics: Pick<MaintenanceMetrics, 'webhookTried'>,
+): Promise<void> {
+  const { hostname, port, protocol } = new URL(target.url);
+  const attributes = {
+    'http.request.method': 'POST',
+    'server.address': hostname,
+    'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
+    'sluice.webhook.event': delivery.event,
+    'sluice.webhook.delivery': delivery.id,
+  };
+  const trace = { kind: SpanKind.CLIENT, attributes, requestedBy: delivery.traceparent };
+  try {
+    await inRunTrace('deliver webhook', trace, () => postWebhook(target, delivery));
+    metrics.webhookTried('delivered');
+  } catch (error) {
+    metrics.webhookTried('failed');
+    throw error;
+  }
 }
 
 interface Row {

@@ -1,4 +1,5 @@
 import type { ManifestFile } from '@sluice/shared/exports/manifest';
+import { inSpan } from '@sluice/shared/telemetry/in-span';
 import type { Batches } from './read-in-batches.ts';
 import { type PartOptions, writePart } from './write-part.ts';
 
@@ -24,7 +25,11 @@ export async function writeFiles<Row>(
   for (let firstId = 1; next.length > 0;) {
     const name = `part-${String(files.length + 1).padStart(5, '0')}`;
     const key = `${folder}/${name}${options.format.extension}${ENDINGS[options.compression]}`;
-    const part = await writePart(key, next, batches, firstId, { ...options, onProgress });
+    const part = await inSpan('write export file', { attributes: { 'sluice.export.file': name } }, async (span) => {
+      const written = await writePart(key, next, batches, firstId, { ...options, onProgress });
+      span.setAttributes({ 'sluice.rows': written.file.rows, 'sluice.bytes': written.file.bytes });
+      return written;
+    });
     files.push(part.file);
     bytesBefore += part.file.bytes;
     firstId = part.file.last_id + 1;

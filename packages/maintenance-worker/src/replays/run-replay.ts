@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Redis } from 'ioredis';
 import { type Kysely, sql } from 'kysely';
@@ -5,10 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Orm } from '@sluice/shared/database/orm';
 import { withAdvisoryLock } from '@sluice/shared/database/with-advisory-lock';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import type { ReplayedEntry } from '@sluice/shared/stream/replay-entry';
 import type { StreamProducer } from '@sluice/shared/stream/stream-producer';
-import { failReplay, finishReplay, releaseLetters, replayProgress } from './end-replay.ts';
+import { failSpan } from '@sluice/shared/telemetry/in-span';
+import { untraced } from '@sluice/shared/telemetry/untraced';
+import type { EndState, MaintenanceMetrics } from '../maintenance-metrics.ts';
+import { inRunTrace } from '../run-trace.ts';
+import { failReplay, finishReplay, releaseLetters, type ReplayProgress, replayProgress } from './end-replay.ts';
 import { entriesGone, type Horizon, horizonNow } from './entries-gone.ts';
 import { createPacer, type Pacer } from './pacer.ts';
+import { sendLetters } from './send-letters.ts';
 import { takeLetters, unsettledLetters } from './take-letters.ts';
 
 /** What a replay needs. */
@@ -18,6 +25,7 @@ export interface ReplayContext {
   readonly producer: StreamProducer;
   readonly namespace: string;
   readonly logger: Logger;
+  readonly metrics: Pick<MaintenanceMetrics, 'lettersReplayed' | 'replayEnded'>;
 }
 
 /** How often it is looked whether the writers are done with the letters, in milliseconds. */
@@ -25,6 +33,9 @@ const LOOK_MS = 250;
 
 /** How often letters that vanished from the stream are put there again before the replay fails. */
 const MAX_LOSSES = 2;
+
+/** Letters of one run that have a span of their own; a trace of more is more than anybody can look at. */
+const MOST_LETTER_SPANS = 500;
 
 /** States in which there may be something to do. */
 const LIVE = new Set(['queued', 'running', 'cancelled', 'failed']);
@@ -42,16 +53,28 @@ const LIVE = new Set(['queued', 'running', 'cancelled', 'failed']);
  * transaction and enqueued after it. One process at a time does this for one replay, by an advisory lock.
  *
  * @param signal the ordered stop; the next run goes on from here
+ * @param requestedBy `traceparent` of who asked for it
  */
-export async function runReplay(id: string, context: ReplayContext, signal: AbortSignal): Promise<void> {
+export async function runReplay(
+  id: string,
+  context: ReplayContext,
+  signal: AbortSignal,
+  requestedBy: string | null | undefined,
+): Promise<void> {
   for (;;) {
-    const ran = await withAdvisoryLock(context.orm, `replay:${id}`, (db) => new Run(id, db, context, signal).run());
+    const ran = await withAdvisoryLock(context.orm, `replay:${id}`, (db) =>
+      new Run(id, db, context, signal).run(requestedBy),
+    );
     if (!ran || signal.aborted) return;
     // Resumed while this run was ending: whoever was woken for it found the lock taken.
     const db = kyselyOf(context.orm);
     const { state } = await replayProgress(db, id);
     if (state !== 'queued' && state !== 'running') return;
   }
+}
+
+function isEnd(state: string): state is EndState {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled';
 }
 
 class Run {
@@ -61,6 +84,8 @@ class Run {
   readonly #signal: AbortSignal;
   /** Nothing of this replay lies beyond it on the stream. */
   #horizon: Horizon = '0-0';
+  /** Put on the stream by this run. */
+  #sent = 0;
 
   constructor(id: string, db: Kysely<unknown>, context: ReplayContext, signal: AbortSignal) {
     this.#id = id;
@@ -69,12 +94,18 @@ class Run {
     this.#signal = signal;
   }
 
-  async run(): Promise<void> {
-    const { logger } = this.#context;
-    const { state } = await replayProgress(this.#db, this.#id);
-    if (!LIVE.has(state)) return;
+  async run(requestedBy: string | null | undefined): Promise<void> {
+    const { state, unsettled } = await replayProgress(this.#db, this.#id);
+    const goesOn = state === 'queued' || state === 'running';
+    if (!LIVE.has(state) || (!goesOn && unsettled === 0)) return;
     this.#horizon = await horizonNow(this.#context.redis);
-    if (state === 'queued' || state === 'running') {
+    const attributes = { 'sluice.replay.id': this.#id };
+    await inRunTrace('replay dead letters', { attributes, requestedBy }, (span) => this.#runToItsEnd(goesOn, span));
+  }
+
+  async #runToItsEnd(goesOn: boolean, span: Span): Promise<void> {
+    const { logger, metrics } = this.#context;
+    if (goesOn) {
       const pacer = createPacer(await this.#rate(), this.#signal);
       logger.info({ replay: this.#id }, 'replaying dead letters');
       await this.#enqueueUnsettled(pacer);
@@ -84,6 +115,10 @@ class Run {
     await this.#giveBack();
     const ended = await replayProgress(this.#db, this.#id);
     logger.info({ replay: this.#id, state: ended.state }, 'a replay ended or rests');
+    span.setAttributes({ 'sluice.replay.letters': this.#sent, 'sluice.run.state': ended.state });
+    // What still has letters on their way is ended by another run.
+    if (ended.unsettled === 0 && isEnd(ended.state)) metrics.replayEnded(ended.state);
+    if (ended.state === 'failed') failSpan(span, 'letters vanished from the stream without being stored');
   }
 
   async #rate(): Promise<number> {
@@ -96,9 +131,9 @@ class Run {
   async #walk(pacer: Pacer): Promise<void> {
     while (!this.#signal.aborted) {
       const taken = await takeLetters(this.#db, this.#id, pacer.step);
-      await this.#enqueue(taken.entries);
+      await this.#enqueue(taken.letters);
       if (taken.state !== 'running' || taken.atEnd) return;
-      await pacer.pass(taken.entries.length);
+      await pacer.pass(taken.letters.length);
     }
   }
 
@@ -108,26 +143,26 @@ class Run {
       const { state } = await replayProgress(this.#db, this.#id);
       if (state !== 'queued' && state !== 'running') return;
       const page = await unsettledLetters(this.#db, this.#id, lastId, pacer.step);
-      await this.#enqueue(page.entries);
+      await this.#enqueue(page.letters);
       if (page.lastId === null) return;
       lastId = page.lastId;
-      await pacer.pass(page.entries.length);
+      await pacer.pass(page.letters.length);
     }
   }
 
-  async #enqueue(entries: Parameters<StreamProducer['add']>[0]): Promise<void> {
-    if (entries.length === 0) return;
-    await this.#context.producer.add(entries);
+  async #enqueue(letters: readonly ReplayedEntry[]): Promise<void> {
+    if (letters.length === 0) return;
+    await sendLetters(letters, this.#context.producer, MOST_LETTER_SPANS - this.#sent);
+    this.#sent += letters.length;
+    this.#context.metrics.lettersReplayed(letters.length);
     this.#horizon = await horizonNow(this.#context.redis);
   }
 
   /** Waits until the writers have settled every letter; what vanished from the stream is enqueued again. */
   async #awaitWriters(pacer: Pacer): Promise<void> {
-    const { redis, namespace, logger } = this.#context;
+    const { logger } = this.#context;
     for (let losses = 0; !this.#signal.aborted;) {
-      // In this order: what is gone from the stream before is in Postgres after.
-      const gone = await entriesGone(redis, namespace, this.#horizon);
-      const { state, unsettled } = await replayProgress(this.#db, this.#id);
+      const { gone, state, unsettled } = await this.#look();
       if (state !== 'running') return;
       if (unsettled === 0) return finishReplay(this.#db, this.#id);
       if (gone && losses === MAX_LOSSES) {
@@ -145,12 +180,20 @@ class Run {
   /** After a cancel or a failure: waits for what is on the stream, and makes the rest dead again. */
   async #giveBack(): Promise<void> {
     while (!this.#signal.aborted) {
-      const gone = await entriesGone(this.#context.redis, this.#context.namespace, this.#horizon);
-      const { state, unsettled } = await replayProgress(this.#db, this.#id);
+      const { gone, state, unsettled } = await this.#look();
       if ((state !== 'cancelled' && state !== 'failed') || unsettled === 0) return;
       if (gone) return releaseLetters(this.#db, this.#id);
       await this.#rest();
     }
+  }
+
+  /** Done again and again, for as long as the writers take; the trace shows none of it. */
+  #look(): Promise<ReplayProgress & { gone: boolean }> {
+    return untraced(async () => {
+      // In this order: what is gone from the stream before is in Postgres after.
+      const gone = await entriesGone(this.#context.redis, this.#context.namespace, this.#horizon);
+      return { gone, ...(await replayProgress(this.#db, this.#id)) };
+    });
   }
 
   async #rest(): Promise<void> {

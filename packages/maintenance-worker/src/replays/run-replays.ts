@@ -44,7 +44,7 @@ export function runReplays(
   const worker = new Worker<WakeJob>(
     REPLAYS_QUEUE,
     async (job) => {
-      await runUntilItRests(job.data.id, options, stopping.signal);
+      await runUntilItRests(job.data, options, stopping.signal);
     },
     {
       connection: jobConnection(redisUrl),
@@ -63,9 +63,17 @@ export function runReplays(
       WHERE dead_letters.state = 'replaying' AND r.state IN ('cancelled', 'failed')`.execute(db);
     for (const { id } of rows) await jobs.wake(id);
   };
+  let lastMessage = '';
   const sweepSafely = (): void => {
-    sweep().catch((error: Error) =>
-      logger.warn({ error: error.message }, 'replays cannot be looked for; trying again'),
+    sweep().then(
+      () => {
+        lastMessage = '';
+      },
+      (error: unknown) => {
+        const message = messageOf(error);
+        if (message !== lastMessage) logger.warn({ error: message }, 'replays cannot be looked for; trying again');
+        lastMessage = message;
+      },
     );
   };
   let timer: NodeJS.Timeout | undefined;
@@ -88,13 +96,21 @@ export function runReplays(
 }
 
 /** Postgres or Redis being away delays a replay: it goes on when they are back. */
-async function runUntilItRests(id: string, context: ReplayContext, signal: AbortSignal): Promise<void> {
+async function runUntilItRests(
+  { id, traceparent }: WakeJob,
+  context: ReplayContext,
+  signal: AbortSignal,
+): Promise<void> {
+  let lastReason = '';
   while (!signal.aborted) {
     try {
-      return await runReplay(id, context, signal);
+      return await runReplay(id, context, signal, traceparent);
     } catch (error) {
       const reason = messageOf(error);
-      context.logger.warn({ replay: id, error: reason }, 'a replay met an error; it goes on in a moment');
+      const about = { replay: id, error: reason };
+      if (reason !== lastReason) context.logger.warn(about, 'a replay met an error; it goes on in a moment');
+      else context.logger.debug(about, 'a replay met an error; it goes on in a moment');
+      lastReason = reason;
       const db = kyselyOf(context.orm);
       await noteError(db, id, reason).catch(() => {});
       await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});

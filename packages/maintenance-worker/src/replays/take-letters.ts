@@ -1,14 +1,13 @@
 import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/shared/database/dead-letter-filter';
-import { type ReplayableLetter, replayEntry } from '@sluice/shared/stream/replay-entry';
-import type { EntryFields } from '@sluice/shared/stream/stream-entry';
+import { readLetter, type ReplayableLetter, type ReplayedEntry } from '@sluice/shared/stream/replay-entry';
 
 /** What one step of a replay found to do. */
 export interface TakenLetters {
   /** State of the replay when it was looked at. */
   readonly state: string;
-  /** Entries to put on the stream, in the order of their letters' ids. */
-  readonly entries: readonly EntryFields[];
+  /** What to put on the stream, in the order of the letters' ids. */
+  readonly letters: readonly ReplayedEntry[];
   /** Whether every matching letter has now been looked at. */
   readonly atEnd: boolean;
 }
@@ -36,46 +35,43 @@ export async function takeLetters(db: Kysely<unknown>, replayId: string, limit: 
       transaction,
     );
     const replay = found.rows[0];
-    if (replay === undefined) return { state: 'gone', entries: [], atEnd: true };
+    if (replay === undefined) return { state: 'gone', letters: [], atEnd: true };
     if (replay.state !== 'queued' && replay.state !== 'running') {
-      return { state: replay.state, entries: [], atEnd: false };
+      return { state: replay.state, letters: [], atEnd: false };
     }
     const { rows } = await sql<ReplayableLetter>`
       SELECT ${REPLAYABLE} FROM dead_letters
       WHERE id > ${replay.last_id} AND id <= ${replay.upper_id} AND state = 'dead'
         AND ${matches(JSON.parse(replay.filter) as DeadLetterFilter, replay.tenant)}
       ORDER BY id LIMIT ${limit} FOR UPDATE`.execute(transaction);
-    const usable = rows.flatMap((letter) => {
-      const entry = replayEntry(letter);
-      return entry === null ? [] : [{ id: letter.id, entry }];
-    });
+    const usable = rows.map(readLetter).filter((entry) => entry !== null);
     if (usable.length > 0) {
       await sql`
         UPDATE dead_letters SET state = 'replaying', replay_id = ${replayId}
-        WHERE id = ANY(${usable.map((each) => each.id)}::bigint[])`.execute(transaction);
+        WHERE id = ANY(${usable.map((each) => each.letter)}::bigint[])`.execute(transaction);
     }
     const atEnd = rows.length < limit;
     await sql`
       UPDATE replays SET state = 'running', started_at = coalesce(started_at, now()), error = NULL,
         last_id = ${atEnd ? replay.upper_id : rows.at(-1)!.id}, skipped = skipped + ${rows.length - usable.length}
       WHERE id = ${replayId}`.execute(transaction);
-    return { state: 'running', entries: usable.map((each) => each.entry), atEnd };
+    return { state: 'running', letters: usable, atEnd };
   });
 }
 
-/** Entries of letters that a replay took and of which nothing has been heard since, after an id. */
+/** Letters that a replay took and of which nothing has been heard since, after an id. */
 export async function unsettledLetters(
   db: Kysely<unknown>,
   replayId: string,
   afterId: string,
   limit: number,
-): Promise<{ lastId: string | null; entries: readonly EntryFields[] }> {
+): Promise<{ lastId: string | null; letters: readonly ReplayedEntry[] }> {
   const { rows } = await sql<ReplayableLetter>`
     SELECT ${REPLAYABLE} FROM dead_letters
     WHERE replay_id = ${replayId} AND state = 'replaying' AND id > ${afterId}
     ORDER BY id LIMIT ${limit}`.execute(db);
   return {
     lastId: rows.at(-1)?.id ?? null,
-    entries: rows.map(replayEntry).filter((entry) => entry !== null),
+    letters: rows.map(readLetter).filter((entry) => entry !== null),
   };
 }

@@ -1,10 +1,16 @@
+import type { Span } from '@opentelemetry/api';
 import type { Kysely } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { messageOf } from '@sluice/shared/errors/message-of';
+import { failSpan } from '@sluice/shared/telemetry/in-span';
+import { untraced } from '@sluice/shared/telemetry/untraced';
 import type { Job, JobContext, JobResult } from '../jobs/job.ts';
+import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
+import { inRunTrace } from '../run-trace.ts';
 import { staleAt } from '../schedules/stale-at.ts';
 import { inSlot } from './job-slot.ts';
+import type { RequestTraces } from './request-traces.ts';
 import { type BegunRun, type EndOfRun, endRun, type Place, showProgress } from './run-rows.ts';
 
 /** How often a run's progress is written and its state looked at, in milliseconds. */
@@ -16,6 +22,9 @@ const GRACE_MS = 5_000;
 /** What running a job takes. */
 export interface Runner {
   readonly context: JobContext;
+  readonly metrics: Pick<MaintenanceMetrics, 'runEnded'>;
+  /** Who asked for the runs that wait. */
+  readonly requests: RequestTraces;
   /** Host and process, for the history. */
   readonly worker: string;
   /** The ordered stop. */
@@ -50,7 +59,7 @@ export async function runJob(
   const held = inSlot(runner.context.orm, job, async (db, slot) => {
     const run = await begin(db, { job: job.name, slot, worker: runner.worker });
     if (run === null) return 'idle' as const;
-    const { stillRunning } = await runToItsEnd(job, run, db, runner);
+    const { stillRunning } = await traceRun(job, run, runner, (span) => runToItsEnd(job, run, { db, span, runner }));
     if (stillRunning === null) return 'ran' as const;
     leftBehind.resolve('ran');
     await stillRunning;
@@ -60,12 +69,17 @@ export async function runJob(
   return Promise.race([held, leftBehind.promise]);
 }
 
+/** Every run is a trace of its own: a scheduled one begins it, a requested one also links to its request. */
+function traceRun<T>(job: Job, run: BegunRun, runner: Runner, work: (span: Span) => Promise<T>): Promise<T> {
+  const attributes = { 'sluice.job.name': job.name, 'sluice.run.id': run.id, 'sluice.run.trigger': run.trigger };
+  return inRunTrace(`run ${job.name}`, { attributes, requestedBy: runner.requests.take(run.id) }, work);
+}
+
 /** @returns what to wait for when the handler did not end in time; null when it has ended */
 async function runToItsEnd(
   job: Job,
   run: BegunRun,
-  db: Kysely<unknown>,
-  runner: Runner,
+  { db, span, runner }: { db: Kysely<unknown>; span: Span; runner: Runner },
 ): Promise<{ stillRunning: Promise<unknown> | null }> {
   const { context, stopping, graceMs = GRACE_MS } = runner;
   const log = context.logger;
@@ -95,7 +109,9 @@ async function runToItsEnd(
     }),
   );
   const ended = new AbortController();
-  const beating = beat(() => ({ rows: done, rowsExpected: expected }), { db, id: run.id, tell, ended: ended.signal });
+  const beating = untraced(() =>
+    beat(() => ({ rows: done, rowsExpected: expected }), { db, id: run.id, tell, ended: ended.signal }),
+  );
   const outcome = await Promise.race([handler, graceAfter(told.signal, graceMs, ended.signal)]);
   clearTimeout(limit);
   stopping.removeEventListener('abort', onStop);
@@ -103,12 +119,20 @@ async function runToItsEnd(
   await beating;
 
   const end = endOf(outcome, { job, reason, told: told.signal, rows: done, rowsExpected: expected });
-  const duration = Math.round(performance.now() - startedAt);
-  const facts = { job: job.name, run: run.id, rows: end.rows, ...end.details, duration_ms: duration };
+  const durationMs = performance.now() - startedAt;
+  const facts = { job: job.name, run: run.id, rows: end.rows, ...end.details, duration_ms: Math.round(durationMs) };
   if (end.state === 'failed') log.error({ ...facts, error: end.error, err: outcome?.error }, 'job failed');
-  else log.info(facts, end.state === 'succeeded' ? 'job done' : 'job cancelled');
+  else if (end.state === 'succeeded') log.info(facts, 'job done');
+  else log.info(facts, 'job cancelled');
   // Not on the connection with the lock, which may be what was lost.
-  await endRun(kyselyOf(context.orm), { job: job.name, id: run.id }, end);
+  const state = await endRun(kyselyOf(context.orm), { job: job.name, id: run.id }, end).catch((error: unknown) => {
+    // Whoever has this place next writes so.
+    runner.metrics.runEnded({ job: job.name, state: 'failed', seconds: durationMs / 1000, rows: end.rows });
+    throw error;
+  });
+  runner.metrics.runEnded({ job: job.name, state, seconds: durationMs / 1000, rows: end.rows });
+  span.setAttributes({ 'sluice.rows': end.rows, 'sluice.run.state': state });
+  if (state === 'failed') failSpan(span, outcome?.error ?? end.error);
   return { stillRunning: outcome === null ? handler : null };
 }
 

@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely';
 export interface BegunRun {
   readonly id: string;
   readonly input: Readonly<Record<string, unknown>>;
+  readonly trigger: 'schedule' | 'request';
 }
 
 /** Which place of a job a run takes, and who runs it. */
@@ -39,7 +40,7 @@ export async function beginScheduled(db: Kysely<unknown>, id: string, place: Pla
     WITH tick AS (UPDATE jobs SET last_tick_at = now() WHERE name = ${place.job})
     INSERT INTO job_runs (id, job, state, trigger, worker, slot, started_at)
     VALUES (${id}, ${place.job}, 'running', 'schedule', ${place.worker}, ${place.slot}, now())`.execute(db);
-  return { id, input: {} };
+  return { id, input: {}, trigger: 'schedule' };
 }
 
 /** Takes the oldest run that was asked for and waits; null when there is none. The caller holds the lock of its place. */
@@ -52,7 +53,8 @@ export async function claimRequested(db: Kysely<unknown>, place: Place): Promise
       ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
     ) RETURNING id, input::text AS input`.execute(db);
   const row = rows[0];
-  return row === undefined ? null : { id: row.id, input: JSON.parse(row.input) as BegunRun['input'] };
+  if (row === undefined) return null;
+  return { id: row.id, input: JSON.parse(row.input) as BegunRun['input'], trigger: 'request' };
 }
 
 /** Whoever holds the lock of a place knows that no other run in this place can be alive. */
@@ -107,9 +109,15 @@ export async function showProgress(db: Kysely<unknown>, id: string, progress: Pr
  * Writes the end of a run. One that was cancelled meanwhile stays so, and one that was given up as dead stays failed.
  * Of scheduled runs that found nothing to do only the newest is kept: a job that looks every minute would push
  * everything of interest out of the history.
+ *
+ * @returns the state that the run ended in
  */
-export async function endRun(db: Kysely<unknown>, { job, id }: { job: string; id: string }, end: EndOfRun) {
-  await sql`
+export async function endRun(
+  db: Kysely<unknown>,
+  { job, id }: { job: string; id: string },
+  end: EndOfRun,
+): Promise<EndOfRun['state']> {
+  const { rows } = await sql<{ state: EndOfRun['state'] }>`
     WITH ended AS (
       UPDATE job_runs SET
         state = CASE state WHEN 'running' THEN ${end.state} ELSE state END,
@@ -122,9 +130,13 @@ export async function endRun(db: Kysely<unknown>, { job, id }: { job: string; id
       UPDATE jobs SET last_succeeded_at = now(),
         stale_at = CASE WHEN stale_at IS NOT NULL THEN coalesce(${end.staleAt}, stale_at) END
       FROM ended WHERE name = ${job} AND ended.state = 'succeeded'
+    ), idle AS (
+      DELETE FROM job_runs r USING ended
+      WHERE ended.state = 'succeeded' AND ended.trigger = 'schedule' AND ended.rows = 0
+        AND r.job = ${job} AND r.trigger = 'schedule' AND r.state = 'succeeded' AND r.rows = 0
+        AND r.id <> ${id}::uuid
     )
-    DELETE FROM job_runs r USING ended
-    WHERE ended.state = 'succeeded' AND ended.trigger = 'schedule' AND ended.rows = 0
-      AND r.job = ${job} AND r.trigger = 'schedule' AND r.state = 'succeeded' AND r.rows = 0
-      AND r.id <> ${id}::uuid`.execute(db);
+    SELECT state FROM ended`.execute(db);
+  // Whoever took this worker for dead has written so.
+  return rows[0]?.state ?? 'failed';
 }

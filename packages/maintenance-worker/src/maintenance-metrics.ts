@@ -1,0 +1,120 @@
+import { Counter, Histogram } from 'prom-client';
+import { exemplar, type Metrics } from '@sluice/shared/telemetry/metrics';
+
+/** How a run, an export or a replay can end. */
+const STATES = ['succeeded', 'failed', 'cancelled'] as const;
+
+export type EndState = (typeof STATES)[number];
+
+/** From ten milliseconds to half a day: most jobs look whether there is something to do, some read everything. */
+const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200];
+
+/** What the maintenance worker counts of its own work. */
+export interface MaintenanceMetrics {
+  /** To be called in the run's span, which becomes the exemplar of its duration. */
+  runEnded(run: { job: string; state: EndState; seconds: number; rows: number }): void;
+  /** The same; an attempt that is tried again has not ended its run. Rows and bytes are of published files. */
+  exportEnded(run: { state: EndState; seconds: number; rows?: number; bytes?: number }): void;
+  replayEnded(state: EndState): void;
+  lettersReplayed(letters: number): void;
+  /** One attempt. */
+  webhookTried(outcome: 'delivered' | 'failed'): void;
+}
+
+/**
+ * Adds the metrics of what this worker does. A run whose worker died is counted by nobody; its job becomes stale.
+ *
+ * @param jobs names of all jobs: their counters begin at 0, or the first failure would be no increase
+ */
+export function createMaintenanceMetrics(registry: Metrics, jobs: readonly string[]): MaintenanceMetrics {
+  const registers = [registry];
+  const runs = new Counter({
+    name: 'sluice_job_runs_total',
+    help: 'Runs of jobs that ended in this worker.',
+    labelNames: ['job', 'state'],
+    registers,
+  });
+  const runSeconds = new Histogram({
+    name: 'sluice_job_run_duration_seconds',
+    help: 'How long runs of jobs took.',
+    labelNames: ['job'],
+    buckets: SECONDS,
+    enableExemplars: true,
+    registers,
+  });
+  const runRows = new Counter({
+    name: 'sluice_job_rows_total',
+    help: 'Rows that runs of jobs worked on; what a row is, the description of the job says.',
+    labelNames: ['job'],
+    registers,
+  });
+  const exports = new Counter({
+    name: 'sluice_export_runs_total',
+    help: 'Runs of exports that ended in this worker; one that was cancelled before it began is not among them.',
+    labelNames: ['state'],
+    registers,
+  });
+  const exportSeconds = new Histogram({
+    name: 'sluice_export_run_duration_seconds',
+    help: 'How long the attempts took with which runs of exports ended.',
+    buckets: SECONDS,
+    enableExemplars: true,
+    registers,
+  });
+  const exportRows = new Counter({
+    name: 'sluice_export_rows_total',
+    help: 'Rows in published files.',
+    registers,
+  });
+  const exportBytes = new Counter({
+    name: 'sluice_export_bytes_total',
+    help: 'Bytes of published files.',
+    registers,
+  });
+  const replays = new Counter({
+    name: 'sluice_replays_total',
+    help: 'Replays that ended in this worker; one that was cancelled before it began is not among them.',
+    labelNames: ['state'],
+    registers,
+  });
+  const letters = new Counter({
+    name: 'sluice_replayed_letters_total',
+    help: 'Dead letters that were put back on the stream.',
+    registers,
+  });
+  const webhooks = new Counter({
+    name: 'sluice_webhook_deliveries_total',
+    help: 'Attempts to tell a webhook of an export.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const state of STATES) {
+    for (const job of jobs) runs.inc({ job, state }, 0);
+    exports.inc({ state }, 0);
+    replays.inc({ state }, 0);
+  }
+  for (const job of jobs) runRows.inc({ job }, 0);
+  for (const outcome of ['delivered', 'failed']) webhooks.inc({ outcome }, 0);
+
+  return {
+    runEnded({ job, state, seconds, rows }) {
+      runs.inc({ job, state });
+      runRows.inc({ job }, rows);
+      runSeconds.observe({ labels: { job }, value: seconds, ...exemplarLabels() });
+    },
+    exportEnded({ state, seconds, rows = 0, bytes = 0 }) {
+      exports.inc({ state });
+      exportRows.inc(rows);
+      exportBytes.inc(bytes);
+      exportSeconds.observe({ labels: {}, value: seconds, ...exemplarLabels() });
+    },
+    replayEnded: (state) => replays.inc({ state }),
+    lettersReplayed: (count) => letters.inc(count),
+    webhookTried: (outcome) => webhooks.inc({ outcome }),
+  };
+}
+
+function exemplarLabels(): { exemplarLabels?: Record<string, string> } {
+  const labels = exemplar();
+  return labels === undefined ? {} : { exemplarLabels: labels };
+}

@@ -1,0 +1,47 @@
+import type { Span } from '@opentelemetry/api';
+import type { ReplayedEntry } from '@sluice/shared/stream/replay-entry';
+import { SEND_EVENTS, sendSpan } from '@sluice/shared/stream/send-span';
+import { encodeEntry } from '@sluice/shared/stream/stream-entry';
+import type { StreamProducer } from '@sluice/shared/stream/stream-producer';
+import { failSpan, tracer } from '@sluice/shared/telemetry/in-span';
+import { activeTraceparent, linksTo, traceparentOf } from '@sluice/shared/telemetry/trace-context';
+
+/**
+ * Puts the events of dead letters back on the stream, each in a span of its own that links to the trace its letter came
+ * from; the writer's transaction links to that span. The header's own trace context stays the first request's: that is
+ * what is stored with the event.
+ *
+ * @param mostSpans letters beyond these have no span; what the writer does with them links to the span around this
+ * @throws what the producer throws; some of the letters may be on the stream then
+ */
+export async function sendLetters(
+  letters: readonly ReplayedEntry[],
+  producer: StreamProducer,
+  mostSpans: number,
+): Promise<void> {
+  const around = activeTraceparent();
+  const spans = letters.slice(0, Math.max(0, mostSpans)).map(startSpan);
+  const entries = letters.map(({ header, body }, at) => {
+    const sentBy = traceparentOf(spans[at]) ?? around ?? undefined;
+    return encodeEntry({ ...header, sentBy }, body);
+  });
+  try {
+    await producer.add(entries, spans);
+  } catch (error) {
+    for (const span of spans) failSpan(span, error);
+    throw error;
+  } finally {
+    for (const span of spans) span.end();
+  }
+}
+
+function startSpan({ letter, header }: ReplayedEntry): Span {
+  const { batchId, tenant, source, traceparent } = header;
+  const attributes = {
+    'sluice.dead_letter.id': letter,
+    'sluice.batch.id': batchId,
+    'sluice.tenant': tenant,
+    'sluice.source': source,
+  };
+  return tracer().startSpan(SEND_EVENTS, sendSpan({ events: 1, attributes, links: linksTo([traceparent]) }));
+}

@@ -1,0 +1,27 @@
+/** Most requests that are remembered; of what another worker runs nothing is heard again. */
+const MOST = 1_000;
+
+/** Who asked for runs, by trace: whoever is woken for one may run another that has waited for longer. */
+export interface RequestTraces {
+  /** Remembers the `traceparent` of the request for a run. */
+  note(run: string, traceparent: string | null | undefined): void;
+  /** The `traceparent` of the request for a run that begins; null when it was not heard of here. */
+  take(run: string): string | null;
+}
+
+/** Remembers the newest thousand. */
+export function createRequestTraces(): RequestTraces {
+  const traces = new Map<string, string>();
+  return {
+    note(run, traceparent) {
+      if (traceparent === null || traceparent === undefined) return;
+      traces.set(run, traceparent);
+      if (traces.size > MOST) traces.delete(traces.keys().next().value!);
+    },
+    take(run) {
+      const traceparent = traces.get(run) ?? null;
+      traces.delete(run);
+      return traceparent;
+    },
+  };
+}
