@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import openapiTS, { astToString, COMMENT_HEADER, type OpenAPI3 } from 'openapi-typescript';
 import { createLogger } from '@sluice/shared/runtime/logger';
+import { createMetrics } from '@sluice/shared/telemetry/metrics';
 import { readQueryConfig } from '../../query-api/src/config.ts';
 import type { QueryContext } from '../../query-api/src/query-context.ts';
 import { buildServer } from '../../query-api/src/server.ts';
@@ -26,6 +27,7 @@ async function apiDocument(): Promise<OpenAPI3> {
     config,
     keys: config.configuredKeys,
     logger: createLogger({ daemon: 'api-types', version: '0', level: 'error' }),
+    registry: createMetrics('api-types'),
     checks: [],
     isStopping: () => false,
   } as unknown as QueryContext);

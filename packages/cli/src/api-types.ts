@@ -1612,6 +1612,27 @@ export interface paths {
                                 pending: number;
                                 lag: number | null;
                                 oldest_age_seconds: number | null;
+                                /** @description Whether everything that came in is accounted for. */
+                                conservation: {
+                                    entries: {
+                                        /** @description Ever added to the streams. */
+                                        added: number;
+                                        /** @description Ever acknowledged, after their COMMIT. */
+                                        settled: number;
+                                        waiting: number;
+                                        /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made anew. */
+                                        drift: number;
+                                    };
+                                    events: {
+                                        /** @description In settled entries. */
+                                        settled: number;
+                                        stored: number;
+                                        duplicate: number;
+                                        dead: number;
+                                        /** @description settled − stored − duplicate − dead; not 0: a writer lost count. */
+                                        drift: number;
+                                    };
+                                };
                                 consumers: {
                                     name: string;
                                     pending: number;
@@ -1624,6 +1645,27 @@ export interface paths {
                                 length: number;
                                 bytes: number;
                                 pending: number;
+                            };
+                            /** @description Whether everything that came in is accounted for. */
+                            conservation: {
+                                entries: {
+                                    /** @description Ever added to the streams. */
+                                    added: number;
+                                    /** @description Ever acknowledged, after their COMMIT. */
+                                    settled: number;
+                                    waiting: number;
+                                    /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made anew. */
+                                    drift: number;
+                                };
+                                events: {
+                                    /** @description In settled entries. */
+                                    settled: number;
+                                    stored: number;
+                                    duplicate: number;
+                                    dead: number;
+                                    /** @description settled − stored − duplicate − dead; not 0: a writer lost count. */
+                                    drift: number;
+                                };
                             };
                             /** @description Entries that left the streams, over the last 10 s. */
                             drain_rate_per_second: number;

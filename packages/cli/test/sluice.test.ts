@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
+import { post } from '../../../tests/setup/http.ts';
+import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
 import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
 import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
 
@@ -76,6 +77,33 @@ describe('looking', () => {
   it('tells of the queue', async () => {
     expect((await sluice(['status'])).stdout).toContain('The queue is empty.');
     expect(await json('status')).toMatchObject({ totals: { length: 0 } });
+  });
+
+  it('tells whether everything that came in is accounted for, and what has gone lost', async () => {
+    const { redis, stream, ingest } = operations.pipeline;
+    const batch = { events: makeEvents(3) };
+    for (const body of [batch, batch]) await post(`${ingest.url}/api/events`, body);
+    await operations.pipeline.drained();
+    const good = await sluice(['status']);
+    expect(good.stdout).toContain(
+      'Entries: 2 added, 2 settled, 0 waiting. Events settled: 3 stored, 3 duplicate, 0 dead.',
+    );
+    expect(good.stdout).not.toContain('DRIFT');
+
+    // No writer sees it: both are done at once.
+    await redis.multi().xadd(stream, '5000000000000-0', 'v', '1').xdel(stream, '5000000000000-0').exec();
+    const bad = await sluice(['status']);
+    expect(bad.stdout).toContain('DRIFT: 1 entry left the stream without having been stored (shard 0).');
+    expect(await json('status')).toMatchObject({
+      conservation: { entries: { added: 3, settled: 2, waiting: 0, drift: 1 }, events: { settled: 6, drift: 0 } },
+    });
+
+    await redis.hincrby(`${stream}:settled`, 'entries', 5);
+    await redis.hincrby(`${stream}:settled`, 'events', -2);
+    const odd = await sluice(['status']);
+    expect(odd.stdout).toContain('DRIFT: the stream of shard 0 was deleted and made anew');
+    expect(odd.stdout).toContain('DRIFT: writers lost count of 2 events of settled entries (shard 0).');
+    await redis.del(`${stream}:settled`);
   });
 });
 

@@ -5,18 +5,21 @@ import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
 import { openReplayJobs } from '@sluice/shared/jobs/replay-jobs';
 import { openRunRequests } from '@sluice/shared/jobs/run-requests';
-import { logConsole } from '@sluice/shared/runtime/log-console';
-import { createLogger } from '@sluice/shared/runtime/logger';
 import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { redactUrl } from '@sluice/shared/runtime/redact-url';
 import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { startLog } from '@sluice/shared/runtime/start-log';
 import { connectRedis } from '@sluice/shared/stream/connect-redis';
+import { readRedisMemory } from '@sluice/shared/stream/redis-memory';
+import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
+import { createMetrics } from '@sluice/shared/telemetry/metrics';
+import { createPoolMetrics } from '@sluice/shared/telemetry/pool-metrics';
 import { readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
 import { startDrainMeter } from './drain-meter.ts';
 import { callerOf } from './operator-keys.ts';
 import { queryChecks } from './query-checks.ts';
+import { createQueryMetrics } from './query-metrics.ts';
+import { readQueue } from './read-queue.ts';
 import { buildServer } from './server.ts';
 import { syncKeys } from './sync-keys.ts';
 import { createLiveTail } from './tail/live-tail.ts';
@@ -32,25 +35,30 @@ const KEYS_TIMEOUT_MS = 3_000;
 
 await startOrExit('query-api', async () => {
   const config = readQueryConfig(readEnvironment());
-  const logger = createLogger({ daemon: 'query-api', version: VERSION, level: config.LOG_LEVEL });
-  logConsole(logger);
-  logger.info({ database: redactUrl(config.DATABASE_URL), redis: redactUrl(config.REDIS_URL) }, 'starting');
+  const logger = await startLog('query-api', config);
   if (config.configuredKeys.open) {
     logger.warn(
       'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read every event and replay dead letters',
     );
   }
+  const registry = createMetrics('query-api');
+  const pools = createPoolMetrics(registry);
   const database = {
     url: config.DATABASE_URL,
     poolSize: config.DB_POOL_SIZE,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-query',
   };
-  const orm = await createOrm(database);
+  const orm = await createOrm({ ...database, watchPool: pools.watch('query') });
   const readOrm =
     config.DATABASE_READ_URL === undefined
       ? orm
-      : await createOrm({ ...database, url: config.DATABASE_READ_URL, applicationName: 'sluice-query-read' });
+      : await createOrm({
+          ...database,
+          url: config.DATABASE_READ_URL,
+          applicationName: 'sluice-query-read',
+          watchPool: pools.watch('read'),
+        });
   const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
   const queue = {
     redisUrl: config.REDIS_URL,
@@ -69,12 +77,24 @@ await startOrExit('query-api', async () => {
 
   const replicaLag = readOrm === orm ? null : startReplicaLagMeter(kyselyOf(readOrm), logger);
   const liveTail = createLiveTail({ orm, logger });
+  createQueryMetrics(registry, {
+    async readRedis() {
+      const [shards, memory] = await Promise.all([
+        readQueue(redis, config.SLUICE_NAMESPACE, config.STREAM_SHARDS),
+        readRedisMemory(redis),
+      ]);
+      return { shards, memory };
+    },
+    drainMeter,
+    liveTail,
+  });
 
   const keysOrm = await createOrm({
     ...database,
     poolSize: 1,
     statementTimeoutMs: KEYS_TIMEOUT_MS,
     applicationName: 'sluice-query-keys',
+    watchPool: pools.watch('keys'),
   });
   const syncedKeys = syncKeys({
     orm: keysOrm,
@@ -85,6 +105,8 @@ await startOrExit('query-api', async () => {
   });
   await Promise.race([syncedKeys.refresh(), delay(KEYS_WAIT_MS, undefined, { ref: false })]);
 
+  const checks = queryChecks({ redis, orm, readOrm, config, storedKeys: syncedKeys.keys });
+  addHealthMetrics(registry, checks);
   let stopping = false;
   const server = await buildServer({
     config,
@@ -100,7 +122,8 @@ await startOrExit('query-api', async () => {
     liveTail,
     dataAge: dataAgeOf(drainMeter, replicaLag),
     logger,
-    checks: queryChecks({ redis, orm, readOrm, config, storedKeys: syncedKeys.keys }),
+    registry,
+    checks,
     isStopping: () => stopping,
   });
   const url = await server.listen({ host: config.HOST, port: config.QUERY_PORT });

@@ -4,6 +4,7 @@ import type { Orm } from '@sluice/shared/database/orm';
 import type { WakeQueue } from '@sluice/shared/jobs/wake-queue';
 import type { HealthCheck } from '@sluice/shared/runtime/health';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import type { Metrics } from '@sluice/shared/telemetry/metrics';
 import type { QueryConfig } from './config.ts';
 import type { DrainMeter } from './drain-meter.ts';
 import type { Caller } from './operator-keys.ts';
@@ -29,6 +30,7 @@ export interface QueryContext {
   readonly exportJobs: WakeQueue;
   readonly drainMeter: DrainMeter;
   readonly logger: Logger;
+  readonly registry: Metrics;
   readonly checks: readonly HealthCheck[];
   /** True once the ordered stop has begun. */
   readonly isStopping: () => boolean;

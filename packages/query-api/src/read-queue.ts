@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { type Conservation, readConservation } from '@sluice/shared/stream/conservation';
 import { findShards } from '@sluice/shared/stream/consumer-group';
 import { measureShard, timeOfEntry } from '@sluice/shared/stream/measure-shard';
 import { shardOf, WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
@@ -16,6 +17,31 @@ export interface Consumer {
   readonly last_progress_at: string | null;
 }
 
+/** Whether what was put on a shard is accounted for: see `conservation` in shared. */
+export interface ConservationStatus {
+  readonly entries: {
+    /** Ever added to the stream. */
+    readonly added: number;
+    /** Deleted by a writer after their COMMIT. */
+    readonly settled: number;
+    readonly waiting: number;
+    /**
+     * added − settled − waiting, since the first was settled. Above 0: entries left the stream in another way. Below:
+     * the stream was made anew.
+     */
+    readonly drift: number;
+  };
+  readonly events: {
+    /** In settled entries. */
+    readonly settled: number;
+    readonly stored: number;
+    readonly duplicate: number;
+    readonly dead: number;
+    /** settled − stored − duplicate − dead: not 0 when a writer lost count of one. */
+    readonly drift: number;
+  };
+}
+
 /** One shard of the queue. */
 export interface ShardStatus {
   readonly shard: number | null;
@@ -26,6 +52,7 @@ export interface ShardStatus {
   /** Entries that no writer has taken; null when Redis can't tell. */
   readonly lag: number | null;
   readonly oldest_age_seconds: number | null;
+  readonly conservation: ConservationStatus;
   readonly consumers: readonly Consumer[];
 }
 
@@ -38,8 +65,9 @@ export async function readQueue(redis: Redis, namespace: string, shards: number)
 }
 
 async function readShard(redis: Redis, namespace: string, key: string, now: number): Promise<ShardStatus> {
-  const [size, groups, consumers] = await Promise.all([
+  const [size, conservation, groups, consumers] = await Promise.all([
     measureShard(redis, key),
+    readConservation(redis, key),
     listed(redis.xinfo('GROUPS', key)),
     listed(redis.xinfo('CONSUMERS', key, WRITERS_GROUP)),
   ]);
@@ -52,7 +80,16 @@ async function readShard(redis: Redis, namespace: string, key: string, now: numb
     pending: Number(group?.['pending'] ?? 0),
     lag: group?.['lag'] === undefined || group['lag'] === null ? null : Number(group['lag']),
     oldest_age_seconds: age === null ? null : Math.round(age * 1000) / 1000,
+    conservation: statusOf(conservation),
     consumers: consumers.map((each) => consumerOf(each, now)),
+  };
+}
+
+function statusOf(counts: Conservation): ConservationStatus {
+  const { added, settled, waiting, events, stored, duplicate, dead, driftEntries, driftEvents } = counts;
+  return {
+    entries: { added, settled, waiting, drift: driftEntries },
+    events: { settled: events, stored, duplicate, dead, drift: driftEvents },
   };
 }
 

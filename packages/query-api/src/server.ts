@@ -6,6 +6,8 @@ import { addErrorAnswers, passExpectations } from '@sluice/shared/runtime/error-
 import { addHealthRoutes } from '@sluice/shared/runtime/health';
 import { addRequestClock } from '@sluice/shared/runtime/request-clock';
 import { serverOptions } from '@sluice/shared/runtime/server-options';
+import { addHttpMetrics } from '@sluice/shared/telemetry/http-metrics';
+import { addMetricsRoute } from '@sluice/shared/telemetry/metrics';
 import { addRequestNames } from '@sluice/shared/telemetry/name-requests';
 import { addAuthentication } from './authenticate.ts';
 import { addInputChecks } from './check-input.ts';
@@ -53,6 +55,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
   passExpectations(server);
   addRequestNames(server);
   addRequestClock(server, context.isStopping);
+  addHttpMetrics(server, context.registry);
   if (config.CORS_ORIGINS.length > 0) {
     await server.register(cors, {
       origin: config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS,
@@ -93,7 +96,10 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
       { name: 'keys', description: 'Who may do what' },
     ],
   });
-  await server.register(async (open) => addHealthRoutes(open, context.checks));
+  await server.register(async (open) => {
+    addHealthRoutes(open, context.checks);
+    addMetricsRoute(open, context.registry);
+  });
   await server.register(async (api) => {
     const wrongKeys = await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
     addAuthentication(api, context.keys, wrongKeys);

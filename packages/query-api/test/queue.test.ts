@@ -9,13 +9,29 @@ beforeAll(async () => {
 });
 afterAll(() => operations.stop());
 
+const NOTHING = {
+  entries: { added: 0, settled: 0, waiting: 0, drift: 0 },
+  events: { settled: 0, stored: 0, duplicate: 0, dead: 0, drift: 0 },
+};
 const queue = async () => (await operations.ask('GET', '/api/queue')).body;
 
 it('shows an empty queue, what waits, what is pending with whom, and how fast it drains', async () => {
   const { redis, stream, ingest } = operations.pipeline;
   expect(await queue()).toEqual({
-    shards: [{ shard: 0, length: 0, bytes: 0, pending: 0, lag: null, oldest_age_seconds: null, consumers: [] }],
+    shards: [
+      {
+        shard: 0,
+        length: 0,
+        bytes: 0,
+        pending: 0,
+        lag: null,
+        oldest_age_seconds: null,
+        conservation: NOTHING,
+        consumers: [],
+      },
+    ],
     totals: { length: 0, bytes: 0, pending: 0 },
+    conservation: NOTHING,
     drain_rate_per_second: 0,
     seconds_to_empty: 0,
   });
@@ -44,6 +60,22 @@ it('shows an empty queue, what waits, what is pending with whom, and how fast it
   const drained = await queue();
   expect(drained.totals).toEqual({ length: 0, bytes: expect.any(Number) as number, pending: 0 });
   expect(drained.seconds_to_empty).toBe(0);
+  expect(drained.conservation).toEqual({
+    entries: { added: 10, settled: 10, waiting: 0, drift: 0 },
+    events: { settled: 50, stored: 50, duplicate: 0, dead: 0, drift: 0 },
+  });
+});
+
+it('shows what left a stream without having been stored', async () => {
+  const { redis, stream } = operations.pipeline;
+  // No writer sees it: both are done at once.
+  await redis.multi().xadd(stream, '5000000000000-0', 'v', '1').xdel(stream, '5000000000000-0').exec();
+  const { shards, conservation } = await queue();
+  expect(shards[0].conservation).toEqual(conservation);
+  expect(conservation).toMatchObject({
+    entries: { added: 11, settled: 10, waiting: 0, drift: 1 },
+    events: { settled: 50, stored: 50, drift: 0 },
+  });
 });
 
 it('shows shards that are no longer configured, too', async () => {
@@ -52,6 +84,7 @@ it('shows shards that are no longer configured, too', async () => {
   const { shards } = await queue();
   expect(shards.map(({ shard }: { shard: number }) => shard)).toEqual([0, 3]);
   expect(shards[1]).toMatchObject({ length: 1, consumers: [] });
+  expect(shards[1].conservation.entries).toEqual({ added: 1, settled: 0, waiting: 1, drift: 0 });
   expect(shards[1].oldest_age_seconds).toBeGreaterThan(1_000_000);
   await redis.del(`${namespace}:{events:3}`);
 });

@@ -11,7 +11,9 @@ const REFRESH_MS = 1_000;
 export function addStatusCommand(program: Command, context: () => { api: ApiClient; output: Output }): void {
   program
     .command('status')
-    .description('the queue: how much waits, since when, who works on it')
+    .description(
+      'the queue: how much waits, since when, who works on it, and whether all that came in is accounted for',
+    )
     .option('-w, --watch', 'again every second, until Ctrl-C')
     .addHelpText('after', '\nExamples:\n  sluice status\n  sluice status --watch\n  sluice status --json')
     .action(async (options: { watch?: boolean }) => {
@@ -26,7 +28,13 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
     });
 }
 
-function formatStatus({ shards, totals, drain_rate_per_second: rate, seconds_to_empty: left }: QueueStatus): string {
+function formatStatus({
+  shards,
+  totals,
+  conservation,
+  drain_rate_per_second: rate,
+  seconds_to_empty: left,
+}: QueueStatus): string {
   const queue = shards.map((each) => [
     each.shard,
     each.length,
@@ -44,5 +52,40 @@ function formatStatus({ shards, totals, drain_rate_per_second: rate, seconds_to_
     totals.length === 0
       ? 'The queue is empty.'
       : `${totals.length} entries wait; ${Math.round(rate)} a second are drained; empty in ${formatSeconds(left)}.`,
+    ...formatConservation(conservation, shards),
   ].join('\n');
+}
+
+/** Whether everything that came in is accounted for; each shard by itself, because sums may hide what is wrong. */
+function formatConservation(
+  { entries, events }: QueueStatus['conservation'],
+  shards: QueueStatus['shards'],
+): readonly string[] {
+  return [
+    `Entries: ${count(entries.added)} added, ${count(entries.settled)} settled, ${count(entries.waiting)} waiting. ` +
+      `Events settled: ${count(events.stored)} stored, ${count(events.duplicate)} duplicate, ${count(events.dead)} dead.`,
+    ...shards.flatMap(({ shard, conservation }) => {
+      const lost = conservation.entries.drift;
+      const uncounted = conservation.events.drift;
+      return [
+        ...(lost > 0
+          ? [`DRIFT: ${counted(lost, 'entry', 'entries')} left the stream without having been stored (shard ${shard}).`]
+          : []),
+        ...(lost < 0 ? [`DRIFT: the stream of shard ${shard} was deleted and made anew; its counts are of both.`] : []),
+        ...(uncounted === 0
+          ? []
+          : [
+              `DRIFT: writers lost count of ${counted(Math.abs(uncounted), 'event', 'events')} of settled entries (shard ${shard}).`,
+            ]),
+      ];
+    }),
+  ];
+}
+
+function counted(value: number, one: string, many: string): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en');
 }

@@ -43,11 +43,11 @@ const shared = { tags: ['exports'] };
 export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
   const { orm, exportJobs, logger, config } = context;
   /** A worker that is not woken finds the run by itself within half a minute. */
-  const wake = async (id: string): Promise<void> => {
+  const wake = async (id: string, requestId: string): Promise<void> => {
     await exportJobs
       .wake(id)
       .catch((error: unknown) =>
-        logger.warn({ run: id, error: messageOf(error) }, 'nobody could be woken for an export'),
+        logger.warn({ request_id: requestId, run: id, error: messageOf(error) }, 'nobody could be woken for an export'),
       );
   };
 
@@ -80,7 +80,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const id = await inTransaction(orm, (transaction) =>
         requestExport(transaction, { config: present, format, compression, ...span }, operator),
       );
-      await wake(id);
+      await wake(id, request.id);
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/export/runs/${id}`)
@@ -148,7 +148,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
         await inTransaction(orm, (db) =>
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
         );
-        await wake(id);
+        await wake(id, request.id);
         return findExportRun(readConnection(orm), id, operator);
       },
     });

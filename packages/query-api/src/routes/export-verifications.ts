@@ -41,7 +41,10 @@ export function addVerificationRoutes(server: FastifyInstance, { orm, runRequest
       await runRequests
         .wake(id)
         .catch((error: unknown) =>
-          logger.warn({ run: id, error: messageOf(error) }, 'nobody could be woken for a verification'),
+          logger.warn(
+            { request_id: request.id, run: id, error: messageOf(error) },
+            'nobody could be woken for a verification',
+          ),
         );
       return (reply as FastifyReply)
         .code(202)

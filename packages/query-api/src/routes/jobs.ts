@@ -103,7 +103,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       await runRequests
         .wake(id)
         .catch((error: unknown) =>
-          logger.warn({ run: id, error: messageOf(error) }, 'nobody could be woken for a run'),
+          logger.warn({ request_id: request.id, run: id, error: messageOf(error) }, 'nobody could be woken for a run'),
         );
       return (reply as FastifyReply)
         .code(202)

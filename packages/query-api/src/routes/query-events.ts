@@ -8,9 +8,10 @@ import { errorResponses } from '@sluice/shared/errors/error-schema';
 import { isUuid } from '@sluice/shared/events/event-id';
 import { inspectValues } from '@sluice/shared/events/inspect-values';
 import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
-import { toWire } from '@sluice/shared/events/to-wire';
+import { type StoredEvent, toWire } from '@sluice/shared/events/to-wire';
 import { nestingError } from '@sluice/shared/events/read-body';
 import { replaceUnstorableText } from '@sluice/shared/events/unstorable-text';
+import { untraced } from '@sluice/shared/telemetry/untraced';
 import { type UntilGone, untilGone } from '../client-gone.ts';
 import type { Order } from '../cursor.ts';
 import { withTimeoutHint } from '../database-errors.ts';
@@ -162,9 +163,10 @@ async function* download(
 ): AsyncGenerator<string> {
   for (let after = list.after; ;) {
     const from = after;
-    const events = await withTimeoutHint(TIMEOUT_HINT, () =>
-      readEvents(db, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone),
-    );
+    const read = (): Promise<readonly StoredEvent[]> =>
+      withTimeoutHint(TIMEOUT_HINT, () => readEvents(db, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone));
+    // As children of the request's span, thousands of statements would make a trace that nobody can look at.
+    const events = await (from === list.after ? read() : untraced(read));
     if (events.length > 0) yield events.map((event) => `${JSON.stringify(toWire(event))}\n`).join('');
     if (events.length < DOWNLOAD_EVENTS) return;
     // Cut on purpose: a download that looks whole and is not would be worse.

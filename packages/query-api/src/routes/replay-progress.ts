@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { untraced } from '@sluice/shared/telemetry/untraced';
 import { replayParams } from '../input-schemas.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../open-answers.ts';
 import { ENDED, findReplay, type ReplayStatus } from '../queries/replay-rows.ts';
@@ -62,7 +63,8 @@ async function* follow(
   for (let quiet = 0, status = first; !ENDED.has(status.state); quiet += 1) {
     await delay(LOOK_MS, undefined, { signal: gone }).catch(() => {});
     if (isOver()) return;
-    status = await look();
+    // The request's span is open as long as the replay: it must not collect a child with each look.
+    status = await untraced(look);
     const text = JSON.stringify(status);
     if (text !== told) {
       yield eventOf(text);

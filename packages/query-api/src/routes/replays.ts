@@ -35,11 +35,14 @@ const BASE = '/api/dead-letters/replays';
 export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
   const { orm, replayJobs, logger } = context;
   /** A worker that is not woken finds the replay by itself within half a minute. */
-  const wake = async (id: string): Promise<void> => {
+  const wake = async (id: string, requestId: string): Promise<void> => {
     await replayJobs
       .wake(id)
       .catch((error: unknown) =>
-        logger.warn({ replay: id, error: messageOf(error) }, 'nobody could be woken for a replay'),
+        logger.warn(
+          { request_id: requestId, replay: id, error: messageOf(error) },
+          'nobody could be woken for a replay',
+        ),
       );
   };
 
@@ -78,7 +81,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       const id = await inTransaction(orm, (transaction) =>
         requestReplay(transaction, { filter, ratePerSecond, operator, reason: why }),
       );
-      await wake(id);
+      await wake(id, request.id);
       return (reply as FastifyReply)
         .code(202)
         .header('location', `${BASE}/${id}`)
@@ -143,7 +146,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       handler: async (request) => {
         const { id } = request.params as Static<typeof replayParams>;
         await inTransaction(orm, (db) => steerReplay(db, id, step, request.operator));
-        if (step !== 'pause') await wake(id);
+        if (step !== 'pause') await wake(id, request.id);
         return findReplay(readConnection(orm), id, request.operator);
       },
     });

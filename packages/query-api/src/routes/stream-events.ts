@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/shared/errors/api-errors';
 import { errorResponses } from '@sluice/shared/errors/error-schema';
+import { untraced } from '@sluice/shared/telemetry/untraced';
 import { fieldFilter, fieldProperties, tenantProperty } from '../event-input.ts';
 import { limitOpenAnswers } from '../open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
@@ -48,7 +49,8 @@ export function addStreamRoute(server: FastifyInstance, { config, liveTail, isSt
       request.onRevoked = () => stream.end('revoked', 'The key is no longer good.');
 
       stream.comment('connected');
-      void liveTail.follow({ filter, stream }, resume);
+      // The request's span is open for as long as the reader stays: it must not collect all that is read meanwhile.
+      void untraced(() => liveTail.follow({ requestId: request.id, filter, stream }, resume));
       return (
         reply
           .type('text/event-stream; charset=utf-8')

@@ -34,6 +34,8 @@ const GO_ON = 'PostgreSQL cannot be read at the moment; go on with Last-Event-ID
 
 /** One open stream. */
 export interface TailReader {
+  /** Of the request that opened it, for the log. */
+  readonly requestId: string;
   readonly filter: EventFilter;
   readonly stream: EventStream;
 }
@@ -42,6 +44,8 @@ export interface TailReader {
 export interface LiveTail {
   /** Serves a reader until its stream ends; begins behind `resume`, or with what is committed from now on. */
   follow(reader: TailReader, resume: TailId | null): Promise<void>;
+  /** Streams that are open. */
+  readonly readers: number;
   /** Ends all streams. */
   stop(): void;
 }
@@ -189,9 +193,19 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
     history = createFenceHistory();
   }
 
+  let lastMessage = '';
   const timer = setInterval(() => {
     if (open.size === 0) return;
-    poll().catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'committed events cannot be followed'));
+    poll().then(
+      () => {
+        lastMessage = '';
+      },
+      (error: unknown) => {
+        const message = messageOf(error);
+        if (message !== lastMessage) logger.warn({ error: message }, 'committed events cannot be followed');
+        lastMessage = message;
+      },
+    );
   }, POLL_MS).unref();
 
   return {
@@ -201,9 +215,12 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
         if (stopped) reader.stream.end('stopping', 'This instance is stopping.');
         else await follow(reader, resume);
       } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'a stream cannot be served');
+        logger.warn({ request_id: reader.requestId, error: messageOf(error) }, 'a stream cannot be served');
         reader.stream.end('failed', GO_ON);
       }
+    },
+    get readers() {
+      return open.size;
     },
     stop() {
       stopped = true;

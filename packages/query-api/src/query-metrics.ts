@@ -1,0 +1,159 @@
+import { Counter, Gauge } from 'prom-client';
+import type { Metrics } from '@sluice/shared/telemetry/metrics';
+import type { RedisMemory } from '@sluice/shared/stream/redis-memory';
+import type { DrainMeter } from './drain-meter.ts';
+import type { ShardStatus } from './read-queue.ts';
+import type { LiveTail } from './tail/live-tail.ts';
+
+/** For how long one look at Redis serves, in milliseconds: a second Prometheus must not cost a second look. */
+const FRESH_MS = 1_000;
+
+/** What of Redis is measured. */
+export interface RedisState {
+  readonly shards: readonly ShardStatus[];
+  readonly memory: RedisMemory;
+}
+
+/** Where the numbers come from. */
+export interface QueryMetricsSources {
+  /** Looks at Redis; fails while it is away, or when it does not answer in time. */
+  readonly readRedis: () => Promise<RedisState>;
+  readonly drainMeter: DrainMeter;
+  readonly liveTail: LiveTail;
+}
+
+/** Of one shard; null when it is not known. */
+type OfShard = (shard: ShardStatus) => number | null;
+
+/**
+ * Defines the metrics of the query API: of the queue and of Redis, for the whole of Sluice, and its own live tails.
+ * Redis is looked at when a scrape comes. While it is away its metrics are left out: an old number would say that
+ * all is well, for as long as the outage lasts.
+ */
+export function createQueryMetrics(registry: Metrics, sources: QueryMetricsSources): void {
+  const registers = [registry];
+  const redis = keptFor(FRESH_MS, async () => sources.readRedis().catch(() => null));
+
+  function shardGauge(name: string, help: string, valueOf: OfShard): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['shard'],
+      registers,
+      async collect() {
+        const state = await redis();
+        this.reset();
+        for (const { shard, value } of valuesOf(state, valueOf)) this.set({ shard }, value);
+      },
+    });
+  }
+  shardGauge('sluice_queue_entries', 'Entries in the stream.', ({ length }) => length);
+  shardGauge('sluice_queue_bytes', 'Memory of the stream in Redis.', ({ bytes }) => bytes);
+  shardGauge(
+    'sluice_queue_oldest_age_seconds',
+    'Age of the oldest entry; 0 for an empty stream.',
+    ({ oldest_age_seconds: age }) => age ?? 0,
+  );
+  shardGauge(
+    'sluice_queue_pending_entries',
+    'Entries that a writer has read and not acknowledged.',
+    ({ pending }) => pending,
+  );
+  shardGauge('sluice_queue_lag_entries', 'Entries that no writer has read.', ({ lag }) => lag);
+  shardGauge(
+    'sluice_queue_drift_entries',
+    'Entries added, minus settled, minus waiting, since the first was settled: not 0 when some left by another way than a COMMIT.',
+    ({ conservation }) => conservation.entries.drift,
+  );
+  shardGauge(
+    'sluice_queue_drift_events',
+    'Events of settled entries, minus stored, duplicate and dead ones: not 0 when a writer lost count.',
+    ({ conservation }) => conservation.events.drift,
+  );
+
+  function shardCounter(name: string, help: string, valueOf: OfShard): void {
+    new Counter({
+      name,
+      help,
+      labelNames: ['shard'],
+      registers,
+      async collect() {
+        const state = await redis();
+        this.reset();
+        for (const { shard, value } of valuesOf(state, valueOf)) this.inc({ shard }, value);
+      },
+    });
+  }
+  shardCounter(
+    'sluice_queue_entries_added_total',
+    'Entries ever added, as Redis counts them.',
+    ({ conservation }) => conservation.entries.added,
+  );
+  shardCounter(
+    'sluice_queue_entries_settled_total',
+    'Entries ever acknowledged after their COMMIT.',
+    ({ conservation }) => conservation.entries.settled,
+  );
+  new Counter({
+    name: 'sluice_queue_events_settled_total',
+    help: 'Events of settled entries, by what became of them.',
+    labelNames: ['shard', 'outcome'],
+    registers,
+    async collect() {
+      const state = await redis();
+      this.reset();
+      for (const outcome of ['stored', 'duplicate', 'dead'] as const) {
+        const values = valuesOf(state, ({ conservation }) => conservation.events[outcome]);
+        // Redis counts these by guess when several shards share a transaction, and a counter refuses to be negative.
+        for (const { shard, value } of values) this.inc({ shard, outcome }, Math.max(0, value));
+      }
+    },
+  });
+
+  function plainGauge(name: string, help: string, valueOf: (state: RedisState) => number | null): void {
+    new Gauge({
+      name,
+      help,
+      registers,
+      async collect() {
+        const state = await redis();
+        const value = state === null ? null : valueOf(state);
+        if (value === null) this.remove();
+        else this.set(value);
+      },
+    });
+  }
+  plainGauge(
+    'sluice_queue_drain_entries_per_second',
+    'Entries that leave the streams per second.',
+    () => sources.drainMeter.ratePerSecond,
+  );
+  plainGauge('sluice_redis_used_memory_bytes', 'Memory that Redis uses.', ({ memory }) => memory.used);
+  plainGauge('sluice_redis_max_memory_bytes', 'Limit of the memory of Redis; 0 for none.', ({ memory }) => memory.max);
+
+  new Gauge({
+    name: 'sluice_tail_readers',
+    help: 'Live tails that are open.',
+    registers,
+    collect() {
+      this.set(sources.liveTail.readers);
+    },
+  });
+}
+
+/** The known values, each with its shard; nothing of what is no shard. */
+function valuesOf(state: RedisState | null, valueOf: OfShard): { shard: string; value: number }[] {
+  return (state?.shards ?? []).flatMap((each) => {
+    const value = valueOf(each);
+    return each.shard === null || value === null ? [] : [{ shard: String(each.shard), value }];
+  });
+}
+
+/** Reads anew when the last reading was begun longer ago than this; who asks meanwhile gets the same. */
+function keptFor<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
+  let last: { readonly at: number; readonly reading: Promise<T> } | null = null;
+  return () => {
+    if (last === null || performance.now() - last.at >= ms) last = { at: performance.now(), reading: read() };
+    return last.reading;
+  };
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { ReceivedSpan } from '../../local-stack/src/otlp-messages.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
+import { get, post } from '../../../tests/setup/http.ts';
+import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+
+let receiver: OtlpReceiver;
+let operations: Operations;
+beforeAll(async () => {
+  receiver = await startOtlpReceiver();
+  operations = await startOperations({
+    API_KEY: 'the-key',
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    OTEL_BSP_SCHEDULE_DELAY: '50',
+  });
+});
+afterAll(async () => {
+  await operations.stop();
+  await receiver.stop();
+});
+
+let requests = 0;
+/** Asks, and gives back the span of the request and all that is below it, once they have come. */
+async function traced(
+  method: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string> } = {},
+): Promise<{ status: number; text: string; server: ReceivedSpan; children: ReceivedSpan[] }> {
+  const id = `traced-${(requests += 1)}`;
+  const response = await fetch(`${operations.query.url}${path}`, {
+    method,
+    headers: {
+      'x-api-key': 'the-key',
+      'x-request-id': id,
+      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    body: options.body === undefined ? null : JSON.stringify(options.body),
+  });
+  const text = await response.text();
+  return { status: response.status, text, ...(await traceOf(id)) };
+}
+
+async function traceOf(id: string): Promise<{ server: ReceivedSpan; children: ReceivedSpan[] }> {
+  const serving = (): ReceivedSpan | undefined =>
+    receiver.spans.find(({ attributes }) => attributes['sluice.request.id'] === id);
+  // What is below it has ended before it, and is sent in order.
+  await receiver.until(() => serving() !== undefined, `the span of request ${id}`);
+  const server = serving()!;
+  return {
+    server,
+    children: receiver.spans.filter(({ traceId, spanId }) => traceId === server.traceId && spanId !== server.spanId),
+  };
+}
+
+it('a request is a span named by its route, with its statements below it', async () => {
+  const { server, children } = await traced('GET', `/api/events/${randomUUID()}`);
+  expect(server).toMatchObject({
+    service: 'sluice-query-api',
+    kind: 'server',
+    name: 'GET /api/events/:event_id',
+    parentSpanId: null,
+    status: 'unset',
+  });
+  expect(server.attributes).toMatchObject({ 'http.route': '/api/events/:event_id', 'http.response.status_code': 404 });
+  expect(children.length).toBeGreaterThan(0);
+  for (const child of children) {
+    expect(child).toMatchObject({ kind: 'client', parentSpanId: server.spanId });
+    expect(child.name).toMatch(/^pg\.query:SELECT \w+$/);
+  }
+});
+
+it('the queue is asked of Redis, and that is seen', async () => {
+  const { server, children } = await traced('GET', '/api/queue');
+  expect(server.name).toBe('GET /api/queue');
+  expect(new Set(children.map(({ name }) => name))).toEqual(new Set(['scan', 'time', 'xinfo', 'memory', 'eval']));
+});
+
+it('a path that is no route gives no name, and what is asked all the time no span', async () => {
+  const { server } = await traced('GET', '/api/nothing/4711');
+  expect(server.name).toBe('GET');
+  for (const path of ['/health', '/ready', '/live', '/metrics', '/docs', '/docs/json', '/docs/static/index.html']) {
+    await get(`${operations.query.url}${path}`);
+  }
+  await traced('GET', '/api/audit-log');
+  expect(receiver.spans.map(({ attributes }) => attributes['url.path']).join()).not.toMatch(
+    /health|ready|live|metrics|docs/,
+  );
+});
+
+it('values of the query string are not kept', async () => {
+  const { server, status } = await traced('GET', '/api/dead-letters?text=Zo%C3%AB.Personal&limit=7');
+  expect(status).toBe(200);
+  expect(server.attributes['url.query']).toBe('text&limit');
+  expect(JSON.stringify(receiver.spans)).not.toContain('Personal');
+});
+
+it('an answer of 5xx is an error, and one of 4xx is not', async () => {
+  const { database } = operations.pipeline;
+  await database.query('ALTER TABLE audit_log RENAME TO audit_log_away');
+  const failed = await traced('GET', '/api/audit-log');
+  await database.query('ALTER TABLE audit_log_away RENAME TO audit_log');
+  expect(failed.status).toBe(500);
+  expect(failed.server.status).toBe('error');
+  expect(failed.children.map(({ status }) => status)).toContain('error');
+  expect((await traced('GET', '/api/dead-letters?limit=0')).server.status).toBe('unset');
+});
+
+it('a client that has a trace goes on in it', async () => {
+  const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+  const { server } = await traced('GET', '/api/jobs', { headers: { traceparent: `00-${traceId}-${spanId}-01` } });
+  expect(server).toMatchObject({ traceId, parentSpanId: spanId, name: 'GET /api/jobs' });
+});
+
+it('a live tail is one span, however long it is open and whatever it looks at meanwhile', async () => {
+  const { pipeline, query } = operations;
+  await pipeline.startWriter('writer-1');
+  const hangUp = new AbortController();
+  const response = await fetch(`${query.url}/api/events/stream`, {
+    headers: { 'x-api-key': 'the-key', 'x-request-id': 'the-tail' },
+    signal: hangUp.signal,
+  });
+  let text = '';
+  const reading = (async () => {
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) text += chunk;
+  })();
+  await vi.waitFor(
+    async () => {
+      await post(`${pipeline.ingest.url}/api/events`, { events: [makeEvent()] });
+      // Several looks at Postgres have found something.
+      expect(text.split('\nid: ').length).toBeGreaterThan(3);
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+  hangUp.abort();
+  await reading.catch(() => {});
+  const { server, children } = await traceOf('the-tail');
+  expect(server.name).toBe('GET /api/events/stream');
+  expect(children).toEqual([]);
+});
+
+it('a download has its first statement in its trace and not the hundreds behind it', async () => {
+  await operations.seed(250);
+  const accept = { accept: 'application/x-ndjson' };
+  const letters = await traced('GET', '/api/dead-letters', { headers: accept });
+  expect(letters.text.trimEnd().split('\n')).toHaveLength(250);
+  expect(letters.children).toHaveLength(1);
+
+  const events = makeEvents(600);
+  for (const at of [0, 300]) {
+    await post(`${operations.pipeline.ingest.url}/api/events`, { events: events.slice(at, at + 300) });
+  }
+  await operations.pipeline.stored(600);
+  const download = await traced('POST', '/api/events/query', { body: {}, headers: accept });
+  expect(download.text.trimEnd().split('\n').length).toBeGreaterThanOrEqual(600);
+  expect(download.children).toHaveLength(1);
+});
+
+it('following a replay has its first look in its trace and not those behind it', async () => {
+  const { body } = await operations.ask('POST', '/api/dead-letters/replays', { filter: {} }, 'the-key');
+  const id = 'following';
+  const hangUp = new AbortController();
+  const response = await fetch(`${operations.query.url}/api/dead-letters/replays/${body.id}/progress`, {
+    headers: { 'x-api-key': 'the-key', 'x-request-id': id },
+    signal: hangUp.signal,
+  });
+  const reader = response.body!.getReader();
+  await reader.read();
+  for (let looks = 0; looks < 2; looks += 1) {
+    await operations.pipeline.database.query('UPDATE replays SET matched = matched + 1 WHERE id = $1', [body.id]);
+    await reader.read();
+  }
+  hangUp.abort();
+  const { server, children } = await traceOf(id);
+  expect(server.name).toBe('GET /api/dead-letters/replays/:id/progress');
+  expect(children).toHaveLength(1);
+});
