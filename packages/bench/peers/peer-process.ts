@@ -22,12 +22,12 @@ export function readPeerSettings(): PeerSettings {
 export async function servePeer(server: FastifyInstance, stop: () => Promise<void>): Promise<void> {
   server.get('/ready', () => ({ status: 'ready' }));
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
-  const end = (): void => {
-    void server
-      .close()
-      .then(stop)
-      .finally(() => process.exit(0));
-  };
+  runPeer(url, () => server.close().then(stop));
+}
+
+/** Says that a peer listens, and stops it when the benchmark says so or is gone. */
+export function runPeer(url: string, stop: () => Promise<void>): void {
+  const end = (): void => void stop().finally(() => process.exit(0));
   process.once('SIGTERM', end);
   process.once('disconnect', end);
   process.send?.({ type: 'ready', url });

@@ -119,6 +119,11 @@ export function startBareXadd(around: PeerSurroundings): Promise<{ url: string; 
   return startNode(around, 'bare-xadd', around.databaseUrl);
 }
 
+/** A collector of traces, see peers/otlp-receiver.ts. */
+export function startCollector(around: PeerSurroundings): Promise<{ url: string; stop(): Promise<void> }> {
+  return startNode(around, 'otlp-receiver', around.databaseUrl);
+}
+
 function startNode(around: PeerSurroundings, name: string, databaseUrl: string) {
   return launchDaemon(
     {

@@ -7,10 +7,15 @@ import type { Target } from './target.ts';
 /** The stream that daemons use when nothing else is configured. */
 export const SLUICE_STREAM = streamKey('sluice', 0);
 
-/** Sluice's own daemons as a target; `close` ends the connections that it is watched over. */
+/**
+ * Sluice's own daemons as a target; `close` ends the connections that it is watched over.
+ *
+ * @param stream that they use
+ */
 export async function sluiceTarget(
   servers: { databaseUrl: string; redisUrl: string },
   ingestUrl: string,
+  stream = SLUICE_STREAM,
 ): Promise<Target & { close(): Promise<void> }> {
   const redis = new Redis(servers.redisUrl);
   const db = new Client({ connectionString: servers.databaseUrl });
@@ -19,7 +24,7 @@ export async function sluiceTarget(
     name: 'Sluice',
     url: `${ingestUrl}/api/events`,
     // An entry leaves the stream after COMMIT and not before.
-    waiting: () => redis.xlen(SLUICE_STREAM),
+    waiting: () => redis.xlen(stream),
     async stored() {
       // From the table itself: the ledger could have an id whose event is missing.
       const { rows } = await db.query<{ stored: string }>('SELECT count(*) AS stored FROM events');

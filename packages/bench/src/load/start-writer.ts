@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly databaseUrl: string;
   /** Transactions of one writer; null for its default. */
   readonly concurrency: number | null;
+  /** More of its settings. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function startWriter(
         WRITER_NAME: name,
         WRITER_PORT: '0',
         ...(options.concurrency === null ? {} : { WRITER_CONCURRENCY: String(options.concurrency) }),
+        ...options.env,
       },
       logFile: join(around.folder, `${name}.log`),
       pidFile: join(around.folder, `${name}.pid`),

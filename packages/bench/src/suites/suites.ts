@@ -7,6 +7,7 @@ import { runGrowth } from './growth.ts';
 import { runIngest } from './ingest.ts';
 import { type LoadResults, presentLoad, type SuiteResult } from './load-results.ts';
 import { runQuery } from './query.ts';
+import { runTracing } from './tracing.ts';
 import { runWriter } from './writer.ts';
 
 /** One thing that `bench` can measure. */
@@ -49,6 +50,11 @@ export const SUITES: readonly Suite[] = [
     name: 'growth',
     description: 'events/s and p99 by batch size, connections and stored rows; with --svg as charts',
     run: underLoad(runGrowth),
+  },
+  {
+    name: 'tracing',
+    description: 'acks and 202 to committed with tracing, against the same daemons without',
+    run: underLoad(runTracing),
   },
 ];
 
