@@ -1,11 +1,4 @@
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { exitOf } from './child-exit.ts';
-
-const APT_GET = '/usr/bin/apt-get';
-/** Debian's switch for services: a package's start script runs only if this program allows it. */
-const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+import { installWithApt } from './install-with-apt.ts';
 
 export interface InstallRedisOptions {
   env: NodeJS.ProcessEnv;
@@ -14,45 +7,14 @@ export interface InstallRedisOptions {
 
 /**
  * Installs Debian's or Ubuntu's `redis-server` package, when this is such a system and we are root; answers false, having
- * done nothing, anywhere else. The package would start a Redis on port 6379 that nobody asked for; that is held back.
- * Throws with the end of apt-get's output when it fails.
+ * done nothing, anywhere else. Throws with the end of apt-get's output when it fails.
  */
-export async function installRedisWithApt({ env, report }: InstallRedisOptions): Promise<boolean> {
-  if (process.getuid?.() !== 0 || !existsSync(APT_GET)) return false;
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  if (!/^ID(_LIKE)?=.*(debian|ubuntu)/m.test(release)) return false;
-
-  report('Redis: not on this machine; installing redis-server with apt-get (set REDIS_URL to use another)');
-  const holdsBack = await holdBackServices();
-  try {
-    await aptGet(['update'], env);
-    await aptGet(['install', '-y', '--no-install-recommends', 'redis-server'], env);
-  } finally {
-    if (holdsBack) await rm(SERVICE_POLICY, { force: true });
-  }
-  return true;
-}
-
-/** Answers whether a policy was written, which then must be removed; one that is already there is the system's own. */
-async function holdBackServices(): Promise<boolean> {
-  try {
-    await writeFile(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function aptGet(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
-  // Waits for another apt-get rather than failing on its lock, and never asks anything.
-  const child = spawn(APT_GET, ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
-    env: { ...env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+export function installRedisWithApt({ env, report }: InstallRedisOptions): Promise<boolean> {
+  return installWithApt({
+    package: 'redis-server',
+    env,
+    announce: () =>
+      report('Redis: not on this machine; installing redis-server with apt-get (set REDIS_URL to use another)'),
+    advice: 'install Redis yourself or set REDIS_URL',
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const { code } = await exitOf(child);
-  if (code === 0) return;
-  const end = output.trimEnd().split('\n').slice(-8).join('\n');
-  throw new Error(`apt-get ${args.join(' ')} failed; install Redis yourself or set REDIS_URL:\n${end}`);
 }

@@ -56,6 +56,8 @@ const MESSAGES = protobuf.Root.fromJSON({
 export interface ReceivedSpan {
   /** `service.name` of the process that it comes from. */
   readonly service: string;
+  /** What the process says of itself. */
+  readonly resource: Readonly<Record<string, unknown>>;
   /** Who made it: `sluice`, or the name of an instrumentation. */
   readonly scope: string;
   readonly traceId: string;
@@ -86,7 +88,8 @@ interface KeyValue {
 interface AnyValue {
   stringValue?: string;
   boolValue?: boolean;
-  intValue?: number;
+  /** 64 bits, as text. */
+  intValue?: string;
   doubleValue?: number;
   arrayValue?: { values?: AnyValue[] };
 }
@@ -126,14 +129,18 @@ export function decodeSpans(body: Uint8Array): ReceivedSpan[] {
   // Bytes as base64 and 64-bit numbers as text, so that nothing is rounded.
   const request = type.toObject(type.decode(body), { longs: String, bytes: String }) as WireRequest;
   return (request.resourceSpans ?? []).flatMap(({ resource, scopeSpans = [] }) => {
-    const service = String(valuesOf(resource?.attributes)['service.name'] ?? '');
+    const values = valuesOf(resource?.attributes);
+    const from = {
+      service: typeof values['service.name'] === 'string' ? values['service.name'] : '',
+      resource: values,
+    };
     return scopeSpans.flatMap(({ scope, spans = [] }) =>
-      spans.map((span) => receivedSpan(span, { service, scope: scope?.name ?? '' })),
+      spans.map((span) => receivedSpan(span, { ...from, scope: scope?.name ?? '' })),
     );
   });
 }
 
-function receivedSpan(span: WireSpan, from: { service: string; scope: string }): ReceivedSpan {
+function receivedSpan(span: WireSpan, from: Pick<ReceivedSpan, 'service' | 'resource' | 'scope'>): ReceivedSpan {
   const linked = ({ traceId, spanId, attributes }: Linked) => ({
     traceId: hexOf(traceId),
     spanId: hexOf(spanId),

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
@@ -11,21 +11,34 @@ export interface OtlpReceiver {
   /** All that came so far. */
   readonly spans: readonly ReceivedSpan[];
   /** Resolves as soon as `enough` says so of all that came so far. */
-  until(enough: (spans: readonly ReceivedSpan[]) => boolean, what: string, limitMs?: number): Promise<void>;
+  until(enough: (spans: readonly ReceivedSpan[]) => boolean, what: string, options?: UntilOptions): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** How long is waited. */
+export interface UntilOptions {
+  /** Half a minute if not given; then it rejects, naming what came instead. */
+  readonly limitMs?: number;
+  /** Ends the waiting without an error. */
+  readonly signal?: AbortSignal;
 }
 
 /** Most spans that are kept; what comes later is thrown away. */
 const MAX_SPANS = 200_000;
 
-/** Listens for OTLP over HTTP (protobuf) on a free port of this machine. */
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/**
+ * Listens for OTLP over HTTP (protobuf) on a free port of this machine.
+ *
+ * @param options.forwardTo another collector that gets all of it too, whatever it says to that
+ */
+export async function startOtlpReceiver(options: { forwardTo?: string | undefined } = {}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const waiting = new Set<() => void>();
   const server = createServer((request, response) => {
     void (async () => {
       try {
         const raw = await buffer(request);
+        if (options.forwardTo !== undefined) await forward(`${options.forwardTo}${request.url}`, request, raw);
         const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
         if (spans.length < MAX_SPANS) spans.push(...decodeSpans(body));
         response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
@@ -40,12 +53,17 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   return {
     endpoint: `http://127.0.0.1:${port}`,
     spans,
-    async until(enough, what, limitMs = 30_000) {
-      if (enough(spans)) return;
+    async until(enough, what, { limitMs = 30_000, signal } = {}) {
+      if (enough(spans) || signal?.aborted === true) return;
       await new Promise<void>((resolve, reject) => {
         const stop = (): void => {
           clearTimeout(timer);
           waiting.delete(look);
+          signal?.removeEventListener('abort', giveUp);
+        };
+        const giveUp = (): void => {
+          stop();
+          resolve();
         };
         const look = (): void => {
           if (!enough(spans)) return;
@@ -58,6 +76,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
           reject(new Error(`${what} did not come in ${limitMs / 1000} s; seen:\n${names.join('\n')}`));
         }, limitMs);
         waiting.add(look);
+        signal?.addEventListener('abort', giveUp);
       });
     },
     async stop() {
@@ -65,4 +84,13 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function forward(url: string, request: IncomingMessage, body: Buffer): Promise<void> {
+  const { 'content-type': type, 'content-encoding': encoding } = request.headers;
+  const headers = {
+    ...(type === undefined ? {} : { 'content-type': type }),
+    ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
+  };
+  await fetch(url, { method: 'POST', headers, body }).catch(() => {});
 }

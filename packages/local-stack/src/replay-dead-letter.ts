@@ -12,6 +12,10 @@ export interface DeadLetterDemo {
   ingestUrl: string;
   queryUrl: string;
   apiKey: string | undefined;
+  /** Good events in the same request; none if not given. */
+  beside?: number;
+  /** Of the client that sends it. */
+  traceparent?: string;
   signal: AbortSignal;
   report: (line: string) => void;
 }
@@ -25,6 +29,8 @@ export async function replayDeadLetter({
   ingestUrl,
   queryUrl,
   apiKey,
+  beside = 0,
+  traceparent,
   signal,
   report,
 }: DeadLetterDemo): Promise<boolean> {
@@ -32,10 +38,12 @@ export async function replayDeadLetter({
   client.on('error', () => {});
   await client.connect();
   const headers = { 'content-type': 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }) };
-  const call = async (url: string, body?: unknown): Promise<Record<string, unknown>> => {
-    const sent =
-      body === undefined ? { headers, signal } : { method: 'POST', headers, signal, body: JSON.stringify(body) };
-    const answer = await fetch(url, sent);
+  const call = async (url: string, body?: unknown, more = {}): Promise<Record<string, unknown>> => {
+    const sent = { headers: { ...headers, ...more }, signal };
+    const answer = await fetch(
+      url,
+      body === undefined ? sent : { ...sent, method: 'POST', body: JSON.stringify(body) },
+    );
     if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
     return (await answer.json()) as Record<string, unknown>;
   };
@@ -43,7 +51,9 @@ export async function replayDeadLetter({
   try {
     await refuse(client);
     const event = { eventId, eventType: REFUSED_TYPE, timestamp: new Date().toISOString(), userName: 'ada' };
-    await call(`${ingestUrl}/api/events`, { events: [event] });
+    const good = Array.from({ length: beside }, () => ({ ...event, eventId: randomUUID(), eventType: 'CellChange' }));
+    const sender = traceparent === undefined ? {} : { traceparent };
+    await call(`${ingestUrl}/api/events`, { events: [...good, event] }, sender);
     const letter = await until(signal, async () => {
       const { dead_letters: letters } = await call(`${queryUrl}/api/dead-letters?event_type=${REFUSED_TYPE}`);
       return (letters as { id: string; event_id: string; reason: string; message: string }[]).find(

@@ -81,7 +81,9 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
     signal?.throwIfAborted();
     const redisUrl = env['REDIS_URL'] || (await addRedis(options, dataDir, servers));
     const defaults = { WRITER_NAME: 'writer-1', EXPORT_DIR: join(dataDir, 'exports') };
-    const daemonEnv = { ...defaults, ...env, ...ports, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+    // Their logs are files, and warnings are read from them.
+    const fixed = { LOG_FORMAT: 'json', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+    const daemonEnv = { ...defaults, ...env, ...ports, ...fixed };
     for (const name of DAEMONS.filter((each) => wanted.includes(each))) {
       const daemon = await startDaemon(
         { ...daemonPaths(dataDir, name), name, cwd: REPOSITORY, env: daemonEnv, report },

@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util';
+
+export const TRACE_DEMO_HELP = `Follows one request through Sluice: from the client's traceparent to the committed rows, a dead letter and its replay.
+
+It starts a stack of its own on free ports, in a folder that it removes again, and ends by itself.
+
+Usage: npx pnpm@12 trace-demo [options]
+
+  --jaeger URL   pages of the Jaeger that shall have the traces; http://127.0.0.1:16686 if not set
+  --json         print the spans as one JSON array, everything else on standard error
+                 (pnpm prints a line of its own first: npx pnpm@12 --silent trace-demo --json)
+  --help
+
+The traces are drawn in the terminal. If a Jaeger answers, they are sent there too (OTEL_EXPORTER_OTLP_ENDPOINT,
+http://127.0.0.1:4318 if not set), and the links are printed.
+
+Exit codes: 0 done, 1 it did not work, 2 wrong options.
+`;
+
+export interface TraceDemoOptions {
+  help: boolean;
+  json: boolean;
+  /** Without a slash at the end. */
+  jaeger: string | undefined;
+}
+
+/** Reads the command line of `trace-demo`. Throws on an unknown option and on a URL that is none. */
+export function parseTraceDemoOptions(args: string[]): TraceDemoOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      json: { type: 'boolean', default: false },
+      jaeger: { type: 'string' },
+    },
+  });
+  const { jaeger } = values;
+  if (jaeger !== undefined && !/^https?:\/\//.test(jaeger)) throw new Error(`--jaeger must be a URL, not "${jaeger}"`);
+  return { ...values, jaeger: jaeger?.replace(/\/+$/, '') };
+}
