@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { glob } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { createIngestMetrics } from '../../packages/ingest-api/src/ingest-metrics.ts';
+import { addDatabaseMetrics } from '../../packages/maintenance-worker/src/database-metrics.ts';
+import { createMaintenanceMetrics } from '../../packages/maintenance-worker/src/maintenance-metrics.ts';
+import { createQueryMetrics } from '../../packages/query-api/src/query-metrics.ts';
+import { addHealthMetrics } from '../../packages/shared/src/telemetry/health-metrics.ts';
+import { addHttpMetrics } from '../../packages/shared/src/telemetry/http-metrics.ts';
+import { createMetrics, type Metrics } from '../../packages/shared/src/telemetry/metrics.ts';
+import { createPoolMetrics } from '../../packages/shared/src/telemetry/pool-metrics.ts';
+import { createWriterMetrics } from '../../packages/writer-worker/src/writer-metrics.ts';
+import { byFirstCell } from './table-rows.ts';
+import { daemonsOf, listedAttributes, listedMetrics, listedSpans } from './listed-telemetry.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** Nothing is measured here, so nothing is asked of what would be measured. */
+const NOTHING = {} as never;
+
+/** Takes hooks, and never calls them. */
+const SERVER = { addHook() {} } as never;
+
+/** The metrics of each daemon, as its main.ts makes them. */
+const REGISTRIES: Record<string, (registry: Metrics) => void> = {
+  'ingest-api': (registry) => {
+    createIngestMetrics(registry, NOTHING);
+    addHttpMetrics(SERVER, registry);
+  },
+  'query-api': (registry) => {
+    createQueryMetrics(registry, NOTHING);
+    createPoolMetrics(registry);
+    addHttpMetrics(SERVER, registry);
+  },
+  'writer-worker': (registry) => {
+    createWriterMetrics(registry, NOTHING);
+    createPoolMetrics(registry);
+  },
+  'maintenance-worker': (registry) => {
+    createMaintenanceMetrics(registry, []);
+    addDatabaseMetrics(registry, NOTHING);
+    createPoolMetrics(registry);
+  },
+};
+
+interface Defined {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+}
+
+const daemons = Object.keys(REGISTRIES);
+
+/** What is defined for a daemon, without what prom-client brings of its own. */
+function definedFor(daemon: string): Defined[] {
+  const registry = createMetrics(daemon);
+  addHealthMetrics(registry, []);
+  REGISTRIES[daemon]!(registry);
+  const all = registry.getMetricsAsArray() as unknown as Defined[];
+  return all.filter(({ name }) => !/^(process|nodejs)_/.test(name));
+}
+
+it.each(daemons)('the table has every metric of the %s with its type and labels, and no other', (daemon) => {
+  const listed = listedMetrics().filter((metric) => daemonsOf(metric.daemon).includes(daemon));
+  const inTable = listed.map(({ name, type, labels }) => [name, type, labels.toSorted()]);
+  const inCode = definedFor(daemon).map(({ name, type, labelNames }) => [name, type, labelNames.toSorted()]);
+  expect(inTable.toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
+});
+
+it('every metric says in a sentence what it is, here and where it is scraped', () => {
+  for (const { name, meaning } of listedMetrics()) expect(meaning, name).toMatch(/^[A-Z0-9`].*\.$/);
+  for (const { name, help } of daemons.flatMap(definedFor)) expect(help, name).toMatch(/^[A-Z0-9].*\.$/);
+});
+
+it('metrics are named by the conventions of Prometheus', () => {
+  for (const { name, type, labels } of listedMetrics()) {
+    expect(name).toMatch(/^(sluice|http_server)_[a-z_]+$/);
+    expect(name.endsWith('_total'), name).toBe(type === 'counter');
+    expect(['counter', 'gauge', 'histogram'], name).toContain(type);
+    for (const label of labels) expect(label, name).toMatch(/^[a-z_]+$/);
+    // Whoever sends may choose these freely.
+    for (const free of ['tenant', 'user', 'event_type', 'key', 'path']) expect(labels, name).not.toContain(free);
+  }
+});
+
+it('every span of the table is of one kind, in daemons that exist, and says what it covers', () => {
+  const spans = listedSpans();
+  expect(spans.length).toBeGreaterThan(10);
+  for (const { name, kind, daemon, meaning } of spans) {
+    expect(['server', 'producer', 'consumer', 'client', 'internal'], name).toContain(kind);
+    expect(daemonsOf(daemon).length, name).toBeGreaterThan(0);
+    expect(meaning, name).toMatch(/^[A-Z0-9`].*\.$/);
+  }
+  for (const names of [spans, listedMetrics()].map((rows) => rows.map(({ name }) => name)))
+    expect(new Set(names).size).toBe(names.length);
+});
+
+it("the table of attributes has all of Sluice's own, and no other", async () => {
+  const files = await Array.fromAsync(glob('packages/{shared,*-api,*-worker}/src/**/*.ts', { cwd: ROOT }));
+  const set = files.flatMap((file) =>
+    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/'(sluice(\.[a-z_]+)+)'/g)].map(([, name]) => name!),
+  );
+  expect(listedAttributes().toSorted()).toEqual([...new Set(set)].toSorted());
+});

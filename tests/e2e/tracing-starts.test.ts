@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import { startOtlpReceiver } from '../../packages/local-stack/src/otlp-receiver.ts';
+import { post } from '../setup/http.ts';
+import { makeEvents } from '../setup/make-event.ts';
+import { runCommand } from '../setup/run-command.ts';
+import { scrape } from '../setup/scrape.ts';
+import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import { testNamespace } from '../setup/test-namespace.ts';
+
+const SOURCES = resolve(import.meta.dirname, '../../packages/ingest-api/src');
+const PATIENCE = { timeout: 20_000, interval: 20 };
+
+/** An ingest API that traces to this collector; stopped with the test. */
+async function startTraced(endpoint: string, env: Record<string, string> = {}): Promise<TestDaemon> {
+  const daemon = await startTestDaemon('ingest-api', {
+    REDIS_URL: inject('redisUrl'),
+    SLUICE_NAMESPACE: testNamespace(),
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_BSP_SCHEDULE_DELAY: '20',
+    ...env,
+  });
+  onTestFinished(() => daemon.stop());
+  return daemon;
+}
+
+const send = async ({ url }: TestDaemon, headers = {}): Promise<void> => {
+  expect((await post(`${url}/api/events`, { events: makeEvents(1) }, headers)).status).toBe(202);
+};
+
+/** A collector of which the test says what it answers; undefined for nothing at all. */
+async function startCollector(answer: () => number | undefined): Promise<{ server: Server; endpoint: string }> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      const status = answer();
+      if (status !== undefined) response.writeHead(status).end();
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { server, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+it('mistakes in variables of tracing are said by the daemon, with all others at once', async () => {
+  const { code, stdout, stderr } = await runCommand(
+    '--import',
+    [join(SOURCES, 'tracing.ts'), join(SOURCES, 'main.ts')],
+    {
+      cwd: inject('runFolder'),
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://collector:4317',
+        OTEL_EXPORTER_OTLP_HEADERS: 'the-secret-key',
+        OTEL_TRACES_SAMPLER_ARG: '5',
+        INGEST_PORT: 'none',
+      },
+    },
+  );
+  expect(code).toBe(78);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^ingest-api: The configuration has 4 mistakes:\n( {2}- .*\n){4}$/);
+  for (const name of [
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'OTEL_EXPORTER_OTLP_HEADERS',
+    'OTEL_TRACES_SAMPLER_ARG',
+    'INGEST_PORT',
+  ])
+    expect(stderr).toContain(`- ${name} must be`);
+  expect(stderr).not.toContain('the-secret-key');
+});
+
+it('spans say what they come from, as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have it', async () => {
+  const receiver = await startOtlpReceiver();
+  onTestFinished(() => receiver.stop());
+  const plain = await startTraced(receiver.endpoint);
+  const named = await startTraced(receiver.endpoint, {
+    OTEL_SERVICE_NAME: 'intake',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=a%20test,service.namespace=pipes',
+  });
+  await Promise.all([send(plain), send(named)]);
+  const from = (service: string) => receiver.spans.find((span) => span.service === service);
+  await receiver.until(() => from('sluice-ingest-api') !== undefined && from('intake') !== undefined, 'both');
+  expect(Object.keys(from('sluice-ingest-api')!.resource).toSorted()).toEqual([
+    'service.instance.id',
+    'service.name',
+    'service.namespace',
+    'service.version',
+  ]);
+  expect(from('intake')!.resource).toMatchObject({
+    'deployment.environment.name': 'a test',
+    'service.namespace': 'pipes',
+    'service.version': from('sluice-ingest-api')!.resource['service.version'],
+  });
+});
+
+it('OTEL_SDK_DISABLED switches tracing off', async () => {
+  const receiver = await startOtlpReceiver();
+  onTestFinished(() => receiver.stop());
+  const daemon = await startTraced(receiver.endpoint, { OTEL_SDK_DISABLED: 'true' });
+  await send(daemon);
+  await daemon.stop();
+  expect(receiver.spans).toEqual([]);
+  expect(daemon.output()).not.toContain('not loaded');
+  expect(daemon.log().find(({ msg }) => msg === 'starting')).toMatchObject({ tracing: { state: 'off' } });
+});
+
+it('an outage of the collector is one line at its begin and one at its end, spans are counted, and no 202 is missing', async () => {
+  let status = 400;
+  const collector = await startCollector(() => status);
+  const daemon = await startTraced(collector.endpoint, { OTEL_LOG_LEVEL: 'info' });
+  const said = (message: string) => daemon.log().filter(({ msg }) => msg === message);
+  const dropped = async () =>
+    (await scrape(daemon.url)).value('sluice_spans_dropped_total', { reason: 'export_failed' }) ?? 0;
+  for (let round = 1; round <= 3; round += 1) {
+    await send(daemon);
+    // The request and its `send events`.
+    await vi.waitFor(async () => expect(await dropped()).toBe(2 * round), PATIENCE);
+  }
+  status = 200;
+  await send(daemon);
+  await vi.waitFor(() => expect(said('spans reach the collector again')).toHaveLength(1), PATIENCE);
+  expect((await scrape(daemon.url)).value('sluice_spans_exported_total')).toBe(2);
+  expect(said('spans do not reach the collector; they are dropped and counted')).toMatchObject([{ level: 40 }]);
+  expect(said('OpenTelemetry has a problem')).toEqual([]);
+  await daemon.stop();
+  // Nothing of OpenTelemetry's is printed past the log.
+  for (const line of daemon.output().trimEnd().split('\n')) expect(line).toMatch(/^\{.*\}$/);
+});
+
+it('a collector that hangs holds nothing up, not even the stop, and the queue before it stays bounded', async () => {
+  const collector = await startCollector(() => undefined);
+  const daemon = await startTraced(collector.endpoint, { OTEL_BSP_MAX_QUEUE_SIZE: '16', SHUTDOWN_TIMEOUT_MS: '30000' });
+  await Promise.all(Array.from({ length: 60 }, () => send(daemon)));
+  await vi.waitFor(async () => {
+    const metrics = await scrape(daemon.url);
+    expect(metrics.value('sluice_spans_dropped_total', { reason: 'queue_full' })).toBeGreaterThan(0);
+  }, PATIENCE);
+  await daemon.stop();
+  expect(await daemon.exited).toMatchObject({ code: 0 });
+  expect(daemon.log().at(-1)).toMatchObject({ msg: 'stopped' });
+});
+
+it('what still waits at the stop is sent before the process ends', async () => {
+  const receiver = await startOtlpReceiver();
+  onTestFinished(() => receiver.stop());
+  const daemon = await startTraced(receiver.endpoint, { OTEL_BSP_SCHEDULE_DELAY: '60000' });
+  const traceId = randomBytes(16).toString('hex');
+  await send(daemon, { traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+  await daemon.stop();
+  expect(receiver.spans.filter((span) => span.traceId === traceId).map(({ name }) => name)).toEqual([
+    'send events',
+    'POST /api/events',
+  ]);
+});
