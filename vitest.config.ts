@@ -19,6 +19,15 @@ export default defineConfig({
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
+      {
+        extends: true,
+        test: {
+          // Servers of its own: an alert's cause, such as a transaction that stays open, concerns a whole Postgres.
+          name: 'deploy',
+          include: ['tests/deploy/**/*.test.ts'],
+          globalSetup: ['tests/setup/monitoring-programs.ts', 'tests/setup/test-servers.ts'],
+        },
+      },
     ],
   },
 });

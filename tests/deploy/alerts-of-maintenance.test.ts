@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { partitionOf } from '@sluice/shared/database/partitions';
+import { post } from '../setup/http.ts';
+import { makeEvents } from '../setup/make-event.ts';
+import { type Operations, startOperations } from '../setup/operations.ts';
+import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
+import { S3_CREDENTIALS, startS3Server, type S3Server } from '../setup/s3-server.ts';
+
+describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance', () => {
+  let s3: S3Server;
+  let operations: Operations;
+  let prometheus: TestPrometheus;
+
+  beforeAll(async () => {
+    s3 = await startS3Server();
+    const exports = {
+      CLIENT_S3_BUCKET: 'not-there',
+      CLIENT_S3_ENDPOINT: s3.endpoint,
+      CLIENT_S3_PATH_STYLE: 'true',
+      CLIENT_S3_REGION: 'us-east-1',
+      CLIENT_S3_ACCESS_KEY: S3_CREDENTIALS.access_key_id,
+      CLIENT_S3_SECRET_KEY: S3_CREDENTIALS.secret_access_key,
+      EXPORT_ALLOW_PRIVATE: 'true',
+      EXPORT_SCHEDULE: 'manual',
+    };
+    operations = await startOperations(exports);
+    await operations.pipeline.startWriter('writer-1');
+    const worker = await operations.startMaintenance({ ...exports, ENABLE_BACKGROUND_TASKS: 'true' });
+    prometheus = await startPrometheus({ 'maintenance-worker': [worker.url] });
+    await prometheus.answered('sluice_fence_age_seconds');
+    await prometheus.answered('sluice_job_stale{exported_job="expire-history"} == 0');
+  });
+  afterAll(async () => {
+    await prometheus.stop();
+    await operations.stop();
+    await s3.close();
+  });
+
+  const expectSilent = async (name: string): Promise<void> => expect(await prometheus.alerts(name)).toEqual([]);
+
+  it('SluiceExportsFailing: there is no such bucket', async () => {
+    await expectSilent('SluiceExportsFailing');
+    const { pipeline } = operations;
+    await post(`${pipeline.ingest.url}/api/events`, { events: makeEvents(3) });
+    await pipeline.stored(3);
+    expect(await operations.ask('POST', '/export/run')).toMatchObject({ status: 202 });
+    await prometheus.firing('SluiceExportsFailing');
+  });
+
+  it('SluiceJobStale: a job ought to have succeeded an hour ago', async () => {
+    await expectSilent('SluiceJobStale');
+    await operations.pipeline.database.query(
+      `UPDATE jobs SET stale_at = now() - interval '1 hour' WHERE name = 'expire-history'`,
+    );
+    const alert = await prometheus.firing('SluiceJobStale', { exported_job: 'expire-history' });
+    expect(alert.annotations['summary']).toBe('The job expire-history is stale');
+  });
+
+  it('SluicePartitionMissing: the partition of the next week is gone', async () => {
+    await expectSilent('SluicePartitionMissing');
+    const next = partitionOf(partitionOf(new Date()).to);
+    await operations.pipeline.database.query(`DROP TABLE ${next.name}`);
+    const alert = await prometheus.firing('SluicePartitionMissing');
+    expect(alert.annotations['summary']).toBe('1 partitions of this week and the next are missing');
+  });
+
+  it('SluiceFenceHeldBack: a transaction stays open', async () => {
+    await expectSilent('SluiceFenceHeldBack');
+    const { database } = operations.pipeline;
+    const holder = await database.connect();
+    await holder.query('BEGIN; SELECT pg_current_xact_id()');
+    // As if nothing had been behind it for an hour.
+    await database.query(`UPDATE fence_observations SET observed_at = observed_at - interval '1 hour'`);
+    const alert = await prometheus.firing('SluiceFenceHeldBack');
+    expect(alert.annotations['summary']).toMatch(/^A transaction has been open for (?:59m|1h)/);
+    await holder.query('COMMIT');
+    await holder.end();
+  });
+});

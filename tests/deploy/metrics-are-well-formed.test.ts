@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { get, post } from '../setup/http.ts';
+import { makeEvents } from '../setup/make-event.ts';
+import { type Operations, startOperations } from '../setup/operations.ts';
+import type { DaemonName } from '../setup/test-daemon.ts';
+
+const { promtool } = inject('programs');
+
+let operations: Operations;
+const urls = new Map<DaemonName, string>();
+beforeAll(async () => {
+  operations = await startOperations();
+  const { pipeline, query, startMaintenance } = operations;
+  const [writer, maintenance] = await Promise.all([pipeline.startWriter('writer-1'), startMaintenance()]);
+  urls.set('ingest-api', pipeline.ingest.url);
+  urls.set('writer-worker', writer.url);
+  urls.set('maintenance-worker', maintenance.url);
+  urls.set('query-api', query.url);
+  // Histograms and labels that are not there before something has happened.
+  await post(`${pipeline.ingest.url}/api/events`, { events: [...makeEvents(5), {}] });
+  await post(`${pipeline.ingest.url}/api/events`, '{');
+  await pipeline.stored(5);
+  await operations.ask('GET', '/api/queue');
+});
+afterAll(() => operations.stop());
+
+describe.skipIf(promtool === null)('promtool has nothing to say of the metrics of', () => {
+  it.each(['ingest-api', 'writer-worker', 'maintenance-worker', 'query-api'] as const)('%s', async (daemon) => {
+    const { status, body } = await get(`${urls.get(daemon)!}/metrics`);
+    expect(status).toBe(200);
+    expect(body).toContain(`sluice_build_info{daemon="${daemon}"`);
+    expect(await checkMetrics(body as string)).toEqual({ code: 0, said: '' });
+  });
+
+  it('one that is named badly, which shows that it looks', async () => {
+    const { code, said } = await checkMetrics('# HELP sluice_odd Odd.\n# TYPE sluice_odd counter\nsluice_odd 1\n');
+    expect(said).toContain('_total');
+    expect(code).not.toBe(0);
+  });
+});
+
+async function checkMetrics(metrics: string): Promise<{ code: number | null; said: string }> {
+  const child = spawn(promtool!, ['check', 'metrics'], { stdio: 'pipe' });
+  child.stdin.end(metrics);
+  const [out, err, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.once('close', resolve)),
+  ]);
+  return { code, said: `${out}${err}` };
+}
