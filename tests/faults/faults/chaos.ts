@@ -1,3 +1,4 @@
+import { COMMITTED_REPLY } from '../committed-reply.ts';
 import type { Fault, FaultContext } from '../fault.ts';
 import { killProcess, lasts } from '../processes.ts';
 
@@ -34,7 +35,7 @@ const BLOW_KINDS: Readonly<Record<string, (context: FaultContext) => Promise<voi
   },
   async 'a commit not heard of'({ rig }) {
     // oxlint-disable-next-line no-control-regex -- CommandComplete, in a binary protocol
-    void rig.proxy('writer-postgres').cutReplies({ inReply: /COMMIT\0/ }, 1);
+    void rig.proxy('writer-postgres').cutReplies({ inReply: COMMITTED_REPLY }, 1);
   },
 };
 

@@ -1,8 +1,5 @@
+import { COMMITTED_REPLY } from '../committed-reply.ts';
 import type { Fault } from '../fault.ts';
-
-/** CommandComplete of a COMMIT: message `C`, its length (4 + 7), its tag. */
-// oxlint-disable-next-line no-control-regex -- a binary protocol
-const COMMITTED = /C\0\0\0\u000bCOMMIT\0/;
 
 export const commitReplyCut: Fault = {
   name: 'commit-reply-cut',
@@ -10,7 +7,7 @@ export const commitReplyCut: Fault = {
   recoversWithinMs: 15_000,
   setup: { proxies: ['writer-postgres'] },
   async run({ rig, load, report }) {
-    await rig.proxy('writer-postgres').cutReplies({ inReply: COMMITTED }, 5);
+    await rig.proxy('writer-postgres').cutReplies({ inReply: COMMITTED_REPLY }, 5);
     report('five replies were cut');
     await load.more('acked', 20);
   },
