@@ -21,8 +21,8 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', () 
     });
     postgres = await startTcpProxy(Number(new URL(pipeline.database.url).port));
     port = await freePort();
-    // The metric is seconds: three minutes are more than a test should wait for, and tell no more than three seconds.
-    const threshold = { from: 'sluice_writer_idle_seconds > 180', to: 'sluice_writer_idle_seconds > 3' };
+    // The metric is seconds: a minute is more than a test should wait for, and tell no more than three seconds.
+    const threshold = { from: 'sluice_writer_idle_seconds > 60', to: 'sluice_writer_idle_seconds > 3' };
     prometheus = await startPrometheus({ 'writer-worker': [`http://127.0.0.1:${port}`] }, threshold);
   });
   afterAll(async () => {
@@ -53,6 +53,15 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', () 
     await prometheus.firing('SluiceEntriesLost');
     await writer.stop();
     await startWriter('writer-1', { STATEMENT_TIMEOUT_MS: '45000' });
+  });
+
+  it('SluiceStreamLost: the stream is deleted', async () => {
+    await expectSilent('SluiceStreamLost');
+    // What was never read is not missed.
+    await send();
+    await pipeline.drained();
+    await pipeline.redis.del(pipeline.stream);
+    await prometheus.firing('SluiceStreamLost');
   });
 
   it('SluiceSpansDropped: the collector is away', async () => {

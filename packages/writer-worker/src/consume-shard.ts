@@ -18,7 +18,7 @@ export interface ShardOptions {
   readonly blocking: Redis;
   readonly redis: Redis;
   readonly logger: Logger;
-  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost'>;
+  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost' | 'streamLost'>;
   readonly progress: Progress;
   readonly stopFetching: AbortSignal;
   readonly reclaimIdleMs: number;
@@ -50,11 +50,12 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
     ...options,
     onGroupGone() {
       // A shard that came to be without its group (one above a lowered STREAM_SHARDS) has lost nothing.
-      if (hasRead)
-        logger.error(
-          { shard: options.key },
-          'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on',
-        );
+      if (!hasRead) return;
+      options.metrics.streamLost();
+      logger.error(
+        { shard: options.key },
+        'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on',
+      );
     },
   };
   while (!stopFetching.aborted) {

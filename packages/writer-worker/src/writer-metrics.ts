@@ -23,6 +23,8 @@ export interface WriterMetrics {
   reclaimed(entries: number): void;
   /** Entries were deleted from the stream before they were stored. */
   lost(entries: number): void;
+  /** A stream or its group was not there any more. */
+  streamLost(): void;
 }
 
 /** A transaction takes milliseconds; one that waits for Postgres as long as an outage lasts. */
@@ -57,6 +59,10 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
   const isolations = counter('sluice_writer_isolations_total', 'Batches whose bad events had to be found.');
   const reclaimed = counter('sluice_writer_reclaimed_entries_total', 'Entries taken over from other writers.');
   const lost = counter('sluice_writer_lost_entries_total', 'Entries deleted before they were stored.');
+  const streamsLost = counter(
+    'sluice_writer_streams_lost_total',
+    'Times that a stream was deleted or Redis was emptied; what was in it and not stored is lost.',
+  );
   // A counter that is not there before it counts cannot be seen to rise.
   for (const outcome of OUTCOMES) transactions.inc({ outcome }, 0);
   for (const reason of Object.keys(DEAD_LETTER_REASONS)) deadLetters.inc({ reason }, 0);
@@ -92,6 +98,7 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
     isolating: () => isolations.inc(),
     reclaimed: (entries) => reclaimed.inc(entries),
     lost: (entries) => lost.inc(entries),
+    streamLost: () => streamsLost.inc(),
   };
 }
 

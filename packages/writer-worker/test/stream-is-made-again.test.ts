@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { post } from '../../../tests/setup/http.ts';
 import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { readMetrics } from './fixtures/read-metrics.ts';
 import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
 
 let pipeline: Pipeline;
@@ -22,6 +23,7 @@ it('after the stream and its group were deleted that is told as a loss, and cons
   expect((await redis.xinfo('GROUPS', stream)) as unknown[]).toHaveLength(1);
   const told = writer.log().filter((line) => line['level'] === 50 && String(line['msg']).startsWith('LOST'));
   expect(told).toHaveLength(1);
+  expect((await readMetrics(writer.url)).get('sluice_writer_streams_lost_total')).toBe(1);
 });
 
 it('shards above a lowered STREAM_SHARDS are drained too', async () => {
