@@ -28,6 +28,11 @@ import { readCliConfig } from './config.ts';
 import { EXIT } from './exit-codes.ts';
 import { createOutput } from './output.ts';
 
+// `sluice … | head`: who has read enough has what was asked for.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
+);
+
 const config = readCliConfig();
 const program = new Command('sluice')
   .description('Look after a Sluice: its queue, its dead letters, its keys.')
