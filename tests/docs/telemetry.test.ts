@@ -97,10 +97,23 @@ it('every span of the table is of one kind, in daemons that exist, and says what
     expect(new Set(names).size).toBe(names.length);
 });
 
-it("the table of attributes has all of Sluice's own, and no other", async () => {
+/** What a pattern finds in the sources of the daemons. */
+async function inSources(pattern: RegExp): Promise<RegExpExecArray[]> {
   const files = await Array.fromAsync(glob('packages/{shared,*-api,*-worker}/src/**/*.ts', { cwd: ROOT }));
-  const set = files.flatMap((file) =>
-    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/'(sluice(\.[a-z_]+)+)'/g)].map(([, name]) => name!),
-  );
+  return files.flatMap((file) => [...readFileSync(join(ROOT, file), 'utf8').matchAll(pattern)]);
+}
+
+/** A name without what stands for that which varies: `run {job}` in the table, `run ${job.name}` in the code. */
+const varying = (name: string): string => name.replace(/\$?\{[^}]+\}/g, '{}');
+
+it('every span that is named where it begins is in the table, also one that no run of the tests comes by', async () => {
+  const calls = await inSources(/\b(?:inSpan|inRunTrace|startSpan)\(\s*['`]([^'`]+)['`]/g);
+  expect(calls.length).toBeGreaterThan(5);
+  const listed = new Set(listedSpans().map(({ name }) => varying(name)));
+  expect(calls.map(([, name]) => varying(name!)).filter((name) => !listed.has(name))).toEqual([]);
+});
+
+it("the table of attributes has all of Sluice's own, and no other", async () => {
+  const set = (await inSources(/'(sluice(\.[a-z_]+)+)'/g)).map(([, name]) => name!);
   expect(listedAttributes().toSorted()).toEqual([...new Set(set)].toSorted());
 });

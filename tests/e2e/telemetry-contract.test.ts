@@ -208,3 +208,18 @@ it.each(['ingest-api', 'writer-worker', 'query-api', 'maintenance-worker'] as co
     expect(defined.toSorted()).toEqual(inTable.toSorted());
   },
 );
+
+it.each(['ingest-api', 'writer-worker', 'query-api', 'maintenance-worker'] as const)(
+  'every metric of the %s has a value after such a run, with the labels of the table',
+  async (daemon) => {
+    await vi.waitFor(async () => {
+      const { text } = await scrape(daemons[daemon].url);
+      for (const { name, labels } of listedMetrics().filter((metric) => daemonsOf(metric.daemon).includes(daemon))) {
+        const samples = [...text.matchAll(new RegExp(`^${name}(?:_sum)?(?:\\{(.*)\\})? \\S+$`, 'gm'))];
+        expect(samples.length, name).toBeGreaterThan(0);
+        const seen = samples.map(([, inBraces = '']) => [...inBraces.matchAll(/(\w+)="/g)].map(([, label]) => label!));
+        for (const each of seen) expect(each.toSorted(), name).toEqual(labels.toSorted());
+      }
+    }, PATIENCE);
+  },
+);

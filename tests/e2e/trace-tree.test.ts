@@ -118,6 +118,14 @@ it('a request is followed from its client over the queue to the committed row an
   });
   expect(transaction.traceId).not.toBe(client.traceId);
   expect(transaction.links).toHaveLength(1);
+  // And back: who has the client's trace finds the transaction.
+  const stored = only('store events', below(sent));
+  expect(stored).toMatchObject({
+    service: 'sluice-writer-worker',
+    status: 'unset',
+    attributes: { 'sluice.entries': 1, 'sluice.events': 2 },
+  });
+  expect(isLinkedTo(transaction)(stored)).toBe(true);
   expect(only('decode events', below(transaction)).kind).toBe('internal');
   const written = only('write events', below(transaction));
   // One statement stores it all, so it is a transaction by itself.

@@ -17,9 +17,10 @@ const SIGHTS: readonly (readonly [span: string, what: string])[] = [
   ],
   ['settle events', 'comes after COMMIT: only what is stored leaves the stream.'],
   [
-    'dead-letter event',
-    "stands in the client's trace again, where somebody looks for what became of the request. It is kept at any sampling ratio.",
+    'store events',
+    "stands in the client's trace again, where somebody looks for what became of the request: by then its events are committed.",
   ],
+  ['dead-letter event', 'is there too, for the event that was not stored. It is kept at any sampling ratio.'],
   [
     'replay dead letters',
     'puts the letter back after the table was mended. Its `send events` links to the trace that the letter came from, and is stored by a second `process events`.',

@@ -1,4 +1,4 @@
-import { type Attributes, context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, context, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
 import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
 import { type SpanStart, tracer } from '@sluice/shared/telemetry/in-span';
 import { KEEP, KEEP_FAILURES } from '@sluice/shared/telemetry/sampler';
@@ -56,6 +56,24 @@ export function recordDecoding({ entries }: Batch): void {
 /** How the span of an acknowledgement starts. */
 export function settleEvents({ entries }: Batch): SpanStart {
   return { kind: SpanKind.CLIENT, attributes: messaging('settle', entries.length) };
+}
+
+/**
+ * A span for each request of the transaction whose trace is kept, in that trace and linked to the transaction, whose span
+ * is the active one: a viewer shows a link where it starts only, and whoever holds the request's trace shall find the
+ * commit. Only after COMMIT.
+ */
+export function recordStored({ entries }: Batch): void {
+  const links = linksTo([traceparentOf(trace.getActiveSpan())]);
+  if (links.length === 0) return;
+  const startTime = readAt(entries);
+  for (const [traceparent, own] of Map.groupBy(entries, (entry) => entry.traceparent)) {
+    const sender = spanContextOf(traceparent);
+    if (sender === null || (sender.traceFlags & TraceFlags.SAMPLED) === 0) continue;
+    const events = own.reduce((sum, entry) => sum + entry.events.length, 0);
+    const attributes = { 'sluice.entries': own.length, 'sluice.events': events };
+    tracer().startSpan('store events', { startTime, links, attributes }, contextOf(traceparent)).end();
+  }
 }
 
 /**

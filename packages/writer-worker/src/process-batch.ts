@@ -4,9 +4,10 @@ import type { Orm } from '@sluice/shared/database/orm';
 import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
 import { inSpan } from '@sluice/shared/telemetry/in-span';
+import { KEEP } from '@sluice/shared/telemetry/sampler';
 import { backoffDelay, type Backoff } from './backoff.ts';
 import type { Batch } from './batch-buffer.ts';
-import { processEvents, recordDeadLetters, recordDecoding, settleEvents } from './batch-spans.ts';
+import { processEvents, recordDeadLetters, recordDecoding, recordStored, settleEvents } from './batch-spans.ts';
 import type { Breaker } from './breaker.ts';
 import { classifyFailure, type Failure, isServerAway } from './failure-policy.ts';
 import { isolatePoison } from './isolate-poison.ts';
@@ -73,6 +74,7 @@ async function writeAndSettle(batch: Batch, context: ProcessContext, stored: () 
   const written = await writeUntilStored(batch, context).finally(stored);
   if (written === null) return { kind: 'abandoned' };
   context.metrics.committed(batch, written, (performance.now() - takenAt) / 1000);
+  recordStored(batch);
   recordDeadLetters(written.letters);
   const settled = await settleUntilTaken(batch, written, context);
   return { kind: settled ? 'settled' : 'unsettled', written };
@@ -89,6 +91,8 @@ function noteOutcome(span: Span, outcome: Outcome): void {
     'sluice.events.stored': stored,
     'sluice.events.duplicate': duplicates,
     'sluice.events.dead': dead,
+    // Where no try failed, too: an entry that nobody can read is known before the first one.
+    ...(dead > 0 ? { [KEEP]: true } : {}),
   });
 }
 

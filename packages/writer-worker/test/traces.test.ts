@@ -96,6 +96,15 @@ it('a transaction is a trace of its own, with a link to each request in it, and 
     clients.map(({ traceId, spanId }) => ({ traceId, spanId })),
   );
   expect(childrenOf(span!).map(({ name }) => name)).toEqual(['decode events', 'write events', 'settle events']);
+  // Each request whose trace is kept is told of its commit; the one that is not is left alone.
+  const told = receiver.spans.filter(({ name }) => name === 'store events');
+  expect(
+    told.map(({ traceId, parentSpanId, attributes }) => [traceId, parentSpanId, attributes['sluice.events']]),
+  ).toEqual([
+    [clients[0]!.traceId, clients[0]!.spanId, 3],
+    [clients[2]!.traceId, clients[2]!.spanId, 2],
+  ]);
+  for (const { links } of told) expect(links).toMatchObject([{ traceId: span!.traceId, spanId: span!.spanId }]);
   const decode = child(span!, 'decode events');
   expect(decode.attributes).toMatchObject({ 'sluice.entries': 5 });
   expect(Math.abs(decode.startMs - span!.startMs)).toBeLessThan(CLOCK_MS);

@@ -1,6 +1,6 @@
 import { type Context, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace';
-import { KEEP_FAILURES } from './sampler.ts';
+import { KEEP, KEEP_FAILURES } from './sampler.ts';
 
 /** Traces that are looked at at the same time. */
 const MAX_TRACES = 1_000;
@@ -14,13 +14,13 @@ interface HeldTrace {
   /** The span that decides when it ends. */
   readonly spanId: string;
   readonly spans: ReadableSpan[];
-  failed: boolean;
+  kept: boolean;
 }
 
 /**
  * Hands sampled spans on at once. Spans that are recorded without being sampled are held until the outermost span with
- * `sluice.keep_failures` of their trace ends: when one of them failed, all are handed on as if they had been sampled,
- * else they are forgotten. So a transaction that fails is in Jaeger at any ratio.
+ * `sluice.keep_failures` of their trace ends: when one of them failed, or was given `sluice.keep` on its way, all are
+ * handed on as if they had been sampled, else they are forgotten. So a transaction that fails is in Jaeger at any ratio.
  *
  * When too much is held, the oldest trace is forgotten: one whose span never ends must not keep others out for ever.
  */
@@ -42,17 +42,17 @@ export function keepFailures(next: SpanProcessor): SpanProcessor {
       if ((traceFlags & TraceFlags.SAMPLED) !== 0 || span.attributes[KEEP_FAILURES] !== true) return;
       if (traces.has(traceId)) return;
       if (traces.size >= MAX_TRACES) forgetOldest();
-      traces.set(traceId, { spanId, spans: [], failed: false });
+      traces.set(traceId, { spanId, spans: [], kept: false });
     },
     onEnd(span: ReadableSpan) {
       const { traceId, spanId, traceFlags } = span.spanContext();
       if ((traceFlags & TraceFlags.SAMPLED) !== 0) return next.onEnd(span);
       const trace = traces.get(traceId);
       if (trace === undefined) return;
-      if (span.status.code === SpanStatusCode.ERROR) trace.failed = true;
+      if (span.status.code === SpanStatusCode.ERROR || span.attributes[KEEP] === true) trace.kept = true;
       if (trace.spanId === spanId) {
         forget(traceId);
-        if (trace.failed) for (const each of [...trace.spans, span]) next.onEnd(sampled(each));
+        if (trace.kept) for (const each of [...trace.spans, span]) next.onEnd(sampled(each));
         return;
       }
       if (trace.spans.length >= MAX_SPANS) return;

@@ -15,7 +15,10 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { takeFromBudget } from './span-budget.ts';
 
-/** Set on a span when it starts, this keeps it whatever the ratio says. */
+/**
+ * Set on a span when it starts, this keeps it whatever the ratio says. Set later, on a span of a trace that
+ * `keep-failures` holds, it keeps that trace.
+ */
 export const KEEP = 'sluice.keep';
 
 /** Attribute of spans whose trace is kept when something in it fails; see `keep-failures`. */

@@ -59,6 +59,13 @@ it('forgets a trace in which all went well', () => {
   expect(handedOn).toEqual([]);
 });
 
+it('hands on a trace in which nothing failed, but of which one span was marked on its way', () => {
+  const root = transaction();
+  start('write', root).end();
+  root.setAttribute(KEEP, true).end();
+  expect(names()).toEqual(['write', 'process']);
+});
+
 it('does not hold spans that are sampled', () => {
   const root = start('dead-letter', undefined, { [KEEP]: true, [KEEP_FAILURES]: true });
   start('INSERT', root).end();

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
+import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { enqueue } from './fixtures/enqueue.ts';
+
+let receiver: OtlpReceiver;
+let pipeline: Pipeline;
+
+beforeAll(async () => {
+  receiver = await startOtlpReceiver();
+  pipeline = await startPipeline();
+});
+afterAll(async () => {
+  await pipeline.stop();
+  await receiver.stop();
+});
+
+it('a transaction with a dead letter is kept though nothing is sampled and no try of it failed', async () => {
+  await enqueue(pipeline, makeEvents(2));
+  await enqueue(pipeline, 'not JSON');
+  const writer = await pipeline.startWriter('writer-1', {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+    OTEL_TRACES_SAMPLER_ARG: '0',
+  });
+  await pipeline.drained();
+  // The end of the process sends what is still waiting.
+  await writer.stop();
+  const named = (name: string) => receiver.spans.filter((span) => span.name === name);
+  const [transaction] = named('process events');
+  expect(transaction).toMatchObject({ status: 'unset', attributes: { 'sluice.events.dead': 1 } });
+  expect(named('dead-letter event')).toMatchObject([
+    { traceId: transaction!.traceId, parentSpanId: transaction!.spanId },
+  ]);
+});
