@@ -67,7 +67,7 @@ export function createQueryMetrics(registry: Metrics, sources: QueryMetricsSourc
   );
   shardGauge(
     'sluice_queue_drift_events',
-    'Events of settled entries, minus stored, duplicate and dead ones: not 0 when a writer lost count.',
+    'Events acknowledged with settled entries, minus stored, duplicate and dead ones: not 0 when one is missing.',
     ({ conservation }) => conservation.events.drift,
   );
 

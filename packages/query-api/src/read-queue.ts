@@ -32,12 +32,12 @@ export interface ConservationStatus {
     readonly drift: number;
   };
   readonly events: {
-    /** In settled entries. */
+    /** Acknowledged with settled entries. */
     readonly settled: number;
     readonly stored: number;
     readonly duplicate: number;
     readonly dead: number;
-    /** settled − stored − duplicate − dead: not 0 when a writer lost count of one. */
+    /** settled − stored − duplicate − dead: not 0 when an entry lacked one, or a writer lost count of one. */
     readonly drift: number;
   };
 }

@@ -68,10 +68,15 @@ export async function consume(options: ConsumerOptions): Promise<void> {
     isShut: () => suspects.size > 0 || options.isShut(),
     stopFetching,
   });
-  suspects.onDone(() => gate.release());
+  /** Brought by reads that had begun before there was a suspect. Beside one, nothing is even decoded. */
+  const heldBack: RawEntry[] = [];
 
   const accept = (entry: RawEntry): void => {
     if (inWork.has(idOf(entry)) || suspects.has(idOf(entry))) return;
+    if (suspects.size > 0) {
+      heldBack.push(entry);
+      return;
+    }
     const decoded = decodeEntry(entry);
     inWork.add(idOf(entry));
     gate.observe(decoded.events.length, decoded.bytes);
@@ -80,6 +85,10 @@ export async function consume(options: ConsumerOptions): Promise<void> {
   const suspect = (entry: RawEntry): void => {
     if (!inWork.has(idOf(entry))) suspects.add(idOf(entry), entry);
   };
+  suspects.onDone(() => {
+    if (suspects.size === 0 && !stopFetching.aborted) heldBack.splice(0).forEach(accept);
+    gate.release();
+  });
 
   // A batch that is committed gives its place in Postgres to the next one while Redis still makes its end durable: with
   // `appendfsync always` that takes as long as a tenth of the transaction.

@@ -23,6 +23,8 @@ export interface RawEntry {
 export interface DecodedEntry extends RawEntry {
   /** Empty when the entry is unreadable. */
   readonly events: readonly CanonicalEvent[];
+  /** How many events were acknowledged with it, as its header says; 1 when it is unreadable: it ends as one dead letter. */
+  readonly accepted: number;
   /** Bytes of the body's JSON, as a measure of the memory and of the statement's size. */
   readonly bytes: number;
   /** Id of the dead letter that this entry replays. */
@@ -54,9 +56,10 @@ export function decodeEntry(entry: RawEntry): DecodedEntry {
     const mayNeedReplacing = maySpellUnstorableText(body);
     const events = wire.map((each) => project(each, header, adapter, mayNeedReplacing));
     // Of a replayed event, `traceparent` stays the first request's.
-    const { sentBy: traceparent = header.traceparent, receivedAt, replayOf = null } = header;
+    const { accepted, sentBy: traceparent = header.traceparent, receivedAt, replayOf = null } = header;
     const decoding = { from, to: performance.now() };
-    return { ...entry, events, bytes: body.length, replayOf, traceparent, receivedAt, decoding, unreadable: null };
+    const bytes = body.length;
+    return { ...entry, events, accepted, bytes, replayOf, traceparent, receivedAt, decoding, unreadable: null };
   } catch (error) {
     if (!(error instanceof EntryError)) throw error;
     const bytes = entry.fields.reduce((sum, field) => sum + field.length, 0);
@@ -69,12 +72,7 @@ export function unreadableEntry(
   entry: RawEntry,
   unreadable: NonNullable<DecodedEntry['unreadable']>,
 ): Omit<DecodedEntry, 'bytes' | 'decoding'> {
-  return { ...entry, events: [], replayOf: null, traceparent: null, receivedAt: null, unreadable };
-}
-
-/** What counts as an entry's events: one that can't be read ends as one dead letter. */
-export function eventsHeld({ events, unreadable }: Pick<DecodedEntry, 'events' | 'unreadable'>): number {
-  return unreadable === null ? events.length : 1;
+  return { ...entry, events: [], accepted: 1, replayOf: null, traceparent: null, receivedAt: null, unreadable };
 }
 
 /** The accepted events of an entry as their client sent them, in the order of `DecodedEntry.events`. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { settledKey } from '@sluice/shared/stream/conservation';
 import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
-import { type DecodedEntry, eventsHeld } from './decode-entry.ts';
+import type { DecodedEntry } from './decode-entry.ts';
 import type { Written } from './write-events.ts';
 
 /** Most ids in one call of the script: Lua's unpack and the time other clients wait set the limit. */
@@ -15,7 +15,7 @@ const MAX_IDS = 1_000;
  * is left to acknowledge. When another writer has settled some of the entries, they are deleted one by one to learn
  * which; the events of those were duplicates in this transaction, if they were not in the other.
  *
- * Arguments: group, events held, stored, duplicate, dead, events of each entry, ids.
+ * Arguments: group, events accepted, stored, duplicate, dead, events accepted of each entry, ids.
  */
 const SETTLE = `#!lua flags=allow-oom
 local stream, settled, deleted = KEYS[1], KEYS[2], 0
@@ -51,7 +51,7 @@ redis.call('HINCRBY', settled, 'dead', dead)
 return deleted`;
 
 /** What is settled of an entry. */
-export type Settleable = Pick<DecodedEntry, 'key' | 'id' | 'events' | 'unreadable'>;
+export type Settleable = Pick<DecodedEntry, 'key' | 'id' | 'accepted'>;
 
 type Counts = Pick<Written, 'stored' | 'duplicates' | 'dead'>;
 
@@ -60,8 +60,10 @@ type Counts = Pick<Written, 'stored' | 'duplicates' | 'dead'>;
  * (`conservation`). The only place that does, and only ever called after COMMIT: an entry that is not settled is
  * delivered again, and the ledger makes that harmless; its events are then counted as duplicates.
  *
- * Sums over all streams are exact. Where a transaction of several streams held events with different ends, on which
- * stream each end is counted is a guess: the transaction does not say which event ended how.
+ * Entries, and how many events they held, are exact. How these events ended is exact over all streams as long as nobody
+ * else has settled some of the entries; where a transaction of several streams, or of entries that another writer has
+ * settled meanwhile, held events with different ends, it is a guess which of them ended how: the transaction does not say.
+ * The ends always add up to the events.
  *
  * @param written what the transaction of just these entries did
  */
@@ -74,7 +76,7 @@ export async function settleBatch(redis: Redis, entries: readonly Settleable[], 
   );
   let left: Counts = written;
   for (const [at, { key, part }] of calls.entries()) {
-    const held = part.map(eventsHeld);
+    const held = part.map((entry) => entry.accepted);
     const events = held.reduce((sum, each) => sum + each, 0);
     // What is left goes to the last one, whether or not it adds up: a wrong count must show.
     const { stored, duplicates, dead } = at === calls.length - 1 ? left : shareOf(left, events);

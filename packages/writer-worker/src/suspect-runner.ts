@@ -38,9 +38,7 @@ export class SuspectRunner {
 
   add(id: string, entry: RawEntry): void {
     this.#waiting.set(id, entry);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** To be called when other work has ended. */
@@ -72,5 +70,7 @@ export class SuspectRunner {
       this.#waiting.delete(id);
       this.#events.dispatchEvent(new Event('done'));
     }
+    // At once and not when the promise resolves: one that is added in between would never be run.
+    this.#running = undefined;
   }
 }

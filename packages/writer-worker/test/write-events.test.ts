@@ -35,6 +35,7 @@ const write = (events: readonly CanonicalEvent[], by = orm) =>
       decoding: { from: 0, to: 0 },
       unreadable: null,
       events,
+      accepted: events.length,
     },
   ]);
 
@@ -163,6 +164,42 @@ describe('one transaction', () => {
     );
     expect(await database.query('SELECT 1 FROM event_ids')).toHaveLength(0);
   });
+});
+
+it('the prepared statement outlives what migrations and retention do to the tables', async () => {
+  const single = await createOrm({
+    url: database.url,
+    poolSize: 1,
+    statementTimeoutMs: 30_000,
+    applicationName: 'test',
+  });
+  const plans = async () =>
+    (
+      await sql<{ generic: string }>`
+        SELECT generic_plans AS generic FROM pg_prepared_statements WHERE name = 'store-events'`.execute(
+        kyselyOf(single),
+      )
+    ).rows;
+  await database.query(
+    "CREATE TABLE events_gone PARTITION OF events FOR VALUES FROM ('2001-01-01 00:00Z') TO ('2001-01-08 00:00Z')",
+  );
+  // After five plans of its own Postgres keeps one for all values.
+  for (let time = 0; time < 7; time += 1) await write([canonical()], single);
+  expect(Number((await plans())[0]?.generic)).toBeGreaterThan(0);
+  for (const change of [
+    'ALTER TABLE events DETACH PARTITION events_gone CONCURRENTLY',
+    'DROP TABLE events_gone',
+    'ALTER TABLE events ADD COLUMN later int',
+    'ALTER TABLE sessions ADD COLUMN later int',
+    'CREATE INDEX later ON events (later)',
+    'ALTER TABLE events DROP COLUMN later',
+    'ALTER TABLE sessions DROP COLUMN later',
+  ]) {
+    await database.query(change);
+    expect(await write([canonical()], single), change).toMatchObject({ stored: 1 });
+  }
+  expect(await plans()).toHaveLength(1);
+  await single.close(true);
 });
 
 describe('sessions', () => {

@@ -49,17 +49,17 @@ function connect(url: string, options: { name: string; logger: Logger }, extra: 
       Math.min(50 * 2 ** Math.min(attempt, 6), MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 2),
     ...extra,
   });
-  let lastMessage = '';
+  const told = new Set<string>();
   redis.on('error', (error: Error) => {
     const message = messageOf(error);
-    // One line for each new reason, not one for each of the tries.
-    if (message !== lastMessage)
+    // One line for each new reason of an outage, not one for each of the tries: several reasons may take turns.
+    if (!told.has(message))
       options.logger.warn({ connection: options.name, error: message }, 'Redis cannot be reached');
-    lastMessage = message;
+    told.add(message);
   });
   redis.on('ready', () => {
-    if (lastMessage !== '') options.logger.info({ connection: options.name }, 'Redis is back');
-    lastMessage = '';
+    if (told.size > 0) options.logger.info({ connection: options.name }, 'Redis is back');
+    told.clear();
   });
   return redis;
 }

@@ -11,7 +11,7 @@ export interface Conservation {
   readonly settled: number;
   /** Entries in the stream. */
   readonly waiting: number;
-  /** Events that the settled entries held; an entry that nobody could read counts as one. */
+  /** Events that ingest acknowledged with the settled entries; an entry that nobody could read counts as one. */
   readonly events: number;
   /** How many of these events were new, were there before, or became dead letters. */
   readonly stored: number;
@@ -22,7 +22,7 @@ export interface Conservation {
    * having been stored. Negative: the stream was deleted and made anew.
    */
   readonly driftEntries: number;
-  /** Events − stored − duplicate − dead: not 0 when a writer lost count of one. */
+  /** Events − stored − duplicate − dead: not 0 when an entry lacked one, or a writer lost count of one. */
   readonly driftEvents: number;
 }
 

@@ -18,6 +18,9 @@ const COMPRESS_FROM_BYTES = 1024;
 /** No body that ingest takes is larger; stops an entry that some other program wrote from filling memory. */
 const MAX_DECODED_BYTES = 64 * 1024 * 1024;
 
+/** No entry holds so many events; what a header says is only a number that somebody wrote. */
+const MAX_ACCEPTED = 1_000_000;
+
 /** What ingest knows of the events in an entry, beside the client's own bytes. */
 export interface EntryHeader {
   /** Adapter that reads the body. */
@@ -126,6 +129,14 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   if (!whole || !Number.isInteger(f) || !Number.isInteger(n) || !Array.isArray(x)) {
     throw new EntryError('malformed_header', 'the header lacks a field');
   }
+  // It is counted beside the stream, where a number that is none would spoil all counts.
+  if ((n as number) < 0 || (n as number) > MAX_ACCEPTED)
+    throw new EntryError('malformed_header', 'the header has an impossible number of events');
+  if ([a, p, l, d].some((optional) => (optional ?? null) !== null && typeof optional !== 'string'))
+    throw new EntryError('malformed_header', 'a field of the header is not a text');
+  // It goes to Postgres beside good events, where no isolating would find it.
+  if (typeof d === 'string' && !/^\d{1,18}$/.test(d))
+    throw new EntryError('malformed_header', 'the header names no dead letter');
   return {
     source: s,
     tenant: t,

@@ -16,6 +16,7 @@ function entry(id: number, events: number, bytes = events): DecodedEntry {
     decoding: { from: 0, to: 0 },
     unreadable: null,
     events: Array.from({ length: events }, () => ({}) as CanonicalEvent),
+    accepted: events,
     bytes,
   };
 }
