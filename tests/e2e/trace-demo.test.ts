@@ -98,9 +98,18 @@ it('trace-demo stops everything at Ctrl-C', async () => {
 it.each([
   [['--help'], 0, /Usage: .* trace-demo/],
   [['--jager'], 2, /'--jager'[\s\S]*trace-demo --help/],
-  [['--jaeger', 'here'], 2, /must be a URL, not "here"/],
+  [['--jaeger', 'here'], 2, /must be a URL such as \S+, not "here"/],
 ])('trace-demo %j', async (args, exitCode, says) => {
   const { code, stdout, stderr } = await runCommand(DEMO, args, { cwd: ROOT });
   expect(code).toBe(exitCode);
   expect(exitCode === 0 ? stdout : stderr).toMatch(says);
+});
+
+it('trace-demo says at once that a collector is no URL', async () => {
+  const { env } = await environment('jaeger:4318');
+  const { code, stderr } = await runCommand(DEMO, [], { cwd: ROOT, env });
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: 'OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that starts with http:// or https://\n',
+  });
 });

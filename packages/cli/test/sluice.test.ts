@@ -89,11 +89,13 @@ describe('looking', () => {
       'Entries: 2 added, 2 settled, 0 waiting. Events settled: 3 stored, 3 duplicate, 0 dead.',
     );
     expect(good.stdout).not.toContain('DRIFT');
+    expect(good.stdout).not.toContain('operations.md');
 
     // No writer sees it: both are done at once.
     await redis.multi().xadd(stream, '5000000000000-0', 'v', '1').xdel(stream, '5000000000000-0').exec();
     const bad = await sluice(['status']);
     expect(bad.stdout).toContain('DRIFT: 1 entry left the stream without having been stored (shard 0).');
+    expect(bad.stdout).toContain('docs/operations.md, "Is everything accounted for"');
     expect(await json('status')).toMatchObject({
       conservation: { entries: { added: 3, settled: 2, waiting: 0, drift: 1 }, events: { settled: 6, drift: 0 } },
     });
@@ -104,6 +106,9 @@ describe('looking', () => {
     expect(odd.stdout).toContain('DRIFT: the stream of shard 0 was deleted and made anew');
     expect(odd.stdout).toContain('DRIFT: writers lost count of 2 events of settled entries (shard 0).');
     await redis.del(`${stream}:settled`);
+    const anew = await sluice(['status']);
+    expect(anew.stdout).toContain('Entries: 3 added, 3 of them gone before counting began, 0 settled, 0 waiting.');
+    expect(anew.stdout).not.toContain('DRIFT');
   });
 });
 

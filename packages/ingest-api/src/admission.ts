@@ -11,6 +11,9 @@ const MEMORY_SHARE = 0.8;
 /** How often the backlog is measured, in milliseconds: requests look at the last measurement only. */
 const SAMPLE_MS = 500;
 
+/** A measurement older than this says nothing of now, in milliseconds. */
+const STALE_MS = 5_000;
+
 /** Bounds of Retry-After, in seconds, and what it is before anything is known of how fast writers are. */
 const RETRY_AFTER = { min: 1, max: 60, unknown: 5 };
 
@@ -38,6 +41,7 @@ export interface Admission {
   check(): void;
   /** Counts what was added since the last measurement: in half a second a burst brings tens of megabytes. */
   added(bytes: number): void;
+  /** As it was measured last; null while that is longer ago than a few measurements. */
   readonly backlog: Backlog | null;
   stop(): void;
 }
@@ -94,7 +98,7 @@ export function startAdmission(options: {
       addedBytes += bytes;
     },
     get backlog() {
-      return backlog;
+      return previous === null || performance.now() - previous.at > STALE_MS ? null : backlog;
     },
     stop: () => clearInterval(timer),
   };

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/shared/access/stored-keys';
-import type { HealthCheck } from '@sluice/shared/runtime/health';
-import type { Admission } from './admission.ts';
+import type { CheckResult, HealthCheck } from '@sluice/shared/runtime/health';
+import type { Admission, Backlog } from './admission.ts';
 import type { IngestConfig } from './config.ts';
 import type { Queue } from './queue.ts';
 
@@ -51,7 +51,22 @@ export function ingestChecks(parts: {
     {
       name: 'queue',
       critical: false,
-      run: () => ({ ok: admission.backlog !== null, detail: { ...admission.backlog } }),
+      run: () => checkQueue(admission.backlog),
     },
   ];
+}
+
+function checkQueue(backlog: Backlog | null): CheckResult {
+  if (backlog === null) return { ok: false, detail: { error: 'the backlog cannot be measured' } };
+  return {
+    ok: true,
+    detail: {
+      entries: backlog.entries,
+      bytes: backlog.bytes,
+      oldest_age_seconds: backlog.ageSeconds,
+      drain_rate_per_second: backlog.drainRate,
+      redis_used_memory_bytes: backlog.usedMemory,
+      redis_max_memory_bytes: backlog.maxMemory,
+    },
+  };
 }

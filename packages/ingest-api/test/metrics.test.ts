@@ -79,6 +79,7 @@ describe('after a mix of requests', () => {
     expect((await get(`${ingest.url}/pixel.gif?siteId=other`)).status).toBe(401);
     expect((await get(`${ingest.url}/api/one-of-any-number-of-paths`)).status).toBe(404);
     expect((await get(`${ingest.url}/api/events`)).status).toBe(405);
+    expect((await sendRaw(ingest.url, 'PROPFIND /api/any HTTP/1.1\r\nHost: h\r\n\r\n')).status).toBe(404);
     expect((await sendRaw(ingest.url, 'GET /%E0%A4%A HTTP/1.1\r\nHost: h\r\n\r\n')).status).toBe(400);
     expect((await sendRaw(ingest.url, 'HELLO\r\n\r\n')).status).toBe(400);
     const tooLong = `GET /live HTTP/1.1\r\nHost: h\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`;
@@ -105,7 +106,7 @@ describe('after a mix of requests', () => {
       'sluice_ingest_requests_refused_total{code="malformed_json"} 1',
       'sluice_ingest_requests_refused_total{code="method_not_allowed"} 1',
       'sluice_ingest_requests_refused_total{code="no_valid_events"} 2',
-      'sluice_ingest_requests_refused_total{code="not_found"} 1',
+      'sluice_ingest_requests_refused_total{code="not_found"} 2',
       'sluice_ingest_requests_refused_total{code="quota_exceeded"} 1',
       'sluice_ingest_requests_refused_total{code="too_many_events"} 1',
       'sluice_ingest_requests_refused_total{code="unauthorized"} 3',
@@ -136,6 +137,7 @@ describe('after a mix of requests', () => {
         [
           requests('GET', '(none)', 404, 1),
           requests('GET', '(none)', 405, 1),
+          requests('_OTHER', '(none)', 404, 1),
           requests('GET', '/collect', 202, 1),
           requests('GET', '/pixel.gif', 202, 1),
           requests('GET', '/pixel.gif', 401, 1),

@@ -90,7 +90,7 @@ it('above QUEUE_MAX_AGE_SECONDS batches are refused until the old entry is drain
     return answer;
   }, PATIENCE);
   expectError(refused, 'queue_full', /waited longer than its limit/);
-  expect((await get(`${ingest.url}/health`)).body.details.queue.ageSeconds).toBeGreaterThanOrEqual(119);
+  expect((await get(`${ingest.url}/health`)).body.details.queue.oldest_age_seconds).toBeGreaterThanOrEqual(119);
 
   await ingest.redis.xdel(ingest.stream, old);
   await takesAgain(ingest);

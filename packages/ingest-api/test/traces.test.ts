@@ -194,13 +194,19 @@ it('with TRACE_CLIENTS=link a request starts a trace of its own, which links to 
 it('a batch that Redis did not take has failed, in the spans of its sending and of its request', async () => {
   const ingest = await tracedIngest({}, { redisUrl: `redis://127.0.0.1:${await freePort()}` });
   const client = clientTrace();
-  expect((await ingest.send({ events: [makeEvent()] }, client.headers)).status).toBe(503);
+  const answer = await ingest.send({ events: [makeEvent()] }, client.headers);
+  expect(answer.status).toBe(503);
   await receiver.until(() => spansOf(client.traceId).length === 2, 'the failed request');
   await ingest.stop();
   expect(spansOf(client.traceId)).toMatchObject([
     { name: 'send events', status: 'error', statusMessage: expect.stringContaining('queue cannot be reached') },
     { name: 'POST /api/events', status: 'error', attributes: { 'http.response.status_code': 503 } },
   ]);
+  expect(await ingest.logged(/Redis did not take a batch/)).toMatchObject({
+    request_id: answer.headers.get('x-request-id'),
+    trace_id: client.traceId,
+    span_id: spansOf(client.traceId)[0]!.spanId,
+  });
 });
 
 it('the sending of a batch says which of several streams it is on', async () => {

@@ -55,9 +55,11 @@ export function openDaemonLog({ file, show }: DaemonLogOptions): DaemonLog {
 export function describeWarning(line: string): string | undefined {
   const level = logLevelOf(line);
   if (level === undefined || level < 40) return undefined;
-  const { msg, err } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown } };
+  const { msg, err, error } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown }; error?: unknown };
   const message = typeof msg === 'string' ? msg : '';
-  const cause = typeof err?.message === 'string' && !message.includes(err.message) ? err.message : '';
+  // What passes by itself (a warning) is told of once, whatever the reasons are that it has meanwhile.
+  const reason = err?.message ?? (level > 40 ? error : undefined);
+  const cause = typeof reason === 'string' && !message.includes(reason) ? reason : '';
   const text = [message, cause].filter(Boolean).join(': ').replace(/\s+/g, ' ');
   const shown = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
   return `${(LEVELS[level] ?? 'warn').padEnd(5)}  ${shown}`;

@@ -15,6 +15,10 @@ Environment, also read from .env in the repository's root:
   REDIS_URL         a Redis (7.0 or later) to use instead of starting one
   INGEST_PORT       8080 if not set
   QUERY_PORT        8081 if not set
+  WRITER_PORT       8082 if not set
+  MAINTENANCE_PORT  8083 if not set
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                    where traces go, e.g. http://127.0.0.1:4318; nothing is traced if not set
 
 Ctrl-C stops it in order; nothing that was accepted is lost. Press it again to stop at once.
 `;

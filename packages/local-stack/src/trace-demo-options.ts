@@ -35,6 +35,8 @@ export function parseTraceDemoOptions(args: string[]): TraceDemoOptions {
     },
   });
   const { jaeger } = values;
-  if (jaeger !== undefined && !/^https?:\/\//.test(jaeger)) throw new Error(`--jaeger must be a URL, not "${jaeger}"`);
+  if (jaeger !== undefined && !(/^https?:\/\//.test(jaeger) && URL.canParse(jaeger))) {
+    throw new Error(`--jaeger must be a URL such as http://127.0.0.1:16686, not "${jaeger}"`);
+  }
   return { ...values, jaeger: jaeger?.replace(/\/+$/, '') };
 }

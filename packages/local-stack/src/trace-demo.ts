@@ -55,9 +55,15 @@ async function traceDemo(options: TraceDemoOptions, env: NodeJS.ProcessEnv): Pro
   const output = options.json ? process.stderr : process.stdout;
   const print = (...lines: string[]) => void output.write(`${lines.join('\n')}\n`);
   const endpoint = (env['OTEL_EXPORTER_OTLP_ENDPOINT'] || DEFAULT_ENDPOINT).replace(/\/+$/, '');
+  if (!(/^https?:\/\//.test(endpoint) && URL.canParse(endpoint))) {
+    process.stderr.write('OTEL_EXPORTER_OTLP_ENDPOINT must be a URL that starts with http:// or https://\n');
+    return EXIT_USAGE;
+  }
   const jaeger = await findJaeger(endpoint, options.jaeger);
   print(
-    jaeger === undefined ? `No Jaeger at ${endpoint}; the traces are drawn here.` : `Jaeger is at ${jaeger.ui}`,
+    jaeger === undefined
+      ? `No Jaeger ${options.jaeger === undefined ? '' : `with pages at ${options.jaeger} `}takes traces at ${endpoint}; see ${options.json ? 'the JSON' : 'them drawn below'}.`
+      : `Jaeger is at ${jaeger.ui}`,
     '',
   );
   const receiver = await startOtlpReceiver({ forwardTo: jaeger?.endpoint });
@@ -95,8 +101,7 @@ async function traceDemo(options: TraceDemoOptions, env: NodeJS.ProcessEnv): Pro
           process.stdout.write(`${JSON.stringify(traces.flatMap((trace) => trace.spans))}\n`);
         }
         const look: DrawOptions = { width: output.columns ?? 120, color: output.isTTY && output.hasColors() };
-        if (!options.json) print('', ...drawTraces(traces, startedMs, look));
-        print(...traceDemoGuide(look), '');
+        print('', ...(options.json ? [] : drawTraces(traces, startedMs, look)), ...traceDemoGuide(look), '');
         if (jaeger !== undefined) print(...traces.map((trace) => `${jaeger.ui}/trace/${trace.traceId}`), '');
         return replayed ? EXIT_OK : EXIT_FAILED;
       },

@@ -28,7 +28,8 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
     });
 }
 
-function formatStatus({
+/** What `status` shows of an answer of `GET /api/queue`. */
+export function formatStatus({
   shards,
   totals,
   conservation,
@@ -51,7 +52,11 @@ function formatStatus({
     formatTable(['writer', 'shard', 'pending', 'idle'], consumers),
     totals.length === 0
       ? 'The queue is empty.'
-      : `${totals.length} entries wait; ${Math.round(rate)} a second are drained; empty in ${formatSeconds(left)}.`,
+      : `${counted(totals.length, 'entry waits', 'entries wait')}; ${
+          left === null
+            ? "none left in the last 10 s: look at the writers' /health"
+            : `${formatRate(rate)} a second are drained; empty in ${formatSeconds(left)}`
+        }.`,
     ...formatConservation(conservation, shards),
   ].join('\n');
 }
@@ -61,25 +66,38 @@ function formatConservation(
   { entries, events }: QueueStatus['conservation'],
   shards: QueueStatus['shards'],
 ): readonly string[] {
+  // Redis counts from the stream's first entry, writers from the first that they settled.
+  const before = entries.added - entries.settled - entries.waiting - entries.drift;
+  const drifts = shards.flatMap(({ shard, conservation }) => driftsOf(shard, conservation));
   return [
-    `Entries: ${count(entries.added)} added, ${count(entries.settled)} settled, ${count(entries.waiting)} waiting. ` +
+    `Entries: ${count(entries.added)} added,${before > 0 ? ` ${count(before)} of them gone before counting began,` : ''} ${count(entries.settled)} settled, ${count(entries.waiting)} waiting. ` +
       `Events settled: ${count(events.stored)} stored, ${count(events.duplicate)} duplicate, ${count(events.dead)} dead.`,
-    ...shards.flatMap(({ shard, conservation }) => {
-      const lost = conservation.entries.drift;
-      const uncounted = conservation.events.drift;
-      return [
-        ...(lost > 0
-          ? [`DRIFT: ${counted(lost, 'entry', 'entries')} left the stream without having been stored (shard ${shard}).`]
-          : []),
-        ...(lost < 0 ? [`DRIFT: the stream of shard ${shard} was deleted and made anew; its counts are of both.`] : []),
-        ...(uncounted === 0
-          ? []
-          : [
-              `DRIFT: writers lost count of ${counted(Math.abs(uncounted), 'event', 'events')} of settled entries (shard ${shard}).`,
-            ]),
-      ];
-    }),
+    ...drifts,
+    ...(drifts.length === 0
+      ? []
+      : ['What that means and what to do: docs/operations.md, "Is everything accounted for".']),
   ];
+}
+
+function driftsOf(shard: number, { entries, events }: QueueStatus['conservation']): readonly string[] {
+  const lost = entries.drift;
+  const uncounted = events.drift;
+  return [
+    ...(lost > 0
+      ? [`DRIFT: ${counted(lost, 'entry', 'entries')} left the stream without having been stored (shard ${shard}).`]
+      : []),
+    ...(lost < 0 ? [`DRIFT: the stream of shard ${shard} was deleted and made anew; its counts are of both.`] : []),
+    ...(uncounted === 0
+      ? []
+      : [
+          `DRIFT: writers lost count of ${counted(Math.abs(uncounted), 'event', 'events')} of settled entries (shard ${shard}).`,
+        ]),
+  ];
+}
+
+/** With a digit behind the point where it matters. */
+function formatRate(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toFixed(1) : count(Math.round(perSecond));
 }
 
 function counted(value: number, one: string, many: string): string {

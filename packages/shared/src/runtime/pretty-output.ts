@@ -40,7 +40,7 @@ function isError(value: unknown): value is ErrorDescription {
 /** The stacks of an error and of what is below it, indented. */
 function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): string[] {
   return [
-    `    ${label}${stack.replaceAll('\n', '\n    ')}`,
+    `    ${label}${visible(stack).replaceAll('\n', '\n    ')}`,
     ...(cause === undefined ? [] : stacksOf(cause, 'caused by ')),
     ...errors.flatMap((each) => stacksOf(each, 'one of ')),
   ];
@@ -48,5 +48,13 @@ function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): 
 
 /** A field's value: words as they are, anything that would not be one word as JSON. */
 function shown(value: unknown): string {
-  return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : (JSON.stringify(value) ?? '');
+  return visible(typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : (JSON.stringify(value) ?? ''));
+}
+
+/** A text in which no character controls the terminal: what clients and servers sent may be quoted in it. */
+function visible(text: string): string {
+  return text.replaceAll(
+    /(?![\n\t])\p{Cc}/gu,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

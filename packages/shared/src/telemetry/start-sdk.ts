@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { diag } from '@opentelemetry/api';
+import { context, diag, ROOT_CONTEXT } from '@opentelemetry/api';
 import { setGlobalErrorHandler } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -47,8 +47,9 @@ export function startSdk(daemon: string, config: TracingConfig): void {
     ),
     spanCounts,
     {
-      began: (error) => diag.warn(COLLECTOR_AWAY, error),
-      ended: () => diag.info(COLLECTOR_BACK),
+      // Outside of the span that happened to start the export: its trace has nothing to do with it.
+      began: (error) => context.with(ROOT_CONTEXT, () => diag.warn(COLLECTOR_AWAY, error)),
+      ended: () => context.with(ROOT_CONTEXT, () => diag.info(COLLECTOR_BACK)),
     },
   );
   // The batch processor reports each export that failed here; an outage is said once.

@@ -11,9 +11,10 @@ export const telemetryVariables = {
       unit: 'URL',
       // It may hold a login.
       secret: true,
-      pattern: '^https?://',
+      // With the path the exporter would send to /v1/traces/v1/traces, and a collector says no more than "Not Found".
+      pattern: '^https?://(?!.*/v1/traces/?$)',
       format: 'url',
-      expected: 'a URL that starts with http:// or https://',
+      expected: 'a URL that starts with http:// or https://, without /v1/traces at its end',
       description: 'Where traces go, by OTLP over HTTP (Jaeger v2: port 4318); not set: nothing is traced.',
     }),
   ),

@@ -10,6 +10,13 @@ it.each([
     new AggregateError([new Error('connect ECONNREFUSED ::1'), new Error('connect ECONNREFUSED 127.0.0.1')]),
     'connect ECONNREFUSED ::1; connect ECONNREFUSED 127.0.0.1',
   ],
+  [new Error("Stream isn't writeable and enableOfflineQueue options is false"), 'not connected to Redis'],
+  [
+    new Error(
+      'Reached the max retries per request limit (which is 0). Refer to "maxRetriesPerRequest" option for details.',
+    ),
+    'the connection to Redis broke before it answered',
+  ],
 ])('the text of %o', (thrown, text) => {
   expect(messageOf(thrown)).toBe(text);
 });

@@ -62,6 +62,7 @@ it('an error that causes itself is told of', () => {
 
 it.each([
   ['connect to redis://user:pl4nted@host:6379 failed', 'connect to redis://[redacted]@host:6379 failed'],
+  ['redis://user:pl4n@pl4nted@host is away', 'redis://[redacted]@host is away'],
   ['"postgres://pl4nted@host/db?ssl=1"', '"postgres://[redacted]@host/db?ssl=1"'],
   ['postgres://host/db?password=pl4nted&ssl=1', 'postgres://host/db?password=[redacted]&ssl=1'],
   ['authorization: Bearer pl4nted-pl4nted', 'authorization: Bearer [redacted]'],
@@ -74,6 +75,16 @@ it.each([
   logger.warn({ error: text, err: new Error(text) }, 'failed');
   expect(lines.join('')).not.toContain('pl4nted');
   expect(line()).toMatchObject({ error: shown, err: { message: shown } });
+});
+
+// What is searched in the square of its length takes minutes here, in which a daemon would do nothing else.
+it.each([
+  ['what may begin a URL', 'a.'],
+  ['what Postgres says before a value', 'invalid input syntax for '],
+])('a line of a megabyte of %s is written as it is', (_what, repeated) => {
+  const text = repeated.repeat(1_000_000 / repeated.length);
+  logger.warn({ error: text }, 'failed');
+  expect(line()['error']).toHaveLength(1_000_000);
 });
 
 it('a line has the ids of the active span, and none without one', () => {

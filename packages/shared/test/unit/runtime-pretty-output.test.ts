@@ -33,6 +33,14 @@ it('an error stands below its line, with its causes', () => {
   expect(text).toMatch(/\n {4}caused by TypeError: inner\n {8}at /);
 });
 
+it('what was sent to a daemon controls no terminal', () => {
+  const text = written(false, (logger) =>
+    logger.warn({ path: '/\u001B[2J', body: 'two \u009B2J', err: new Error('not a \u001B]0;x\u0007') }, 'refused'),
+  );
+  expect(text).not.toMatch(/(?![\n\t])\p{Cc}/u);
+  expect(text).toContain('path=/\\u001b[2J body="two \\u009b2J"\n    Error: not a \\u001b]0;x\\u0007\n');
+});
+
 it('levels have colours only where they are wanted', () => {
   expect(written(true, (logger) => logger.error('x'))).toContain('\u001B[31mERROR');
   expect(written(false, (logger) => logger.error('x'))).not.toContain('\u001B');

@@ -36,6 +36,7 @@ it("reads OpenTelemetry's lists, and takes what is not percent-encoded properly 
 
 it.each([
   ['a URL of another kind', { OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://collector:4317' }],
+  ['a URL with the path that is added anyway', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/v1/traces' }],
   ['a URL that is none', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://[' }],
   ['a ratio above 1', { ...endpoint, OTEL_TRACES_SAMPLER_ARG: '2' }],
   ['headers that are no list', { ...endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'secret' }],

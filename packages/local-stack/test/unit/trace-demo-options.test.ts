@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { parseTraceDemoOptions } from '../../src/trace-demo-options.ts';
+
+it('takes the pages of a Jaeger, without the slash at the end', () => {
+  expect(parseTraceDemoOptions([])).toEqual({ help: false, json: false, jaeger: undefined });
+  expect(parseTraceDemoOptions(['--jaeger', 'https://jaeger.example.com/ui/'])).toMatchObject({
+    jaeger: 'https://jaeger.example.com/ui',
+  });
+});
+
+it.each(['jaeger:16686', 'http://', 'ftp://host', ''])('--jaeger "%s" is no URL', (url) => {
+  expect(() => parseTraceDemoOptions([`--jaeger=${url}`])).toThrow('must be a URL such as http://127.0.0.1:16686');
+});
