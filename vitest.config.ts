@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Tests wait on signals and never retry; the limits are for a machine that hangs, not for one that is slow.
@@ -6,6 +7,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     retry: 0,
+    // Tests of servers wait more than they work; Vitest's own choice is one worker where there are two cores.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       {
         extends: true,

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import type { ReceivedSpan } from '../../local-stack/src/otlp-messages.ts';
 import { partitionOf } from '@sluice/shared/database/partitions';
 import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
@@ -61,9 +62,12 @@ it('a requested run is a trace of its own that links to the request; one that a 
   await start();
   const { id } = await traced.request('/api/jobs/make-partitions/runs', {}, `00-${TRACE}-b7ad6b7169203331-01`);
   const run = await traced.span('run make-partitions', { 'sluice.run.id': id });
-  const asked = traced.receiver.spans.find(
-    (span) => span.service === 'sluice-query-api' && span.traceId === TRACE && span.kind === 'server',
-  );
+  const request = (): ReceivedSpan | undefined =>
+    traced.receiver.spans.find(
+      (span) => span.service === 'sluice-query-api' && span.traceId === TRACE && span.kind === 'server',
+    );
+  await traced.receiver.until(() => request() !== undefined, 'the request');
+  const asked = request();
   expect(run).toMatchObject({ parentSpanId: null, links: [{ traceId: TRACE, spanId: asked?.spanId }] });
   expect(run.traceId).not.toBe(TRACE);
   expect(run.attributes).toMatchObject({ 'sluice.run.trigger': 'request', 'sluice.run.state': 'succeeded' });
