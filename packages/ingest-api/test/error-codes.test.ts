@@ -94,7 +94,7 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
           expect(answer.status, 'the backlog has been measured').not.toBe(202);
           return answer;
         },
-        { interval: 20, timeout: 10_000 },
+        { interval: 20, timeout: 45_000 },
       ),
     message: /backlog .* Try again in \d+ s/,
   },

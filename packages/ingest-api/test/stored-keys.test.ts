@@ -8,7 +8,7 @@ import { secretOf, testKey, type TestKey } from '../../../tests/setup/stored-key
 import { expectError } from './fixtures/expect-error.ts';
 
 /** Ingest alone with the set of keys in Redis, as a query API puts it there. */
-const PATIENCE = { timeout: 10_000, interval: 20 };
+const PATIENCE = { timeout: 45_000, interval: 20 };
 
 const acme = testKey({ tenant: 'acme' });
 const everybody = testKey();

@@ -84,8 +84,9 @@ it('the job that checks the fence notes what is open, and raises an alarm with t
   expect(rows).toBeGreaterThan(3_500);
   expect(details).toMatchObject({ hidden_roles: [] });
   expect(lines.join('\n')).toContain('holds the fence back');
-  const [holder] = details!['holders'] as { pid: number }[];
-  expect((await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid).toBe(holder!.pid);
+  // Among those of other tests: the fence is the whole server's.
+  const holders = (details!['holders'] as { pid: number }[]).map(({ pid }) => pid);
+  expect(holders).toContain((await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid);
   redis.disconnect();
 });
 

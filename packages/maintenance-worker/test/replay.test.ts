@@ -146,7 +146,7 @@ it('skips entries that nobody could read; they stay dead', async () => {
   await vi.waitFor(
     async () =>
       expect(await pipeline.database.query('SELECT id FROM dead_letters WHERE entry_index = -1')).toHaveLength(1),
-    { timeout: 20_000, interval: 20 },
+    { timeout: 45_000, interval: 20 },
   );
   expect(await replay({ filter: {} })).toMatchObject({ matched: 4, stored: 3, skipped: 1 });
   expect(await pipeline.database.query("SELECT reason FROM dead_letters WHERE state = 'dead'")).toEqual([
@@ -192,7 +192,7 @@ describe('somebody steers a replay:', () => {
     await vi.waitFor(
       async () =>
         expect(await pipeline.database.query("SELECT 1 FROM dead_letters WHERE state = 'replaying'")).toEqual([]),
-      { timeout: 20_000, interval: 20 },
+      { timeout: 45_000, interval: 20 },
     );
     const [left] = await pipeline.database.query("SELECT count(*)::int AS dead FROM dead_letters WHERE state = 'dead'");
     const stored = (await numbers())?.['events'] as number;

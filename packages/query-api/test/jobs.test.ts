@@ -173,7 +173,7 @@ describe('runs', () => {
           duration_ms: expect.any(Number) as number,
           worker: expect.stringContaining(':') as string,
         }),
-      { timeout: 20_000, interval: 20 },
+      { timeout: 45_000, interval: 20 },
     );
     await worker.stop();
   });

@@ -5,7 +5,8 @@ import { makeEvent, makeEvents, type WireEvent } from '../../../tests/setup/make
 import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
 import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
 
-const PATIENCE = { timeout: 20_000, interval: 10 };
+/** For a machine that hangs, not for one that is slow. */
+const PATIENCE = { timeout: 50_000, interval: 10 };
 const ENV = {
   API_KEY: 'the-key',
   OPERATOR_KEYS: [operatorKey('ada', 'a'), operatorKey('mallory@evil', 'm')].join(','),
@@ -93,7 +94,7 @@ async function following(tail: Tail, properties: WireEvent = {}): Promise<void> 
       await send([makeEvent({ eventType: 'Marker', ...properties })]);
       expect(tail.messages.length).toBeGreaterThan(0);
     },
-    { timeout: 20_000, interval: 100 },
+    { timeout: 45_000, interval: 100 },
   );
 }
 const got = (tail: Tail, wanted: readonly WireEvent[]) =>
