@@ -9,8 +9,7 @@ import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
-// At the same time: most of it is waiting for servers that are not there.
-describe.concurrent.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker'])('%s', (name) => {
+describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker'])('%s', (name) => {
   it('says first what runs, what it talks to, and that nothing is traced', async () => {
     const [first] = lines(await outputOf(name, { LOG_LEVEL: 'info' }));
     expect(first).toMatchObject({

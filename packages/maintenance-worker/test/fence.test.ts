@@ -74,6 +74,8 @@ it('the job that checks the fence notes what is open, and raises an alarm with t
   const redis = new Redis(inject('redisUrl'), { lazyConnect: true });
   const context = { orm, redis, logger, config: {} as MaintenanceConfig };
   await checkFenceJob(context);
+  // What other tests had open then must be over: else nothing was noted behind which all has ended.
+  await behindFence(database);
   const client = await connect();
   await client.query('BEGIN; SELECT pg_current_xact_id()');
   await checkFenceJob(context);
