@@ -48,7 +48,8 @@ export const telemetryVariables = {
     minimum: 0,
     maximum: 1,
     unit: 'ratio',
-    description: 'Share of traces that are kept, where the client has not decided; what fails is kept in any case.',
+    description:
+      'Share of traces that are kept, where the client has not decided; what fails behind the queue is kept in any case.',
   }),
   OTEL_BSP_MAX_QUEUE_SIZE: integer({
     default: 4_096,
