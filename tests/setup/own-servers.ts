@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findRedisServer } from '../../packages/local-stack/src/find-redis.ts';
-import { freePort } from '../../packages/local-stack/src/free-port.ts';
 import { startPostgres } from '../../packages/local-stack/src/postgres.ts';
 import { startRedis } from '../../packages/local-stack/src/redis.ts';
 
@@ -21,10 +20,12 @@ export interface OwnServer {
 /** A Redis of the test's own; its data in a folder of its own within `parent`. */
 export async function ownRedis(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
   const folder = await mkdtemp(join(parent, 'sluice-redis-'));
-  const port = await freePort();
+  // The first start finds a port that is still free when it takes it; later ones must have the same.
+  let port: number | undefined;
   const server = await findRedisServer({ env: process.env, report: () => {} });
   const start = () => startRedis({ dataDir: folder, server, port, settings });
   let handle = await start();
+  port = handle.port;
   return {
     url: handle.url,
     pid: () => handle.pid,
@@ -42,9 +43,10 @@ export async function ownRedis(settings: Record<string, string> = {}, parent = t
 /** A Postgres of the test's own; its data in a folder of its own within `parent`. */
 export async function ownPostgres(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
   const folder = await mkdtemp(join(parent, 'sluice-postgres-'));
-  const port = await freePort();
+  let port: number | undefined;
   const start = () => startPostgres({ dataDir: folder, port, settings: { shared_buffers: '64MB', ...settings } });
   let handle = await start();
+  port = handle.port;
   return {
     url: handle.url,
     pid: () => handle.pid,
