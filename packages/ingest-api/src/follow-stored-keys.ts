@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { decodeKeySet, keySetKey, keyUsesKey } from '@sluice/shared/access/key-projection';
 import { createStoredKeys, type StoredKeys } from '@sluice/shared/access/stored-keys';
-import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { Outage } from '@sluice/shared/runtime/outage';
 
 /** Ingest's copy of the stored keys. */
 export interface FollowedKeys {
@@ -26,7 +26,7 @@ export function followStoredKeys(options: {
   const { redis, logger, namespace } = options;
   const keys = createStoredKeys();
   let current: string | null = null;
-  let lastMessage = '';
+  const outage = new Outage();
 
   async function refresh(): Promise<void> {
     if (redis.status !== 'ready') return;
@@ -39,13 +39,11 @@ export function followStoredKeys(options: {
       const uses = keys.takeUses();
       // Only for show; a Redis that is full refuses it.
       if (uses.size > 0) await redis.hset(keyUsesKey(namespace), Object.fromEntries(uses)).catch(() => {});
-      lastMessage = '';
+      outage.over();
     } catch (error) {
-      const message = messageOf(error);
-      // One line for each new reason, not one for each of the tries.
-      if (message !== lastMessage)
-        logger.warn({ error: message }, 'the stored keys cannot be read from Redis; the last known ones count');
-      lastMessage = message;
+      const reason = outage.news(error);
+      if (reason !== null)
+        logger.warn({ error: reason }, 'the stored keys cannot be read from Redis; the last known ones count');
     }
   }
   const timer = setInterval(() => void refresh(), options.refreshMs).unref();

@@ -1,10 +1,10 @@
 import { Worker } from 'bullmq';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { withAdvisoryLock } from '@sluice/shared/database/with-advisory-lock';
-import { messageOf } from '@sluice/shared/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import { openRunRequests, RUN_REQUESTS_QUEUE } from '@sluice/shared/jobs/run-requests';
 import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
+import { Outage } from '@sluice/shared/runtime/outage';
 import type { Job } from './jobs/job.ts';
 import { slotLock } from './runs/job-slot.ts';
 import { runRequested } from './runs/requested-runs.ts';
@@ -64,18 +64,17 @@ export function runRequests(
   restAfterErrors(worker, logger);
   worker.on('failed', (_wake, error) => logger.warn({ error: error.message }, 'a run could not begin; trying again'));
 
-  let lastMessage = '';
+  const outage = new Outage();
   const sweep = async (): Promise<void> => {
     try {
       for (const place of await placesInUse(kyselyOf(orm))) {
         await withAdvisoryLock(orm, slotLock(place.job, place.slot), (db) => failOrphans(db, place));
       }
       for (const id of await queuedRuns(kyselyOf(orm), WAKE_AT_ONCE)) await queue.wake(id);
-      lastMessage = '';
+      outage.over();
     } catch (error) {
-      const message = messageOf(error);
-      if (message !== lastMessage) logger.warn({ error: message }, 'requested runs cannot be looked for; trying again');
-      lastMessage = message;
+      const reason = outage.news(error);
+      if (reason !== null) logger.warn({ error: reason }, 'requested runs cannot be looked for; trying again');
     }
   };
   let sweeping = Promise.resolve();

@@ -3,8 +3,8 @@ import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/shared/access/key-p
 import { createStoredKeys, type StoredKeys } from '@sluice/shared/access/stored-keys';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Orm } from '@sluice/shared/database/orm';
-import { messageOf } from '@sluice/shared/errors/message-of';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { Outage } from '@sluice/shared/runtime/outage';
 import { goodKeys, noteUses } from './queries/stored-keys.ts';
 
 /**
@@ -53,18 +53,16 @@ export function syncKeys(options: {
     if (told.length > 0) await redis.del(keyUsesKey(namespace));
   }
 
-  let lastMessage = '';
+  const outage = new Outage();
   async function attempt(): Promise<void> {
     try {
       await passOn();
       await note();
-      lastMessage = '';
+      outage.over();
     } catch (error) {
-      const message = messageOf(error);
-      // One line for each new reason, not one for each of the tries.
-      if (message !== lastMessage)
-        logger.warn({ error: message }, 'the stored keys cannot be read or passed on; the last known ones count');
-      lastMessage = message;
+      const reason = outage.news(error);
+      if (reason !== null)
+        logger.warn({ error: reason }, 'the stored keys cannot be read or passed on; the last known ones count');
     }
   }
 

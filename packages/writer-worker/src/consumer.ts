@@ -100,6 +100,7 @@ export async function consume(options: ConsumerOptions): Promise<void> {
       if (batch === null) return release();
       state.inFlight += 1;
       const outcome = await options.process(batch, release);
+      // In any case: a place that is lost is lost for good.
       release();
       state.inFlight -= 1;
       reportOutcome(outcome, batch.entries.length, options.logger);

@@ -14,9 +14,10 @@ export interface Standstill {
 }
 
 /**
- * Notes signs of life of the consumer: each beginning and each return of a read, also an empty one; each end of a try of a transaction,
- * also a failed one, and each step in it; each try of an acknowledgement. An outage, a stall and an empty queue all go on
- * giving such signs, because reads return and tries are made again; what gives none is beyond help by anybody outside.
+ * Notes signs of life of the consumer: each beginning and each return of a read, also an empty one; each end of a try
+ * of a transaction, also a failed one, and each step in it; each try of an acknowledgement. An outage, a stall and an
+ * empty queue all go on giving such signs, because reads return and tries are made again; what gives none is beyond help
+ * by anybody outside.
  *
  * A single thing that hangs counts, whatever else goes on: a transaction that never ends holds its entries for good.
  */

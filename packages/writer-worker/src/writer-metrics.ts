@@ -129,7 +129,11 @@ function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watc
   );
   gauge('sluice_writer_breaker_open', '1 while Postgres is away.', () => Number(breaker.isOpen));
   gauge('sluice_writer_stalled', '1 while a batch waits for somebody to act.', () => Number(state.stalled !== null));
-  gauge('sluice_writer_in_flight_transactions', 'Transactions in motion.', () => state.inFlight);
+  gauge(
+    'sluice_writer_in_flight_transactions',
+    'Batches in a transaction or being acknowledged.',
+    () => state.inFlight,
+  );
   gauge('sluice_writer_buffered_events', 'Events read and not yet in a transaction.', () => buffer.events);
   gauge(
     'sluice_writer_last_commit_timestamp_seconds',

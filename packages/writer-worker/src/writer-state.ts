@@ -8,6 +8,7 @@ export interface WriterState {
   stalled: (Failure & { readonly since: string; readonly entries: readonly string[] }) | null;
   /** Set while the last try of some batch failed with an error that passes by itself. */
   retrying: (Failure & { readonly since: string }) | null;
+  /** Batches in a transaction or being acknowledged. */
   inFlight: number;
   storedEvents: number;
   duplicateEvents: number;

@@ -8,6 +8,7 @@ import { EXPORTS_QUEUE, openExportJobs } from '@sluice/shared/jobs/export-jobs';
 import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import { contextOf } from '@sluice/shared/telemetry/trace-context';
+import { Outage } from '@sluice/shared/runtime/outage';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
@@ -88,16 +89,13 @@ export function runExports(
       ORDER BY created_at LIMIT 1000`.execute(kyselyOf(options.orm));
     for (const { id } of rows) await jobs.wake(id);
   };
-  let lastMessage = '';
+  const outage = new Outage();
   const sweepSafely = (): void => {
     sweep().then(
-      () => {
-        lastMessage = '';
-      },
+      () => outage.over(),
       (error: unknown) => {
-        const message = messageOf(error);
-        if (message !== lastMessage) logger.warn({ error: message }, 'exports cannot be looked for; trying again');
-        lastMessage = message;
+        const reason = outage.news(error);
+        if (reason !== null) logger.warn({ error: reason }, 'exports cannot be looked for; trying again');
       },
     );
   };
@@ -174,7 +172,7 @@ async function noteFailure(
   error: unknown,
   signal: AbortSignal,
 ): Promise<Verdict | null> {
-  let lastMessage = '';
+  const outage = new Outage();
   while (!signal.aborted) {
     try {
       const db: Kysely<unknown> = kyselyOf(context.orm);
@@ -182,10 +180,9 @@ async function noteFailure(
         SELECT id, trigger, attempts FROM export_runs WHERE id = ${id}::uuid`.execute(db);
       return rows[0] === undefined ? null : await afterFailure(db, rows[0], error);
     } catch (problem) {
-      const message = messageOf(problem);
-      if (message !== lastMessage)
-        context.logger.warn({ run: id, error: message }, 'Postgres cannot be told of an export; trying again');
-      lastMessage = message;
+      const reason = outage.news(problem);
+      if (reason !== null)
+        context.logger.warn({ run: id, error: reason }, 'Postgres cannot be told of an export; trying again');
       await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
     }
   }

@@ -6,6 +6,7 @@ import { messageOf } from '@sluice/shared/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
 import { openReplayJobs, REPLAYS_QUEUE } from '@sluice/shared/jobs/replay-jobs';
 import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
+import { Outage } from '@sluice/shared/runtime/outage';
 import { restAfterErrors } from '../schedules/rest-after-errors.ts';
 import { noteError } from './end-replay.ts';
 import { type ReplayContext, runReplay } from './run-replay.ts';
@@ -63,16 +64,13 @@ export function runReplays(
       WHERE dead_letters.state = 'replaying' AND r.state IN ('cancelled', 'failed')`.execute(db);
     for (const { id } of rows) await jobs.wake(id);
   };
-  let lastMessage = '';
+  const outage = new Outage();
   const sweepSafely = (): void => {
     sweep().then(
-      () => {
-        lastMessage = '';
-      },
+      () => outage.over(),
       (error: unknown) => {
-        const message = messageOf(error);
-        if (message !== lastMessage) logger.warn({ error: message }, 'replays cannot be looked for; trying again');
-        lastMessage = message;
+        const reason = outage.news(error);
+        if (reason !== null) logger.warn({ error: reason }, 'replays cannot be looked for; trying again');
       },
     );
   };

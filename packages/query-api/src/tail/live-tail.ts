@@ -5,6 +5,7 @@ import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transact
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import type { Orm } from '@sluice/shared/database/orm';
 import type { Logger } from '@sluice/shared/runtime/logger';
+import { Outage } from '@sluice/shared/runtime/outage';
 import { type EventFilter, matchesFilter } from '../queries/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';
@@ -193,17 +194,14 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
     history = createFenceHistory();
   }
 
-  let lastMessage = '';
+  const outage = new Outage();
   const timer = setInterval(() => {
     if (open.size === 0) return;
     poll().then(
-      () => {
-        lastMessage = '';
-      },
+      () => outage.over(),
       (error: unknown) => {
-        const message = messageOf(error);
-        if (message !== lastMessage) logger.warn({ error: message }, 'committed events cannot be followed');
-        lastMessage = message;
+        const reason = outage.news(error);
+        if (reason !== null) logger.warn({ error: reason }, 'committed events cannot be followed');
       },
     );
   }, POLL_MS).unref();

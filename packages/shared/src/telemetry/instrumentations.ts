@@ -8,9 +8,6 @@ import { redisStatement } from './redis-statement.ts';
 /** Paths that orchestrators and scrapers ask for every few seconds. */
 const QUIET = /^\/(health|ready|live|metrics|docs)(\/|\?|$)/;
 
-/** Instrumentations that are switched on; the others find nothing to patch here and would only cost start time. */
-const USED = new Set(['http', 'ioredis', 'pg', 'aws-sdk']);
-
 /**
  * OpenTelemetry's own instrumentations of HTTP servers, Redis, Postgres and S3. Redis and Postgres get spans only below
  * a span of Sluice's: what daemons ask for themselves every second is nobody's request.
@@ -52,8 +49,9 @@ function hideValues(span: Span, query: { text: string; values?: unknown[] }): vo
   span.setAttribute('db.query.text', /^\s*(\w+)/.exec(query.text)?.[1] ?? '');
 }
 
+/** The others find nothing to patch here and would only cost start time. */
 function switchedOff(): Record<string, { enabled: false }> {
-  const all = [
+  const unused = [
     'amqplib',
     'aws-lambda',
     'bunyan',
@@ -92,7 +90,5 @@ function switchedOff(): Record<string, { enabled: false }> {
     'undici',
     'winston',
   ];
-  return Object.fromEntries(
-    all.filter((name) => !USED.has(name)).map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }]),
-  );
+  return Object.fromEntries(unused.map((name) => [`@opentelemetry/instrumentation-${name}`, { enabled: false }]));
 }
