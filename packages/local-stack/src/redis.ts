@@ -53,6 +53,12 @@ const DURABLE_SETTINGS = {
 };
 
 /**
+ * Larger nodes of the stream waste less of their last page: with 4 KiB, Redis's default, a waiting edit takes 194 bytes in
+ * batches of 10 and 755 alone, with 16 KiB 169 and 651; batches of 500 are larger than either.
+ */
+const SPARING_SETTINGS = { 'stream-node-max-bytes': '16384' };
+
+/**
  * Starts a Redis of its own process group and resolves when it answers PONG, its data loaded. Only 127.0.0.1 is
  * served. One left on the same data by a killed supervisor is stopped first. Throws with the end of the log
  * when it does not come up.
@@ -73,7 +79,7 @@ export async function startRedis({
       return await launch({
         folder,
         launcher,
-        settings: { ...DURABLE_SETTINGS, ...settings },
+        settings: { ...DURABLE_SETTINGS, ...SPARING_SETTINGS, ...settings },
         port: port ?? (await freePort(preferredPort)),
       });
     } catch (error) {
