@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describeExit, endsWithin, exitOf } from './child-exit.ts';
 import type { Exit } from './child-exit.ts';
 import { openDaemonLog } from './daemon-log.ts';
+import { setNiceness } from './niceness.ts';
 import { progressLine } from './progress-line.ts';
 import { stopOrphan } from './stop-orphan.ts';
 
@@ -28,6 +29,8 @@ export interface DaemonOptions {
   pidFile: string;
   /** Given one line for each warning in its log. */
   report: (line: string) => void;
+  /** As `nice` has it, 0 if not set; see NICENESS. */
+  niceness?: number;
 }
 
 /** One run of a daemon, from ready to its end. */
@@ -69,6 +72,7 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
   closeSync(log.descriptor);
   const exited = exitOf(child);
   if (child.pid) {
+    setNiceness(child.pid, options.niceness ?? 0);
     mkdirSync(dirname(pidFile), { recursive: true });
     writeFileSync(pidFile, String(child.pid));
   }

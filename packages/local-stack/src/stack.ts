@@ -9,6 +9,7 @@ import { stopOrphanedDaemon } from './launch-daemon.ts';
 import { lockDataDir } from './lock-data-dir.ts';
 import { startPostgres } from './postgres.ts';
 import type { PostgresHandle } from './postgres.ts';
+import { NICENESS } from './niceness.ts';
 import { progressLine } from './progress-line.ts';
 import { startRedis } from './redis.ts';
 import type { RedisHandle } from './redis.ts';
@@ -86,7 +87,7 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
     const daemonEnv = { ...defaults, ...env, ...ports, ...fixed };
     for (const name of DAEMONS.filter((each) => wanted.includes(each))) {
       const daemon = await startDaemon(
-        { ...daemonPaths(dataDir, name), name, cwd: REPOSITORY, env: daemonEnv, report },
+        { ...daemonPaths(dataDir, name), name, cwd: REPOSITORY, env: daemonEnv, report, niceness: NICENESS[name] },
         signal,
       );
       daemons[name] = daemon;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Exit } from '../src/child-exit.ts';
@@ -26,6 +27,13 @@ test('is ready when it says so, logs to its file and shows only warnings', async
   await daemon.stop();
   expect(await log()).toContain('"msg":"serving"');
   expect(lines).toEqual(['fixture             warn   low on widgets']);
+});
+
+test('has the niceness that it is given', async () => {
+  const dataDir = await temporaryFolder();
+  const daemon = await startDaemon({ ...fixtureDaemon({ dataDir, report: () => {} }), niceness: 7 });
+  onTestFinished(() => daemon.stop('forced'));
+  expect(getPriority(daemon.pid)).toBe(7);
 });
 
 test('is stopped in order by SIGTERM and does not come back', async () => {

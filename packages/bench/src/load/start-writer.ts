@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { REPOSITORY } from '@sluice/local-stack/config';
 import { launchDaemon, type RunningDaemon } from '@sluice/local-stack/launch-daemon';
+import { NICENESS } from '@sluice/local-stack/niceness';
 import { untilReady } from '@sluice/local-stack/until-ready';
 import type { PeerSurroundings } from './peers.ts';
 
@@ -45,6 +46,7 @@ export async function startWriter(
       logFile: join(around.folder, `${name}.log`),
       pidFile: join(around.folder, `${name}.pid`),
       report: () => {},
+      niceness: NICENESS['writer-worker'],
     },
     around.signal,
   );
