@@ -21,6 +21,7 @@ const CONCURRENCY = 3;
 
 /** Debian's packages belong to Debian's Python, whatever other `python3` is on PATH. */
 const PYTHON = '/usr/bin/python3';
+const FASTAPI_NAMES = { orm: 'ORM', core: 'Core' };
 const PYTHON_PACKAGES = ['fastapi', 'sqlalchemy', 'asyncpg', 'uvicorn'];
 
 /** A peer that runs. */
@@ -83,17 +84,23 @@ export async function fastapiMissing(): Promise<string | null> {
   }
 }
 
-/** The seeds' service: FastAPI, SQLAlchemy and asyncpg, storing in the request. */
-export async function startFastapi(around: PeerSurroundings): Promise<Peer> {
-  const databaseUrl = await makeDatabase(around.databaseUrl, 'peer_fastapi', 'peer');
+/**
+ * The seeds' service: FastAPI, SQLAlchemy and asyncpg, storing in the request.
+ *
+ * @param store with objects of a mapped class, as such services are usually written, or with plain rows, the fastest
+ *   that SQLAlchemy has; see peers/fastapi/app.py
+ */
+export async function startFastapi(store: 'orm' | 'core', around: PeerSurroundings): Promise<Peer> {
+  const databaseUrl = await makeDatabase(around.databaseUrl, `peer_fastapi_${store}`, 'peer');
   const port = await freePort();
-  const log = openSync(join(around.folder, 'fastapi.log'), 'a');
+  const log = openSync(join(around.folder, `fastapi-${store}.log`), 'a');
   const child = spawn(PYTHON, [join(PEERS, 'fastapi/app.py')], {
     env: {
       PATH: around.path,
       DATABASE_URL: databaseUrl.replace(/^postgres:/, 'postgresql+asyncpg:'),
       PORT: String(port),
       DB_POOL_SIZE: String(POOL_SIZE),
+      STORE: store,
     },
     // It ends when its standard input does, and so with this process.
     stdio: ['pipe', log, log],
@@ -111,7 +118,7 @@ export async function startFastapi(around: PeerSurroundings): Promise<Peer> {
     await stop();
     throw error;
   }
-  return withDatabase('FastAPI + SQLAlchemy', url, databaseUrl, async () => 0, stop);
+  return withDatabase(`FastAPI + SQLAlchemy ${FASTAPI_NAMES[store]}`, url, databaseUrl, async () => 0, stop);
 }
 
 /** The limits of ingest, see peers/bare-xadd.ts. */

@@ -27,7 +27,7 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
   const ours = await sluiceTarget(stack, stack.daemons['ingest-api']!.url);
   running.defer(() => ours.close());
   const { direct, bullmq, fastapi, notes } = await startPeers(servers);
-  const targets: Target[] = [ours, ...(fastapi === null ? [] : [fastapi]), direct, bullmq];
+  const targets: Target[] = [ours, ...fastapi, direct, bullmq];
   const p99 = new Map<string, number[]>(targets.map(({ name }) => [name, []]));
   const acked: number[] = [];
   const limit: number[] = [];
@@ -64,7 +64,7 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
   });
   return {
     figures: [
-      ...(fastapi === null ? [] : [answers(fastapi, { of: 'ratio', bound: 'most', value: 0.1 })]),
+      ...fastapi.map((peer) => answers(peer, { of: 'ratio', bound: 'most', value: 0.1 })),
       answers(direct, null),
       answers(bullmq, null),
       {

@@ -27,7 +27,7 @@ export async function runEndToEnd(options: BenchOptions, context: SuiteContext):
     const copy = await startBareCopy(servers.stack.databaseUrl);
     servers.running.defer(() => copy.stop());
     const { direct, bullmq, fastapi, notes } = await startPeers(servers);
-    const targets: Target[] = [ours, bullmq, ...(fastapi === null ? [] : [fastapi]), direct];
+    const targets: Target[] = [ours, bullmq, ...fastapi, direct];
     const rates = new Map<string, number[]>([ours, ...targets].map(({ name }) => [name, []]));
     const copied: number[] = [];
     let busiest = 0;
@@ -58,9 +58,7 @@ export async function runEndToEnd(options: BenchOptions, context: SuiteContext):
     return {
       figures: [
         against('bare COPY', copied, { of: 'ratio', bound: 'least', value: 0.45 }),
-        ...(fastapi === null
-          ? []
-          : [against(fastapi.name, rates.get(fastapi.name)!, { of: 'ratio', bound: 'least', value: 6 })]),
+        ...fastapi.map(({ name }) => against(name, rates.get(name)!, { of: 'ratio', bound: 'least', value: 6 })),
         against(bullmq.name, rates.get(bullmq.name)!, { of: 'ratio', bound: 'least', value: 3 }),
         against(direct.name, rates.get(direct.name)!, null),
       ],
