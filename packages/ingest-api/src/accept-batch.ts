@@ -10,16 +10,21 @@ import { traceparentOf } from '@sluice/shared/telemetry/trace-context';
 import { cutEntries, fitsOneEntry } from './cut-entries.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import type { Queue } from './queue.ts';
-import { type EventWarning, type RejectedEvent, validateEvents } from './validate-events.ts';
+import { type EventWarning, type RejectedEvent, validateEvents, type Verdict } from './validate-events.ts';
+
+/** The body of a request, and what is known of it. */
+export interface BatchBody {
+  readonly body: Buffer;
+  readonly eventCount: number;
+  /** Null when every event is known to be fine, see `countPlainEvents`. */
+  readonly parsed: { readonly events: readonly unknown[]; readonly text: string } | null;
+}
 
 /** A request, as far as the pipeline is concerned. */
-export interface IncomingBatch {
+export interface IncomingBatch extends BatchBody {
   readonly requestId: string;
   readonly adapter: EventAdapter;
   readonly tenant: string;
-  readonly body: Buffer;
-  readonly text: string;
-  readonly events: readonly unknown[];
   readonly idempotencyKey: string | null;
   readonly clientIp: string | null;
   /** The client's own. */
@@ -38,24 +43,30 @@ export interface AcceptedResult {
   readonly durability: Durability | null;
 }
 
+/** On events that need no look at each. */
+const ALL_FINE: Verdict = { rejected: [], warnings: [] };
+
 /** Validates a batch, cuts it into entries and puts them on the stream: all that ingest does. */
 export async function acceptBatch(
   batch: IncomingBatch,
   { queue, metrics }: { queue: Queue; metrics: IngestMetrics },
 ): Promise<AcceptedResult> {
-  const { adapter, body, events, tenant } = batch;
+  const { adapter, body, eventCount, parsed, tenant } = batch;
   const { source } = adapter;
-  const mayBeTooLarge = body.length > batch.maxEventBytes && source === 'governance-tracker';
-  const spans = mayBeTooLarge || !fitsOneEntry(body, events.length) ? locateEvents(body) : null;
-  const verdict = validateEvents(events, batch.text, {
-    adapter,
-    tenant,
-    receivedAt: batch.receivedAt.getTime(),
-    maxEventBytes: batch.maxEventBytes,
-    spans,
-  });
+  const mayBeTooLarge = parsed !== null && body.length > batch.maxEventBytes && source === 'governance-tracker';
+  const spans = mayBeTooLarge || !fitsOneEntry(body, eventCount) ? locateEvents(body) : null;
+  const verdict =
+    parsed === null
+      ? ALL_FINE
+      : validateEvents(parsed.events, parsed.text, {
+          adapter,
+          tenant,
+          receivedAt: batch.receivedAt.getTime(),
+          maxEventBytes: batch.maxEventBytes,
+          spans,
+        });
   const batchId = batch.idempotencyKey === null ? randomUUID() : batchIdFromKey(tenant, batch.idempotencyKey);
-  const accepted = events.length - verdict.rejected.length;
+  const accepted = eventCount - verdict.rejected.length;
   if (accepted === 0) {
     metrics.rejected(verdict.rejected);
     return { batchId, accepted, ...verdict, durability: null };
@@ -64,7 +75,7 @@ export async function acceptBatch(
   const durability = await inSpan(SEND_EVENTS, sendSpan({ events: accepted, attributes }), async (span) => {
     const entries = cutEntries({
       body,
-      eventCount: events.length,
+      eventCount,
       rejected: verdict.rejected.map((each) => each.index),
       locate: () => spans ?? locateEvents(body),
       header: {
@@ -83,7 +94,7 @@ export async function acceptBatch(
     return reached;
   });
   // Only now: a batch that Redis did not take is sent again, and would be counted twice.
-  metrics.accepted({ source, events: events.length, accepted });
+  metrics.accepted({ source, events: eventCount, accepted });
   metrics.rejected(verdict.rejected);
   return { batchId, accepted, ...verdict, durability };
 }

@@ -14,11 +14,13 @@ import { principalOf } from './key-ring.ts';
 import { createQueue, waitingCommandTimeout } from './queue.ts';
 import { createQuotas } from './quotas.ts';
 import { buildServer } from './server.ts';
+import { weighBuffers } from './weigh-buffers.ts';
 
 /** How long the start waits for Redis before it goes on without, in milliseconds. */
 const REDIS_WAIT_MS = 2_000;
 
 await startOrExit('ingest-api', async () => {
+  weighBuffers();
   const config = readIngestConfig(readEnvironment());
   const logger = await startLog('ingest-api', config);
   if (config.configuredKeys.open) {

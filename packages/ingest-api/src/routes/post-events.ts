@@ -4,12 +4,13 @@ import { governanceTracker } from '@sluice/shared/events/adapters/governance-tra
 import { inspectValues } from '@sluice/shared/events/inspect-values';
 import { nestingError, readBody } from '@sluice/shared/events/read-body';
 import { elapsedMs } from '@sluice/shared/runtime/request-clock';
-import { acceptBatch, clientTraceparent, idempotencyKeyOf } from '../accept-batch.ts';
+import { acceptBatch, type BatchBody, clientTraceparent, idempotencyKeyOf } from '../accept-batch.ts';
 import { keyRequired } from '@sluice/shared/access/authenticate';
 import { checkNamedTenant } from '@sluice/shared/access/named-tenant';
 import { authenticate } from '../authenticate.ts';
 import { clientAddress } from '../client-address.ts';
 import type { IngestContext } from '../ingest-context.ts';
+import { countPlainEvents } from '../plain-batch.ts';
 import { postEventsSchema } from './post-events-schema.ts';
 
 /** `POST /api/events`: a batch of events. */
@@ -32,19 +33,20 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
       const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
       metrics.body(body.length);
-      const { bytes, parsed, text } = readBody(body);
-      const events = eventsOf(parsed, config.MAX_BATCH_SIZE);
-      checkRest(parsed as Record<string, unknown>, principal.tenant);
-      quotas.charge(principal, events.length);
+      // With nothing in it to object to, the body need not be parsed.
+      const plainEvents = countPlainEvents(body, receivedAt.getTime(), config.MAX_EVENT_BYTES);
+      const batch =
+        plainEvents > 0 && plainEvents <= config.MAX_BATCH_SIZE
+          ? { body, eventCount: plainEvents, parsed: null }
+          : parseBatch(body, config.MAX_BATCH_SIZE, principal.tenant);
+      quotas.charge(principal, batch.eventCount);
 
       const result = await acceptBatch(
         {
           requestId: request.id,
           adapter: governanceTracker,
           tenant: principal.tenant,
-          body: bytes,
-          text,
-          events,
+          ...batch,
           idempotencyKey,
           clientIp: clientAddress(request.ip),
           traceparent: clientTraceparent(request.headers['traceparent']),
@@ -72,6 +74,14 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
       return reply.code(422).send({ ...answer, error });
     },
   });
+}
+
+/** @throws ApiError for what condemns the whole request, but for what is inside of an event */
+function parseBatch(body: Buffer, maxEvents: number, tenant: string): BatchBody {
+  const { bytes, parsed, text } = readBody(body);
+  const events = eventsOf(parsed, maxEvents);
+  checkRest(parsed as Record<string, unknown>, tenant);
+  return { body: bytes, eventCount: events.length, parsed: { events, text } };
 }
 
 /** @throws ApiError when the body is not a batch, is empty or has too many events */

@@ -32,11 +32,7 @@ export function readBody(body: Buffer): { bytes: Buffer; parsed: unknown; text: 
   if (text.trim() === '') throw new ApiError('malformed_json', 'The body is empty; it must be JSON.');
   if (bytes.length > COUNT_BRACKETS_FROM_BYTES && isNestedDeeper(bytes, MAX_BODY_NESTING)) throw nestingError();
   try {
-    return {
-      bytes,
-      parsed: secureJson.parse(text, undefined, { protoAction: 'error', constructorAction: 'ignore' }),
-      text,
-    };
+    return { bytes, parsed: maySpellProto(text) ? parseWithoutProto(text) : (JSON.parse(text) as unknown), text };
   } catch (error) {
     const message = messageOf(error);
     if (/prototype property/.test(message)) {
@@ -44,6 +40,19 @@ export function readBody(body: Buffer): { bytes: Buffer; parsed: unknown; text: 
     }
     throw new ApiError('malformed_json', `The body is not JSON: ${message}`, { cause: error });
   }
+}
+
+/**
+ * Whether a text may have a property `__proto__`: as it is, or with escapes. The library's own search looks at each
+ * quote, which takes 0.03 ms of 500 events; this takes a tenth of it.
+ */
+function maySpellProto(text: string): boolean {
+  return text.includes('__proto__') || text.includes('\\u');
+}
+
+/** @throws SyntaxError also for a property `__proto__` */
+function parseWithoutProto(text: string): unknown {
+  return secureJson.parse(text, undefined, { protoAction: 'error', constructorAction: 'ignore' });
 }
 
 function startsWithMark(bytes: Buffer): boolean {

@@ -1,0 +1,150 @@
+import { isUtf8 } from 'node:buffer';
+import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '@sluice/shared/events/canonical-event';
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  hasBytesAt,
+  NULL,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipPlainString,
+  skipSpace,
+  skipString,
+  skipValue,
+  skipWord,
+} from './skip-json.ts';
+
+/** What a property's value has to be. */
+type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';
+
+/** The properties that validation looks at, by the length of their name. */
+const KNOWN: (readonly { readonly name: Buffer; readonly kind: Kind }[])[] = Array.from({ length: 16 }, (_, length) =>
+  (
+    [
+      ['eventType', 'type'],
+      ['timestamp', 'time'],
+      ['eventId', 'text'],
+      ['userName', 'text'],
+      ['sessionId', 'text'],
+      ['correlationId', 'text'],
+      ['workbookName', 'text'],
+      ['tenant', 'tenant'],
+    ] as const
+  )
+    .filter(([name]) => name.length === length)
+    .map(([name, kind]) => ({ name: Buffer.from(name), kind })),
+);
+
+const EVENTS = Buffer.from('"events"');
+
+/** `2026-11-21T09:30:00.000Z`, with the largest digit that each place may have. */
+const USUAL_TIME = Buffer.from('9999-19-29T29:59:59.999Z');
+
+/**
+ * Counts the events of a body `{"events":[…]}` in which there is nothing to object to, from its bytes alone. Nearly all
+ * bodies are such. Making text and values of 500 events and looking at each takes 0.55 ms of processor, and their garbage
+ * some more; this takes 0.25 ms and leaves none. Together a request of 500 takes 30 % less.
+ *
+ * It knows only the usual, and never decides against anybody: what it counts is what `readBody` and `validateEvents`
+ * take without an error, a rejection or a warning. Whatever else there is, they say what is wrong with it, if anything.
+ *
+ * @param receivedAt milliseconds since 1970
+ * @returns 0 for a body that has to be parsed
+ */
+export function countPlainEvents(body: Buffer, receivedAt: number, maxEventBytes: number): number {
+  // An escape could spell it too, but only by \u, at which the search ends.
+  if (!isUtf8(body) || body.includes('__proto__')) return 0;
+  let at = skipSpace(body, 0);
+  if (body[at] !== OPEN_BRACE) return 0;
+  at = skipSpace(body, at + 1);
+  if (!hasBytesAt(body, at, EVENTS)) return 0;
+  at = skipSpace(body, at + EVENTS.length);
+  if (body[at] !== COLON) return 0;
+  at = skipSpace(body, at + 1);
+  if (body[at] !== OPEN_BRACKET) return 0;
+  const latest = Buffer.from(new Date(receivedAt + MAX_FUTURE_MS).toISOString(), 'latin1');
+  let events = 0;
+  do {
+    const start = skipSpace(body, at + 1);
+    const end = skipEvent(body, start, latest);
+    if (end < 0 || end - start > maxEventBytes) return 0;
+    events += 1;
+    at = skipSpace(body, end);
+  } while (body[at] === COMMA);
+  if (body[at] !== CLOSE_BRACKET) return 0;
+  at = skipSpace(body, at + 1);
+  if (body[at] !== CLOSE_BRACE) return 0;
+  return skipSpace(body, at + 1) === body.length ? events : 0;
+}
+
+/** Of a property that is there twice JSON.parse takes the last one; here both must be fine. */
+function skipEvent(body: Buffer, from: number, latest: Buffer): number {
+  if (body[from] !== OPEN_BRACE) return -1;
+  let hasType = false;
+  let hasTime = false;
+  let at = from;
+  do {
+    const name = skipSpace(body, at + 1);
+    const nameEnd = skipPlainString(body, name);
+    if (nameEnd < 0) return -1;
+    at = skipSpace(body, nameEnd);
+    if (body[at] !== COLON) return -1;
+    const value = skipSpace(body, at + 1);
+    switch (kindOf(body, name + 1, nameEnd - 1)) {
+      case 'any':
+        at = skipValue(body, value, 1);
+        break;
+      case 'text':
+        at = body[value] === QUOTE ? skipString(body, value) : skipWord(body, value, NULL);
+        break;
+      case 'type':
+        at = skipPlainString(body, value);
+        // Bytes, of which there are at least as many as characters.
+        if (at === value + 2 || at > value + 2 + MAX_EVENT_TYPE_CHARS) return -1;
+        hasType = true;
+        break;
+      case 'time':
+        at = skipPlainString(body, value);
+        if (at !== value + 26 || !isTimeUntil(body, value + 1, latest)) return -1;
+        hasTime = true;
+        break;
+      case 'tenant':
+        return -1;
+    }
+    if (at < 0) return -1;
+    at = skipSpace(body, at);
+  } while (body[at] === COMMA);
+  return body[at] === CLOSE_BRACE && hasType && hasTime ? at + 1 : -1;
+}
+
+function kindOf(body: Buffer, from: number, end: number): Kind {
+  const known = KNOWN[end - from];
+  if (known === undefined) return 'any';
+  for (let at = 0; at < known.length; at += 1) {
+    if (hasBytesAt(body, from, known[at]!.name)) return known[at]!.kind;
+  }
+  return 'any';
+}
+
+/** Whether a time stands there as JavaScript writes it, on a day that every month has, and not after another such. */
+function isTimeUntil(body: Buffer, from: number, latest: Buffer): boolean {
+  let later = 0;
+  for (let place = 0; place < USUAL_TIME.length; place += 1) {
+    const byte = body[from + place]!;
+    const most = USUAL_TIME[place]!;
+    // Digits up to the largest one; anything else as it stands there.
+    if (byte > most || (byte < 0x30 ? byte !== most : most > 0x39 && byte !== most)) return false;
+    if (later === 0) later = byte - latest[place]!;
+  }
+  const month = numberAt(body, from + 5);
+  const day = numberAt(body, from + 8);
+  const year = numberAt(body, from) + numberAt(body, from + 2);
+  return later <= 0 && year > 0 && month >= 1 && month <= 12 && day >= 1 && day <= 28 && numberAt(body, from + 11) < 24;
+}
+
+function numberAt(body: Buffer, at: number): number {
+  return (body[at]! - 0x30) * 10 + body[at + 1]! - 0x30;
+}
