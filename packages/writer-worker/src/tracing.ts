@@ -1,4 +1,7 @@
 import { startTracing } from '@sluice/shared/telemetry/start-tracing';
+import { limitMemory } from './limit-memory.ts';
 
+// Before anything else: loading main.ts alone makes V8 give new objects 64 MiB.
+limitMemory();
 // For `node --import`, before main.ts: what is traced must be patched before it is loaded.
 await startTracing('writer-worker');
