@@ -2,7 +2,7 @@ import { adapterBySource } from '@sluice/shared/events/adapters/adapter-by-sourc
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
 import type { EventAdapter, JsonObject } from '@sluice/shared/events/event-adapter';
 import type { DeadLetterReason } from '@sluice/shared/errors/dead-letter-reasons';
-import { hasLargeNumber, maySpellLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
+import { hasLargeNumber, parseKeepingDigits } from '@sluice/shared/events/parse-json';
 import {
   CHARACTERS_REPLACED,
   hasUnstorableText,
@@ -118,7 +118,7 @@ function project(
 function parseBody(body: string): unknown {
   try {
     const parsed: unknown = JSON.parse(body);
-    return maySpellLargeNumber(body) && hasLargeNumber(parsed) ? parseKeepingDigits(body) : parsed;
+    return hasLargeNumber(parsed) ? parseKeepingDigits(body) : parsed;
   } catch (error) {
     throw new EntryError('malformed_body', 'the body is not JSON', error);
   }

