@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { TEXT_FIELDS } from '@sluice/shared/events/adapters/governance-tracker';
 import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '@sluice/shared/events/canonical-event';
+import { daysInMonth } from '@sluice/shared/events/timestamp';
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -9,13 +11,21 @@ import {
   NULL,
   OPEN_BRACE,
   OPEN_BRACKET,
+  POINT,
   QUOTE,
+  skipDigits,
   skipPlainString,
   skipSpace,
   skipString,
   skipValue,
   skipWord,
 } from './skip-json.ts';
+
+/** What may be left to the parser: more than this is. */
+export interface PlainLimits {
+  readonly maxEvents: number;
+  readonly maxEventBytes: number;
+}
 
 /** What a property's value has to be. */
 type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';
@@ -26,12 +36,8 @@ const KNOWN: (readonly { readonly name: Buffer; readonly kind: Kind }[])[] = Arr
     [
       ['eventType', 'type'],
       ['timestamp', 'time'],
-      ['eventId', 'text'],
-      ['userName', 'text'],
-      ['sessionId', 'text'],
-      ['correlationId', 'text'],
-      ['workbookName', 'text'],
       ['tenant', 'tenant'],
+      ...TEXT_FIELDS.map((name) => [name, 'text'] as const),
     ] as const
   )
     .filter(([name]) => name.length === length)
@@ -40,8 +46,11 @@ const KNOWN: (readonly { readonly name: Buffer; readonly kind: Kind }[])[] = Arr
 
 const EVENTS = Buffer.from('"events"');
 
-/** `2026-11-21T09:30:00.000Z`, with the largest digit that each place may have. */
-const USUAL_TIME = Buffer.from('9999-19-29T29:59:59.999Z');
+/** `2026-11-21T09:30:00`, with the largest digit that each place may have. */
+const SECOND = Buffer.from('9999-19-39T29:59:59');
+/** Behind it may be a point and this many digits, as JavaScript, Python and .NET write it. */
+const MOST_DECIMALS = 9;
+const UTC = [Buffer.from('Z'), Buffer.from('+00:00')] as const;
 
 /**
  * Counts the events of a body `{"events":[…]}` in which there is nothing to object to, from its bytes alone. Nearly all
@@ -54,7 +63,7 @@ const USUAL_TIME = Buffer.from('9999-19-29T29:59:59.999Z');
  * @param receivedAt milliseconds since 1970
  * @returns 0 for a body that has to be parsed
  */
-export function countPlainEvents(body: Buffer, receivedAt: number, maxEventBytes: number): number {
+export function countPlainEvents(body: Buffer, receivedAt: number, limits: PlainLimits): number {
   // An escape could spell it too, but only by \u, at which the search ends.
   if (!isUtf8(body) || body.includes('__proto__')) return 0;
   let at = skipSpace(body, 0);
@@ -69,9 +78,10 @@ export function countPlainEvents(body: Buffer, receivedAt: number, maxEventBytes
   let events = 0;
   do {
     const start = skipSpace(body, at + 1);
-    const end = skipEvent(body, start, latest);
-    if (end < 0 || end - start > maxEventBytes) return 0;
+    const end = skipEvent(body, start, latest, limits.maxEventBytes);
+    if (end < 0 || end - start > limits.maxEventBytes) return 0;
     events += 1;
+    if (events > limits.maxEvents) return 0;
     at = skipSpace(body, end);
   } while (body[at] === COMMA);
   if (body[at] !== CLOSE_BRACKET) return 0;
@@ -81,7 +91,7 @@ export function countPlainEvents(body: Buffer, receivedAt: number, maxEventBytes
 }
 
 /** Of a property that is there twice JSON.parse takes the last one; here both must be fine. */
-function skipEvent(body: Buffer, from: number, latest: Buffer): number {
+function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number): number {
   if (body[from] !== OPEN_BRACE) return -1;
   let hasType = false;
   let hasTime = false;
@@ -108,13 +118,14 @@ function skipEvent(body: Buffer, from: number, latest: Buffer): number {
         break;
       case 'time':
         at = skipPlainString(body, value);
-        if (at !== value + 26 || !isTimeUntil(body, value + 1, latest)) return -1;
+        if (at < 0 || !isTimeBefore(body, value + 1, at - 1, latest)) return -1;
         hasTime = true;
         break;
       case 'tenant':
         return -1;
     }
-    if (at < 0) return -1;
+    // No use in reading on.
+    if (at < 0 || at - from > maxBytes) return -1;
     at = skipSpace(body, at);
   } while (body[at] === COMMA);
   return body[at] === CLOSE_BRACE && hasType && hasTime ? at + 1 : -1;
@@ -129,20 +140,32 @@ function kindOf(body: Buffer, from: number, end: number): Kind {
   return 'any';
 }
 
-/** Whether a time stands there as JavaScript writes it, on a day that every month has, and not after another such. */
-function isTimeUntil(body: Buffer, from: number, latest: Buffer): boolean {
+/** Whether a time in UTC stands there, on a day that there is, and in an earlier second than another one. */
+function isTimeBefore(body: Buffer, from: number, end: number, latest: Buffer): boolean {
+  const zone = UTC.find((each) => hasBytesAt(body, end - each.length, each));
+  const decimals = from + SECOND.length;
+  if (zone === undefined || !isFraction(body, decimals, end - zone.length)) return false;
   let later = 0;
-  for (let place = 0; place < USUAL_TIME.length; place += 1) {
+  for (let place = 0; place < SECOND.length; place += 1) {
     const byte = body[from + place]!;
-    const most = USUAL_TIME[place]!;
+    const most = SECOND[place]!;
     // Digits up to the largest one; anything else as it stands there.
     if (byte > most || (byte < 0x30 ? byte !== most : most > 0x39 && byte !== most)) return false;
     if (later === 0) later = byte - latest[place]!;
   }
+  if (later >= 0 || numberAt(body, from + 11) > 23) return false;
   const month = numberAt(body, from + 5);
   const day = numberAt(body, from + 8);
-  const year = numberAt(body, from) + numberAt(body, from + 2);
-  return later <= 0 && year > 0 && month >= 1 && month <= 12 && day >= 1 && day <= 28 && numberAt(body, from + 11) < 24;
+  const year = 100 * numberAt(body, from) + numberAt(body, from + 2);
+  return year > 0 && month >= 1 && month <= 12 && day >= 1 && (day <= 28 || day <= daysInMonth(year, month));
+}
+
+/** Nothing, or a point with digits. */
+function isFraction(body: Buffer, from: number, end: number): boolean {
+  if (end === from) return true;
+  return (
+    body[from] === POINT && end > from + 1 && end <= from + 1 + MOST_DECIMALS && skipDigits(body, from + 1) === end
+  );
 }
 
 function numberAt(body: Buffer, at: number): number {

@@ -57,7 +57,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
     },
   });
   await addRequestDecompression(server);
-  // Bodies stay bytes: they are parsed once, by read-body, and go on to the stream as they are.
+  // Bodies stay bytes: they are parsed at most once, by read-body, and go on to the stream as they are.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 

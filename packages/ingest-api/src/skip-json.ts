@@ -16,7 +16,7 @@ export const OPEN_BRACE = 0x7b;
 export const CLOSE_BRACE = 0x7d;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
-const POINT = 0x2e;
+export const POINT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 
@@ -132,7 +132,8 @@ function skipNumber(body: Uint8Array, from: number): number {
   return decimalsEnd === end + 1 ? -1 : decimalsEnd;
 }
 
-function skipDigits(body: Uint8Array, from: number): number {
+/** To the next byte that is no digit. */
+export function skipDigits(body: Uint8Array, from: number): number {
   let at = from;
   while (at < body.length && body[at]! >= ZERO && body[at]! <= NINE) at += 1;
   return at;

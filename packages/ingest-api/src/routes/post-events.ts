@@ -16,6 +16,7 @@ import { postEventsSchema } from './post-events-schema.ts';
 /** `POST /api/events`: a batch of events. */
 export function addPostEventsRoute(server: FastifyInstance, context: IngestContext): void {
   const { config, keys, quotas, admission, metrics } = context;
+  const plainLimits = { maxEvents: config.MAX_BATCH_SIZE, maxEventBytes: config.MAX_EVENT_BYTES };
   server.post('/api/events', {
     schema: postEventsSchema,
     // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
@@ -34,9 +35,9 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
       metrics.body(body.length);
       // With nothing in it to object to, the body need not be parsed.
-      const plainEvents = countPlainEvents(body, receivedAt.getTime(), config.MAX_EVENT_BYTES);
+      const plainEvents = countPlainEvents(body, receivedAt.getTime(), plainLimits);
       const batch =
-        plainEvents > 0 && plainEvents <= config.MAX_BATCH_SIZE
+        plainEvents > 0
           ? { body, eventCount: plainEvents, parsed: null }
           : parseBatch(body, config.MAX_BATCH_SIZE, principal.tenant);
       quotas.charge(principal, batch.eventCount);

@@ -1,20 +1,34 @@
 import { expect, test } from 'vitest';
-import { governanceTracker } from '@sluice/shared/events/adapters/governance-tracker';
+import { governanceTracker, TEXT_FIELDS } from '@sluice/shared/events/adapters/governance-tracker';
 import { MAX_NESTING } from '@sluice/shared/events/canonical-event';
 import { locateEvents } from '@sluice/shared/events/locate-events';
 import { readBody } from '@sluice/shared/events/read-body';
+import { makeEvents } from '../../../../tests/setup/make-event.ts';
 import { forSeeds } from '../../../../tests/setup/random.ts';
 import { countPlainEvents } from '../../src/plain-batch.ts';
 import { validateEvents } from '../../src/validate-events.ts';
 
 const NOW = Date.parse('2026-11-21T09:30:00.000Z');
 const MAX_EVENT_BYTES = 2_000;
+const LIMITS = { maxEvents: 5, maxEventBytes: MAX_EVENT_BYTES };
 
 const MINIMAL = '{"eventType":"CellChange","timestamp":"2026-11-21T09:30:00.000Z"}';
-const count = (body: string | Buffer): number => countPlainEvents(Buffer.from(body), NOW, MAX_EVENT_BYTES);
+const count = (body: string | Buffer): number => countPlainEvents(Buffer.from(body), NOW, LIMITS);
 /** A batch of one event that has these properties too. */
 const withMore = (properties: string): string => `{"events":[${MINIMAL.slice(0, -1)},${properties}}]}`;
 const at = (timestamp: string): string => `{"events":[{"eventType":"a","timestamp":"${timestamp}"}]}`;
+
+function arrays(deep: number): string {
+  return '['.repeat(deep) + ']'.repeat(deep);
+}
+function objects(deep: number): string {
+  return `${'{"a":'.repeat(deep)}1${'}'.repeat(deep)}`;
+}
+/** A batch of one event of this size. */
+function ofBytes(bytes: number): string {
+  const empty = withMore('"a":""').length - '{"events":[]}'.length;
+  return withMore(`"a":"${'x'.repeat(bytes - empty)}"`);
+}
 
 test.each([
   ['one event', `{"events":[${MINIMAL}]}`, 1],
@@ -31,7 +45,18 @@ test.each([
   ],
   ['numbers and words', withMore('"a":0,"b":-1.50,"c":12345678901234567890,"d":true,"e":false,"f":null'), 1],
   ['nested values', withMore('"a":{},"b":[],"c":{"d":[1,{"e":"f"},[ ]]}'), 1],
-  ['the last moment that is not too late', at('2026-11-22T09:30:00.000Z'), 1],
+  ['the last second that is surely not too late', at('2026-11-22T09:29:59.999Z'), 1],
+  ['a time without decimals', at('2026-11-21T09:30:00Z'), 1],
+  ['a time as Python has it', at('2026-11-21T09:30:00.123456+00:00'), 1],
+  ['a time as .NET has it', at('2026-11-21T09:30:00.1234567Z'), 1],
+  [
+    'as many events as there may be',
+    `{"events":[${Array(LIMITS.maxEvents).fill(MINIMAL).join(',')}]}`,
+    LIMITS.maxEvents,
+  ],
+  ['an event as large as it may be', ofBytes(MAX_EVENT_BYTES), 1],
+  ['a number of many digits', withMore(`"a":${'9'.repeat(300)}`), 1],
+  ['what an add-in sends', JSON.stringify({ events: makeEvents(3) }), 3],
 ])('counts %s', (_name, body, events) => {
   expect(count(body)).toBe(events);
   expect(events).toBe(takenByAll(body));
@@ -55,7 +80,7 @@ test.each([
   ['a type whose name is spelled', withMore('"event\\u0054ype":7')],
   ['an event without a time', '{"events":[{"eventType":"a"}]}'],
   ['a time that is no text', withMore('"timestamp":7')],
-  ['an id that is no text', withMore('"eventId":7')],
+  ...TEXT_FIELDS.map((name) => [`${name} that is no text`, withMore(`"${name}":7`)]),
   ['a tenant', withMore('"tenant":"other"')],
   ['__proto__', withMore('"a":{"__proto__":{}}')],
   ['__proto__ that is spelled', withMore('"a":{"\\u005f_proto__":{}}')],
@@ -64,30 +89,57 @@ test.each([
   ['a control character', withMore('"a":"\n"')],
   ['an escape that is none', withMore('"a":"\\x"')],
   ['a number beyond a float', withMore('"a":1e400')],
-  ['a number of very many digits', withMore(`"a":${'9'.repeat(400)}`)],
+  ['a number of very many digits', withMore(`"a":${'9'.repeat(310)}`)],
   ['numbers that are none', withMore('"a":01')],
   ['a point without decimals', withMore('"a":1.')],
   ['a minus alone', withMore('"a":-')],
   ['a word that is none', withMore('"a":nul')],
-  ['an event that is too large', withMore(`"a":"${'x'.repeat(MAX_EVENT_BYTES)}"`)],
-  ['nesting beyond the limit', withMore(`"a":${'['.repeat(MAX_NESTING)}${']'.repeat(MAX_NESTING)}`)],
+  ['an event that is a byte too large', ofBytes(MAX_EVENT_BYTES + 1)],
+  [
+    'an event too many',
+    `{"events":[${Array(LIMITS.maxEvents + 1)
+      .fill(MINIMAL)
+      .join(',')}]}`,
+  ],
+  ['arrays beyond the limit', withMore(`"a":${arrays(MAX_NESTING)}`)],
+  ['objects beyond the limit', withMore(`"a":${objects(MAX_NESTING)}`)],
+  ['a moment that may be too late', at('2026-11-22T09:30:00.000Z')],
   ['a moment too late', at('2026-11-22T09:30:00.001Z')],
+  ['a point without decimals of a second', at('2026-11-21T09:30:00.Z')],
+  ['ten decimals', at('2026-11-21T09:30:00.1234567890Z')],
+  ['something else than decimals', at('2026-11-21T09:30:00,123Z')],
+  ['a time that is cut short', at('2026-11-21T09:30Z')],
   ['the year 0', at('0000-11-21T09:30:00.000Z')],
-  ['the 13th month', at('2026-13-21T09:30:00.000Z')],
+  ['the 13th month', at('2025-13-21T09:30:00.000Z')],
   ['the month 0', at('2026-00-21T09:30:00.000Z')],
   ['the day 0', at('2026-11-00T09:30:00.000Z')],
-  ['a day that not every month has', at('2026-02-29T09:30:00.000Z')],
+  ['February the 29th of a year that has none', at('2026-02-29T09:30:00.000Z')],
+  ['the 31st of a month that has none', at('2026-04-31T09:30:00.000Z')],
+  ['the day 32', at('2026-01-32T09:30:00.000Z')],
   ['hour 24', at('2026-11-21T24:00:00.000Z')],
   ['minute 60', at('2026-11-20T09:60:00.000Z')],
+  ['second 60', at('2026-11-20T09:30:60.000Z')],
   ['a time with a zone', at('2026-11-20T09:30:00+01:00')],
 ])('leaves %s to the parser', (_name, body) => {
   expect(count(body)).toBe(0);
 });
 
-test('nests as deep as events may', () => {
-  const deep = withMore(`"a":${'['.repeat(MAX_NESTING - 1)}${']'.repeat(MAX_NESTING - 1)}`);
+test.each([arrays, objects])('nests as deep as events may', (nested) => {
+  const deep = withMore(`"a":${nested(MAX_NESTING - 1)}`);
   expect(count(deep)).toBe(1);
   expect(takenByAll(deep)).toBe(1);
+});
+
+test('takes of the bytes below a space, in a text and between values, and of escapes, what JSON takes', () => {
+  for (let byte = 0; byte < 128; byte += 1) {
+    const character = String.fromCharCode(byte);
+    for (const body of [
+      withMore(`"a":"${character}"`),
+      withMore(`"a":"\\${character}"`),
+      `{"events":${character}[${MINIMAL}]}`,
+    ])
+      expect(count(body), JSON.stringify(body)).toBe(takenByAll(body) ?? 0);
+  }
 });
 
 test('never counts what parsing and validation would not take', () => {
@@ -95,12 +147,19 @@ test('never counts what parsing and validation would not take', () => {
     withMore('"eventId":"0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11","userName":"ada","oldValue":"41","correlationId":null'),
     `{"events":[${MINIMAL},{"a":-10.25,"timestamp":"2026-11-22T09:29:59.999Z","b":{"c":[true,null,"\\n"]},"eventType":"é"}]}`,
     withMore(`"tenan":1,"__proto_":2,"a":[[${'['.repeat(MAX_NESTING - 4)}${']'.repeat(MAX_NESTING - 4)}],{"b":0}]`),
+    withMore(`"a":${objects(MAX_NESTING - 2)},"timestamp":"2025-02-28T23:59:59.999Z"`),
+    withMore('"timestamp":"2024-02-29T23:59:59.123456+00:00"'),
   ].map((body) => Buffer.from(body));
   const pieces = [
     ...'{ } [ ] " , : \\ 0 1 5 9 . - + e E u t n T Z _ \n \x01 é'.split(' '),
     ' ',
     '"tenant":"x"',
     '"eventType":""',
+    '"userName":1',
+    '\x1f',
+    '\x0b',
+    '\\v',
+    '9'.repeat(310),
     'null',
     '1e9',
     '__',
@@ -115,7 +174,7 @@ test('never counts what parsing and validation would not take', () => {
         const to = random.int(2) === 0 ? from : from + random.int(4);
         body = Buffer.concat([body.subarray(0, from), piece, body.subarray(to)]);
       }
-      const events = countPlainEvents(body, NOW, MAX_EVENT_BYTES);
+      const events = countPlainEvents(body, NOW, LIMITS);
       if (events === 0) continue;
       counted += 1;
       if (takenByAll(body) !== events) throw new Error(`${events} events counted in ${body.toString()}`);

@@ -79,6 +79,6 @@ function isoWithMicroseconds(ms: number, decimals: string | undefined): string {
   return `${iso.slice(0, -1)}${decimals.slice(3, 6)}Z`;
 }
 
-function daysInMonth(year: number, month: number): number {
+export function daysInMonth(year: number, month: number): number {
   return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
