@@ -9,13 +9,15 @@ const TYPES = ['CellChange', 'CellChange', 'CellChange', 'CellChange', 'SheetAct
  * Makes events as an Excel add-in's fleet sends them: most of them cell changes, a few users and workbooks with most
  * of the traffic, times within the last minutes. Text is put together directly, so that making events costs a
  * fraction of sending them.
+ *
+ * @param first number of the first one: sessions and correlation ids change with the number
  */
-export function* generateEvents(count: number): Generator<EventText> {
+export function* generateEvents(count: number, first = 0): Generator<EventText> {
   const now = Date.now();
-  for (let index = 0; index < count; index += 1) {
+  for (let index = first; index < first + count; index += 1) {
     const eventId = randomUUID();
     const user = skewed(USERS);
-    const timestamp = new Date(now - (count - index)).toISOString();
+    const timestamp = new Date(now - (first + count - index)).toISOString();
     const row = 1 + Math.floor(Math.random() * 500);
     const oldValue = Math.floor(Math.random() * 100_000) / 100;
     const text =

@@ -97,6 +97,12 @@ COLUMNS = {"eventId", "eventType", "timestamp", "userName", "sessionId", "correl
 app = FastAPI()
 
 
+def properties(event):
+    # Pydantic 2 keeps what the model does not name apart.
+    yield from event.__dict__.items()
+    yield from (getattr(event, "__pydantic_extra__", None) or {}).items()
+
+
 @app.get("/ready")
 async def ready():
     return {"status": "ready"}
@@ -113,7 +119,7 @@ async def post_events(batch: Batch):
             "session_id": event.sessionId,
             "correlation_id": event.correlationId,
             "resource": event.workbookName,
-            "payload": {name: value for name, value in event.__dict__.items() if name not in COLUMNS},
+            "payload": {name: value for name, value in properties(event) if name not in COLUMNS},
         }
         for event in batch.events
     ]

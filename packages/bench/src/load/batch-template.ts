@@ -17,11 +17,17 @@ const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
   Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16LE(),
 );
 
-/** A `POST` of `{"events":[…]}`, headers included, ready to be written to a connection. */
-export function requestTemplate(url: string, events: number): BatchTemplate {
+/**
+ * A `POST` of `{"events":[…]}`, headers included, ready to be written to a connection.
+ *
+ * @param first number of its first event
+ * @param localTimes with times of a zone that is not UTC, which ingest has to parse
+ */
+export function requestTemplate(url: string, events: number, first: number, localTimes: boolean): BatchTemplate {
   const { host, pathname } = new URL(url);
-  const made = [...generateEvents(events)];
-  const body = `{"events":[${made.map(({ text }) => text).join(',')}]}`;
+  const made = [...generateEvents(events, first)];
+  const texts = made.map(({ text }) => (localTimes ? text.replace('Z"', '-01:00"') : text));
+  const body = `{"events":[${texts.join(',')}]}`;
   const head =
     `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
@@ -35,9 +41,13 @@ export function requestTemplate(url: string, events: number): BatchTemplate {
 export const COPY_COLUMNS =
   'tenant, event_id, event_type, occurred_at, received_at, actor, session_id, correlation_id, resource, source, payload';
 
-/** The same events as rows of `COPY events (…) FROM STDIN`. */
-export function copyTemplate(events: number): BatchTemplate {
-  const made = [...generateEvents(events)];
+/**
+ * The same events as rows of `COPY events (…) FROM STDIN`.
+ *
+ * @param first number of its first event
+ */
+export function copyTemplate(events: number, first: number): BatchTemplate {
+  const made = [...generateEvents(events, first)];
   const receivedAt = new Date().toISOString();
   const rows = made.map(({ text, eventId }, index) => {
     const event = governanceTracker.project(JSON.parse(text), {

@@ -14,7 +14,7 @@ const NO_WAIT_MS = 0;
 export function makeEntries(events: number): EntryFields[] {
   return Array.from({ length: Math.ceil(events / BATCH) }, (_, index) => {
     const accepted = Math.min(BATCH, events - index * BATCH);
-    const texts = [...generateEvents(accepted)].map(({ text }) => text);
+    const texts = [...generateEvents(accepted, index * BATCH)].map(({ text }) => text);
     const header = {
       source: 'governance-tracker',
       tenant: 'default',

@@ -44,10 +44,12 @@ function tell(answer: LoadAnswer): void {
   process.send?.(answer);
 }
 
-function prepare({ url, connections, batch, events }: LoadOrder): BatchTemplate[][] {
+function prepare({ url, connections, batch, events, localTimes = false }: LoadOrder): BatchTemplate[][] {
   // A template is written over for its next use, so two connections must not share one.
   const each = Math.max(2, Math.ceil(Math.min(events ?? DIFFERENT_EVENTS, DIFFERENT_EVENTS) / (connections * batch)));
-  return Array.from({ length: connections }, () => Array.from({ length: each }, () => requestTemplate(url, batch)));
+  return Array.from({ length: connections }, (_, place) =>
+    Array.from({ length: each }, (_, index) => requestTemplate(url, batch, (place * each + index) * batch, localTimes)),
+  );
 }
 
 async function run({ url, batch, events, seconds }: LoadOrder): Promise<LoadResult> {

@@ -23,6 +23,8 @@ export interface Drain {
   readonly eventsPerSecond: number;
   /** Resident memory of the first writer while it drained, in MiB, in order. Empty where the system doesn't tell. */
   readonly memory: readonly number[];
+  /** The most that it ever had, in MiB, as the system counts it; 0 where the system doesn't tell. */
+  readonly peak: number;
 }
 
 /**
@@ -52,7 +54,7 @@ export async function measureDrain(options: DrainOptions, around: PeerSurroundin
 
   const memory: number[] = [];
   const sample = async (): Promise<void> => {
-    const mib = await memoryOf(writers[0]!.pid);
+    const mib = await memoryOf(writers[0]!.pid, 'VmRSS');
     if (mib !== null) memory.push(mib);
   };
   await sample();
@@ -63,10 +65,11 @@ export async function measureDrain(options: DrainOptions, around: PeerSurroundin
   await Promise.all([filling, untilEmpty(redis, streamKey(options.namespace, 0), filling, around.signal)]);
   const elapsedMs = performance.now() - startedAt;
   await sample();
+  const peak = (await memoryOf(writers[0]!.pid, 'VmHWM')) ?? 0;
 
   const stored = (await count()) - before;
   if (stored !== options.events) throw new Error(`${stored} of ${options.events} events were stored`);
-  return { eventsPerSecond: (stored * 1000) / elapsedMs, memory };
+  return { eventsPerSecond: (stored * 1000) / elapsedMs, memory, peak };
 }
 
 /** Waits until all that was put on the stream has left it: entries leave after their COMMIT. */
@@ -87,8 +90,8 @@ async function untilEmpty(redis: Redis, key: string, filling: Promise<void>, sig
 }
 
 /** Null where there is no /proc, or the process is gone. */
-async function memoryOf(pid: number): Promise<number | null> {
+async function memoryOf(pid: number, what: 'VmRSS' | 'VmHWM'): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  const kib = new RegExp(`^${what}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
   return kib === undefined ? null : Number(kib) / 1024;
 }

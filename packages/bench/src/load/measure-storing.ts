@@ -58,6 +58,7 @@ export async function measureStoring(
   }
   const elapsedMs = performance.now() - startedAt;
   const done = await sent;
+  if (done.acked === 0) throw new Error(`${target.name} was sent nothing: fewer events than one batch has`);
   const stored = (await target.stored()) - before;
   if (stored !== done.acked)
     throw new Error(`${target.name} acknowledged ${done.acked} events and stored ${stored} of them`);

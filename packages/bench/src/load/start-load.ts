@@ -11,6 +11,8 @@ export interface LoadOrder {
   readonly batch: number;
   readonly events: number | null;
   readonly seconds: number | null;
+  /** With times of a zone that is not UTC; not if not set. */
+  readonly localTimes?: boolean;
 }
 
 /** What came of it. Any other answer than a 202, or one with a Retry-After, fails the load. */

@@ -14,8 +14,17 @@ const COLUMNS = `'user-' || person, 'session-' || person || '-' || i / 50000, 'd
   jsonb_build_object('machineName', 'PC-' || person, 'sheetName', 'Sheet1', 'cellAddress', '$C$' || i % 500,
                      'oldValue', i::text, 'newValue', (i + 1)::text)`;
 
+/** Sessions as writers would have counted them. */
+const SEEN = `seen AS (
+    INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
+    SELECT 'default', 'session-' || person || '-' || i / 50000, min('user-' || person), min(occurred_at), max(occurred_at), now(), count(*)
+    FROM made GROUP BY 2
+    ON CONFLICT (tenant, session_id) DO UPDATE SET
+      last_event_at = excluded.last_event_at, event_count = s.event_count + excluded.event_count
+  )`;
+
 const INTO_SLUICE = `
-  WITH made AS MATERIALIZED (${MADE}), ledger AS (
+  WITH made AS MATERIALIZED (${MADE}), ${SEEN}, ledger AS (
     INSERT INTO event_ids (tenant, event_id, stored_at) SELECT 'default', event_id, now() FROM made
   )
   INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source,
@@ -23,8 +32,9 @@ const INTO_SLUICE = `
   SELECT 'default', event_id, event_type, occurred_at, now(), 'governance-tracker', ${COLUMNS} FROM made`;
 
 const INTO_PEER = `
+  WITH made AS MATERIALIZED (${MADE}), ${SEEN}
   INSERT INTO events (event_id, event_type, occurred_at, actor, session_id, correlation_id, resource, payload)
-  SELECT event_id, event_type, occurred_at, ${COLUMNS} FROM (${MADE}) AS made`;
+  SELECT event_id, event_type, occurred_at, ${COLUMNS} FROM made`;
 
 /**
  * Stores rows by SQL alone. All go to the partition of this week: the one that is written to is then the largest it can be.

@@ -1,5 +1,6 @@
 import { BARE_STREAM } from '../../peers/bare-stream.ts';
 import type { Figure, Goal } from '../figure.ts';
+import { inTurn } from '../load/in-turn.ts';
 import { measureStoring } from '../load/measure-storing.ts';
 import { sluiceTarget } from '../load/sluice-target.ts';
 import { runLoad } from '../load/start-load.ts';
@@ -11,10 +12,10 @@ import type { LoadResults } from './load-results.ts';
 
 const BATCH = 500;
 
-/** A peer that needs longer for the burst is cut off, in seconds: its p99 is known by then. */
-const MOST_SECONDS = 20;
+/** Of each load: long enough for roll-ups to be folded meanwhile, and for a slow peer to have some answers. */
+const SECONDS = 10;
 
-/** A burst with everything on and a writer at work: what a client sees of it. */
+/** As much as 20 connections can send for some seconds, with everything on and a writer at work: what a client sees of it. */
 export async function measureAcksWhileDraining(bench: IngestBench): Promise<LoadResults> {
   const { options, context, servers, redis } = bench;
   const { stack, around, running } = servers;
@@ -31,11 +32,11 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
   const p99 = new Map<string, number[]>(targets.map(({ name }) => [name, []]));
   const acked: number[] = [];
   const limit: number[] = [];
-  const order = (events: number) => ({
+  const order = (events: number | null) => ({
     connections: options.connections,
     batch: BATCH,
     events,
-    seconds: MOST_SECONDS,
+    seconds: SECONDS,
     mostWaiting: null,
     signal: context.signal,
   });
@@ -43,9 +44,9 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
   for (const target of targets) await measureStoring(target, order(options.warmUp));
   for (let round = 1; round <= options.rounds; round += 1) {
     context.progress.line(`round ${round} of ${options.rounds}: answers while writers drain`);
-    for (const target of targets) {
+    for (const target of inTurn(targets, round)) {
       await target.empty();
-      const { load } = await measureStoring(target, order(options.events));
+      const { load } = await measureStoring(target, order(options.quick ? options.events : null));
       p99.get(target.name)!.push(load.p99);
       if (target === ours) acked.push((load.acked * 1000) / load.elapsedMs);
       await target.empty();

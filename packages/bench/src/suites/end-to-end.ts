@@ -1,6 +1,7 @@
 import type { BenchOptions } from '../bench-options.ts';
 import type { Figure, Goal } from '../figure.ts';
 import { startBareCopy } from '../load/bare-copy.ts';
+import { inTurn } from '../load/in-turn.ts';
 import { measureStoring } from '../load/measure-storing.ts';
 import { sluiceTarget } from '../load/sluice-target.ts';
 import { startPeers } from '../load/start-peers.ts';
@@ -36,14 +37,14 @@ export async function runEndToEnd(options: BenchOptions, context: SuiteContext):
     for (const target of targets) await measure(target, { events: options.warmUp, seconds: null });
     for (let round = 1; round <= options.rounds; round += 1) {
       const done = progress.start(`round ${round} of ${options.rounds}`, targets.length + 1);
-      for (const [place, target] of targets.entries()) {
+      for (const [place, target] of inTurn(targets, round).entries()) {
         const { eventsPerSecond, load } = await measure(target, { events: null, seconds: options.seconds });
         rates.get(target.name)!.push(eventsPerSecond);
         busiest = Math.max(busiest, load.cpuShare);
         // Leaves no rows behind whose vacuum would fall into the time of the next.
         await target.empty();
-        // In the middle of the round, as near to ours as to the peers.
-        if (place === 0) copied.push(await copy.measure({ events: null, seconds: options.seconds }, signal));
+        // Always beside ours.
+        if (target === ours) copied.push(await copy.measure({ events: null, seconds: options.seconds }, signal));
         done(place + 2);
       }
     }

@@ -3,6 +3,7 @@ import { streamKey } from '@sluice/shared/stream/stream-keys';
 import { Redis } from 'ioredis';
 import type { BenchOptions } from '../bench-options.ts';
 import type { Figure, Goal } from '../figure.ts';
+import { inTurn } from '../load/in-turn.ts';
 import { makeDatabase } from '../load/make-database.ts';
 import { measureStoring } from '../load/measure-storing.ts';
 import { startCollector } from '../load/peers.ts';
@@ -76,12 +77,6 @@ interface Bench {
 }
 
 type Rates = Record<Variant, number[]>;
-
-/** Each round begins with another variant, so that none is always the first. */
-function inTurn<T>(items: readonly T[], round: number): T[] {
-  const from = round % items.length;
-  return [...items.slice(from), ...items.slice(0, from)];
-}
 
 /** Bursts, with nobody draining: events acknowledged per second. */
 async function measureAcks(pipelines: readonly Pipeline[], { options, context, servers }: Bench): Promise<Rates> {

@@ -3,13 +3,14 @@ import type { BenchOptions } from '../bench-options.ts';
 import type { Figure } from '../figure.ts';
 import { COPY_CONNECTIONS, startBareCopy } from '../load/bare-copy.ts';
 import { emptyTables } from '../load/empty-tables.ts';
+import { inTurn } from '../load/in-turn.ts';
 import { makeDatabase } from '../load/make-database.ts';
 import { measureDrain } from '../load/measure-drain.ts';
 import { type SuiteContext, withServers } from '../with-servers.ts';
 import type { LoadResults } from './load-results.ts';
 
 /** Beyond, two to four cores have nothing left to give. */
-const MOST_WRITERS = { full: 4, quick: 2 };
+const MOST_WRITERS = { full: 6, quick: 2 };
 
 /** How storing grows with writers, each with one transaction at a time. */
 export async function runWriter(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
@@ -26,7 +27,8 @@ export async function runWriter(options: BenchOptions, context: SuiteContext): P
     const rates: number[][] = Array.from({ length: mostWriters }, () => []);
     const copied: number[] = [];
     for (let round = 1; round <= options.rounds; round += 1) {
-      for (let writers = 1; writers <= mostWriters; writers += 1) {
+      const counts = Array.from({ length: mostWriters }, (_, place) => place + 1);
+      for (const writers of inTurn(counts, round)) {
         progress.line(`round ${round} of ${options.rounds}: writers at work: ${writers}`);
         await emptyTables(db);
         const drain = { namespace: 'drained', databaseUrl, events, writers, concurrency: 1 };

@@ -9,25 +9,25 @@ function idsOf(request: Buffer): string[] {
 }
 
 it('is a whole request', () => {
-  const { bytes } = requestTemplate('http://127.0.0.1:8080/api/events', 3);
+  const { bytes } = requestTemplate('http://127.0.0.1:8080/api/events', 3, 0, false);
   expect(bytes.toString()).toMatch(/^POST \/api\/events HTTP\/1\.1\r\nHost: 127\.0\.0\.1:8080\r\n/);
   expect(idsOf(bytes)).toHaveLength(3);
 });
 
 it('gets ids that are valid and new at each use', () => {
-  const template = requestTemplate('http://127.0.0.1:8080/api/events', 500);
+  const template = requestTemplate('http://127.0.0.1:8080/api/events', 500, 0, false);
   const ids = [0, 500, 1_000].flatMap((from) => idsOf(withFreshIds(template, from)));
   expect(new Set(ids).size).toBe(1_500);
   for (const id of ids) expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
 });
 
 it('spreads ids, as clients do', () => {
-  const ids = idsOf(withFreshIds(requestTemplate('http://127.0.0.1:8080/', 1_000), 0));
+  const ids = idsOf(withFreshIds(requestTemplate('http://127.0.0.1:8080/', 1_000, 0, false), 0));
   expect(new Set(ids.map((id) => id[0])).size).toBe(16);
 });
 
 it('has rows for COPY, a column for each name, with new ids too', () => {
-  const rows = withFreshIds(copyTemplate(2), 7).toString().trimEnd().split('\n');
+  const rows = withFreshIds(copyTemplate(2, 0), 7).toString().trimEnd().split('\n');
   expect(rows).toHaveLength(2);
   for (const row of rows) {
     const columns = row.split('\t');

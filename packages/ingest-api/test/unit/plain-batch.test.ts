@@ -80,7 +80,7 @@ test.each([
   ['a type whose name is spelled', withMore('"event\\u0054ype":7')],
   ['an event without a time', '{"events":[{"eventType":"a"}]}'],
   ['a time that is no text', withMore('"timestamp":7')],
-  ...TEXT_FIELDS.map((name) => [`${name} that is no text`, withMore(`"${name}":7`)]),
+  ...TEXT_FIELDS.map((name): [string, string] => [`${name} that is no text`, withMore(`"${name}":7`)]),
   ['a tenant', withMore('"tenant":"other"')],
   ['__proto__', withMore('"a":{"__proto__":{}}')],
   ['__proto__ that is spelled', withMore('"a":{"\\u005f_proto__":{}}')],
