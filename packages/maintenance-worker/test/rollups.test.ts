@@ -91,6 +91,27 @@ describe('folding', () => {
     expect(await readTotal()).toBe(400);
   });
 
+  it('takes more than fits one transaction by transaction ids, where the time alone cannot divide it', async () => {
+    await rig.store(10);
+    await rig.foldUntil(10);
+    // All of it is younger than the fence's floor, which is a minute behind.
+    for (let batch = 0; batch < 20; batch += 1) await rig.store(50);
+    const sizes: number[] = [];
+    await vi.waitFor(async () => {
+      const options = { ...always, windowEvents: 25, onEvents: (events: number) => void sizes.push(events) };
+      expect(await fold(rig.orm, 'live', options)).toMatchObject({ end: 'caught_up' });
+      expect(await readTotal()).toBe(1_010);
+      const [live] = await rig.database.query("SELECT events::int FROM rollup_generations WHERE state = 'live'");
+      expect(live).toEqual({ events: 1_010 });
+    }, PATIENCE);
+    expect(sizes.length).toBeGreaterThan(5);
+    await expectExact(rig);
+    // Nor is anything counted again.
+    await rig.store(30);
+    await rig.foldUntil(1_040);
+    await expectExact(rig);
+  });
+
   it('by several workers at once counts everything once', async () => {
     await rig.store(1_000);
     await rig.foldUntil(1_000);
