@@ -25,6 +25,8 @@ export interface BenchOptions {
   readonly rate: number;
   readonly out: string | undefined;
   readonly svg: string | undefined;
+  /** Real events for what they take in Redis; undefined for those that are usually there, if they are. */
+  readonly edits: string | undefined;
 }
 
 interface Setting {
@@ -65,15 +67,19 @@ export function benchHelp(suites: readonly { readonly name: string; readonly des
 Usage: npx pnpm@12 bench SUITE [options]
 
 ${lines([...suites.map(({ name, description }) => [name, description] as const), ['all', 'one after the other']])}
-${lines(Object.entries(NUMBERS).map(([name, { full, help }]) => [`--${name} N`, `${help}, ${full} if not set`] as const))}${lines(
+${lines(Object.entries(NUMBERS).map(([name, { full, min, max, help }]) => [`--${name} N`, `${help}, ${full} if not set (${min} to ${max})`] as const))}${lines(
     [
       ['--quick', 'small numbers and one round: shows that it works, not how fast'],
-      ['--out FILE', 'write the figures as JSON, with those of each round'],
+      ['--out FILE', 'where the figures of each round are written as JSON, bench-SUITE[-quick].json if not set'],
       ['--svg DIR', 'growth: draw its charts there'],
-      ['--help', ''],
+      ['--edits FILE', 'ingest: real events, one JSON a line, gzip or not'],
+      ['-h, --help', 'this text'],
     ],
   )}
 Speed on a busy machine says little: look at the ratios, which are of the same minute.
+Data lie in a new folder in TMPDIR; on a tmpfs fsync is free, and figures are not those of a disk.
+To choose cores, for all that is started: taskset -c 2,3 npx pnpm@12 bench SUITE
+Ctrl-C stops in order; again, it kills what has not stopped. Logs are kept when a suite fails.
 `;
 }
 
@@ -86,7 +92,7 @@ function lines(rows: readonly (readonly [string, string])[]): string {
  *
  * @param suites the names there are
  * @returns the names to run, in order; null when only help is wanted
- * @throws on an unknown suite or option, and on a number that is none or out of bounds
+ * @throws without a suite, on an unknown suite or option, and on a number that is none or out of bounds
  */
 export function parseBenchOptions(
   args: readonly string[],
@@ -108,10 +114,12 @@ export function parseBenchOptions(
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
       svg: { type: 'string' },
+      edits: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help || positionals.length === 0) return null;
+  if (values.help || args.length === 0) return null;
+  if (positionals.length === 0) throw new Error(`which suite? There is: ${[...suites, 'all'].join(', ')}`);
   const [suite = ''] = positionals;
   if (positionals.length > 1 || !['all', ...suites].includes(suite)) {
     throw new Error(`there is no benchmark "${positionals.join(' ')}"; there is: ${[...suites, 'all'].join(', ')}`);
@@ -135,6 +143,7 @@ export function parseBenchOptions(
       sample: SAMPLE[size],
       out: values.out,
       svg: values.svg,
+      edits: values.edits,
     },
   };
 }

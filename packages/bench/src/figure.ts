@@ -32,8 +32,12 @@ export function reached(figure: Figure): boolean | null {
   return goal.bound === 'least' ? value >= goal.value : value <= goal.value;
 }
 
-/** Figures as a table in Markdown: medians, ratios with their spread, and whether goals are reached. */
-export function figureTable(figures: readonly Figure[]): string {
+/**
+ * Figures as a table in Markdown: medians, ratios with their spread, and whether goals are reached.
+ *
+ * @param judge whether goals are looked at; figures of a quick run say nothing about them
+ */
+export function figureTable(figures: readonly Figure[], { judge }: { judge: boolean } = { judge: true }): string {
   return markdownTable(
     ['figure', 'Sluice', 'against', 'theirs', 'ratio (spread)', 'goal'],
     figures.map((figure) => [
@@ -42,7 +46,7 @@ export function figureTable(figures: readonly Figure[]): string {
       figure.against ?? '–',
       figure.against === null ? '–' : `${threeDigits(median(figure.theirs))} ${figure.unit}`,
       figure.against === null ? '–' : spread(ratios(figure)),
-      goalText(figure),
+      judge ? goalText(figure) : '–',
     ]),
   );
 }

@@ -1,24 +1,27 @@
-import { writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { callersPath, readStackEnvironment } from '@sluice/local-stack/config';
+import { onStopSignals } from '@sluice/local-stack/stop-signals';
 import { benchHelp, parseBenchOptions } from './bench-options.ts';
+import { checkFiles } from './check-files.ts';
 import { createProgress } from './progress.ts';
+import { runSuites } from './run-suites.ts';
 import { SUITES } from './suites/suites.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** What a shell reports for a command that Ctrl-C ended. */
 const EXIT_STOPPED = 130;
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  let parsed: ReturnType<typeof parseBenchOptions>;
+  // A reader that went away (`bench all | head`) or a closed terminal must not end us before servers are stopped.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const env = readStackEnvironment();
+  let parsed: ReturnType<typeof prepare>;
   try {
-    parsed = parseBenchOptions(
-      process.argv.slice(2),
-      SUITES.map(({ name }) => name),
-    );
+    parsed = prepare(env);
+    if (parsed !== null) await checkFiles(parsed.options);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\nSee: npx pnpm@12 bench --help\n`);
     return EXIT_USAGE;
@@ -27,42 +30,50 @@ async function main(): Promise<number> {
     process.stdout.write(benchHelp(SUITES));
     return EXIT_OK;
   }
-  const env = readStackEnvironment();
-  const { chosen } = parsed;
-  const svg = parsed.options.svg === undefined ? undefined : callersPath(env, parsed.options.svg);
-  const options = { ...parsed.options, svg };
-  const stopped = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
+  const { chosen, options } = parsed;
   const progress = createProgress(process.stderr);
-  const suites: Record<string, unknown> = {};
-  try {
-    for (const suite of SUITES.filter(({ name }) => chosen.includes(name))) {
-      const load = loadavg()[0] ?? 0;
-      const { text, json } = await suite.run(options, { path: env['PATH'], progress, signal: stopped.signal });
-      progress.stop();
-      const machine = `${availableParallelism()} cores, load ${load.toFixed(1)} at the start, rounds: ${options.rounds}`;
-      process.stdout.write(`\n## ${suite.name}\n\n${machine}\n\n${text}\n`);
-      suites[suite.name] = { loadAtStart: load, ...(json as object) };
-      // After each: hours of figures must not be lost to the last suite.
-      if (options.out !== undefined) {
-        const all = { at: new Date().toISOString(), machine: describeMachine(), options, suites };
-        await writeFile(callersPath(env, options.out), `${JSON.stringify(all, null, 2)}\n`);
-      }
-    }
-    return EXIT_OK;
-  } catch (error) {
-    progress.stop();
-    if (stopped.signal.aborted) return EXIT_STOPPED;
-    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-    return EXIT_FAILED;
+  const stopped = new AbortController();
+  const forced = new AbortController();
+  const ignoreSignals = onStopSignals({
+    stop: () => {
+      progress.line('stopping in order; Ctrl-C again to stop at once');
+      stopped.abort();
+    },
+    force: () => {
+      if (forced.signal.aborted) return;
+      progress.line('stopping at once');
+      // Connections whose servers are killed under them say so, each in its own way; there is nobody left to tell.
+      process.on('uncaughtException', () => {});
+      forced.abort();
+    },
+  });
+  const suites = SUITES.filter(({ name }) => chosen.includes(name));
+  const context = { path: env['PATH'], progress, signal: stopped.signal, forced: forced.signal };
+  const wentWell = await runSuites(suites, options, context, { out: options.out, env });
+  ignoreSignals();
+  // What did not hear of it would keep the process alive. Peers and daemons end when it does.
+  if (forced.signal.aborted) process.exit(EXIT_STOPPED);
+  if (stopped.signal.aborted) {
+    progress.line('stopped');
+    return EXIT_STOPPED;
   }
+  return wentWell ? EXIT_OK : EXIT_FAILED;
 }
 
-function describeMachine() {
+/** The command line, with files as the caller sees them; null when only help is wanted. */
+function prepare(env: NodeJS.ProcessEnv) {
+  const parsed = parseBenchOptions(
+    process.argv.slice(2),
+    SUITES.map(({ name }) => name),
+  );
+  if (parsed === null) return null;
+  const { chosen, options } = parsed;
+  const what = chosen.length === 1 ? chosen[0] : 'all';
+  // A quick look must not take the place of real figures.
+  const out = options.out ?? `bench-${what}${options.quick ? '-quick' : ''}.json`;
+  const path = (file: string | undefined) => (file === undefined ? undefined : callersPath(env, file));
   return {
-    cores: availableParallelism(),
-    processor: cpus()[0]?.model ?? 'unknown',
-    memoryMiB: Math.round(totalmem() / 1024 / 1024),
-    node: process.version,
+    chosen,
+    options: { ...options, out: callersPath(env, out), svg: path(options.svg), edits: path(options.edits) },
   };
 }

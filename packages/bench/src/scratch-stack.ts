@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startStack, type DaemonName, type StackHandle } from '@sluice/local-stack/stack';
+import { withScratchFolder } from './scratch-folder.ts';
 
 /**
  * Runs `work` on a stack of its own, on free ports, with everything as it is by default (durability included), and
- * removes it afterwards.
+ * removes it afterwards; only the logs stay when it fails.
  */
 export async function withScratchStack<T>(
   options: {
@@ -14,11 +12,13 @@ export async function withScratchStack<T>(
     path: string | undefined;
     report: (line: string) => void;
     signal: AbortSignal;
+    /** Kills the stack, also while it is stopping in order; `work` is not waited for any more. */
+    forced: AbortSignal;
   },
-  work: (stack: StackHandle) => Promise<T>,
+  /** Given the stack's folder, too. */
+  work: (stack: StackHandle, folder: string) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
-  try {
+  return withScratchFolder(options.signal, async (folder) => {
     const stack = await startStack({
       dataDir: folder,
       // Nothing of the caller's environment but PATH: a benchmark must not depend on somebody's settings.
@@ -35,12 +35,17 @@ export async function withScratchStack<T>(
       daemons: options.daemons,
       signal: options.signal,
     });
+    const killed = new Promise<never>((_, reject) => {
+      const kill = async (): Promise<void> => {
+        await stack.stop('forced');
+        reject(new Error('the stack was killed'));
+      };
+      options.forced.addEventListener('abort', () => void kill(), { once: true });
+    });
     try {
-      return await work(stack);
+      return await Promise.race([work(stack, folder), killed]);
     } finally {
       await stack.stop();
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }

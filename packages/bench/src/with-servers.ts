@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DaemonName, StackHandle } from '@sluice/local-stack/stack';
 import type { PeerSurroundings } from './load/peers.ts';
@@ -12,6 +11,8 @@ export interface SuiteContext {
   readonly path: string | undefined;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** Aborts when stopping in order takes too long for the user. */
+  readonly forced: AbortSignal;
 }
 
 /** What a suite works with while its servers run. */
@@ -25,18 +26,16 @@ export interface Surroundings {
 
 /** Runs `work` with a scratch stack and a folder for the logs of what else is started. */
 export async function withServers<T>(
-  { path, progress, signal }: SuiteContext,
+  { path, progress, signal, forced }: SuiteContext,
   daemons: readonly DaemonName[],
   work: (surroundings: Surroundings) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-peers-'));
-  try {
-    return await withScratchStack({ path, daemons, report: progress.line, signal }, async (stack) => {
-      await using running = new AsyncDisposableStack();
-      const { databaseUrl, redisUrl } = stack;
-      return await work({ stack, around: { databaseUrl, redisUrl, folder, path, signal }, running });
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return withScratchStack({ path, daemons, report: progress.line, signal, forced }, async (stack, stackFolder) => {
+    // Their logs may have the names that the stack's daemons have.
+    const folder = join(stackFolder, 'peers');
+    await mkdir(folder);
+    await using running = new AsyncDisposableStack();
+    const { databaseUrl, redisUrl } = stack;
+    return await work({ stack, around: { databaseUrl, redisUrl, folder, path, signal }, running });
+  });
 }

@@ -35,6 +35,7 @@ describe('every suite, with small numbers', () => {
     expect(code, stderr).toBe(0);
     expect(stdout).toContain(`## ${name}\n`);
     expect(stdout).toMatch(/^\| -+ \|/m);
+    expect(stdout).not.toMatch(/ (met|missed) +\|/);
   });
 
   it.each(SUITES.map(({ name }) => name).filter((name) => name !== 'query'))(

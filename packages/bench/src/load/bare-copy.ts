@@ -28,7 +28,7 @@ export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
   for (const client of clients) await client.connect();
   const [first] = clients as [Client];
   const templates = clients.map((_, place) =>
-    Array.from({ length: TEMPLATES }, (_, index) => copyTemplate(BATCH, (place * TEMPLATES + index) * BATCH)),
+    Array.from({ length: TEMPLATES }, (_template, index) => copyTemplate(BATCH, (place * TEMPLATES + index) * BATCH)),
   );
   return {
     async measure({ events, seconds }, signal) {

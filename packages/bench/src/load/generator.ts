@@ -47,8 +47,10 @@ function tell(answer: LoadAnswer): void {
 function prepare({ url, connections, batch, events, localTimes = false }: LoadOrder): BatchTemplate[][] {
   // A template is written over for its next use, so two connections must not share one.
   const each = Math.max(2, Math.ceil(Math.min(events ?? DIFFERENT_EVENTS, DIFFERENT_EVENTS) / (connections * batch)));
-  return Array.from({ length: connections }, (_, place) =>
-    Array.from({ length: each }, (_, index) => requestTemplate(url, batch, (place * each + index) * batch, localTimes)),
+  return Array.from({ length: connections }, (_connection, place) =>
+    Array.from({ length: each }, (_template, index) =>
+      requestTemplate(url, batch, (place * each + index) * batch, localTimes),
+    ),
   );
 }
 

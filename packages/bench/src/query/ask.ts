@@ -10,12 +10,15 @@ export interface QueryClient {
   close(): void;
 }
 
-export function createQueryClient(url: string): QueryClient {
+/** @param signal ends the connection, and with it a question that is open; later ones are not asked */
+export function createQueryClient(url: string, signal: AbortSignal): QueryClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  signal.addEventListener('abort', () => agent.destroy(), { once: true });
   const { hostname, port } = new URL(url);
   return {
     ask: (method, path, body) =>
       new Promise((resolve, reject) => {
+        signal.throwIfAborted();
         const text = body === undefined ? '' : JSON.stringify(body);
         const headers =
           body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };

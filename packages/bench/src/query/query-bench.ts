@@ -1,10 +1,11 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { StackHandle } from '@sluice/local-stack/stack';
 import type { BenchOptions } from '../bench-options.ts';
 import { deal, median, quantile } from '../figures.ts';
 import type { Progress } from '../progress.ts';
 import { seededRandom } from '../random.ts';
 import { createQueryClient, type QueryClient, timePeer, timeSluice, walkCursors } from './ask.ts';
+import { connectUntilAborted } from './connect-until-aborted.ts';
 import { storeEvents, WIDE_TENANT } from './dataset.ts';
 import { makePastPartitions } from './make-past-partitions.ts';
 import {
@@ -18,7 +19,7 @@ import {
 } from './questions.ts';
 import { rebuildRollups } from './rebuild-rollups.ts';
 import { copyToSeedsSchema } from './seeds-schema.ts';
-import { startSteadyWriter } from './steady-writer.ts';
+import { type SteadyWriter, startSteadyWriter } from './steady-writer.ts';
 
 /** Events of the tenant whose every event names another resource: as many as there are real edits. */
 const WIDE_ROWS = 39_000;
@@ -55,9 +56,9 @@ export async function runQueryBench(
   report: Progress,
   signal: AbortSignal,
 ): Promise<QueryResult> {
-  const db = new Client({ connectionString: stack.databaseUrl });
-  await db.connect();
-  const client = createQueryClient(stack.daemons['query-api']!.url);
+  const db = await connectUntilAborted(stack.databaseUrl, signal);
+  const client = createQueryClient(stack.daemons['query-api']!.url, signal);
+  let writer: SteadyWriter | undefined;
   try {
     await makePastPartitions(stack.databaseUrl);
     const stored = report.start('storing events', options.rows);
@@ -69,7 +70,7 @@ export async function runQueryBench(
     await db.query('VACUUM ANALYZE');
 
     const kinds = await questionKinds(client, options);
-    const writer = startSteadyWriter(stack.daemons['ingest-api']!.url, options.rate);
+    writer = startSteadyWriter(stack.daemons['ingest-api']!.url, options.rate);
     const startedAt = performance.now();
     const figures: QueryFigure[] = [];
     for (const kind of kinds) {
@@ -83,6 +84,8 @@ export async function runQueryBench(
       figures,
     };
   } finally {
+    // What it says was looked at above, or something else has failed before it.
+    await writer?.stop().catch(() => {});
     client.close();
     await db.end();
   }

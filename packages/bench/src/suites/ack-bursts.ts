@@ -13,8 +13,12 @@ const BURSTS_OF_BATCHES = 3;
 interface Line {
   readonly to: Way;
   readonly batch: number;
-  readonly localTimes?: boolean;
+  readonly localTimes: boolean;
   readonly rates: number[];
+}
+
+function line(to: Way, batch: number, localTimes = false): Line {
+  return { to, batch, localTimes, rates: [] };
 }
 
 /** Bursts without writers, as the limit has none: what is measured is the way of a request to the stream. */
@@ -24,7 +28,7 @@ export async function measureAckBursts(bench: IngestBench): Promise<LoadResults>
   let busiest = 0;
   let refused = 0;
 
-  const burst = async ({ to, batch, localTimes = false }: Line, events: number, times: number): Promise<number> => {
+  const burst = async ({ to, batch, localTimes }: Line, events: number, times: number): Promise<number> => {
     let acked = 0;
     let elapsedMs = 0;
     for (let time = 0; time < times; time += 1) {
@@ -45,12 +49,6 @@ export async function measureAckBursts(bench: IngestBench): Promise<LoadResults>
     return (acked * 1000) / elapsedMs;
   };
 
-  const line = (to: Way, batch: number, localTimes?: boolean): Line => ({
-    to,
-    batch,
-    rates: [],
-    ...(localTimes === undefined ? {} : { localTimes }),
-  });
   const batches = {
     ours: line(ours, BATCH),
     local: line(ours, BATCH, true),

@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { BenchOptions } from '../bench-options.ts';
 import type { Figure } from '../figure.ts';
 import { createQueryClient, type QueryClient } from '../query/ask.ts';
+import { connectUntilAborted } from '../query/connect-until-aborted.ts';
 import { storeEvents } from '../query/dataset.ts';
 import { makePastPartitions } from '../query/make-past-partitions.ts';
 import { type SuiteContext, withServers } from '../with-servers.ts';
@@ -33,10 +34,9 @@ const MOST_MEMORY = 300;
 export async function runExportsSuite(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   const { progress, signal } = context;
   return withServers(context, ['writer-worker', 'maintenance-worker', 'query-api'], async ({ stack, running }) => {
-    const db = new Client({ connectionString: stack.databaseUrl });
-    await db.connect();
+    const db = await connectUntilAborted(stack.databaseUrl, signal);
     running.defer(() => db.end());
-    const client = createQueryClient(stack.daemons['query-api']!.url);
+    const client = createQueryClient(stack.daemons['query-api']!.url, signal);
     running.defer(() => client.close());
     await makePastPartitions(stack.databaseUrl);
     const { rows } = options;

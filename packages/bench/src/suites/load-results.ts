@@ -13,10 +13,10 @@ export interface SuiteResult {
   readonly json: unknown;
 }
 
-/** The table with its notes, and the same as JSON. */
-export function presentLoad({ figures, notes }: LoadResults): SuiteResult {
+/** The table with its notes, and the same as JSON; `judge` is whether the table says that goals are reached. */
+export function presentLoad({ figures, notes }: LoadResults, { judge }: { judge: boolean }): SuiteResult {
   return {
-    text: [figureTable(figures), ...notes.map((note) => `- ${note}`)].join('\n'),
+    text: [figureTable(figures, { judge }), ...notes.map((note) => `- ${note}`)].join('\n'),
     json: { figures: figures.map(figureJson), notes },
   };
 }

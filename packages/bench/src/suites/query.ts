@@ -6,18 +6,20 @@ import type { SuiteContext } from '../with-servers.ts';
 import type { SuiteResult } from './load-results.ts';
 
 /** Reads, beside the seeds' schema. */
-export async function runQuery(options: BenchOptions, { path, progress, signal }: SuiteContext): Promise<SuiteResult> {
+export async function runQuery(options: BenchOptions, context: SuiteContext): Promise<SuiteResult> {
+  const { path, progress, signal, forced } = context;
   const result = await withScratchStack(
     {
       path,
       daemons: ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'],
       report: progress.line,
       signal,
+      forced,
     },
     (stack) => runQueryBench(stack, options, progress, signal),
   );
   const text =
     `${result.rows.toLocaleString('en')} events stored; ` +
-    `${Math.round(result.writerEventsPerSecond)} events/s written meanwhile\n\n${queryTable(result)}`;
+    `${Math.round(result.writerEventsPerSecond)} events/s written meanwhile\n\n${queryTable(result, { judge: !options.quick })}`;
   return { text, json: result };
 }

@@ -6,7 +6,7 @@ import { measureWaitingBytes } from '../load/waiting-bytes.ts';
 import { type IngestBench, waysOf } from './ingest-bench.ts';
 import type { LoadResults } from './load-results.ts';
 
-/** Real edits; not part of the repository. */
+/** Real edits, where --edits names no others; not part of the repository. */
 const REAL_EDITS = join(REPOSITORY, '../shared/data/wikipedia-edits.ndjson.gz');
 
 /** Most bytes per event, by events of a batch. */
@@ -19,7 +19,7 @@ const GOALS = [
 export async function measureQueueBytes(bench: IngestBench): Promise<LoadResults> {
   const { options, context, redis } = bench;
   const { ours, parsing } = waysOf(bench);
-  const file = existsSync(REAL_EDITS) ? REAL_EDITS : null;
+  const file = options.edits ?? (existsSync(REAL_EDITS) ? REAL_EDITS : null);
   const figures: Figure[] = [];
   for (const { batch, most } of GOALS) {
     context.progress.line(`bytes in Redis, batches of ${batch}`);
@@ -34,5 +34,5 @@ export async function measureQueueBytes(bench: IngestBench): Promise<LoadResults
       goal: file === null ? null : { of: 'value', bound: 'most', value: most },
     });
   }
-  return { figures, notes: file === null ? [`there is no ${REAL_EDITS}: bytes are those of generated events`] : [] };
+  return { figures, notes: file === null ? ['no real edits (--edits FILE): bytes are those of generated events'] : [] };
 }

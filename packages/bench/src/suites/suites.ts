@@ -59,5 +59,5 @@ export const SUITES: readonly Suite[] = [
 ];
 
 function underLoad(run: (options: BenchOptions, context: SuiteContext) => Promise<LoadResults>): Suite['run'] {
-  return async (options, context) => presentLoad(await run(options, context));
+  return async (options, context) => presentLoad(await run(options, context), { judge: !options.quick });
 }

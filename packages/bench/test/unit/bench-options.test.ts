@@ -21,6 +21,7 @@ it('gives every number its default', () => {
       rate: 2_000,
       out: undefined,
       svg: undefined,
+      edits: undefined,
     },
   });
 });
@@ -42,6 +43,10 @@ it('gives only help when nothing is asked for', () => {
   expect(parseBenchOptions(['ingest', '--help'], SUITES)).toBeNull();
 });
 
+it('asks which suite when there are only options', () => {
+  expect(() => parseBenchOptions(['--quick'], SUITES)).toThrow('which suite? There is: ingest, writer, all');
+});
+
 it('names the suites there are when one is unknown', () => {
   expect(() => parseBenchOptions(['ingset'], SUITES)).toThrow(
     'there is no benchmark "ingset"; there is: ingest, writer, all',
@@ -55,6 +60,8 @@ it.each(['0', '-1', '1.5', 'many', '101'])('refuses %s rounds', (rounds) => {
   );
 });
 
-it('lists every suite in the help', () => {
-  expect(benchHelp([{ name: 'ingest', description: 'acks' }])).toMatch(/^ {2}ingest +acks$/m);
+it('lists every suite in the help, and the range of every number', () => {
+  const help = benchHelp([{ name: 'ingest', description: 'acks' }]);
+  expect(help).toMatch(/^ {2}ingest +acks$/m);
+  expect(help).toMatch(/^ {2}--rounds N +.+ 5 if not set \(1 to 100\)$/m);
 });

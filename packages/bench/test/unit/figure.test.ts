@@ -40,6 +40,11 @@ it('shows medians, the spread and the goal in a table', () => {
   ]);
 });
 
+it('says nothing about goals when they are not to be judged', () => {
+  expect(figureTable([FIGURE], { judge: false })).not.toContain('met');
+  expect(figureTable([FIGURE], { judge: false })).toMatch(/\| – +\|$/m);
+});
+
 it('shows a figure with a goal of its own without a peer', () => {
   const memory: Figure = {
     name: 'memory',

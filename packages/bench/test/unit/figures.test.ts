@@ -10,6 +10,13 @@ it('finds the value below which a share lies', () => {
 
 it('takes the middle one, whatever the order', () => {
   expect(median([9, 1, 5])).toBe(5);
+  expect(median([7])).toBe(7);
+});
+
+it('takes the mean of the middle two of an even number', () => {
+  expect(median([9, 1, 4, 5])).toBe(4.5);
+  expect(median([1, 2])).toBe(1.5);
+  expect(median([])).toBeNaN();
 });
 
 it('deals values to rounds in turn', () => {

@@ -1,0 +1,41 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { messageOf, withScratchFolder } from '../../src/scratch-folder.ts';
+
+/** Fails with logs and data in its folder. @returns the folder and what it failed with */
+async function failIn(signal: AbortSignal): Promise<{ folder: string; error: Error }> {
+  let folder = '';
+  const failed = withScratchFolder(signal, async (given) => {
+    folder = given;
+    mkdirSync(join(given, 'postgres/data'), { recursive: true });
+    writeFileSync(join(given, 'postgres/data/1'), 'rows');
+    writeFileSync(join(given, 'postgres/postgres.log'), 'why');
+    throw new Error('it broke');
+  });
+  const error = await failed.then(
+    () => new Error('it did not fail'),
+    (reason: unknown) => reason as Error,
+  );
+  return { folder, error };
+}
+
+it('keeps the logs of what failed, without its data, and says where', async () => {
+  const { folder, error } = await failIn(new AbortController().signal);
+  expect(error.message).toBe(`it broke\nlogs are kept in ${folder}`);
+  expect(readdirSync(folder, { recursive: true })).toEqual(['postgres', 'postgres/postgres.log']);
+  rmSync(folder, { recursive: true });
+});
+
+it('keeps nothing of what was stopped, and nothing of what went well', async () => {
+  const { folder, error } = await failIn(AbortSignal.abort());
+  expect(error.message).toBe('it broke');
+  expect(existsSync(folder)).toBe(false);
+  const ended = await withScratchFolder(new AbortController().signal, async (given) => given);
+  expect(existsSync(ended)).toBe(false);
+});
+
+it('names the first of two errors, not the one of stopping after it', () => {
+  const suppressed = new SuppressedError(new Error('it does not stop'), new Error('it broke'));
+  expect(messageOf(suppressed)).toBe('it broke');
+});
