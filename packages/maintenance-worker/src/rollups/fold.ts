@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { inTransaction } from '@sluice/shared/database/in-transaction';
 import { kyselyOf } from '@sluice/shared/database/kysely-of';
@@ -10,10 +9,6 @@ import { type Generation, lockGenerations } from './generations.ts';
 
 /** More of `stored_at` than this is folded window by window, in milliseconds. */
 const ONE_GO_MS = 60_000;
-
-/** How often, and for how long at most, the fence is waited for, in milliseconds. */
-const POLL_MS = 50;
-const PATIENCE_MS = 5_000;
 
 /** About this many events are folded in one transaction of a backlog. */
 const WINDOW_EVENTS = 100_000;
@@ -30,17 +25,14 @@ const WIDEST_WINDOW_MS = 7 * 24 * 3_600_000;
 /** What one call of `fold` did. */
 export interface Folded {
   readonly events: number;
-  /**
-   * `caught_up`: everything up to the fence is in. `held_back`: events of another cluster are above the floor, and one that
-   * has been open since before keeps it where it is. `stopped`: told to, with more to do.
-   */
-  readonly end: 'caught_up' | 'held_back' | 'stopped';
+  /** `caught_up`: everything up to the fence is in. `stopped`: told to, with more to do. */
+  readonly end: 'caught_up' | 'stopped';
 }
 
 /** What one transaction did. */
 interface Step {
-  /** A window of a backlog, all up to the fence, or nothing: the window held too many, or the floor must move first. */
-  readonly did: 'window' | 'all' | 'too_many' | 'stale';
+  /** A slice of time, some transactions, all up to the fence, or nothing because the slice held too many. */
+  readonly did: 'slice' | 'transactions' | 'all' | 'too_many';
   readonly events: number;
 }
 
@@ -60,23 +52,15 @@ export async function fold(
   const { windowEvents = WINDOW_EVENTS } = options;
   let events = 0;
   let widthMs = FIRST_WINDOW_MS;
-  let staleSince: number | null = null;
   await observeTransactions(kyselyOf(orm));
   while (options.goOn()) {
     const step = await inTransaction(orm, (db) => foldStep(db, state, { widthMs, windowEvents }));
-    if (step.did === 'stale') {
-      if (staleSince === null) await observeTransactions(kyselyOf(orm));
-      staleSince ??= performance.now();
-      if (performance.now() - staleSince > PATIENCE_MS) return { events, end: 'held_back' };
-      await delay(POLL_MS);
-      continue;
-    }
-    staleSince = null;
     if (step.did !== 'too_many' && step.events > 0) {
       events += step.events;
       options.onEvents?.(events);
     }
     if (step.did === 'all') return { events, end: 'caught_up' };
+    if (step.did === 'transactions') continue;
     // Towards the wanted size, but at most doubled: a quiet hour says little about the next.
     const wanted = widthMs * Math.min(2, windowEvents / Math.max(1, step.events));
     widthMs = Math.min(WIDEST_WINDOW_MS, Math.max(1, Math.round(wanted)));
@@ -98,12 +82,16 @@ async function foldStep(db: Kysely<unknown>, state: Generation['state'], size: S
   checkCluster(position, fence);
   const { behind_ms: behindMs, floor } = await compareFloors(db, position, fence);
   if (behindMs > ONE_GO_MS) return foldSlice(db, position, fence, size);
-  if (await hasForeignEvents(db, position)) return { did: 'stale', events: 0 };
   const open = sql<boolean>`
     stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8 AND tx < ${fence.tx}::xid8`;
   if ((await countSome(db, open, mostEvents)) === mostEvents)
-    return foldTransactions(db, position, open, mostEvents / 2);
-  const events = await foldWindow(db, position.generation, open);
+    return foldTransactions(db, position, open, size.windowEvents);
+  // What the new position says is folded, and the old one did not. Below the floor there may be ids above the fence's: those of
+  // the cluster that this one was restored from. Above it they stay in the tail until the floor is beyond them.
+  const rest = sql<boolean>`
+    stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8
+    AND (tx < ${fence.tx}::xid8 OR stored_at < ${floor}::timestamptz)`;
+  const events = await foldWindow(db, position.generation, rest);
   await moveTo(db, position, { tx: fence.tx, floor }, events);
   return { did: 'all', events };
 }
@@ -141,7 +129,7 @@ async function foldSlice(
   if (found === mostEvents && widthMs > 1) return { did: 'too_many', events: found };
   const events = found === 0 ? 0 : await foldWindow(db, position.generation, slice);
   await moveTo(db, position, { tx: position.tx, floor: until }, events);
-  return { did: 'window', events };
+  return { did: 'slice', events };
 }
 
 /**
@@ -153,16 +141,16 @@ async function foldTransactions(
   db: Kysely<unknown>,
   position: Generation,
   open: RawBuilder<boolean>,
-  about: number,
+  windowEvents: number,
 ): Promise<Step> {
-  // Rows lie nearly in the order of their ids, so the first ones that are found are about the lowest. It decides of the size only.
+  // Each step reads all from the floor on, so twice as many are taken; of a larger transaction all.
   const { rows } = await sql<{ tx: string }>`
-    SELECT (max(tx)::text::bigint + 1)::text AS tx
-    FROM (SELECT tx FROM events WHERE ${open} LIMIT ${about}) AS e`.execute(db);
+    SELECT (coalesce(min(tx) FILTER (WHERE upto >= ${2 * windowEvents}), max(tx))::text::bigint + 1)::text AS tx
+    FROM (SELECT tx, sum(count(*)) OVER (ORDER BY tx) AS upto FROM events WHERE ${open} GROUP BY tx) AS e`.execute(db);
   const { tx } = rows[0]!;
   const events = await foldWindow(db, position.generation, sql<boolean>`${open} AND tx < ${tx}::xid8`);
   await moveTo(db, position, { tx, floor: position.floor }, events);
-  return { did: 'window', events };
+  return { did: 'transactions', events };
 }
 
 /** How many there are, up to `most`. */
@@ -178,18 +166,6 @@ function checkCluster(position: Generation, fence: Fence): void {
     `the roll-ups were made in another cluster (${position.systemIdentifier}; this one is ${fence.systemIdentifier}), ` +
       'whose transaction ids mean nothing here; make them anew: sluice jobs run rebuild-rollups',
   );
-}
-
-/**
- * Events that another cluster stored a moment before this one was restored from it. No fence of this cluster comes to
- * their ids, so they wait until the floor is beyond them. A visible event of this cluster is below its snapshot's end.
- */
-async function hasForeignEvents(db: Kysely<unknown>, { tx, floor }: Generation): Promise<boolean> {
-  if (tx !== '0') return false;
-  const { rows } = await sql<{ found: boolean }>`
-    SELECT EXISTS (SELECT FROM events WHERE stored_at >= ${floor}::timestamptz
-                   AND tx >= pg_snapshot_xmax(pg_current_snapshot())) AS found`.execute(db);
-  return rows[0]!.found;
 }
 
 async function moveTo(
