@@ -62,6 +62,15 @@ function services(): [string, string][] {
   return all.map((name) => [name, block(name, 2)]);
 }
 
+it('Redis has the settings that the README asks for', () => {
+  const [, section = ''] = /### What Redis needs\n([^]*?)\n## /.exec(readText('README.md')) ?? [];
+  const settings = [...section.matchAll(/`([a-z-]+) ([a-z0-9]+)`/g)].map(([, name, value]) => [name, value]);
+  expect(settings.length).toBeGreaterThan(4);
+  const redis = block('redis', 2).replaceAll(/^ +#.*\n/gm, '');
+  for (const [name, value] of settings)
+    expect(redis, name).toMatch(new RegExp(`^ +- --${name}\\n +- '?${value}'?$`, 'm'));
+});
+
 describe('deploy/compose.yaml', () => {
   it('gives each daemon every variable that it reads, and none that it does not', () => {
     const schemas = {

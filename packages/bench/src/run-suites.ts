@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import type { BenchOptions } from './bench-options.ts';
 import { describeRun } from './describe-run.ts';
-import { messageOf } from './scratch-folder.ts';
+import { firstMessageOf } from './first-message.ts';
 import type { Suite } from './suites/suites.ts';
 import type { SuiteContext } from './with-servers.ts';
 
@@ -35,7 +35,7 @@ export async function runSuites(
     const figures = { at: new Date().toISOString(), ...run, options, suites: found };
     await writeFile(out, `${JSON.stringify(figures, null, 2)}\n`).then(
       () => (written = true),
-      (error: unknown) => fail(`the figures could not be written: ${messageOf(error)}`),
+      (error: unknown) => fail(`the figures could not be written: ${firstMessageOf(error)}`),
     );
   };
   for (const { name, run: measure } of suites) {
@@ -53,8 +53,8 @@ export async function runSuites(
     } catch (error) {
       progress.stop();
       if (signal.aborted) break;
-      fail(`${name}: ${messageOf(error)}`);
-      found[name] = { startedAt, at: new Date().toISOString(), loadAtStart, error: messageOf(error) };
+      fail(`${name}: ${firstMessageOf(error)}`);
+      found[name] = { startedAt, at: new Date().toISOString(), loadAtStart, error: firstMessageOf(error) };
       // Only beside figures: an older file is worth more than this alone.
       if (written) await write();
     }

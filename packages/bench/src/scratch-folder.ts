@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { firstMessageOf } from './first-message.ts';
 
 /**
  * Runs `work` with a folder of its own and removes it afterwards. When `work` fails, other than by the abort, the logs
@@ -14,18 +15,12 @@ export async function withScratchFolder<T>(signal: AbortSignal, work: (folder: s
   } catch (error) {
     if (signal.aborted) throw error;
     failed = true;
-    throw new Error(`${messageOf(error)}\nlogs are kept in ${folder}`, { cause: error });
+    throw new Error(`${firstMessageOf(error)}\nlogs are kept in ${folder}`, { cause: error });
   } finally {
     if (failed) await keepLogs(folder);
     // A daemon that was killed a moment ago may still have written.
     else await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-/** What went wrong first: where stopping failed after it, that is the outer error. */
-export function messageOf(error: unknown): string {
-  if (error instanceof SuppressedError) return messageOf(error.suppressed);
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Removes all but logs, and the folders that are empty then: data are gigabytes. */

@@ -30,19 +30,25 @@ export interface PlainLimits {
 /** What a property's value has to be. */
 type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';
 
-/** The properties that validation looks at, by the length of their name. */
-const KNOWN: (readonly { readonly name: Buffer; readonly kind: Kind }[])[] = Array.from({ length: 16 }, (_, length) =>
-  (
-    [
-      ['eventType', 'type'],
-      ['timestamp', 'time'],
-      ['tenant', 'tenant'],
-      ...TEXT_FIELDS.map((name) => [name, 'text'] as const),
-    ] as const
-  )
-    .filter(([name]) => name.length === length)
-    .map(([name, kind]) => ({ name: Buffer.from(name), kind })),
-);
+/** A property that validation looks at. */
+interface Known {
+  readonly name: Buffer;
+  readonly kind: Kind;
+}
+
+/** All of them, by the length of their name. */
+const KNOWN: readonly (readonly Known[] | undefined)[] = byLength([
+  { name: Buffer.from('eventType'), kind: 'type' },
+  { name: Buffer.from('timestamp'), kind: 'time' },
+  { name: Buffer.from('tenant'), kind: 'tenant' },
+  ...TEXT_FIELDS.map((name) => ({ name: Buffer.from(name), kind: 'text' as const })),
+]);
+
+function byLength(known: readonly Known[]): Known[][] {
+  const lists: Known[][] = [];
+  for (const each of known) (lists[each.name.length] ??= []).push(each);
+  return lists;
+}
 
 const EVENTS = Buffer.from('"events"');
 
@@ -77,9 +83,8 @@ export function countPlainEvents(body: Buffer, receivedAt: number, limits: Plain
   const latest = Buffer.from(new Date(receivedAt + MAX_FUTURE_MS).toISOString(), 'latin1');
   let events = 0;
   do {
-    const start = skipSpace(body, at + 1);
-    const end = skipEvent(body, start, latest, limits.maxEventBytes);
-    if (end < 0 || end - start > limits.maxEventBytes) return 0;
+    const end = skipEvent(body, skipSpace(body, at + 1), latest, limits.maxEventBytes);
+    if (end < 0) return 0;
     events += 1;
     if (events > limits.maxEvents) return 0;
     at = skipSpace(body, end);
@@ -128,7 +133,7 @@ function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number)
     if (at < 0 || at - from > maxBytes) return -1;
     at = skipSpace(body, at);
   } while (body[at] === COMMA);
-  return body[at] === CLOSE_BRACE && hasType && hasTime ? at + 1 : -1;
+  return body[at] === CLOSE_BRACE && hasType && hasTime && at + 1 - from <= maxBytes ? at + 1 : -1;
 }
 
 function kindOf(body: Buffer, from: number, end: number): Kind {

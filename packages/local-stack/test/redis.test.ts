@@ -36,6 +36,7 @@ test('has every write on disk before it answers, and never evicts', async () => 
     appendfsync: 'always',
     'no-appendfsync-on-rewrite': 'no',
     'maxmemory-policy': 'noeviction',
+    'stream-node-max-bytes': '16384',
     save: '',
     bind: '127.0.0.1',
     maxmemory: '67108864',

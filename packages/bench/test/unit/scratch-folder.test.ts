@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { messageOf, withScratchFolder } from '../../src/scratch-folder.ts';
+import { firstMessageOf } from '../../src/first-message.ts';
+import { withScratchFolder } from '../../src/scratch-folder.ts';
 
 /** Fails with logs and data in its folder. @returns the folder and what it failed with */
 async function failIn(signal: AbortSignal): Promise<{ folder: string; error: Error }> {
@@ -37,5 +38,5 @@ it('keeps nothing of what was stopped, and nothing of what went well', async () 
 
 it('names the first of two errors, not the one of stopping after it', () => {
   const suppressed = new SuppressedError(new Error('it does not stop'), new Error('it broke'));
-  expect(messageOf(suppressed)).toBe('it broke');
+  expect(firstMessageOf(suppressed)).toBe('it broke');
 });
