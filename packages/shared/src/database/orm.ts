@@ -20,6 +20,7 @@ import { RollupGeneration } from './entities/rollup-generation.ts';
 import { RollupDay, RollupHour } from './entities/rollup.ts';
 import { Session } from './entities/session.ts';
 import { TenantRetention } from './entities/tenant-retention.ts';
+import type { PoolUse } from '../telemetry/pool-metrics.ts';
 import { SILENCE_MARGIN_MS } from './silence-margin.ts';
 
 /** Every entity there is; the migrations' tables and these are compared by a test. */
@@ -62,17 +63,6 @@ export interface DatabaseOptions {
   readonly transactionTimeoutMs?: number;
   /** Given a way to see how busy the pool is, for metrics; before the first query the pool is empty. */
   readonly watchPool?: (use: () => PoolUse) => void;
-}
-
-/** How busy a pool of connections is at this moment. */
-export interface PoolUse {
-  /** Connections that somebody has, or that are being made. */
-  readonly used: number;
-  readonly idle: number;
-  /** Callers that wait for a connection. */
-  readonly waiting: number;
-  /** Most connections that there may be. */
-  readonly max: number;
 }
 
 /**

@@ -1,6 +1,16 @@
 import { Gauge } from 'prom-client';
-import type { PoolUse } from '../database/orm.ts';
 import type { Metrics } from './metrics.ts';
+
+/** How busy a pool of connections is at this moment. */
+export interface PoolUse {
+  /** Connections that somebody has, or that are being made. */
+  readonly used: number;
+  readonly idle: number;
+  /** Callers that wait for a connection. */
+  readonly waiting: number;
+  /** Most connections that there may be. */
+  readonly max: number;
+}
 
 /** Measures the pools of a daemon. */
 export interface PoolMetrics {
