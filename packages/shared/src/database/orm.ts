@@ -24,7 +24,7 @@ import type { PoolUse } from '../telemetry/pool-metrics.ts';
 import { SILENCE_MARGIN_MS } from './silence-margin.ts';
 
 /** Every entity there is; the migrations' tables and these are compared by a test. */
-export const ENTITIES = [
+const ENTITIES = [
   ExportPosition,
   ExportRun,
   FenceCluster,

@@ -8,7 +8,7 @@ export type DestinationRole = 'destination' | 'backup';
 export type TenantCredentials = { readonly [role in DestinationRole]?: Credentials };
 
 /** What the seal is bound to, beside the tenant. */
-export const CREDENTIALS_PURPOSE = 'export-credentials';
+const CREDENTIALS_PURPOSE = 'export-credentials';
 
 /** @returns null when there is nothing to seal */
 export function sealCredentials(keys: SealingKeys, tenant: string, credentials: TenantCredentials): Sealed | null {

@@ -1,7 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 /** Version of the entry's layout. A reader that meets a newer one leaves the entry alone. */
-export const ENTRY_VERSION = 1;
+const ENTRY_VERSION = 1;
 
 /** Most events in one entry: a writer's transaction takes whole entries of at most 500 events. */
 export const MAX_ENTRY_EVENTS = 500;

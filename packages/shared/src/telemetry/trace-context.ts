@@ -21,12 +21,6 @@ export function activeTraceparent(): string | null {
   return traceparentOf(trace.getActiveSpan());
 }
 
-/** Id of the trace that is active now; null while tracing is off. */
-export function activeTraceId(): string | null {
-  const found = trace.getActiveSpan()?.spanContext();
-  return found !== undefined && isSpanContextValid(found) ? found.traceId : null;
-}
-
 /** What a `traceparent` points at; null for none and for one that is not valid. */
 export function spanContextOf(traceparent: string | null | undefined): SpanContext | null {
   const parsed = traceparent === null || traceparent === undefined ? null : parseTraceParent(traceparent);

@@ -1,8 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** States of a dead letter. */
-export const DEAD_LETTER_STATES = ['dead', 'replaying', 'replayed', 'discarded'] as const;
-
 /**
  * An event, or a whole entry, that can't be stored as it is. Written in the transaction that stores the rest
  * of its batch, so there is no moment in which an event is in neither place.
