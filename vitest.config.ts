@@ -12,13 +12,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/test/unit/**/*.test.ts', 'tests/docs/**/*.test.ts'] },
+        test: { name: 'unit', include: ['packages/**/test/unit/**/*.test.ts', 'tests/docs/**/*.test.ts'] },
       },
       {
         extends: true,
         test: {
           name: 'servers',
-          include: ['packages/*/test/*.test.ts', 'tests/e2e/**/*.test.ts', 'tests/faults/*.test.ts'],
+          include: ['packages/**/test/*.test.ts', 'tests/e2e/**/*.test.ts', 'tests/faults/*.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },

@@ -5,7 +5,7 @@
  * 3. only settle-batch acknowledges or deletes them (XACK, XDEL);
  * 4. nobody uses em.transactional, which loses pool connections (see in-transaction.ts).
  */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -21,8 +21,10 @@ function importsOf(file: string): string[] {
 
 function resolveImport(specifier: string, from: string): string | null {
   if (specifier.startsWith('.')) return resolve(dirname(from), specifier);
-  if (specifier.startsWith('@sluice/shared/')) {
-    return resolve(root, 'packages/shared/src', `${specifier.slice('@sluice/shared/'.length)}.ts`);
+  const own = /^@sluice\/([\w-]+)\/(.+)$/.exec(specifier);
+  if (own !== null) {
+    const contract = resolve(root, 'packages/shared', own[1]!);
+    return resolve(existsSync(contract) ? contract : resolve(root, 'packages', own[1]!), 'src', `${own[2]!}.ts`);
   }
   return null;
 }
@@ -36,13 +38,13 @@ function walk(file: string, trail: readonly string[], seen: Set<string>): void {
     if (DATABASE_PACKAGES.test(specifier)) problems.push(`${here.join(' > ')} imports ${specifier}`);
     const target = resolveImport(specifier, file);
     if (target === null) continue;
-    if (target.includes('/shared/src/database/')) problems.push(`${here.join(' > ')} imports ${specifier}`);
+    if (target.includes('/packages/store/')) problems.push(`${here.join(' > ')} imports ${specifier}`);
     else walk(target, here, seen);
   }
 }
 
 function onlyIn(command: RegExp, allowed: string): void {
-  for (const file of globSync('packages/*/src/**/*.ts', { cwd: root })) {
+  for (const file of globSync('packages/{*,shared/*}/src/**/*.ts', { cwd: root })) {
     if (file === allowed) continue;
     readFileSync(resolve(root, file), 'utf8')
       .split('\n')
@@ -55,13 +57,13 @@ function onlyIn(command: RegExp, allowed: string): void {
 
 const reached = new Set<string>();
 walk(resolve(root, 'packages/ingest-api/src/main.ts'), [], reached);
-onlyIn(/\bxadd(?:Buffer)?\s*\(|['"]XADD['"]/i, 'packages/shared/src/stream/stream-producer.ts');
+onlyIn(/\bxadd(?:Buffer)?\s*\(|['"]XADD['"]/i, 'packages/shared/stream/src/stream-producer.ts');
 onlyIn(
   /\b(?:xack|xdel|xackdel)(?:Buffer)?\s*\(|['"](?:XACK|XDEL|XACKDEL)['"]/i,
-  'packages/writer-worker/src/settle-batch.ts',
+  'packages/writer-worker/src/batch/settle-batch.ts',
 );
 
-onlyIn(/\.transactional\s*\(/, 'packages/shared/src/database/in-transaction.ts');
+onlyIn(/\.transactional\s*\(/, 'packages/store/src/in-transaction.ts');
 
 if (reached.size < 10) problems.push(`only ${reached.size} files were reached from ingest-api: this check is broken`);
 if (problems.length > 0) {

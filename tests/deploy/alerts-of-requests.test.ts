@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { get, post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 describe.skipIf(inject('programs').prometheus === null)('alerts of requests and daemons', () => {
   let operations: Operations;

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { INGEST_VARIABLES } from '../../packages/ingest-api/src/config.ts';
-import { MAINTENANCE_VARIABLES } from '../../packages/maintenance-worker/src/config.ts';
-import { QUERY_VARIABLES } from '../../packages/query-api/src/config.ts';
-import { WRITER_VARIABLES } from '../../packages/writer-worker/src/config.ts';
+import { INGEST_VARIABLES } from '@sluice/ingest-api/config';
+import { MAINTENANCE_VARIABLES } from '@sluice/maintenance-worker/config';
+import { QUERY_VARIABLES } from '@sluice/query-api/config';
+import { WRITER_VARIABLES } from '@sluice/writer-worker/config';
 import { readText } from './deploy-files.ts';
 
 const run = promisify(execFile);

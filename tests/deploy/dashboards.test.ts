@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { startOtlpReceiver, type OtlpReceiver } from '../../packages/local-stack/src/otlp-receiver.ts';
-import { post } from '../setup/http.ts';
-import { makeEvent, makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { type PanelQuery, panelQueries } from './deploy-files.ts';
 
 /** Queries that have no answer here, and why. */

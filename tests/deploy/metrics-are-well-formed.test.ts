@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { get, post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
-import type { DaemonName } from '../setup/test-daemon.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { DaemonName } from '@sluice/testkit/test-daemon';
 
 const { promtool } = inject('programs');
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { runCommand } from '../setup/run-command.ts';
+import { runCommand } from '@sluice/testkit/run-command';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const FILE = join(ROOT, '../shared/data/wikipedia-edits.ndjson.gz');

@@ -7,11 +7,11 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { behindFence } from '../setup/behind-fence.ts';
-import { post } from '../setup/http.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
-import type { TestDaemon } from '../setup/test-daemon.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { post } from '@sluice/testkit/http';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
+import { type Edit, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 
 /** What `GET /export/runs/{id}` answers, as far as it matters here. */
 interface Run {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { post } from '../setup/http.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
+import { post } from '@sluice/testkit/http';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { type Edit, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 
 describe.skipIf(!realEditsAreThere)('30,000 real edits', () => {
   let pipeline: Pipeline;

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { installWithApt } from '../../packages/local-stack/src/install-with-apt.ts';
+import { installWithApt } from '@sluice/local-stack/install-with-apt';
 
 /** Programs of other projects that what is in `deploy/` is tried with. */
 const PACKAGES = { prometheus: 'prometheus', promtool: 'prometheus', nginx: 'nginx' } as const;

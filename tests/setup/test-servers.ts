@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { createOrm } from '@sluice/shared/database/orm';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { findRedisProgram, findRedisServer } from '../../packages/local-stack/src/find-redis.ts';
-import { startPostgres } from '../../packages/local-stack/src/postgres.ts';
-import { startRedis } from '../../packages/local-stack/src/redis.ts';
+import { createOrm } from '@sluice/store/orm';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { findRedisProgram, findRedisServer } from '@sluice/local-stack/find-redis';
+import { startPostgres } from '@sluice/local-stack/postgres';
+import { startRedis } from '@sluice/local-stack/redis';
 
 declare module 'vitest' {
   interface ProvidedContext {

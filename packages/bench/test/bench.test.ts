@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 import type { figureJson } from '../src/figure.ts';
 import { SUITES } from '../src/suites/suites.ts';
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readEnvironment } from '@sluice/shared/runtime/read-environment';
+import { readEnvironment } from '@sluice/daemon/config/read-environment';
 
 /** Where commands go, and how they are let in. */
 export interface CliConfig {

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { VERSION } from '@sluice/shared/runtime/version';
-import { createApiClient, CommandError } from './api-client.ts';
+import { VERSION } from '@sluice/errors/version';
+import { createApiClient, CommandError } from '@sluice/api-client/api-client';
 import { addDiscardCommand } from './commands/dead-letters-discard.ts';
 import { addEditCommand } from './commands/dead-letters-edit.ts';
 import { addExportCommand } from './commands/dead-letters-export.ts';
@@ -25,7 +25,7 @@ import { addRetentionListCommand } from './commands/retention-list.ts';
 import { addRetentionSetCommand } from './commands/retention-set.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { readCliConfig } from './config.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { createOutput } from './output.ts';
 
 // `sluice … | head`: who has read enough has what was asked for.

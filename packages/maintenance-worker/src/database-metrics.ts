@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { missingPartitions } from '@sluice/shared/database/missing-partitions';
-import type { Orm } from '@sluice/shared/database/orm';
-import { DEAD_LETTER_REASONS } from '@sluice/shared/errors/dead-letter-reasons';
-import type { Metrics } from '@sluice/shared/telemetry/metrics';
-import { fenceAge } from './fence/fence-age.ts';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { missingPartitions } from '@sluice/store/layout/missing-partitions';
+import type { Orm } from '@sluice/store/orm';
+import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
+import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import { fenceAge } from '@sluice/store/fence/fence-age';
 
 /** How long a look at Postgres is good for, in milliseconds: whoever scrapes as fast as they can costs no more. */
 const FRESH_MS = 2_000;

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { createOrm, type Orm } from '@sluice/store/orm';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { readMaintenanceConfig } from '../src/config.ts';
 import { expireDeadLettersJob } from '../src/jobs/expire-dead-letters.ts';
 import { expireExportRunsJob } from '../src/jobs/expire-export-runs.ts';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { rebaseExports } from '../src/exports/rebase-exports.ts';
-import { observeTransactions } from '../src/fence/observe-transactions.ts';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { type ExportRig, exportRig } from './fixtures/export-rig.ts';
 
 let database: TestDatabase;

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { openCredentials, sealCredentials } from '@sluice/shared/exports/export-credentials';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { createOrm, type Orm } from '@sluice/store/orm';
+import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { readMaintenanceConfig } from '../src/config.ts';
 import { queueDueExports } from '../src/exports/due-exports.ts';
 import type { JobResult } from '../src/jobs/job.ts';

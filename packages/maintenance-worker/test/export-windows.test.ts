@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createOrm } from '@sluice/shared/database/orm';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { type OwnServer, ownPostgres } from '../../../tests/setup/own-servers.ts';
-import { seededRandom } from '../../../tests/setup/random.ts';
-import { observeTransactions } from '../src/fence/observe-transactions.ts';
+import { createOrm } from '@sluice/store/orm';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';
+import { seededRandom } from '@sluice/testkit/random';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
 
 /** Its transactions outlive their sessions when they are prepared, and another database has long ones too. */

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { partitionOf } from '@sluice/shared/database/partitions';
-import { get } from '../../../tests/setup/http.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { partitionOf } from '@sluice/store/layout/partitions';
+import { get } from '@sluice/testkit/http';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { checkPartitionsJob } from '../src/jobs/check-partitions.ts';
-import { createOrm } from '@sluice/shared/database/orm';
+import { createOrm } from '@sluice/store/orm';
 import type { JobContext } from '../src/jobs/job.ts';
 
 let database: TestDatabase;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
+import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
 import { expirePartitions, type ExpireOptions } from '../src/retention/expire-partitions.ts';
 import { judgePartitions } from '../src/retention/judge-partitions.ts';
-import { createOrm } from '@sluice/shared/database/orm';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { createOrm } from '@sluice/store/orm';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { expireTenantEvents } from '../src/retention/expire-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 

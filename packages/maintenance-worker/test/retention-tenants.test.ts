@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { makePartitions } from '@sluice/shared/database/partitions';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { makePartitions } from '@sluice/store/layout/partitions';
 import { expireTenantEvents, planExpiry } from '../src/retention/expire-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 

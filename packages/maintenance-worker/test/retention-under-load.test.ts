@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { createOrm, type Orm } from '@sluice/store/orm';
+import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { type ArchivePartition, type Expired, expirePartitions } from '../src/retention/expire-partitions.ts';
 import { PATIENCE, storing } from './fixtures/rolled-up.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { createOrm, type Orm } from '@sluice/store/orm';
+import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { expectExact, PATIENCE, storing } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;

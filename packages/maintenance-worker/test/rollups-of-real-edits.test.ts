@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../../../tests/setup/real-edits.ts';
+import { type Edit, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 
 const tenantOf = (batch: number): string => ['en', 'de', 'fr'][batch % 3]!;
 

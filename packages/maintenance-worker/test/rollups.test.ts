@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { makePartitions } from '@sluice/shared/database/partitions';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { makePartitions } from '@sluice/store/layout/partitions';
 import { UNSTORED_COLUMNS, unstoreEvents } from '../src/retention/unstore-events.ts';
 import { sql } from 'kysely';
 import { foldRollupsJob } from '../src/jobs/fold-rollups.ts';
 import type { JobContext } from '../src/jobs/job.ts';
 import { rebuildRollupsJob } from '../src/jobs/rebuild-rollups.ts';
-import { dropRetired } from '../src/rollups/drop-retired.ts';
-import { fold } from '../src/rollups/fold.ts';
-import { rebuildRollups } from '../src/rollups/rebuild.ts';
-import { summarizeNewBlocks } from '../src/rollups/summarize-new-blocks.ts';
+import { dropRetired } from '@sluice/projections/counts/drop-retired';
+import { fold } from '@sluice/projections/counts/fold';
+import { rebuildRollups } from '@sluice/projections/counts/rebuild';
+import { summarizeNewBlocks } from '@sluice/projections/counts/summarize-new-blocks';
 import { beginLive, expectExact, PATIENCE, type RolledUp, startRolledUp, storing } from './fixtures/rolled-up.ts';
 
 let rig: RolledUp;

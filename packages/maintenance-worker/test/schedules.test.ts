@@ -1,11 +1,11 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
-import { SCHEDULES_QUEUE } from '../src/run-schedules.ts';
-import { noteSkipped } from '../src/runs/run-rows.ts';
-import { noteNextTicks, registerJobs } from '../src/schedules/register-jobs.ts';
-import { removeOtherSchedules, writeSchedules } from '../src/schedules/write-schedules.ts';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
+import { noteSkipped } from '../src/running/run-rows.ts';
+import { noteNextTicks, registerJobs } from '../src/running/register-jobs.ts';
+import { removeOtherSchedules, writeSchedules } from '../src/running/write-schedules.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 
 let rig: JobRig;

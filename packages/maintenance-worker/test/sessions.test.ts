@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
-import { insertEventsAndSessions } from '../../writer-worker/src/event-statements.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { createOrm, type Orm } from '@sluice/store/orm';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { insertEventsAndSessions } from '@sluice/store/write/event-statements';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { closeSessions } from '../src/jobs/close-sessions.ts';
 
 const DAY_SECONDS = 86_400;

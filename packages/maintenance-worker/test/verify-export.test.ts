@@ -3,9 +3,9 @@ import { appendFile, readFile, rename, rm, truncate, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import type { Manifest } from '@sluice/shared/exports/manifest';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import type { Manifest } from '@sluice/exports/manifest';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
 import { archivePartition } from '../src/exports/archive-partition.ts';
 import { countRows } from '../src/exports/count-rows.ts';

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { FastifyInstance } from 'fastify';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import type { DrainMeter } from './drain-meter.ts';
+import { messageOf } from '@sluice/errors/message-of';
+import type { Logger } from '@sluice/daemon/log/logger';
+import type { DrainMeter } from './queue/drain-meter.ts';
 
 /** How often the replica is asked, in milliseconds. */
 const SAMPLE_MS = 1_000;

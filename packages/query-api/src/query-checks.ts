@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { StoredKeys } from '@sluice/shared/access/stored-keys';
-import type { Orm } from '@sluice/shared/database/orm';
-import { postgresCheck } from '@sluice/shared/database/postgres-check';
-import type { HealthCheck } from '@sluice/shared/runtime/health';
-import { redisCheck } from '@sluice/shared/stream/redis-check';
+import type { StoredKeys } from '@sluice/access/stored-keys';
+import type { Orm } from '@sluice/store/orm';
+import { postgresCheck } from '@sluice/store/postgres-check';
+import type { HealthCheck } from '@sluice/daemon/http/health';
+import { redisCheck } from '@sluice/stream/redis-check';
 import type { QueryConfig } from './config.ts';
 
 /** What `/health` and `/ready` of the query API look at. Without Redis only the queue can't be shown. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { fold } from '../../maintenance-worker/src/rollups/fold.ts';
-import { beginGeneration, lockGenerations } from '../../maintenance-worker/src/rollups/generations.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from '../../../tests/setup/real-edits.ts';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { createOrm, type Orm } from '@sluice/store/orm';
+import { fold } from '@sluice/projections/counts/fold';
+import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from '@sluice/testkit/real-edits';
 
 /** How many are folded into the roll-ups; the rest is read from the events. */
 const FOLDED = 8_000;

@@ -1,5 +1,5 @@
-import { createOrm } from '@sluice/shared/database/orm';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
+import { createOrm } from '@sluice/store/orm';
+import { prepareDatabase } from '@sluice/store/prepare-database';
 import { Client } from 'pg';
 import { PEER_SCHEMA } from '../../peers/peer-schema.ts';
 

@@ -1,5 +1,5 @@
-import { createOrm } from '@sluice/shared/database/orm';
-import { makePartitions } from '@sluice/shared/database/partitions';
+import { createOrm } from '@sluice/store/orm';
+import { makePartitions } from '@sluice/store/layout/partitions';
 import { DAYS } from './dataset.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

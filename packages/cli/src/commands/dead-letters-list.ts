@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
 import { formatTable, type Output } from '../output.ts';
 

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 
 type State = AnswerOf<'get', '/export/runs/{id}'>['state'];

@@ -4,9 +4,9 @@ import {
   EXPORT_FORMATS,
   type ExportCompression,
   type ExportFormat,
-} from '@sluice/shared/exports/export-formats';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+} from '@sluice/exports/export-formats';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { timeAgo } from '../time-option.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { followRun } from '../follow-run.ts';
 import { formatSeconds, type Output } from '../output.ts';
 

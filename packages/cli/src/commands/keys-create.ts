@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SCOPES, type Scope } from '@sluice/shared/access/scopes';
-import type { ApiClient } from '../api-client.ts';
+import { SCOPES, type Scope } from '@sluice/access/scopes';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import type { Output } from '../output.ts';
 import { timeAhead } from '../time-option.ts';
 

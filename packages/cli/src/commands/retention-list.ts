@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatTable, type Output } from '../output.ts';
 
 /** `retention list`: tenants whose events are kept for another time than EVENT_RETENTION_DAYS. */

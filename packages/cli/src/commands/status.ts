@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 
 type QueueStatus = AnswerOf<'get', '/api/queue'>;

@@ -1,5 +1,5 @@
-import { DestinationError } from '@sluice/shared/exports/destination';
-import { messageOf } from '@sluice/shared/errors/message-of';
+import { DestinationError } from '@sluice/exports/destination';
+import { messageOf } from '@sluice/errors/message-of';
 import type { Kysely } from 'kysely';
 import { failRun, putOff } from './export-run.ts';
 import { RunError } from './run-error.ts';

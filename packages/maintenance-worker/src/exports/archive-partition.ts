@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { Destination, DestinationSettings } from '@sluice/shared/exports/destination';
-import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/shared/exports/manifest';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import type { Destination, DestinationSettings } from '@sluice/exports/destination';
+import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
+import { messageOf } from '@sluice/errors/message-of';
+import { VERSION } from '@sluice/errors/version';
 import type { JobContext } from '../jobs/job.ts';
 import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
 import { openRunDestinations } from './open-run-destinations.ts';

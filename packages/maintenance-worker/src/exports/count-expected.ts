@@ -1,5 +1,5 @@
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/in-transaction';
+import type { Orm } from '@sluice/store/orm';
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 
 /** How long counting may take, in milliseconds: it is for the progress only. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice/shared/exports/export-config';
-import { nextDue } from '@sluice/shared/exports/export-schedule';
-import type { ExportSettings } from '@sluice/shared/exports/export-settings';
-import { type Fence, readFence } from '../fence/fence.ts';
+import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice/exports/export-config';
+import { nextDue } from '@sluice/exports/export-schedule';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { countWaiting } from './count-waiting.ts';
 
 /** Tenants that are looked at together. */

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
-import { untraced } from '@sluice/shared/telemetry/untraced';
+import { inTransaction } from '@sluice/store/in-transaction';
+import type { Orm } from '@sluice/store/orm';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
 
 /** As many rows are asked for at a time as would have this many characters if all were as long as the longest before. */
 const BATCH_CHARS = 4 * 1024 * 1024;

@@ -1,12 +1,12 @@
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
-import { readExportConfig } from '@sluice/shared/exports/export-config';
-import type { ExportSettings } from '@sluice/shared/exports/export-settings';
+import { inTransaction } from '@sluice/store/in-transaction';
+import type { Orm } from '@sluice/store/orm';
+import { readExportConfig } from '@sluice/exports/export-config';
+import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Kysely, sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
-import { knownCluster, noteCluster } from '../fence/clusters.ts';
-import { type Fence, readFence } from '../fence/fence.ts';
-import { earliestOpenStart } from '../fence/observe-transactions.ts';
+import { knownCluster, noteCluster } from '@sluice/store/fence/clusters';
+import { type Fence, readFence } from '@sluice/store/fence/fence';
+import { earliestOpenStart } from '@sluice/store/fence/observe-transactions';
 import { readPosition } from './fix-window.ts';
 
 /** What a rebase did. */

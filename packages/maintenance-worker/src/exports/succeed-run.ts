@@ -1,5 +1,5 @@
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/in-transaction';
+import type { Orm } from '@sluice/store/orm';
 import { type Kysely, sql } from 'kysely';
 import type { ExportRun, Publishing } from './export-run.ts';
 import type { Window } from './fix-window.ts';

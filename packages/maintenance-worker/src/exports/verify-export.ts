@@ -1,6 +1,6 @@
-import { type Destination, DestinationError } from '@sluice/shared/exports/destination';
-import { type Manifest, type ManifestFile, manifestText } from '@sluice/shared/exports/manifest';
-import { messageOf } from '@sluice/shared/errors/message-of';
+import { type Destination, DestinationError } from '@sluice/exports/destination';
+import { type Manifest, type ManifestFile, manifestText } from '@sluice/exports/manifest';
+import { messageOf } from '@sluice/errors/message-of';
 import { isDeepStrictEqual } from 'node:util';
 import { text } from 'node:stream/consumers';
 import { countRows } from './count-rows.ts';

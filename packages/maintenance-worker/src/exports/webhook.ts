@@ -3,16 +3,16 @@ import { Queue, Worker } from 'bullmq';
 import { sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
-import { inRunTrace } from '../run-trace.ts';
-import { restAfterErrors } from '../schedules/rest-after-errors.ts';
-import { isoTime } from '@sluice/shared/database/iso-time';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { Orm } from '@sluice/shared/database/orm';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import { activeTraceparent } from '@sluice/shared/telemetry/trace-context';
-import { untraced } from '@sluice/shared/telemetry/untraced';
+import { inRunTrace } from '../running/run-trace.ts';
+import { restAfterErrors } from '../running/rest-after-errors.ts';
+import { isoTime } from '@sluice/store/iso-time';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import type { Orm } from '@sluice/store/orm';
+import { messageOf } from '@sluice/errors/message-of';
+import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.ts';
 
 /** Name of the BullMQ queue; notices wait in it, so they survive a restart. */

@@ -1,7 +1,7 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { noteFirstCluster } from '../fence/clusters.ts';
-import { fenceAge } from '../fence/fence-age.ts';
-import { hiddenRoles, observeTransactions } from '../fence/observe-transactions.ts';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { noteFirstCluster } from '@sluice/store/fence/clusters';
+import { fenceAge } from '@sluice/store/fence/fence-age';
+import { hiddenRoles, observeTransactions } from '@sluice/store/fence/observe-transactions';
 import type { JobContext, JobResult } from './job.ts';
 
 /** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */

@@ -1,5 +1,5 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { missingPartitions } from '@sluice/shared/database/missing-partitions';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import type { JobContext, JobResult } from './job.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Open sessions that one statement looks at. */

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from './delete-in-batches.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 

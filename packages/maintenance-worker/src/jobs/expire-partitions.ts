@@ -1,4 +1,4 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { archivePartition } from '../exports/archive-partition.ts';
 import { expirePartitions } from '../retention/expire-partitions.ts';
 import { expiringPartitions } from '../retention/expiring-partitions.ts';

@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { expireTenantEvents, planExpiry } from '../retention/expire-tenant-events.ts';
 import { type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';

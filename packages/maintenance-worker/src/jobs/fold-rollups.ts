@@ -1,8 +1,8 @@
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { dropRetired } from '../rollups/drop-retired.ts';
-import { fold } from '../rollups/fold.ts';
-import { beginGeneration, lockGenerations } from '../rollups/generations.ts';
-import { summarizeNewBlocks } from '../rollups/summarize-new-blocks.ts';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { dropRetired } from '@sluice/projections/counts/drop-retired';
+import { fold } from '@sluice/projections/counts/fold';
+import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
+import { summarizeNewBlocks } from '@sluice/projections/counts/summarize-new-blocks';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** A backlog is left to the next run after this long, in milliseconds, so that runs end by themselves. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { TObject } from 'typebox';
-import type { Orm } from '@sluice/shared/database/orm';
-import type { Logger } from '@sluice/shared/runtime/logger';
+import type { Orm } from '@sluice/store/orm';
+import type { Logger } from '@sluice/daemon/log/logger';
 import type { MaintenanceConfig } from '../config.ts';
 
 /** When a job runs by itself; cron patterns are in UTC. */

@@ -1,5 +1,5 @@
-import { makePartitions } from '@sluice/shared/database/partitions';
-import { PARTITIONS_AHEAD } from '@sluice/shared/database/prepare-database';
+import { makePartitions } from '@sluice/store/layout/partitions';
+import { PARTITIONS_AHEAD } from '@sluice/store/prepare-database';
 import type { JobContext, JobResult } from './job.ts';
 
 /** Makes the partitions of this week and the next two, where they are missing. */

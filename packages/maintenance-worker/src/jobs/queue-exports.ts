@@ -1,6 +1,6 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { messageOf } from '@sluice/errors/message-of';
+import { openExportJobs } from '@sluice/jobs/export-jobs';
 import { queueDueExports } from '../exports/due-exports.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 

@@ -1,4 +1,4 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { rebaseExports } from '../exports/rebase-exports.ts';
 import type { JobContext, JobResult } from './job.ts';
 

@@ -1,4 +1,4 @@
-import { rebuildRollups } from '../rollups/rebuild.ts';
+import { rebuildRollups } from '@sluice/projections/counts/rebuild';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Builds the roll-ups anew from the events. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { findShards } from '@sluice/shared/stream/consumer-group';
-import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
+import { findShards } from '@sluice/stream/consumer-group';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** A consumer that has not read for this long belongs to a writer that is gone, in milliseconds. */

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
-import { openCredentials, sealCredentials } from '@sluice/shared/exports/export-credentials';
-import { type SealingKeys, SealError } from '@sluice/shared/exports/sealed-secrets';
+import { inTransaction } from '@sluice/store/in-transaction';
+import type { Orm } from '@sluice/store/orm';
+import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
+import { type SealingKeys, SealError } from '@sluice/exports/sealed-secrets';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Configurations that are sealed anew in one transaction. */

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { sql } from 'kysely';
-import type { DestinationSettings } from '@sluice/shared/exports/destination';
-import type { Manifest } from '@sluice/shared/exports/manifest';
+import type { DestinationSettings } from '@sluice/exports/destination';
+import type { Manifest } from '@sluice/exports/manifest';
 import { openRunDestinations } from '../exports/open-run-destinations.ts';
 import { verifyExport } from '../exports/verify-export.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';

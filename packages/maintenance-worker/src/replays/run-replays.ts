@@ -1,13 +1,13 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
+import { kyselyOf } from '@sluice/store/kysely-of';
 import { Worker } from 'bullmq';
 import { sql } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
-import { openReplayJobs, REPLAYS_QUEUE } from '@sluice/shared/jobs/replay-jobs';
-import type { WakeJob } from '@sluice/shared/jobs/wake-queue';
-import { Outage } from '@sluice/shared/runtime/outage';
-import { restAfterErrors } from '../schedules/rest-after-errors.ts';
+import { messageOf } from '@sluice/errors/message-of';
+import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { openReplayJobs, REPLAYS_QUEUE } from '@sluice/jobs/replay-jobs';
+import type { WakeJob } from '@sluice/jobs/wake-queue';
+import { Outage } from '@sluice/daemon/log/outage';
+import { restAfterErrors } from '../running/rest-after-errors.ts';
 import { noteError } from './end-replay.ts';
 import { type ReplayContext, runReplay } from './run-replay.ts';
 

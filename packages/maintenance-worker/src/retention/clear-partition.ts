@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/in-transaction';
+import type { Orm } from '@sluice/store/orm';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /** Blocks of 8 KiB in one transaction: of real events 1,000 to 3,000. */

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
-import { detachPartition, finalizeDetach } from '@sluice/shared/database/detach-partition';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { Orm } from '@sluice/shared/database/orm';
-import { messageOf } from '@sluice/shared/errors/message-of';
+import { detachPartition, finalizeDetach } from '@sluice/store/layout/detach-partition';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import type { Orm } from '@sluice/store/orm';
+import { messageOf } from '@sluice/errors/message-of';
 import { clearPartition } from './clear-partition.ts';
 import {
   type ExpiringPartition,

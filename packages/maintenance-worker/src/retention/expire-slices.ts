@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import type { Orm } from '@sluice/store/orm';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /** Events that one transaction deletes. */

@@ -1,8 +1,8 @@
 import { type Kysely, type SqlBool, sql } from 'kysely';
-import { isoTime } from '@sluice/shared/database/iso-time';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { type ListedPartition, listPartitions } from '@sluice/shared/database/list-partitions';
-import type { Orm } from '@sluice/shared/database/orm';
+import { isoTime } from '@sluice/store/iso-time';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
+import type { Orm } from '@sluice/store/orm';
 import { expireSlices } from './expire-slices.ts';
 import { judgePartitions } from './judge-partitions.ts';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';

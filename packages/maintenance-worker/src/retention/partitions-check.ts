@@ -1,7 +1,7 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { missingPartitions } from '@sluice/shared/database/missing-partitions';
-import type { Orm } from '@sluice/shared/database/orm';
-import type { HealthCheck } from '@sluice/shared/runtime/health';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import { missingPartitions } from '@sluice/store/layout/missing-partitions';
+import type { Orm } from '@sluice/store/orm';
+import type { HealthCheck } from '@sluice/daemon/http/health';
 
 /** Whether the partitions of this week and the next are there. */
 export function partitionsCheck(orm: Orm): HealthCheck {

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 
 /** What Postgres says of its transactions at one moment. */
 export interface Sighting {

@@ -1,0 +1,29 @@
+import type { Kysely } from 'kysely';
+import type { Orm } from '@sluice/store/orm';
+import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
+
+/** Name of the advisory lock of one of a job's places. */
+export function slotLock(job: string, slot: number): string {
+  return `job:${job}:${slot}`;
+}
+
+/**
+ * Runs `work` in one of the places that a job has, over all workers: whoever holds the advisory lock of a place runs
+ * there, and it is free the moment the process dies.
+ *
+ * @returns what `work` returned, or `busy` when every place is taken
+ */
+export async function inSlot<T>(
+  orm: Orm,
+  job: { readonly name: string; readonly concurrency: number },
+  work: (db: Kysely<unknown>, slot: number) => Promise<T>,
+): Promise<T | 'busy'> {
+  for (let slot = 0; slot < job.concurrency; slot += 1) {
+    let result: T | 'busy' = 'busy';
+    const ran = await withAdvisoryLock(orm, slotLock(job.name, slot), async (db) => {
+      result = await work(db, slot);
+    });
+    if (ran) return result;
+  }
+  return 'busy';
+}

@@ -1,0 +1,66 @@
+import { type Kysely, sql } from 'kysely';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Operator } from '../keys/operator-keys.ts';
+import { utc } from '../http/utc.ts';
+
+/** A job as the API tells of it. */
+export interface JobStatus {
+  readonly name: string;
+  readonly schedule: { readonly every_ms: number } | { readonly cron: string } | null;
+  /** It ought to have succeeded since it last did. */
+  readonly stale: boolean;
+}
+
+interface Row extends Record<string, unknown> {
+  name: string;
+  schedule: string | null;
+  input: string;
+  timeout_ms: string;
+  last_run: string | null;
+  stale: boolean;
+}
+
+/** Every job, by name. Jobs are of the whole installation: an operator of one tenant sees none. */
+export async function listJobs(db: Kysely<unknown>, operator: Operator): Promise<readonly JobStatus[]> {
+  if (operator.tenant !== null) return [];
+  const { rows } = await sql<Row>`
+    SELECT name, description, schedule::text AS schedule, timeout_ms, concurrency, input::text AS input,
+           ${utc('next_run_at')}, ${utc('last_succeeded_at')}, ${utc('last_skipped_at')},
+           coalesce(schedule IS NOT NULL AND stale_at < now(), false) AS stale, r.last_run::text AS last_run
+    FROM jobs LEFT JOIN LATERAL (
+      SELECT json_build_object('id', id, 'state', state, 'trigger', trigger, 'rows', rows, 'error', error,
+               'created_at', created_at, 'started_at', started_at, 'finished_at', finished_at) AS last_run
+      FROM (SELECT id, state, trigger, rows, error, ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
+            FROM job_runs WHERE job = jobs.name ORDER BY job_runs.created_at DESC, id DESC LIMIT 1) newest
+    ) r ON true ORDER BY name`.execute(db);
+  return rows.map((row) => ({
+    ...row,
+    schedule: scheduleOf(row.schedule),
+    timeout_ms: Number(row.timeout_ms),
+    input: JSON.parse(row.input) as unknown,
+    last_run: row.last_run === null ? null : (JSON.parse(row.last_run) as unknown),
+  }));
+}
+
+/**
+ * The JSON schema of what a run of a job may be told.
+ *
+ * @throws ApiError `not_found`, also for an operator of one tenant
+ */
+export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Operator): Promise<object> {
+  const { rows } = await sql<{ input: string }>`
+    SELECT input::text AS input FROM jobs WHERE name = ${name} AND ${operator.tenant}::text IS NULL`.execute(db);
+  if (rows[0] === undefined) throw noSuchJob(name);
+  return JSON.parse(rows[0].input) as object;
+}
+
+/** The same for one that does not exist and for whoever may not see it. */
+function noSuchJob(name: string): ApiError {
+  return new ApiError('not_found', `There is no job ${name}.`);
+}
+
+function scheduleOf(text: string | null): JobStatus['schedule'] {
+  if (text === null) return null;
+  const schedule = JSON.parse(text) as { everyMs: number } | { cron: string };
+  return 'everyMs' in schedule ? { every_ms: schedule.everyMs } : { cron: schedule.cron };
+}
