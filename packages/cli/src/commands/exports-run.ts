@@ -4,7 +4,7 @@ import {
   EXPORT_FORMATS,
   type ExportCompression,
   type ExportFormat,
-} from '@sluice/exports/export-formats';
+} from '@sluice/api-client/choices';
 import type { ApiClient } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
 import { describeExport, followExport } from '../follow-export.ts';

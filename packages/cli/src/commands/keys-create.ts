@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SCOPES, type Scope } from '@sluice/access/scopes';
+import { SCOPES, type Scope } from '@sluice/api-client/choices';
 import type { ApiClient } from '@sluice/api-client/api-client';
 import type { Output } from '../output.ts';
 import { timeAhead } from '../time-option.ts';
