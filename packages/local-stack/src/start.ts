@@ -7,7 +7,7 @@ const EXIT_USAGE = 2;
 
 const HELP = `Starts Sluice on this machine: Postgres, Redis and the four daemons.
 
-Usage: npx pnpm@12 start [--help]
+Usage: npx -y pnpm@12 start [--help]
 
 Environment, also read from .env in the repository's root:
   SLUICE_DATA_DIR   where the data is kept, .sluice if not set
@@ -32,7 +32,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nSee: npx pnpm@12 start --help\n`);
+    process.stderr.write(`${(error as Error).message}\nSee: npx -y pnpm@12 start --help\n`);
     return EXIT_USAGE;
   }
 }
