@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { partitionOf } from '@sluice/shared/database/partitions';
 import { post } from '../setup/http.ts';
 import { makeEvents } from '../setup/make-event.ts';
+import { needsProgram } from '../setup/needs.ts';
 import { type Operations, startOperations } from '../setup/operations.ts';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 import { S3_CREDENTIALS, startS3Server, type S3Server } from '../setup/s3-server.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance', needsProgram('prometheus'), () => {
   let s3: S3Server;
   let operations: Operations;
   let prometheus: TestPrometheus;

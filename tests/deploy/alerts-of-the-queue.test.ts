@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { settledKey } from '@sluice/shared/stream/conservation';
 import { streamKey } from '@sluice/shared/stream/stream-keys';
+import { needsProgram } from '../setup/needs.ts';
 import { post } from '../setup/http.ts';
 import { makeEvents } from '../setup/make-event.ts';
 import { ownRedis, type OwnServer } from '../setup/own-servers.ts';
@@ -9,7 +10,7 @@ import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', needsProgram('prometheus'), () => {
   // Its memory is made short, so nobody else may be on it.
   let server: OwnServer;
   let pipeline: Pipeline;

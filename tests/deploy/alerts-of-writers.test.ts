@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
 import { freePort } from '../../packages/local-stack/src/free-port.ts';
 import { startTcpProxy, type TcpProxy } from '../faults/tcp-proxy.ts';
+import { needsProgram } from '../setup/needs.ts';
 import { post } from '../setup/http.ts';
 import { makeEvent, type WireEvent } from '../setup/make-event.ts';
 import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of writers', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of writers', needsProgram('prometheus'), () => {
   let pipeline: Pipeline;
   let postgres: TcpProxy;
   let port: number;

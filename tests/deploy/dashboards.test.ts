@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { startOtlpReceiver, type OtlpReceiver } from '../../packages/local-stack/src/otlp-receiver.ts';
 import { post } from '../setup/http.ts';
 import { makeEvent, makeEvents } from '../setup/make-event.ts';
+import { needsProgram } from '../setup/needs.ts';
 import { type Operations, startOperations } from '../setup/operations.ts';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
@@ -13,7 +14,7 @@ const NOTHING_EXPECTED: readonly { readonly query: RegExp; readonly because: str
   { query: /^max by \(exported_job\) \(sluice_job_stale\) == 1$/, because: 'no job is stale' },
 ];
 
-describe.skipIf(inject('programs').prometheus === null)('dashboards', () => {
+describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgram('prometheus'), () => {
   let receiver: OtlpReceiver;
   let operations: Operations;
   let daemons: Record<string, TestDaemon>;

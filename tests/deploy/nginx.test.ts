@@ -4,6 +4,7 @@ import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { get, post } from '../setup/http.ts';
 import { makeEvent } from '../setup/make-event.ts';
+import { needsProgram } from '../setup/needs.ts';
 import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
 import { sendRaw } from '../setup/raw-http.ts';
 import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
@@ -12,7 +13,7 @@ import { startNginx, type TestNginx } from './start-nginx.ts';
 const MAX_BODY_BYTES = 64 * 1024;
 const program = inject('programs').nginx;
 
-describe.skipIf(program === null)('the nginx in front', () => {
+describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), () => {
   let pipeline: Pipeline;
   let query: TestDaemon;
   let nginx: TestNginx;

@@ -11,7 +11,7 @@ import { behindFence } from '../setup/behind-fence.ts';
 import { post } from '../setup/http.ts';
 import { type Operations, startOperations } from '../setup/operations.ts';
 import type { TestDaemon } from '../setup/test-daemon.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
+import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
 
 /** What `GET /export/runs/{id}` answers, as far as it matters here. */
 interface Run {
@@ -22,7 +22,7 @@ interface Run {
 }
 
 /** The real edits, through ingest, stream and writer; exported by the daemon; read again by others' readers. */
-describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdits, () => {
   let operations: Operations;
   let worker: TestDaemon;
   let folder: string;

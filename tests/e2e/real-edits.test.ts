@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { post } from '../setup/http.ts';
 import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
+import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
 
-describe.skipIf(!realEditsAreThere)('30,000 real edits', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits', needsRealEdits, () => {
   let pipeline: Pipeline;
   let edits: Edit[];
   beforeAll(async () => {

@@ -4,7 +4,13 @@ import { createOrm, type Orm } from '@sluice/shared/database/orm';
 import { fold } from '../../maintenance-worker/src/rollups/fold.ts';
 import { beginGeneration, lockGenerations } from '../../maintenance-worker/src/rollups/generations.ts';
 import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from '../../../tests/setup/real-edits.ts';
+import {
+  type Edit,
+  needsRealEdits,
+  readRealEdits,
+  realEditsAreThere,
+  storeThroughPipeline,
+} from '../../../tests/setup/real-edits.ts';
 
 /** How many are folded into the roll-ups; the rest is read from the events. */
 const FOLDED = 8_000;
@@ -136,7 +142,7 @@ function mostActive(): string[] {
     .map(([user]) => user);
 }
 
-describe.skipIf(!realEditsAreThere)('real edits', () => {
+describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
   it('statistics count what is folded and what is not, in every kind of range', async () => {
     for (const [start, end] of [
       ['2015-09-01T00:00:00Z', '2015-10-01T00:00:00Z'],
