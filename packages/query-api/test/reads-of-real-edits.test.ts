@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { inTransaction } from '@sluice/store/in-transaction';
-import { createOrm, type Orm } from '@sluice/store/orm';
 import { fold } from '@sluice/projections/counts/fold';
 import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { createOrm, type Orm } from '@sluice/store/orm';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
-import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from '@sluice/testkit/real-edits';
+import {
+  type Edit,
+  needsRealEdits,
+  readRealEdits,
+  realEditsAreThere,
+  storeThroughPipeline,
+} from '@sluice/testkit/real-edits';
 
 /** How many are folded into the roll-ups; the rest is read from the events. */
 const FOLDED = 8_000;
@@ -136,7 +142,7 @@ function mostActive(): string[] {
     .map(([user]) => user);
 }
 
-describe.skipIf(!realEditsAreThere)('real edits', () => {
+describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
   it('statistics count what is folded and what is not, in every kind of range', async () => {
     for (const [start, end] of [
       ['2015-09-01T00:00:00Z', '2015-10-01T00:00:00Z'],
