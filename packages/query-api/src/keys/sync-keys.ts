@@ -5,7 +5,8 @@ import { kyselyOf } from '@sluice/store/kysely-of';
 import type { Orm } from '@sluice/store/orm';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { Outage } from '@sluice/daemon/log/outage';
-import { goodKeys, noteUses } from './stored-keys.ts';
+import { noteUses } from './commands.ts';
+import { goodKeys } from './rows.ts';
 
 /**
  * Writes the set also when Redis is over its maxmemory and refuses every SET: a key that was revoked has to stop
