@@ -15,18 +15,18 @@ import { addMetricsRoute, createMetrics } from '@sluice/daemon/telemetry/metrics
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readMaintenanceConfig } from './config.ts';
 import { addDatabaseMetrics } from './database-metrics.ts';
-import { partitionsCheck } from './retention/partitions-check.ts';
+import { partitionsCheck } from './jobs/check-partitions.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
-import { EXPORTS_AT_ONCE, runExports } from './exports/run-exports.ts';
-import { createExportWebhook, NO_WEBHOOK } from './exports/webhook.ts';
+import { EXPORTS_AT_ONCE, runExports } from './exports/export-runner.ts';
+import { createExportWebhook, NO_WEBHOOK } from './exports/export-webhook.ts';
 import { limitGarbage } from './limit-garbage.ts';
 import { createMaintenanceMetrics } from './maintenance-metrics.ts';
-import { REPLAYS_AT_ONCE, runReplays } from './replays/run-replays.ts';
-import { REQUESTED_AT_ONCE, runRequests } from './running/run-requests.ts';
+import { REPLAYS_AT_ONCE, runReplays } from './replays/replay-runner.ts';
+import { REQUESTED_AT_ONCE, runRequests } from './running/request-runner.ts';
 import { runSchedules, SCHEDULED_AT_ONCE } from './running/run-schedules.ts';
 import { createRequestTraces } from './running/request-traces.ts';
 import type { Runner } from './running/run-job.ts';
-import { jobsFor } from './running/schedules.ts';
+import { allJobs } from './jobs/all-jobs.ts';
 import { registerUntilDone } from './running/register-until-done.ts';
 import { schedulesCheck } from './running/stale-jobs.ts';
 
@@ -60,7 +60,7 @@ await startOrExit('maintenance-worker', async () => {
     autoPipelining: true,
   });
   const stopping = new AbortController();
-  const jobs = jobsFor(config);
+  const jobs = allJobs(config);
   const metrics = createMaintenanceMetrics(
     registry,
     jobs.map(({ name }) => name),

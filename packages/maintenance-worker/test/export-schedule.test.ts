@@ -7,7 +7,7 @@ import { openCredentials, sealCredentials } from '@sluice/exports/export-credent
 import { createLogger } from '@sluice/daemon/log/logger';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { readMaintenanceConfig } from '../src/config.ts';
-import { queueDueExports } from '../src/exports/due-exports.ts';
+import { queueDueExports } from '../src/exports/queue-due-exports.ts';
 import type { JobResult } from '../src/jobs/job.ts';
 import { rotateExportKeysJob } from '../src/jobs/rotate-export-keys.ts';
 
@@ -238,7 +238,7 @@ describe('queue-exports', () => {
 const key = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const [first, second] = [key('k1'), key('k2')];
 const rotate = (keys: string): Promise<JobResult> =>
-  rotateExportKeysJob(
+  rotateExportKeysJob.run(
     {
       orm,
       redis: null as unknown as Redis,

@@ -11,7 +11,7 @@ import { testNamespace } from '@sluice/testkit/test-namespace';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createMaintenanceMetrics } from '../src/maintenance-metrics.ts';
 import { postWebhook } from '../src/exports/post-webhook.ts';
-import { createExportWebhook, type ExportWebhook } from '../src/exports/webhook.ts';
+import { createExportWebhook, type ExportWebhook } from '../src/exports/export-webhook.ts';
 
 const SECRET = 'a secret of the receiver';
 const PATIENCE = { timeout: 45_000, interval: 20 };

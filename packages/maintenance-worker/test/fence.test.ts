@@ -73,16 +73,16 @@ it('the job that checks the fence notes what is open, and raises an alarm with t
   );
   const redis = new Redis(inject('redisUrl'), { lazyConnect: true });
   const context = { orm, redis, logger, config: {} as MaintenanceConfig };
-  await checkFenceJob(context);
+  await checkFenceJob.run(context);
   // What other tests had open then must be over: else nothing was noted behind which all has ended.
   await behindFence(database);
   const client = await connect();
   await client.query('BEGIN; SELECT pg_current_xact_id()');
-  await checkFenceJob(context);
+  await checkFenceJob.run(context);
   expect(lines.join('\n')).not.toContain('holds the fence back');
   // Nothing has been behind it for an hour.
   await database.query("UPDATE fence_observations SET observed_at = observed_at - interval '1 hour'");
-  const { rows, details } = await checkFenceJob(context);
+  const { rows, details } = await checkFenceJob.run(context);
   expect(rows).toBeGreaterThan(3_500);
   expect(details).toMatchObject({ hidden_roles: [] });
   expect(lines.join('\n')).toContain('holds the fence back');

@@ -28,7 +28,7 @@ const health = async () => (await get(`${worker.url}/health`)).body as Record<st
 
 it('a missing partition of this week or the next degrades the worker and fails the check, by name', async () => {
   const orm = await createOrm({ url: database.url, poolSize: 1, statementTimeoutMs: 5_000, applicationName: 'test' });
-  const check = () => checkPartitionsJob({ orm } as JobContext);
+  const check = () => checkPartitionsJob.run({ orm } as JobContext);
   expect((await health())['checks']).toMatchObject({ partitions: 'ok' });
   expect(await check()).toEqual({ rows: 0 });
 

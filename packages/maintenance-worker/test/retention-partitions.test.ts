@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
-import { expirePartitions, type ExpireOptions } from '../src/retention/expire-partitions.ts';
+import { dropPartitions, type DropOptions } from '../src/retention/drop-partitions.ts';
 import { judgePartitions } from '../src/retention/judge-partitions.ts';
 import { createOrm } from '@sluice/store/orm';
 import { kyselyOf } from '@sluice/store/kysely-of';
-import { expireTenantEvents } from '../src/retention/expire-tenant-events.ts';
+import { deleteTenantEvents } from '../src/retention/delete-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -30,7 +30,7 @@ beforeEach(async () => {
   }
 });
 
-const OPTIONS: ExpireOptions = {
+const OPTIONS: DropOptions = {
   now: NOW,
   days: 30,
   exportsByDefault: false,
@@ -39,7 +39,7 @@ const OPTIONS: ExpireOptions = {
   lockTimeoutMs: 100,
   progress: () => {},
 };
-const expire = (options: Partial<ExpireOptions> = {}) => expirePartitions(rig.orm, { ...OPTIONS, ...options });
+const expire = (options: Partial<DropOptions> = {}) => dropPartitions(rig.orm, { ...OPTIONS, ...options });
 
 const weeks = async (): Promise<string[]> => {
   const rows = await rig.database.query<{ name: string }>(
@@ -179,7 +179,7 @@ it('a statement that takes too long is a failure, and not somebody who has the p
   });
   const folder = await rig.database.connect();
   await folder.query('BEGIN; LOCK TABLE rollup_generations IN ACCESS EXCLUSIVE MODE');
-  const { waiting, failures } = await expirePartitions(orm, OPTIONS);
+  const { waiting, failures } = await dropPartitions(orm, OPTIONS);
   await folder.query('ROLLBACK');
   await folder.end();
   await orm.close(true);
@@ -273,11 +273,11 @@ describe('a partition that somebody needs', () => {
       signal: new AbortController().signal,
       progress: () => {},
     };
-    expect(await expireTenantEvents(rig.orm, options)).toBe(1_800);
+    expect(await deleteTenantEvents(rig.orm, options)).toBe(1_800);
     expect([await count(OLD.name, "tenant = 'museum'"), await count(OLD.name)]).toEqual([1_500, 1_500]);
     expect(await count('event_ids')).toBe(1_800);
     await expectExact(rig);
-    expect(await expireTenantEvents(rig.orm, options)).toBe(0);
+    expect(await deleteTenantEvents(rig.orm, options)).toBe(0);
 
     await rig.database.query('UPDATE tenant_retention SET days = 31');
     expect((await expire()).dropped).toEqual([OLD.name]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { makePartitions } from '@sluice/store/layout/partitions';
-import { expireTenantEvents, planExpiry } from '../src/retention/expire-tenant-events.ts';
+import { deleteTenantEvents, planExpiry } from '../src/retention/delete-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -28,7 +28,7 @@ const keep = (tenant: string, days: number) =>
     [tenant, days],
   );
 const expire = (options: { now?: Date; days?: number; signal?: AbortSignal; progress?: () => void } = {}) =>
-  expireTenantEvents(rig.orm, {
+  deleteTenantEvents(rig.orm, {
     now: NOW,
     days: 90,
     exportsByDefault: false,

@@ -4,7 +4,7 @@ import { makePartitions, type Partition, partitionOf } from '@sluice/store/layou
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
-import { type ArchivePartition, type Expired, expirePartitions } from '../src/retention/expire-partitions.ts';
+import { type ArchivePartition, type Dropped, dropPartitions } from '../src/retention/drop-partitions.ts';
 import { PATIENCE, storing } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -27,8 +27,8 @@ afterAll(async () => {
   await pipeline.stop();
 });
 
-const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null): Promise<Expired> =>
-  expirePartitions(orm, {
+const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null): Promise<Dropped> =>
+  dropPartitions(orm, {
     now: new Date(),
     days: 30,
     exportsByDefault: false,

@@ -192,12 +192,12 @@ describe('folding', () => {
     const run = { id: 'run', input: {}, signal: new AbortController().signal, progress: () => {} };
     const context = { orm: rig.orm } as JobContext;
     await vi.waitFor(async () => {
-      expect((await foldRollupsJob(context, run)).details).toEqual({ end: 'caught_up' });
+      expect((await foldRollupsJob.run(context, run)).details).toEqual({ end: 'caught_up' });
       expect(await generations()).toEqual([{ generation: 1, state: 'live', events: 100 }]);
     }, PATIENCE);
-    await rebuildRollupsJob(context, run);
+    await rebuildRollupsJob.run(context, run);
     await rig.foldUntil(100);
-    await foldRollupsJob(context, run);
+    await foldRollupsJob.run(context, run);
     expect(await generations()).toEqual([{ generation: 2, state: 'live', events: 100 }]);
     await expectExact(rig);
   });

@@ -40,7 +40,7 @@ async function exported(format: string, compression = 'none'): Promise<Manifest>
 }
 
 const verify = ({ run_id }: Manifest): Promise<JobResult> =>
-  verifyExportJob(context, {
+  verifyExportJob.run(context, {
     id: run_id,
     input: { run_id },
     signal: new AbortController().signal,

@@ -1,7 +1,7 @@
 import { DestinationError } from '@sluice/exports/destination';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Kysely } from 'kysely';
-import { failRun, putOff } from './export-run.ts';
+import { failRun, putOff } from './export-states.ts';
 import { RunError } from './run-error.ts';
 
 /** First and longest wait between two attempts, in milliseconds; it doubles in between. */

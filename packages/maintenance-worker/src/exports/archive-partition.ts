@@ -11,7 +11,7 @@ import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-forma
 import { openRunDestinations } from './open-run-destinations.ts';
 import { publishManifest } from './publish-manifest.ts';
 import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
-import { verifyExport } from './verify-export.ts';
+import { checkAgainstManifest } from './check-against-manifest.ts';
 import { writeFiles } from './write-files.ts';
 
 /** Bytes of one file of an archive before the next one is begun. */
@@ -48,7 +48,7 @@ export async function archivePartition(context: JobContext, table: string, signa
       throw new Error(`the archive of ${table} has ${manifest.rows} rows, the table ${rowsThere}`);
     }
     for (const destination of destinations) {
-      const { ok, problems } = await verifyExport(destination, run.key, manifest, signal);
+      const { ok, problems } = await checkAgainstManifest(destination, run.key, manifest, signal);
       if (!ok) throw new Error(`the archive of ${table} is not as its manifest says: ${problems.join('; ')}`);
     }
     await sql`

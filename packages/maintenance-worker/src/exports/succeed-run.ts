@@ -1,7 +1,7 @@
 import { inTransaction } from '@sluice/store/in-transaction';
 import type { Orm } from '@sluice/store/orm';
 import { type Kysely, sql } from 'kysely';
-import type { ExportRun, Publishing } from './export-run.ts';
+import type { ExportRun, Publishing } from './export-states.ts';
 import type { Window } from './fix-window.ts';
 import { RunError } from './run-error.ts';
 

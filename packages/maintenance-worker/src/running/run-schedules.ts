@@ -6,7 +6,7 @@ import type { Job } from '../jobs/job.ts';
 import type { Runner } from './run-job.ts';
 import { noteNextTicks } from './register-jobs.ts';
 import { restAfterErrors } from './rest-after-errors.ts';
-import { runTick } from './run-tick.ts';
+import { runTick } from './triggers.ts';
 import { checkStaleness, type SchedulesState } from './stale-jobs.ts';
 import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedules.ts';
 

@@ -55,7 +55,7 @@ const LIVE = new Set(['queued', 'running', 'cancelled', 'failed']);
  * @param signal the ordered stop; the next run goes on from here
  * @param requestedBy `traceparent` of who asked for it
  */
-export async function runReplay(
+export async function replayLetters(
   id: string,
   context: ReplayContext,
   signal: AbortSignal,

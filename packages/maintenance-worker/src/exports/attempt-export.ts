@@ -14,7 +14,7 @@ import { inRunTrace } from '../running/run-trace.ts';
 import { countExpected } from './count-expected.ts';
 import { csvFormat } from './csv-format.ts';
 import { EXPORT_COLUMNS, type ExportRow } from './export-row.ts';
-import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-run.ts';
+import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-states.ts';
 import { fixWindow, manifestWindow, rowsOf, type Window } from './fix-window.ts';
 import { jsonFormat } from './json-format.ts';
 import { ndjsonFormat } from './ndjson-format.ts';
@@ -64,7 +64,7 @@ const PROGRESS_MS = 1_000;
  * @returns null when another process has the run, or there is nothing to do
  * @throws what ended the attempt: DestinationError, RunError, what Postgres said, or the signal's reason
  */
-export async function runExport(
+export async function attemptExport(
   id: string,
   context: ExportContext,
   signal: AbortSignal,

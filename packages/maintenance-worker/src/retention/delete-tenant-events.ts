@@ -3,7 +3,7 @@ import { isoTime } from '@sluice/store/iso-time';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
 import type { Orm } from '@sluice/store/orm';
-import { expireSlices } from './expire-slices.ts';
+import { deleteSlices } from './delete-slices.ts';
 import { judgePartitions } from './judge-partitions.ts';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';
 
@@ -63,7 +63,7 @@ export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Pr
 }
 
 /** @returns how many events were deleted */
-export async function expireTenantEvents(orm: Orm, options: TenantExpiry): Promise<number> {
+export async function deleteTenantEvents(orm: Orm, options: TenantExpiry): Promise<number> {
   const { signal, progress } = options;
   const db = kyselyOf(orm);
   const plan = await planExpiry(db, options);
@@ -94,7 +94,7 @@ async function expireDue(
     const end = cutoff < to ? cutoff : to;
     if (detachPending || start >= end) continue;
     const which = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;
-    if (!(await expireSlices(orm, { partition: name, from: start, to: end, which }, { ...run, passed }))) return;
+    if (!(await deleteSlices(orm, { partition: name, from: start, to: end, which }, { ...run, passed }))) return;
   }
 }
 
@@ -112,7 +112,7 @@ async function expireOthers(
       expired_to = CASE WHEN k.keepers <@ excluded.keepers THEN k.expired_to ELSE excluded.expired_to END
     RETURNING ${isoTime('expired_to')} AS expired_to`.execute(db);
   const which = sql<SqlBool>`tenant <> ALL(${keepers}::text[])`;
-  await expireSlices(
+  await deleteSlices(
     orm,
     { partition: name, from: rows[0]!.expired_to, to, which },
     {

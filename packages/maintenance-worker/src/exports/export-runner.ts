@@ -12,8 +12,8 @@ import { Outage } from '@sluice/daemon/log/outage';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
-import { type Attempt, type ExportContext, runExport } from './run-export.ts';
-import type { ExportWebhook } from './webhook.ts';
+import { type Attempt, type ExportContext, attemptExport } from './attempt-export.ts';
+import type { ExportWebhook } from './export-webhook.ts';
 
 /** How often Postgres is asked for runs that nobody was woken for, in milliseconds. */
 const SWEEP_MS = 30_000;
@@ -125,7 +125,7 @@ async function attempt({ id, traceparent }: WakeJob, context: AttemptContext, si
   const begun = (span: string | null): void => {
     own = span;
   };
-  const outcome = await runExport(id, context, signal, { requestedBy: traceparent, begun }).catch(
+  const outcome = await attemptExport(id, context, signal, { requestedBy: traceparent, begun }).catch(
     (error: unknown) => ({ state: 'broken', error }) as const,
   );
   if (outcome === null) return 0;

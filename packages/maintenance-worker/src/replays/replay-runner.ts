@@ -9,7 +9,7 @@ import type { WakeJob } from '@sluice/jobs/wake-queue';
 import { Outage } from '@sluice/daemon/log/outage';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
 import { noteError } from './end-replay.ts';
-import { type ReplayContext, runReplay } from './run-replay.ts';
+import { type ReplayContext, replayLetters } from './replay-letters.ts';
 
 /** How often Postgres is asked for replays that nobody was woken for, in milliseconds. */
 const SWEEP_MS = 30_000;
@@ -102,7 +102,7 @@ async function runUntilItRests(
   let lastReason = '';
   while (!signal.aborted) {
     try {
-      return await runReplay(id, context, signal, traceparent);
+      return await replayLetters(id, context, signal, traceparent);
     } catch (error) {
       const reason = messageOf(error);
       const about = { replay: id, error: reason };

@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { JobRun } from './job.ts';
+import type { JobRun } from '../jobs/job.ts';
 
 /** Rows that one statement deletes. */
 const BATCH = 1_000;

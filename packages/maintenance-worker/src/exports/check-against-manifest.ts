@@ -21,7 +21,7 @@ export interface Verified {
  * @param onRows told how many rows were counted, now and then
  * @throws DestinationError when the destination can't be asked; what is wrong with the files is in the answer
  */
-export async function verifyExport(
+export async function checkAgainstManifest(
   destination: Destination,
   manifestKey: string,
   expected: Manifest,

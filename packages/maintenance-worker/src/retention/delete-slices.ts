@@ -32,7 +32,7 @@ export interface Doomed {
  * @param run.passed told after each slice from which nothing is left, and how many events were deleted
  * @returns false when a slice had locked rows, or the signal was aborted: the rest is for another time
  */
-export async function expireSlices(
+export async function deleteSlices(
   orm: Orm,
   { partition, from, to, which }: Doomed,
   run: { signal: AbortSignal; passed: (until: string, events: number) => Promise<void> },

@@ -18,7 +18,7 @@ import type { RetentionRules } from './retention-rules.ts';
 /** Exports all rows of a detached partition and verifies what it wrote; throws when anything is wrong. */
 export type ArchivePartition = (table: string, signal: AbortSignal) => Promise<{ manifestKey: string }>;
 
-export interface ExpireOptions extends RetentionRules {
+export interface DropOptions extends RetentionRules {
   /** Null where partitions are dropped without an archive. */
   readonly archive: ArchivePartition | null;
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export interface ExpireOptions extends RetentionRules {
 const STILL_OPEN = new Set(['55P03', '57014']);
 
 /** What one run did. */
-export interface Expired {
+export interface Dropped {
   /** Partitions that were dropped. */
   readonly dropped: string[];
   /** Events that were in what this run took out of ledger and roll-ups. */
@@ -52,10 +52,10 @@ export interface Expired {
  * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
  * the next run has to go on. What fails keeps its table and stops none of the others.
  */
-export async function expirePartitions(orm: Orm, options: ExpireOptions): Promise<Expired> {
+export async function dropPartitions(orm: Orm, options: DropOptions): Promise<Dropped> {
   const db = kyselyOf(orm);
   const judged = await judgePartitions(db, options);
-  const expired: Expired = { dropped: [], events: 0, judged, waiting: [], failures: [] };
+  const expired: Dropped = { dropped: [], events: 0, judged, waiting: [], failures: [] };
   /** `work` says whether the partition could be had; what it throws is noted. */
   const attempt = async (partition: string, work: () => Promise<boolean>): Promise<void> => {
     if (options.signal.aborted) return;
@@ -98,8 +98,8 @@ async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
 async function finish(
   orm: Orm,
   { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
-  options: ExpireOptions,
-  expired: Expired,
+  options: DropOptions,
+  expired: Dropped,
 ): Promise<boolean> {
   const db = kyselyOf(orm);
   if (state === 'attached' || state === 'gone') {
