@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { replayParams } from '../http/input-schemas.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
@@ -61,7 +61,7 @@ async function* follow(
   let told = JSON.stringify(first);
   yield eventOf(told);
   for (let quiet = 0, status = first; !ENDED.has(status.state); quiet += 1) {
-    await delay(LOOK_MS, undefined, { signal: gone }).catch(() => {});
+    await waitOrAbort(LOOK_MS, gone);
     if (isOver()) return;
     // The request's span is open as long as the replay: it must not collect a child with each look.
     status = await untraced(look);
