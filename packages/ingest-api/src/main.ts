@@ -99,12 +99,11 @@ await startOrExit('ingest-api', async () => {
       url,
       async stop() {
         stopping = true;
-        admission.stop();
-        followed.stop();
         // Requests that are in get their answer; whoever is still sending one near the deadline does not.
         const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();
         clearTimeout(deadline);
+        await Promise.all([followed.stop(), queue.stop(), admission.stop()]);
         redis.disconnect();
         waiting.disconnect();
         meter.disconnect();

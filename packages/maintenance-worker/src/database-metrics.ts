@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
 import { inTransaction } from '@sluice/store/in-transaction';
 import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import type { Orm } from '@sluice/store/orm';
 import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import { fenceAge } from '@sluice/store/fence/fence-age';
 
@@ -106,11 +106,8 @@ function lookAt(orm: Orm): () => Promise<Seen> {
       if (!Object.values(found).includes(null)) freshUntil = performance.now() + FRESH_MS;
       return found;
     });
-    const given = new AbortController();
-    const tooLong = delay(PATIENCE_MS, NOTHING, { ref: false, signal: given.signal }).catch(() => NOTHING);
-    const found = await Promise.race([looking, tooLong]);
-    given.abort();
-    return found;
+    // The look itself never fails; it may be late.
+    return withTimeout(looking, PATIENCE_MS).catch(() => NOTHING);
   };
 }
 

@@ -8,6 +8,7 @@ import { openRunRequests } from '@sluice/jobs/run-requests';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { startLog } from '@sluice/daemon/log/start-log';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { connectRedis } from '@sluice/stream/connect-redis';
 import { readRedisMemory } from '@sluice/stream/redis-memory';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
@@ -103,7 +104,7 @@ await startOrExit('query-api', async () => {
     namespace: config.SLUICE_NAMESPACE,
     refreshMs: config.KEY_REFRESH_MS,
   });
-  await Promise.race([syncedKeys.refresh(), delay(KEYS_WAIT_MS, undefined, { ref: false })]);
+  await withTimeout(syncedKeys.refresh(), KEYS_WAIT_MS).catch(() => {});
 
   const checks = queryChecks({ redis, orm, readOrm, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
@@ -133,10 +134,7 @@ await startOrExit('query-api', async () => {
       url,
       async stop() {
         stopping = true;
-        liveTail.stop();
-        drainMeter.stop();
-        replicaLag?.stop();
-        syncedKeys.stop();
+        const tailEnded = liveTail.stop();
         // Answers that are on their way are finished; a download that takes longer than this is cut.
         const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();
@@ -144,6 +142,7 @@ await startOrExit('query-api', async () => {
         // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
         const patience = delay(config.SHUTDOWN_TIMEOUT_MS * 0.1, undefined, { ref: false });
         await Promise.race([Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]), patience]);
+        await Promise.all([tailEnded, drainMeter.stop(), replicaLag?.stop(), syncedKeys.stop()]);
         redis.disconnect();
         if (readOrm !== orm) await readOrm.close(true);
         await keysOrm.close(true);

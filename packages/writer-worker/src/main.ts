@@ -1,6 +1,7 @@
 import Fastify from 'fastify';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 import { createOrm } from '@sluice/store/orm';
+import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
@@ -15,7 +16,6 @@ import { Breaker } from './batch/breaker.ts';
 import { consume } from './fetch/consumer.ts';
 import { liveCheck } from './watch/live-check.ts';
 import { type Outcome, processBatch } from './batch/process-batch.ts';
-import { prepareUntilReady } from './start/prepare-until-ready.ts';
 import { Progress } from './watch/progress.ts';
 import { runAlone } from './fetch/run-alone.ts';
 import { untilPostgresAnswers } from './start/until-postgres-answers.ts';
@@ -69,7 +69,8 @@ await startOrExit('writer-worker', async () => {
   const store = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
 
   const consuming = (async () => {
-    if (!(await prepareUntilReady(orm, state, logger, stopFetching.signal))) return;
+    if (!(await prepareUntilReady(orm, logger, stopFetching.signal))) return;
+    state.databaseReady = true;
     await consume({
       redis,
       openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),

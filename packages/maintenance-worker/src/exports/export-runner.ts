@@ -1,7 +1,6 @@
 import { context as traceContext } from '@opentelemetry/api';
 import { Worker } from 'bullmq';
 import { type Kysely, sql } from 'kysely';
-import { setTimeout as delay } from 'node:timers/promises';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
 import { EXPORTS_QUEUE, openExportJobs } from '@sluice/jobs/export-jobs';
@@ -9,6 +8,7 @@ import type { WakeJob } from '@sluice/jobs/wake-queue';
 import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import { contextOf } from '@sluice/daemon/telemetry/trace-context';
 import { Outage } from '@sluice/daemon/log/outage';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
@@ -183,7 +183,7 @@ async function noteFailure(
       const reason = outage.news(problem);
       if (reason !== null)
         context.logger.warn({ run: id, error: reason }, 'Postgres cannot be told of an export; trying again');
-      await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
+      await waitOrAbort(TRY_AGAIN_MS, signal);
     }
   }
   return null;

@@ -1,7 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Queue, Worker } from 'bullmq';
 import { sql } from 'kysely';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from '../running/run-trace.ts';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
@@ -11,6 +10,7 @@ import type { Orm } from '@sluice/store/orm';
 import { messageOf } from '@sluice/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.ts';
@@ -83,14 +83,7 @@ export function createExportWebhook(options: {
         if (delivery === null) return;
         const notice = { ...delivery, traceparent: activeTraceparent() };
         const added = untraced(() => queue.add('notice', notice, { jobId: notice.id }));
-        // What comes after the limit is nobody's any more.
-        added.catch(() => {});
-        await Promise.race([
-          added,
-          delay(ADD_TIMEOUT_MS, undefined, { ref: false }).then(() => {
-            throw new Error(`Redis did not take it within ${ADD_TIMEOUT_MS} ms`);
-          }),
-        ]);
+        await withTimeout(added, ADD_TIMEOUT_MS, { message: `Redis did not take it within ${ADD_TIMEOUT_MS} ms` });
       } catch (error) {
         logger.warn({ run: id, error: messageOf(error) }, 'the webhook cannot be told of an export');
       }

@@ -2,10 +2,10 @@ import type { Span } from '@opentelemetry/api';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import type { Redis } from 'ioredis';
 import { type Kysely, sql } from 'kysely';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Orm } from '@sluice/store/orm';
 import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { ReplayedEntry } from '@sluice/stream/replay-entry';
 import type { StreamProducer } from '@sluice/stream/stream-producer';
 import { failSpan } from '@sluice/daemon/telemetry/in-span';
@@ -197,6 +197,6 @@ class Run {
   }
 
   async #rest(): Promise<void> {
-    await delay(LOOK_MS, undefined, { signal: this.#signal }).catch(() => {});
+    await waitOrAbort(LOOK_MS, this.#signal);
   }
 }

@@ -1,12 +1,12 @@
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { Worker } from 'bullmq';
 import { sql } from 'kysely';
-import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@sluice/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import { openReplayJobs, REPLAYS_QUEUE } from '@sluice/jobs/replay-jobs';
 import type { WakeJob } from '@sluice/jobs/wake-queue';
 import { Outage } from '@sluice/daemon/log/outage';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
 import { noteError } from './end-replay.ts';
 import { type ReplayContext, replayLetters } from './replay-letters.ts';
@@ -111,7 +111,7 @@ async function runUntilItRests(
       lastReason = reason;
       const db = kyselyOf(context.orm);
       await noteError(db, id, reason).catch(() => {});
-      await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
+      await waitOrAbort(TRY_AGAIN_MS, signal);
     }
   }
 }

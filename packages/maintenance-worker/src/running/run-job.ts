@@ -1,8 +1,8 @@
 import type { Span } from '@opentelemetry/api';
 import type { Kysely } from 'kysely';
-import { setTimeout as delay } from 'node:timers/promises';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { failSpan } from '@sluice/daemon/telemetry/in-span';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import type { Job, JobContext, JobResult } from '../jobs/job.ts';
@@ -155,7 +155,7 @@ async function graceAfter(told: AbortSignal, graceMs: number, ended: AbortSignal
     if (told.aborted) resolve();
     else told.addEventListener('abort', () => resolve(), { once: true });
   });
-  await delay(graceMs, undefined, { signal: ended }).catch(() => {});
+  await waitOrAbort(graceMs, ended);
   return null;
 }
 
@@ -166,7 +166,7 @@ async function beat(
 ): Promise<void> {
   let shown = '';
   for (;;) {
-    await delay(BEAT_MS, undefined, { signal: run.ended }).catch(() => {});
+    await waitOrAbort(BEAT_MS, run.ended);
     if (run.ended.aborted) return;
     const now = progress();
     const text = `${now.rows}/${now.rowsExpected}`;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { poll } from '@sluice/daemon/retry/poll';
 import { findShards } from '@sluice/stream/consumer-group';
 import { measureShard, timeOfEntry } from '@sluice/stream/measure-shard';
 
@@ -15,7 +16,7 @@ export interface DrainMeter {
   readonly ratePerSecond: number | null;
   /** Age of the oldest entry that is still in a stream, 0 without one; null while Redis can't be asked. */
   readonly oldestAgeSeconds: number | null;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Starts measuring. */
@@ -41,15 +42,21 @@ export function startDrainMeter(options: {
     const now = times.length === 0 ? 0 : Number((await redis.time())[0]) * 1000;
     oldestAgeSeconds = times.length === 0 ? 0 : Math.max(0, now - Math.min(...times)) / 1000;
   }
-  const trySample = (): void => {
+  const sampling = poll({
+    everyMs: SAMPLE_MS,
+    async turn() {
+      try {
+        await sample();
+      } catch (error) {
+        oldestAgeSeconds = null;
+        throw error;
+      }
+    },
     // Redis being away is told by the requests themselves (503) and by /health.
-    sample().catch((error: Error) => {
-      oldestAgeSeconds = null;
-      logger.debug({ error: error.message }, 'the queue cannot be measured');
-    });
-  };
-  redis.on('ready', trySample);
-  const timer = setInterval(trySample, SAMPLE_MS).unref();
+    onFailing: (error) => logger.debug({ error }, 'the queue cannot be measured'),
+  });
+  const onReady = (): void => void sampling.now();
+  redis.on('ready', onReady);
 
   return {
     get ratePerSecond() {
@@ -61,6 +68,9 @@ export function startDrainMeter(options: {
     get oldestAgeSeconds() {
       return oldestAgeSeconds;
     },
-    stop: () => clearInterval(timer),
+    async stop() {
+      redis.off('ready', onReady);
+      await sampling.stop();
+    },
   };
 }

@@ -5,7 +5,7 @@ import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import type { Orm } from '@sluice/store/orm';
 import type { Logger } from '@sluice/daemon/log/logger';
-import { Outage } from '@sluice/daemon/log/outage';
+import { poll as startPoll } from '@sluice/daemon/retry/poll';
 import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';
@@ -48,7 +48,7 @@ export interface LiveTail {
   /** Streams that are open. */
   readonly readers: number;
   /** Ends all streams. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
@@ -194,17 +194,13 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
     history = createFenceHistory();
   }
 
-  const outage = new Outage();
-  const timer = setInterval(() => {
-    if (open.size === 0) return;
-    poll().then(
-      () => outage.over(),
-      (error: unknown) => {
-        const reason = outage.news(error);
-        if (reason !== null) logger.warn({ error: reason }, 'committed events cannot be followed');
-      },
-    );
-  }, POLL_MS).unref();
+  const following = startPoll({
+    everyMs: POLL_MS,
+    when: () => open.size > 0,
+    turn: poll,
+    onFailing: (error) => logger.warn({ error }, 'committed events cannot be followed'),
+    onRecovered: () => logger.info('committed events are followed again'),
+  });
 
   return {
     async follow(reader, resume) {
@@ -220,10 +216,10 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
     get readers() {
       return open.size;
     },
-    stop() {
+    async stop() {
       stopped = true;
-      clearInterval(timer);
       for (const { stream } of open) stream.end('stopping', 'This instance is stopping; another one takes over.');
+      await following.stop();
     },
   };
 }

@@ -13,6 +13,7 @@ import { classifyFailure, type Failure, isServerAway } from '@sluice/store/write
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
 import type { Progress } from '../watch/progress.ts';
 import { settleBatch } from './settle-batch.ts';
+import { retry } from '@sluice/daemon/retry/retry';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { writeEvents, type Written } from '@sluice/store/write/write-events';
 import type { WriterMetrics } from '../watch/writer-metrics.ts';
@@ -209,16 +210,18 @@ function recordStall(failure: Failure, batch: Batch, { state, logger }: ProcessC
 
 async function settleUntilTaken(batch: Batch, written: Written, context: ProcessContext): Promise<boolean> {
   const { redis, logger, progress, stopWorking } = context;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await inSpan('settle events', settleEvents(batch), () =>
-        progress.during('settle events', holdings(batch), () => settleBatch(redis, batch.entries, written)),
-      );
-      return true;
-    } catch (error) {
+  const settle = async (): Promise<true> => {
+    await inSpan('settle events', settleEvents(batch), () =>
+      progress.during('settle events', holdings(batch), () => settleBatch(redis, batch.entries, written)),
+    );
+    return true;
+  };
+  const settled = await retry(settle, {
+    backoff: TRANSIENT_BACKOFF,
+    signal: stopWorking,
+    onFailure(error, attempt) {
       if (attempt === 1) logger.warn({ error: messageOf(error) }, 'acknowledging failed; trying again');
-      if (stopWorking.aborted) return false;
-      await waitOrAbort(backoffDelay(TRANSIENT_BACKOFF, attempt), stopWorking);
-    }
-  }
+    },
+  });
+  return settled ?? false;
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { poll } from '@sluice/daemon/retry/poll';
 import { measureShard, timeOfEntry } from '@sluice/stream/measure-shard';
 import { readRedisMemory } from '@sluice/stream/redis-memory';
 import { streamKey } from '@sluice/stream/stream-keys';
@@ -43,7 +44,7 @@ export interface Admission {
   added(bytes: number): void;
   /** As it was measured last; null while that is longer ago than a few measurements. */
   readonly backlog: Backlog | null;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Starts measuring the streams' backlog against its limits. */
@@ -77,12 +78,14 @@ export function startAdmission(options: {
     if (full === null && wasFull) logger.info({ ...current }, 'queue has room again');
   }
 
-  const trySample = (): void => {
+  const sampling = poll({
+    everyMs: SAMPLE_MS,
+    turn: sample,
     // Redis being away is told by the requests themselves (503) and by /ready.
-    sample().catch((error: Error) => logger.debug({ error: error.message }, 'backlog cannot be measured'));
-  };
-  redis.on('ready', trySample);
-  const timer = setInterval(trySample, SAMPLE_MS).unref();
+    onFailing: (error) => logger.debug({ error }, 'backlog cannot be measured'),
+  });
+  const onReady = (): void => void sampling.now();
+  redis.on('ready', onReady);
 
   return {
     check() {
@@ -100,7 +103,10 @@ export function startAdmission(options: {
     get backlog() {
       return previous === null || performance.now() - previous.at > STALE_MS ? null : backlog;
     },
-    stop: () => clearInterval(timer),
+    async stop() {
+      redis.off('ready', onReady);
+      await sampling.stop();
+    },
   };
 }
 
