@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { createOrm } from '@sluice/store/orm';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
@@ -50,7 +51,7 @@ await startOrExit('maintenance-worker', async () => {
     // Each replay keeps one connection, and each run of a job one with its lock beside the one that it works on.
     poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2 * (SCHEDULED_AT_ONCE + REQUESTED_AT_ONCE) + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: 'sluice-maintenance',
+    applicationName: APPLICATION_NAMES.maintenance,
     watchPool: pools.watch('maintenance'),
   });
   const redis = connectRedis(config.REDIS_URL, {
@@ -119,7 +120,7 @@ await startOrExit('maintenance-worker', async () => {
     url: config.DATABASE_URL,
     poolSize: 2 * EXPORTS_AT_ONCE + 1,
     statementTimeoutMs: EXPORT_TIMEOUT_MS,
-    applicationName: 'sluice-maintenance',
+    applicationName: APPLICATION_NAMES.maintenance,
     watchPool: pools.watch('exports'),
   });
   const exports = runExports({

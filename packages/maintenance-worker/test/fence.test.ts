@@ -11,7 +11,8 @@ import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-data
 import type { MaintenanceConfig } from '../src/config.ts';
 import { fenceAge } from '@sluice/store/fence/fence-age';
 import { inWindow, readFence } from '@sluice/store/fence/fence';
-import { hiddenRoles, observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import { checkFenceJob } from '../src/jobs/check-fence.ts';
 
 let database: TestDatabase;

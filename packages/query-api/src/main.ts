@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { withStoredKeys } from '@sluice/access/key-ring';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { createOrm } from '@sluice/store/orm';
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { openExportJobs } from '@sluice/jobs/export-jobs';
@@ -47,7 +48,7 @@ await startOrExit('query-api', async () => {
     url: config.DATABASE_URL,
     poolSize: config.DB_POOL_SIZE,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: 'sluice-query',
+    applicationName: APPLICATION_NAMES.query,
   };
   const orm = await createOrm({ ...database, watchPool: pools.watch('query') });
   const readOrm =
@@ -56,7 +57,7 @@ await startOrExit('query-api', async () => {
       : await createOrm({
           ...database,
           url: config.DATABASE_READ_URL,
-          applicationName: 'sluice-query-read',
+          applicationName: APPLICATION_NAMES.queryRead,
           watchPool: pools.watch('read'),
         });
   const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
@@ -93,7 +94,7 @@ await startOrExit('query-api', async () => {
     ...database,
     poolSize: 1,
     statementTimeoutMs: KEYS_TIMEOUT_MS,
-    applicationName: 'sluice-query-keys',
+    applicationName: APPLICATION_NAMES.queryKeys,
     watchPool: pools.watch('keys'),
   });
   const syncedKeys = syncKeys({

@@ -1,5 +1,6 @@
 import Fastify from 'fastify';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { createOrm } from '@sluice/store/orm';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
@@ -41,7 +42,7 @@ await startOrExit('writer-worker', async () => {
     url: config.DATABASE_URL,
     poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: 'sluice-writer',
+    applicationName: APPLICATION_NAMES.writer,
     transactionTimeoutMs: LONGEST_TRANSACTION_MS,
     watchPool: createPoolMetrics(registry).watch('writer'),
   });

@@ -1,7 +1,8 @@
 import { kyselyOf } from '@sluice/store/kysely-of';
 import { noteFirstCluster } from '@sluice/store/fence/clusters';
 import { fenceAge } from '@sluice/store/fence/fence-age';
-import { hiddenRoles, observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import type { JobContext, JobResult } from './job.ts';
 
 /** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */
