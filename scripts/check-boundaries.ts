@@ -3,7 +3,7 @@
  * 1. ingest-api reaches no database code, over however many imports: it must answer with Postgres down;
  * 2. only stream-producer puts entries on a stream (XADD);
  * 3. only settle-batch acknowledges or deletes them (XACK, XDEL);
- * 4. nobody uses em.transactional, which loses pool connections (see in-transaction.ts).
+ * 4. nobody uses em.transactional, which loses pool connections (see transaction.ts).
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
@@ -13,7 +13,7 @@ const problems: string[] = [];
 
 const IMPORT =
   /^\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
-const DATABASE_PACKAGES = /^(?:@mikro-orm\/|kysely(?:\/|$)|pg(?:\/|$))/;
+const DATABASE_PACKAGES = /^(?:@mikro-database\/|kysely(?:\/|$)|pg(?:\/|$))/;
 
 function importsOf(file: string): string[] {
   return [...readFileSync(file, 'utf8').matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
@@ -63,7 +63,7 @@ onlyIn(
   'packages/writer-worker/src/batch/settle-batch.ts',
 );
 
-onlyIn(/\.transactional\s*\(/, 'packages/store/src/in-transaction.ts');
+onlyIn(/\.transactional\s*\(/, 'packages/store/src/transaction.ts');
 
 if (reached.size < 10) problems.push(`only ${reached.size} files were reached from ingest-api: this check is broken`);
 if (problems.length > 0) {

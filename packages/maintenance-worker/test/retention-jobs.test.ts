@@ -31,7 +31,7 @@ beforeEach(async () => {
     `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations, expiring_partitions, kept_partitions,
               tenant_retention, export_configs, export_positions, export_runs`,
   );
-  await makePartitions(rig.orm, WEEK.from, 0);
+  await makePartitions(rig.opened, WEEK.from, 0);
   await rig.store(200, { storedAt: new Date(WEEK.from.getTime() + DAY_MS).toISOString() });
   await rig.store(100, { tenant: 'shop' });
 });
@@ -44,7 +44,7 @@ function run(job: Job['run'], variables: Record<string, string> = {}, input: obj
     { daemon: 'maintenance-worker', version: '0', level: 'info' },
     { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const context = { orm: rig.orm, config: configOf(variables), logger } as unknown as JobContext;
+  const context = { database: rig.opened, config: configOf(variables), logger } as unknown as JobContext;
   return job(context, { id: 'run', input: { ...input }, signal: new AbortController().signal, progress: () => {} });
 }
 const isThere = async (): Promise<boolean> =>

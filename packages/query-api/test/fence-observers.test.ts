@@ -1,8 +1,7 @@
 import pg from 'pg';
 import { type Kysely, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import { createOrm, type Orm } from '@sluice/store/orm';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { sightTransactions } from '../src/tail/fence-history.ts';
@@ -40,19 +39,19 @@ const OBSERVERS: { name: string; observe: (db: Kysely<unknown>) => Promise<Claim
 ];
 
 let database: TestDatabase & { db: Kysely<unknown> };
-let orm: Orm;
+let opened: Database;
 const clients: pg.Client[] = [];
 beforeAll(async () => {
   const made = await createTestDatabase();
-  orm = await createOrm({ url: made.url, poolSize: 3, statementTimeoutMs: 30_000, applicationName: 'test' });
-  database = { ...made, db: kyselyOf(orm) };
+  opened = openDatabase({ url: made.url, poolSize: 3, statementTimeoutMs: 30_000, applicationName: 'test' });
+  database = { ...made, db: opened.db };
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.end()));
   await database.query('DELETE FROM fence_observations');
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 
@@ -156,7 +155,7 @@ describe.each(OBSERVERS)('the observer of $name', ({ observe }) => {
       [url.username, url.password] = [role, 'x'];
       return url.href;
     };
-    const observing = await createOrm({
+    const observing = openDatabase({
       url: urlOf(worker),
       poolSize: 1,
       statementTimeoutMs: 30_000,
@@ -164,10 +163,10 @@ describe.each(OBSERVERS)('the observer of $name', ({ observe }) => {
     });
     const client = await connect(urlOf(other));
     await begin(client);
-    expect((await observe(kyselyOf(observing))).floorMs).toBeNull();
+    expect((await observe(observing.db)).floorMs).toBeNull();
     await database.query(`GRANT pg_read_all_stats TO ${worker}`);
-    expect((await observe(kyselyOf(observing))).floorMs).not.toBeNull();
-    await observing.close(true);
+    expect((await observe(observing.db)).floorMs).not.toBeNull();
+    await observing.close();
     await client.end();
     await database.query(`DROP OWNED BY ${other}, ${worker}; DROP ROLE ${other}, ${worker}`);
   });

@@ -1,4 +1,3 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { noteFirstCluster } from '@sluice/store/fence/clusters';
 import { fenceAge } from '@sluice/store/fence/fence-age';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
@@ -12,8 +11,8 @@ const ALARM_SECONDS = 15 * 60;
  * Notes what is open, which later windows are pruned by, and looks how far the fence is behind; a row is a second.
  * When it is far, whoever holds it back is named in an error of the log and in the details of the run.
  */
-export async function checkFenceJob({ orm, logger }: JobContext): Promise<JobResult> {
-  const db = kyselyOf(orm);
+export async function checkFenceJob({ database, logger }: JobContext): Promise<JobResult> {
+  const db = database.db;
   await noteFirstCluster(db);
   await observeTransactions(db);
   const { seconds, holders } = await fenceAge(db);

@@ -1,4 +1,3 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import type { JobContext, JobResult } from './job.ts';
 
@@ -7,8 +6,8 @@ import type { JobContext, JobResult } from './job.ts';
  *
  * @throws when one is missing: a run that failed is in the log, in the history and in the metrics
  */
-export async function checkPartitionsJob({ orm }: JobContext): Promise<JobResult> {
-  const missing = await missingPartitions(kyselyOf(orm), new Date());
+export async function checkPartitionsJob({ database }: JobContext): Promise<JobResult> {
+  const missing = await missingPartitions(database.db, new Date());
   if (missing.length === 0) return { rows: 0 };
   throw new Error(
     `no partition ${missing.join(' and ')}; writers stall without it. Run: sluice jobs run make-partitions`,

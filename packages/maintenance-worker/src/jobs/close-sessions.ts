@@ -1,13 +1,12 @@
 import { type Kysely, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Open sessions that one statement looks at. */
 const BATCH = 1_000;
 
 /** Ends sessions of which nothing has arrived for `SESSION_IDLE_HOURS`. */
-export async function closeSessionsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  return closeSessions(kyselyOf(orm), config.SESSION_IDLE_HOURS * 3_600, run);
+export async function closeSessionsJob({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  return closeSessions(database.db, config.SESSION_IDLE_HOURS * 3_600, run);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from './delete-in-batches.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
@@ -8,8 +7,8 @@ import type { JobContext, JobResult, JobRun } from './job.ts';
  * that ended before that, and entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. What is dead or on its
  * way back stays, however old: it is the only copy of an event.
  */
-export async function expireDeadLettersJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  const db = kyselyOf(orm);
+export async function expireDeadLettersJob({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = database.db;
   const old = sql`now() - make_interval(days => ${config.DEAD_LETTER_RETENTION_DAYS})`;
   const letters = await deleteInBatches(
     db,

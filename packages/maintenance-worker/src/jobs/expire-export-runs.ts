@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from './delete-in-batches.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
@@ -11,7 +10,7 @@ const KEPT_DAYS = 90;
  * archives, which stand for partitions that are dropped or are about to be; of each tenant the newest of a kind, which
  * the next one is reckoned from, or can be retried; and the run that brought its position to where it is.
  */
-export async function expireExportRunsJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+export async function expireExportRunsJob({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const old = {
     table: 'export_runs',
     where: sql`state IN ('succeeded', 'failed', 'cancelled') AND trigger <> 'archive'
@@ -22,5 +21,5 @@ export async function expireExportRunsJob({ orm }: JobContext, run: JobRun): Pro
                     AND later.created_at > export_runs.created_at)`,
     order: sql`created_at`,
   };
-  return { rows: await deleteInBatches(kyselyOf(orm), old, run) };
+  return { rows: await deleteInBatches(database.db, old, run) };
 }

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from './delete-in-batches.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
@@ -8,7 +7,7 @@ const KEPT_RUNS = 1_000;
 const KEPT_DAYS = 30;
 
 /** Deletes ended runs from the history: those beyond the newest thousand of their job, and those older than 30 days. */
-export async function expireHistoryJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+export async function expireHistoryJob({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const old = {
     table: 'job_runs',
     where: sql`state NOT IN ('queued', 'running') AND (
@@ -18,5 +17,5 @@ export async function expireHistoryJob({ orm }: JobContext, run: JobRun): Promis
       ) placed WHERE place > ${KEPT_RUNS}))`,
     order: sql`created_at`,
   };
-  return { rows: await deleteInBatches(kyselyOf(orm), old, run) };
+  return { rows: await deleteInBatches(database.db, old, run) };
 }

@@ -1,4 +1,3 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { archivePartition } from '../exports/archive-partition.ts';
 import { expirePartitions } from '../retention/expire-partitions.ts';
 import { expiringPartitions } from '../retention/expiring-partitions.ts';
@@ -12,9 +11,9 @@ const LOCK_TIMEOUT_MS = 10_000;
 
 /** Drops whole partitions that are past EVENT_RETENTION_DAYS, with their ids and their part of the roll-ups. */
 export async function expirePartitionsJob(context: JobContext, run: JobRun): Promise<JobResult> {
-  const { orm, config, logger } = context;
+  const { database, config, logger } = context;
   if (run.input['dry_run'] === true) return dryRun(context);
-  const expired = await expirePartitions(orm, {
+  const expired = await expirePartitions(database, {
     ...retentionRules(config, new Date()),
     archive: config.RETENTION_ARCHIVE === 'true' ? (table, signal) => archivePartition(context, table, signal) : null,
     signal: run.signal,
@@ -41,8 +40,8 @@ export async function expirePartitionsJob(context: JobContext, run: JobRun): Pro
   return { rows: expired.events, details };
 }
 
-async function dryRun({ orm, config }: JobContext): Promise<JobResult> {
-  const db = kyselyOf(orm);
+async function dryRun({ database, config }: JobContext): Promise<JobResult> {
+  const db = database.db;
   const judged = await judgePartitions(db, retentionRules(config, new Date()));
   const free = judged.filter(({ keepers, heldBackBy }) => keepers.length + heldBackBy.length === 0);
   const begun = (await expiringPartitions(db)).filter(({ state }) => state === 'pending' || state === 'detached');

@@ -1,14 +1,17 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { expireTenantEvents, planExpiry } from '../retention/expire-tenant-events.ts';
 import { type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Deletes events row by row where tenants have a retention of their own. */
-export async function expireTenantEventsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+export async function expireTenantEventsJob({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const rules = retentionRules(config, new Date());
-  if (run.input['dry_run'] === true) return dryRun(kyselyOf(orm), rules);
-  const rows = await expireTenantEvents(orm, { ...rules, signal: run.signal, progress: (done) => run.progress(done) });
+  if (run.input['dry_run'] === true) return dryRun(database.db, rules);
+  const rows = await expireTenantEvents(database, {
+    ...rules,
+    signal: run.signal,
+    progress: (done) => run.progress(done),
+  });
   return { rows };
 }
 

@@ -3,7 +3,7 @@ import { PARTITIONS_AHEAD } from '@sluice/store/prepare-database';
 import type { JobContext, JobResult } from './job.ts';
 
 /** Makes the partitions of this week and the next two, where they are missing. */
-export async function makePartitionsJob({ orm }: JobContext): Promise<JobResult> {
-  const made = await makePartitions(orm, new Date(), PARTITIONS_AHEAD);
+export async function makePartitionsJob({ database }: JobContext): Promise<JobResult> {
+  const made = await makePartitions(database, new Date(), PARTITIONS_AHEAD);
   return { rows: made.length, details: { made } };
 }

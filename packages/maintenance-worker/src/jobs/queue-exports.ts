@@ -1,13 +1,15 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
 import { openExportJobs } from '@sluice/jobs/export-jobs';
 import { queueDueExports } from '../exports/due-exports.ts';
 import type { JobContext, JobResult, JobRun } from './job.ts';
 
 /** Queues the exports that are due; a row is a run. */
-export async function queueExportsJob({ orm, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
+export async function queueExportsJob(
+  { database, config, logger }: JobContext,
+  { signal }: JobRun,
+): Promise<JobResult> {
   const knownSince = new Date(performance.timeOrigin);
-  const queued = await queueDueExports(kyselyOf(orm), { settings: config.exports, knownSince, signal });
+  const queued = await queueDueExports(database.db, { settings: config.exports, knownSince, signal });
   if (queued.length === 0) return { rows: 0 };
   const jobs = openExportJobs({
     redisUrl: config.REDIS_URL,

@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { sql } from 'kysely';
 import type { DestinationSettings } from '@sluice/exports/destination';
 import type { Manifest } from '@sluice/exports/manifest';
@@ -16,9 +15,9 @@ export const VERIFY_INPUT = Type.Object({ run_id: Type.String({ format: 'uuid' }
  * @throws when the run has no manifest, or a destination can't be asked; files that are not as they should be are a
  *   result: `ok: false` with what is wrong
  */
-export async function verifyExportJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+export async function verifyExportJob({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const id = String(run.input['run_id']);
-  const db = kyselyOf(orm);
+  const db = database.db;
   const { rows } = await sql<{
     tenant: string | null;
     destination: string;

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
@@ -18,13 +17,13 @@ const TRY_AGAIN_MS = 1_000;
  */
 export async function registerUntilDone(
   jobs: readonly Job[],
-  options: { orm: Orm; logger: Logger; scheduled: boolean; signal: AbortSignal },
+  options: { database: Database; logger: Logger; scheduled: boolean; signal: AbortSignal },
 ): Promise<boolean> {
-  const { orm, logger, signal } = options;
+  const { database, logger, signal } = options;
   for (let lastError = ''; !signal.aborted;) {
     try {
-      await prepareDatabase(orm, new Date());
-      await registerJobs(kyselyOf(orm), jobs, options.scheduled);
+      await prepareDatabase(database, new Date());
+      await registerJobs(database.db, jobs, options.scheduled);
       return true;
     } catch (error) {
       const message = messageOf(error);

@@ -6,12 +6,11 @@ import { beyond, byId, cursorAfter } from '../http/cursor.ts';
 import { pageProperties } from '../http/input-schemas.ts';
 import { utc } from '../http/utc.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
 /** `GET /api/audit-log`: what operators did, newest first. */
-export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext): void {
+export function addAuditLogRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.get('/api/audit-log', {
     config: { scope: 'operate' },
     schema: {
@@ -44,7 +43,7 @@ export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext)
       const owned = tenant === null ? sql<SqlBool>`true` : sql<SqlBool>`tenant = ${tenant}`;
       const { rows } = await sql<{ id: string; affected: string; details: string }>`
         SELECT id, ${utc('at')}, actor, tenant, action, affected, reason, details::text AS details FROM audit_log
-        WHERE ${owned} AND ${beyond(cursor, 'desc')} ${byId('desc')} LIMIT ${limit + 1}`.execute(readConnection(orm));
+        WHERE ${owned} AND ${beyond(cursor, 'desc')} ${byId('desc')} LIMIT ${limit + 1}`.execute(database.db);
       const entries = rows
         .slice(0, limit)
         .map((row) => ({ ...row, affected: Number(row.affected), details: JSON.parse(row.details) as unknown }));

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import type { Operator } from '../keys/operator-keys.ts';
 import { noteAction } from '../audit/audit.ts';
 
@@ -21,9 +21,9 @@ export interface Discard {
  *
  * @returns how many were discarded
  */
-export async function discardLetters(orm: Orm, discard: Discard): Promise<number> {
+export async function discardLetters(database: Database, discard: Discard): Promise<number> {
   const { filter, operator, reason } = discard;
-  const { note, upperId } = await inTransaction(orm, async (db) => {
+  const { note, upperId } = await inTransaction(database, async (db) => {
     const { rows } = await sql<{ upper: string }>`
       SELECT coalesce(max(id), 0) AS upper FROM dead_letters WHERE ${matches(filter, operator.tenant)}`.execute(db);
     const noted = { action: 'dead_letters.discard', affected: 0, reason, details: filter };
@@ -31,7 +31,7 @@ export async function discardLetters(orm: Orm, discard: Discard): Promise<number
   });
   let discarded = 0;
   for (let lastId = '0'; ;) {
-    const batch = await inTransaction(orm, (db) => discardBatch(db, discard, { note, lastId, upperId }));
+    const batch = await inTransaction(database, (db) => discardBatch(db, discard, { note, lastId, upperId }));
     discarded += batch.count;
     if (batch.lastId === null) return discarded;
     lastId = batch.lastId;

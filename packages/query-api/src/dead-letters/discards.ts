@@ -5,12 +5,11 @@ import { chosenLetters } from './choose-letters.ts';
 import { choiceProperties, reason } from '../http/input-schemas.ts';
 import { discardLetters } from './discard-letters.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 
 const body = Type.Object({ ...choiceProperties, reason }, { additionalProperties: false });
 
 /** `POST /api/dead-letters/discards`: gives dead letters up; they stay readable. */
-export function addDiscardRoute(server: FastifyInstance, { orm }: QueryContext): void {
+export function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.post('/api/dead-letters/discards', {
     config: { scope: 'operate' },
     schema: {
@@ -26,8 +25,8 @@ export function addDiscardRoute(server: FastifyInstance, { orm }: QueryContext):
     handler: async (request) => {
       const { reason: why, ...choice } = request.body as Static<typeof body>;
       const { operator } = request;
-      const filter = await chosenLetters(readConnection(orm), choice, operator);
-      return { discarded: await discardLetters(orm, { filter, operator, reason: why }) };
+      const filter = await chosenLetters(database.db, choice, operator);
+      return { discarded: await discardLetters(database, { filter, operator, reason: why }) };
     },
   });
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { letterParams, reason } from '../http/input-schemas.ts';
@@ -19,7 +19,7 @@ const body = Type.Object(
 );
 
 /** `PATCH /api/dead-letters/{id}`: mends the payload, so that a replay can succeed. */
-export function addEditRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
+export function addEditRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.patch('/api/dead-letters/:id', {
     config: { scope: 'operate' },
     schema: {
@@ -36,7 +36,7 @@ export function addEditRoute(server: FastifyInstance, { orm, config }: QueryCont
       const { payload, reason: why, version } = request.body as Static<typeof body>;
       const { payload: exact } = parseKeepingDigits(request.bodyText) as { payload: unknown };
       try {
-        return await inTransaction(orm, async (db) => {
+        return await inTransaction(database, async (db) => {
           await editLetter(
             db,
             { id, payload, exact, reason: why, version, operator: request.operator },

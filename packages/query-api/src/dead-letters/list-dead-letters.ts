@@ -12,7 +12,6 @@ import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { listLetters, listWholeLetters, type PageOf } from './dead-letter-rows.ts';
 import { utc } from '../http/utc.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { letterSchema } from './answer-schemas.ts';
 
 /** Dead letters in one page of a download: with payloads of 256 KiB each, some 25 MB in memory. */
@@ -31,7 +30,7 @@ const summaryQuery = Type.Object(listProperties, { additionalProperties: false }
 const shared = { tags: ['dead letters'] };
 
 /** `GET /api/dead-letters`, as a page or as a download, and `GET /api/dead-letters/summary`. */
-export function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
+export function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryContext): void {
   const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get('/api/dead-letters', {
     config: { scope: 'read' },
@@ -52,7 +51,7 @@ export function addListRoutes(server: FastifyInstance, { orm, isStopping }: Quer
     handler: async (request, reply) => {
       const { limit = 50, cursor, order = 'desc', ...filter } = request.query as Static<typeof listQuery>;
       checkTenant(filter, request.operator);
-      const db = readConnection(orm);
+      const db = database.db;
       const page = { filter, owner: request.operator.tenant, order, cursor, limit };
       if (request.headers.accept?.includes('application/x-ndjson')) {
         holdDownload(request.operator, reply);
@@ -105,7 +104,7 @@ export function addListRoutes(server: FastifyInstance, { orm, isStopping }: Quer
                  min(first_failed_at) AS first_failed_at, max(last_failed_at) AS last_failed_at
           FROM dead_letters WHERE ${matches(filter, request.operator.tenant)}
           GROUP BY 1, 2, 3
-        ) g ORDER BY g.hour DESC, count DESC, reason, event_type`.execute(readConnection(orm));
+        ) g ORDER BY g.hour DESC, count DESC, reason, event_type`.execute(database.db);
       const groups = rows.map((row) => ({ ...row, count: Number(row.count) }));
       return { groups, total: groups.reduce((sum, { count }) => sum + count, 0) };
     },

@@ -4,11 +4,10 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { letterParams } from '../http/input-schemas.ts';
 import { wholeLetter } from './whole-dead-letter.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { wholeLetterSchema } from './answer-schemas.ts';
 
 /** `GET /api/dead-letters/{id}`. */
-export function addShowRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
+export function addShowRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.get('/api/dead-letters/:id', {
     config: { scope: 'read' },
     schema: {
@@ -19,7 +18,7 @@ export function addShowRoute(server: FastifyInstance, { orm, config }: QueryCont
     },
     handler: async (request) => {
       const { id } = request.params as Static<typeof letterParams>;
-      return wholeLetter(readConnection(orm), id, request.operator, config.TRACE_URL_TEMPLATE);
+      return wholeLetter(database.db, id, request.operator, config.TRACE_URL_TEMPLATE);
     },
   });
 }

@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Kysely } from 'kysely';
 import { type Static, Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { isUuid } from '@sluice/events/event-id';
@@ -79,7 +78,7 @@ const body = Type.Object(
 type Query = Static<typeof body>;
 
 /** `POST /api/events/query`: events by filter, as pages or as a download of all. */
-export function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStopping }: QueryContext): void {
+export function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping }: QueryContext): void {
   const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.post('/api/events/query', {
     config: { scope: 'read' },
@@ -108,7 +107,7 @@ export function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStoppi
         throw new ApiError('invalid_body', 'Give either cursor or offset.');
       }
       const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
-      const db = kyselyOf(readOrm);
+      const db = readDatabase.db;
       const gone = untilGone(reply);
       if (request.headers.accept?.includes('application/x-ndjson')) {
         refusePaging(query);

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { untilGone } from '../http/client-gone.ts';
@@ -16,7 +15,7 @@ const querystring = Type.Object(
 );
 
 /** `GET /api/events/recent`, and `GET /events/recent` for clients of the web collection system. */
-export function addRecentEventsRoutes(server: FastifyInstance, { readOrm }: QueryContext): void {
+export function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
   for (const path of ['/api/events/recent', '/events/recent']) {
     server.get(path, {
       config: { scope: 'read' },
@@ -32,12 +31,7 @@ export function addRecentEventsRoutes(server: FastifyInstance, { readOrm }: Quer
       handler: async (request, reply) => {
         const { tenant, limit = 100 } = request.query as Static<typeof querystring>;
         const filter = { tenant: readingTenant(tenant, request.operator) };
-        const { events } = await readEventPage(
-          kyselyOf(readOrm),
-          { filter, order: 'desc' },
-          { limit },
-          untilGone(reply),
-        );
+        const { events } = await readEventPage(readDatabase.db, { filter, order: 'desc' }, { limit }, untilGone(reply));
         return { events: events.map(toWire) };
       },
     });

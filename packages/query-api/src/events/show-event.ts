@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { untilGone } from '../http/client-gone.ts';
@@ -16,7 +15,7 @@ const params = Type.Object({
 const querystring = Type.Object(tenantProperty, { additionalProperties: false });
 
 /** `GET /api/events/{event_id}`. */
-export function addShowEventRoute(server: FastifyInstance, { readOrm }: QueryContext): void {
+export function addShowEventRoute(server: FastifyInstance, { readDatabase }: QueryContext): void {
   server.get('/api/events/:event_id', {
     config: { scope: 'read' },
     schema: {
@@ -29,7 +28,7 @@ export function addShowEventRoute(server: FastifyInstance, { readOrm }: QueryCon
     handler: async (request, reply) => {
       const { event_id: id } = request.params as Static<typeof params>;
       const { tenant } = request.query as Static<typeof querystring>;
-      return toWire(await findEvent(kyselyOf(readOrm), readingTenant(tenant, request.operator), id, untilGone(reply)));
+      return toWire(await findEvent(readDatabase.db, readingTenant(tenant, request.operator), id, untilGone(reply)));
     },
   });
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type SqlBool, sql } from 'kysely';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
@@ -15,7 +15,6 @@ import { EXPORT_STATES, findExportRun, readExportRuns } from './export-run-rows.
 import { requestExport } from './request-export.ts';
 import { cancelExport, retryExport } from './steer-export.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { exportRunSchema } from './export-answers.ts';
 
 const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: [...values] });
@@ -41,7 +40,7 @@ const shared = { tags: ['exports'] };
 
 /** `POST /export/run`, `GET /export/runs`, `GET` of one, and retry, cancel. */
 export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
-  const { orm, exportJobs, logger, config } = context;
+  const { database, exportJobs, logger, config } = context;
   /** A worker that is not woken finds the run by itself within half a minute. */
   const wake = async (id: string, requestId: string): Promise<void> => {
     await exportJobs
@@ -66,7 +65,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     handler: async (request, reply) => {
       const query = request.query as Static<typeof runQuery>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const tenant = exportTenant(operator, query.tenant);
       const span = spanOf(query);
       await requireTenant(db, tenant);
@@ -77,7 +76,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const compression = query.compression ?? preset;
       const problem = formatProblem(format, compression);
       if (problem !== null) throw new ApiError('invalid_request', `${problem}.`);
-      const id = await inTransaction(orm, (transaction) =>
+      const id = await inTransaction(database, (transaction) =>
         requestExport(transaction, { config: present, format, compression, ...span }, operator),
       );
       await wake(id, request.id);
@@ -109,7 +108,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
           : sql<SqlBool>`(created_at, id) < (SELECT created_at, id FROM export_runs WHERE id = ${runIn(cursor)}::uuid)`;
       const meant = sql<SqlBool>`${beyond} AND (${tenant ?? null}::text IS NULL OR tenant = ${tenant ?? null})
         AND (${state ?? null}::text IS NULL OR state = ${state ?? null})`;
-      const rows = await readExportRuns(readConnection(orm), meant, operator, limit + 1);
+      const rows = await readExportRuns(database.db, meant, operator, limit + 1);
       const last = rows.slice(0, limit).at(-1);
       const more = rows.length > limit && last !== undefined;
       return { runs: rows.slice(0, limit), next_cursor: more ? Buffer.from(last.id).toString('base64url') : null };
@@ -125,7 +124,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findExportRun(readConnection(orm), (request.params as Static<typeof params>).id, request.operator),
+      findExportRun(database.db, (request.params as Static<typeof params>).id, request.operator),
   });
 
   for (const step of ['retry', 'cancel'] as const) {
@@ -145,11 +144,11 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       handler: async (request) => {
         const { id } = request.params as Static<typeof params>;
         const { operator } = request;
-        await inTransaction(orm, (db) =>
+        await inTransaction(database, (db) =>
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
         );
         await wake(id, request.id);
-        return findExportRun(readConnection(orm), id, operator);
+        return findExportRun(database.db, id, operator);
       },
     });
   }

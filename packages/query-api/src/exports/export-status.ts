@@ -6,7 +6,6 @@ import { exportTenant, requireTenant } from './export-tenant.ts';
 import { pageProperties, tenantName } from '../http/input-schemas.ts';
 import { readExportStatus } from './read-export-status.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { exportStatusSchema } from './export-answers.ts';
 
 const querystring = Type.Object(
@@ -15,7 +14,7 @@ const querystring = Type.Object(
 );
 
 /** `GET /export/status`: runs, rows, bytes, last error and next run of each tenant. */
-export function addExportStatusRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
+export function addExportStatusRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.get('/export/status', {
     config: { scope: 'read' },
     schema: {
@@ -34,7 +33,7 @@ export function addExportStatusRoute(server: FastifyInstance, { orm, config }: Q
     handler: async (request) => {
       const { tenant, limit = 50, cursor } = request.query as Static<typeof querystring>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const settings = config.exports;
       if (tenant !== undefined || operator.tenant !== null) {
         const one = exportTenant(operator, tenant);

@@ -3,7 +3,7 @@ import { type SqlBool, sql } from 'kysely';
 import { type Static, type TSchema, Type } from 'typebox';
 import { makeApiKey } from '@sluice/access/api-key';
 import { SCOPES, type Scope } from '@sluice/access/scopes';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
@@ -11,7 +11,6 @@ import { pageProperties } from '../http/input-schemas.ts';
 import type { Caller } from './operator-keys.ts';
 import { createKey, readKeys, revokeKey, type WantedKey } from './key-rows.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
 const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
@@ -70,7 +69,7 @@ const keySchema = Type.Object(keyProperties);
 const shared = { tags: ['keys'] };
 
 /** `POST` and `GET /api/keys`, and `DELETE /api/keys/{id}`. */
-export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys }: QueryContext): void {
+export function addKeyRoutes(server: FastifyInstance, { config, database, syncedKeys }: QueryContext): void {
   const route = {
     config: { scope: 'admin' as const },
     onRequest: async () => {
@@ -101,7 +100,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
     handler: async (request, reply) => {
       const wanted = grantable(request.body as Static<typeof createBody>, request.operator);
       const made = makeApiKey();
-      const listed = await inTransaction(orm, (db) => createKey(db, made, wanted, request.operator));
+      const listed = await inTransaction(database, (db) => createKey(db, made, wanted, request.operator));
       await syncedKeys.refresh();
       return (reply as FastifyReply)
         .code(201)
@@ -128,12 +127,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
         cursor === undefined
           ? sql<SqlBool>`true`
           : sql<SqlBool>`(k.created_at, k.id) < (SELECT created_at, id FROM api_keys WHERE id = ${keyIn(cursor)})`;
-      const rows = await readKeys(
-        readConnection(orm),
-        sql<SqlBool>`${alive} AND ${before}`,
-        request.operator,
-        wanted + 1,
-      );
+      const rows = await readKeys(database.db, sql<SqlBool>`${alive} AND ${before}`, request.operator, wanted + 1);
       const last = rows.slice(0, wanted).at(-1);
       return {
         keys: rows.slice(0, wanted),
@@ -153,7 +147,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
     },
     handler: async (request: FastifyRequest) => {
       const { id } = request.params as Static<typeof keyParams>;
-      const key = await inTransaction(orm, (db) => revokeKey(db, id, request.operator));
+      const key = await inTransaction(database, (db) => revokeKey(db, id, request.operator));
       await syncedKeys.refresh();
       return key;
     },

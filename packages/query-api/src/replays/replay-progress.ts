@@ -8,7 +8,6 @@ import { replayParams } from '../http/input-schemas.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { ENDED, findReplay, type ReplayStatus } from './replay-rows.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 
 /** Time between two looks, in milliseconds. */
 const LOOK_MS = 500;
@@ -17,7 +16,7 @@ const LOOK_MS = 500;
 const HEARTBEAT_LOOKS = 20;
 
 /** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
-export function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
+export function addProgressRoute(server: FastifyInstance, { database, isStopping }: QueryContext): void {
   const holdStream = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get('/api/dead-letters/replays/:id/progress', {
     config: { scope: 'read' },
@@ -36,7 +35,7 @@ export function addProgressRoute(server: FastifyInstance, { orm, isStopping }: Q
     },
     handler: async (request, reply) => {
       const { id } = request.params as Static<typeof replayParams>;
-      const db = readConnection(orm);
+      const db = database.db;
       const look = (): Promise<ReplayStatus> => findReplay(db, id, request.operator);
       const first = await look();
       holdStream(request.operator, reply);

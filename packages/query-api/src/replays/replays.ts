@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type SqlBool, sql } from 'kysely';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
@@ -13,7 +13,6 @@ import { requestReplay } from './request-replay.ts';
 import { REPLAY_STEPS, type ReplayStep, steerReplay } from './steer-replay.ts';
 import { tryReplay } from './try-replay.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { replaySchema } from '../dead-letters/answer-schemas.ts';
 
 const createBody = Type.Object(
@@ -33,7 +32,7 @@ const BASE = '/api/dead-letters/replays';
 
 /** `POST` and `GET /api/dead-letters/replays`, `GET` of one, and pause, resume, cancel. */
 export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
-  const { orm, replayJobs, logger } = context;
+  const { database, replayJobs, logger } = context;
   /** A worker that is not woken finds the replay by itself within half a minute. */
   const wake = async (id: string, requestId: string): Promise<void> => {
     await replayJobs
@@ -75,10 +74,10 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
         ...choice
       } = request.body as Static<typeof createBody>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const filter = await chosenLetters(db, choice, operator);
-      if (dry_run === true) return tryReplay(orm, filter, operator);
-      const id = await inTransaction(orm, (transaction) =>
+      if (dry_run === true) return tryReplay(database, filter, operator);
+      const id = await inTransaction(database, (transaction) =>
         requestReplay(transaction, { filter, ratePerSecond, operator, reason: why }),
       );
       await wake(id, request.id);
@@ -102,7 +101,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
     },
     handler: async (request) => {
       const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
-      const db = readConnection(orm);
+      const db = database.db;
       const before =
         cursor === undefined
           ? sql<SqlBool>`true`
@@ -126,7 +125,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
     },
     handler: async (request) =>
-      findReplay(readConnection(orm), (request.params as Static<typeof replayParams>).id, request.operator),
+      findReplay(database.db, (request.params as Static<typeof replayParams>).id, request.operator),
   });
 
   for (const step of REPLAY_STEPS) {
@@ -145,9 +144,9 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       },
       handler: async (request) => {
         const { id } = request.params as Static<typeof replayParams>;
-        await inTransaction(orm, (db) => steerReplay(db, id, step, request.operator));
+        await inTransaction(database, (db) => steerReplay(db, id, step, request.operator));
         if (step !== 'pause') await wake(id, request.id);
-        return findReplay(readConnection(orm), id, request.operator);
+        return findReplay(database.db, id, request.operator);
       },
     });
   }

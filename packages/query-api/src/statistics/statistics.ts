@@ -51,7 +51,7 @@ const countProperties = {
 const time = Type.String({ format: 'date-time' });
 
 /** `GET /api/events/statistics`. */
-export function addStatisticsRoute(server: FastifyInstance, { readOrm }: QueryContext): void {
+export function addStatisticsRoute(server: FastifyInstance, { readDatabase }: QueryContext): void {
   server.get('/api/events/statistics', {
     config: { scope: 'read' },
     schema: {
@@ -88,7 +88,7 @@ export function addStatisticsRoute(server: FastifyInstance, { readOrm }: QueryCo
         );
       }
       const { counts, series } = await withTimeoutHint(TIMEOUT_HINT, () =>
-        readStatistics(readOrm, { tenant, range, interval: interval ?? null, distinct }, untilGone(reply)),
+        readStatistics(readDatabase, { tenant, range, interval: interval ?? null, distinct }, untilGone(reply)),
       );
       return {
         period_start: range.start,

@@ -1,4 +1,4 @@
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { backoffDelay } from '@sluice/daemon/retry/backoff';
@@ -12,7 +12,7 @@ import type { WriterState } from '../watch/writer-state.ts';
  * @returns false when the stop came first
  */
 export async function prepareUntilReady(
-  orm: Orm,
+  database: Database,
   state: WriterState,
   logger: Logger,
   stop: AbortSignal,
@@ -20,7 +20,7 @@ export async function prepareUntilReady(
   let lastMessage: string | null = null;
   for (let attempt = 1; !stop.aborted; attempt += 1) {
     try {
-      const prepared = await prepareDatabase(orm, new Date());
+      const prepared = await prepareDatabase(database, new Date());
       state.databaseReady = true;
       logger.info(prepared, 'database is ready');
       return true;

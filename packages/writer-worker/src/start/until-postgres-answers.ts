@@ -1,4 +1,4 @@
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { backoffDelay } from '@sluice/daemon/retry/backoff';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 
@@ -7,10 +7,10 @@ import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
  *
  * @param moved called after each try
  */
-export async function untilPostgresAnswers(orm: Orm, stop: AbortSignal, moved: () => void): Promise<void> {
+export async function untilPostgresAnswers(database: Database, stop: AbortSignal, moved: () => void): Promise<void> {
   for (let attempt = 1; !stop.aborted; attempt += 1) {
     try {
-      await orm.em.fork().getConnection().execute('SELECT 1');
+      await database.check();
       return;
     } catch {
       // Whatever it was, it is no answer.
