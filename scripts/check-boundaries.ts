@@ -4,7 +4,7 @@
  * 2. ingest-api reaches no database, by the package.json files alone: it must answer with Postgres down;
  * 3. only stream-producer puts entries on a stream (XADD);
  * 4. only settle-batch acknowledges or deletes them (XACK, XDEL);
- * 5. nobody uses em.transactional, which loses pool connections (see in-transaction.ts).
+ * 5. nobody uses em.transactional, which loses pool connections (see transaction.ts).
  */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -27,7 +27,7 @@ onlyIn(
   /\b(?:xack|xdel|xackdel)(?:Buffer)?\s*\(|['"](?:XACK|XDEL|XACKDEL)['"]/i,
   'packages/writer-worker/src/batch/settle-batch.ts',
 );
-onlyIn(/\.transactional\s*\(/, 'packages/store/src/in-transaction.ts');
+onlyIn(/\.transactional\s*\(/, 'packages/store/src/transaction.ts');
 
 if (problems.length > 0) {
   process.stderr.write(`Boundaries are crossed:\n${problems.map((problem) => `  ${problem}`).join('\n')}\n`);

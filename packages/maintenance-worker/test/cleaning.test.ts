@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createOrm, type Orm } from '@sluice/store/orm';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { createLogger } from '@sluice/daemon/log/logger';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
@@ -13,12 +13,12 @@ import type { JobContext, JobRun } from '../src/jobs/job.ts';
 import { removeIdleConsumers } from '../src/jobs/remove-idle-consumers.ts';
 
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 let redis: Redis;
 let context: JobContext;
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({
+  opened = openDatabase({
     url: database.url,
     poolSize: 2,
     statementTimeoutMs: 30_000,
@@ -26,11 +26,11 @@ beforeAll(async () => {
   });
   redis = new Redis(inject('redisUrl'), { replyMapping: 'legacy' });
   const config = readMaintenanceConfig({ DATABASE_URL: database.url, SLUICE_NAMESPACE: testNamespace() });
-  context = { orm, redis, config, logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }) };
+  context = { database: opened, redis, config, logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }) };
 });
 afterAll(async () => {
   redis.disconnect();
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 beforeEach(() =>

@@ -31,7 +31,7 @@ beforeEach(async () => {
     `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations, expiring_partitions, kept_partitions,
               tenant_retention, export_configs, export_positions, export_runs`,
   );
-  await makePartitions(rig.orm, WEEK.from, 0);
+  await makePartitions(rig.opened, WEEK.from, 0);
   await rig.store(200, { storedAt: new Date(WEEK.from.getTime() + DAY_MS).toISOString() });
   await rig.store(100, { tenant: 'shop' });
 });
@@ -49,7 +49,7 @@ function run(
     { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const config = configOf(variables);
-  const context = { orm: rig.orm, config, logger } as unknown as JobContext;
+  const context = { opened: rig.opened, config, logger } as unknown as JobContext;
   return jobFor(config).run(context, {
     id: 'run',
     input: { ...input },

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { withStoredKeys } from '@sluice/access/key-ring';
-import { createOrm } from '@sluice/store/orm';
-import { kyselyOf } from '@sluice/store/kysely-of';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
+import { openDatabase } from '@sluice/store/database';
 import { openExportJobs } from '@sluice/jobs/export-jobs';
 import { openReplayJobs } from '@sluice/jobs/replay-jobs';
 import { openRunRequests } from '@sluice/jobs/run-requests';
@@ -44,20 +44,20 @@ await startOrExit('query-api', async () => {
   }
   const registry = createMetrics('query-api');
   const pools = createPoolMetrics(registry);
-  const database = {
+  const options = {
     url: config.DATABASE_URL,
     poolSize: config.DB_POOL_SIZE,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: 'sluice-query',
+    applicationName: APPLICATION_NAMES.query,
   };
-  const orm = await createOrm({ ...database, watchPool: pools.watch('query') });
-  const readOrm =
+  const database = openDatabase({ ...options, watchPool: pools.watch('query') });
+  const readDatabase =
     config.DATABASE_READ_URL === undefined
-      ? orm
-      : await createOrm({
-          ...database,
+      ? database
+      : openDatabase({
+          ...options,
           url: config.DATABASE_READ_URL,
-          applicationName: 'sluice-query-read',
+          applicationName: APPLICATION_NAMES.queryRead,
           watchPool: pools.watch('read'),
         });
   const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
@@ -76,8 +76,8 @@ await startOrExit('query-api', async () => {
     shards: config.STREAM_SHARDS,
   });
 
-  const replicaLag = readOrm === orm ? null : startReplicaLagMeter(kyselyOf(readOrm), logger);
-  const liveTail = createLiveTail({ orm, logger });
+  const replicaLag = readDatabase === database ? null : startReplicaLagMeter(readDatabase.db, logger);
+  const liveTail = createLiveTail({ database, logger });
   createQueryMetrics(registry, {
     async readRedis() {
       const [shards, memory] = await Promise.all([
@@ -90,15 +90,15 @@ await startOrExit('query-api', async () => {
     liveTail,
   });
 
-  const keysOrm = await createOrm({
-    ...database,
+  const keysDatabase = openDatabase({
+    ...options,
     poolSize: 1,
     statementTimeoutMs: KEYS_TIMEOUT_MS,
-    applicationName: 'sluice-query-keys',
+    applicationName: APPLICATION_NAMES.queryKeys,
     watchPool: pools.watch('keys'),
   });
   const syncedKeys = syncKeys({
-    orm: keysOrm,
+    database: keysDatabase,
     redis,
     logger,
     namespace: config.SLUICE_NAMESPACE,
@@ -106,15 +106,15 @@ await startOrExit('query-api', async () => {
   });
   await withTimeout(syncedKeys.refresh(), KEYS_WAIT_MS).catch(() => {});
 
-  const checks = queryChecks({ redis, orm, readOrm, config, storedKeys: syncedKeys.keys });
+  const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
   let stopping = false;
   const server = await buildServer({
     config,
     keys: withStoredKeys(config.configuredKeys, syncedKeys.keys, callerOf),
     syncedKeys,
-    orm,
-    readOrm,
+    database,
+    readDatabase,
     redis,
     replayJobs,
     runRequests,
@@ -144,9 +144,9 @@ await startOrExit('query-api', async () => {
         await Promise.race([Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]), patience]);
         await Promise.all([tailEnded, drainMeter.stop(), replicaLag?.stop(), syncedKeys.stop()]);
         redis.disconnect();
-        if (readOrm !== orm) await readOrm.close(true);
-        await keysOrm.close(true);
-        await orm.close(true);
+        if (readDatabase !== database) await readDatabase.close();
+        await keysDatabase.close();
+        await database.close();
       },
     },
     { name: 'query-api', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },

@@ -1,7 +1,7 @@
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Backoff } from '@sluice/daemon/retry/backoff';
 import { retry } from '@sluice/daemon/retry/retry';
-import type { Orm } from './orm.ts';
+import type { Database } from './database.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { classifyFailure } from './write/failure-policy.ts';
 
@@ -13,9 +13,9 @@ const BACKOFF: Backoff = { initialMs: 100, maxMs: 5_000 };
  *
  * @returns false when the stop came first
  */
-export async function prepareUntilReady(orm: Orm, logger: Logger, stop: AbortSignal): Promise<boolean> {
+export async function prepareUntilReady(database: Database, logger: Logger, stop: AbortSignal): Promise<boolean> {
   let lastMessage: string | null = null;
-  const prepared = await retry(() => prepareDatabase(orm, new Date()), {
+  const prepared = await retry(() => prepareDatabase(database, new Date()), {
     backoff: BACKOFF,
     signal: stop,
     onFailure(error, attempt) {

@@ -1,6 +1,6 @@
 import Fastify from 'fastify';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
-import { createOrm } from '@sluice/store/orm';
+import { openDatabase } from '@sluice/store/database';
 import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
@@ -37,7 +37,7 @@ await startOrExit('writer-worker', async () => {
   const stopWorking = new AbortController();
   const redis = connectRedis(config.REDIS_URL, { name: 'writer', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
   const registry = createMetrics('writer-worker');
-  const orm = await createOrm({
+  const database = openDatabase({
     url: config.DATABASE_URL,
     poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
@@ -56,7 +56,7 @@ await startOrExit('writer-worker', async () => {
   const buffer = new BatchBuffer(limits);
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
   const processing = {
-    orm,
+    database,
     redis,
     logger,
     state,
@@ -69,7 +69,7 @@ await startOrExit('writer-worker', async () => {
   const store = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
 
   const consuming = (async () => {
-    if (!(await prepareUntilReady(orm, logger, stopFetching.signal))) return;
+    if (!(await prepareUntilReady(database, logger, stopFetching.signal))) return;
     state.databaseReady = true;
     await consume({
       redis,
@@ -93,7 +93,7 @@ await startOrExit('writer-worker', async () => {
           redis,
           logger,
           process: store,
-          postgresAnswers: () => untilPostgresAnswers(orm, stopFetching.signal, () => progress.moved()),
+          postgresAnswers: () => untilPostgresAnswers(database, stopFetching.signal, () => progress.moved()),
         }),
       process: store,
     });
@@ -101,7 +101,7 @@ await startOrExit('writer-worker', async () => {
 
   const server = Fastify({ logger: false });
   const live = { state, progress, buffer, timeoutMs: config.PROGRESS_TIMEOUT_MS, stopFetching: stopFetching.signal };
-  const checks = writerChecks({ redis, orm, state });
+  const checks = writerChecks({ redis, database, state });
   addHealthMetrics(registry, checks);
   addHealthRoutes(server, checks, { live: () => liveCheck(live) });
   addMetricsRoute(server, registry);
@@ -117,7 +117,7 @@ await startOrExit('writer-worker', async () => {
         await consuming;
         clearTimeout(deadline);
         redis.disconnect();
-        await Promise.all([server.close(), orm.close(true)]);
+        await Promise.all([server.close(), database.close()]);
       },
     },
     { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },

@@ -1,6 +1,5 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
-import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
+import type { Database } from '@sluice/store/database';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { Destination } from '@sluice/exports/destination';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
@@ -29,7 +28,7 @@ import { writeFiles } from './write-files.ts';
 /** What an export needs. */
 export interface ExportContext {
   /** Its statements may take long; see EXPORT_TIMEOUT_MS. */
-  readonly orm: Orm;
+  readonly database: Database;
   readonly settings: ExportSettings;
   readonly logger: Logger;
   /** A file ends behind the batch with which it reaches this. */
@@ -71,7 +70,7 @@ export async function attemptExport(
   { requestedBy, begun }: AttemptTrace = {},
 ): Promise<Attempt | null> {
   let attempt: Attempt | null = null;
-  await withAdvisoryLock(context.orm, `export:${id}`, async (lock) => {
+  await withAdvisoryLock(context.database, `export:${id}`, async (lock) => {
     const run = await takeRun(lock, id);
     if (run === null) return;
     const { tenant, trigger, format } = run;
@@ -100,14 +99,14 @@ async function attemptRun(
   signal: AbortSignal,
 ): Promise<Attempt> {
   const window = await fixWindow(lock, run);
-  const destinations = await openRunDestinations(kyselyOf(context.orm), run, context.settings);
+  const destinations = await openRunDestinations(context.database.db, run, context.settings);
   try {
     const ready = run.publishing ?? (await writeRun(run, window, destinations, lock, context, signal));
     // Also proves that this process still holds the lock: with its connection it would have lost both.
     if (ready === null || !(await beginPublishing(lock, run.id, ready))) return { state: 'cancelled' };
     const { manifest, key } = ready;
     if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
-    await succeedRun(context.orm, run, window, ready);
+    await succeedRun(context.database, run, window, ready);
     return { state: 'succeeded', manifest };
   } finally {
     for (const destination of destinations) destination.close();
@@ -127,7 +126,7 @@ async function writeRun(
   const folder = folderOf(run);
   const rows = rowsOf(run, window);
   const format = formatOf(run, window);
-  const expected = await countExpected(context.orm, rows);
+  const expected = await countExpected(context.database, rows);
   await sql`UPDATE export_runs SET rows_expected = ${expected} WHERE id = ${run.id}::uuid`.execute(lock);
   // What an attempt that was killed left there; not every server can list it.
   for (const each of destinations) {
@@ -148,7 +147,7 @@ async function writeRun(
   const query = sql<ExportRow>`SELECT ${EXPORT_COLUMNS} FROM events WHERE ${rows}`;
   let files: ManifestFile[];
   try {
-    files = await readInBatches(context.orm, query, (batches) =>
+    files = await readInBatches(context.database, query, (batches) =>
       writeFiles(folder, batches, {
         format,
         compression: run.compression,

@@ -1,7 +1,6 @@
 import { context as traceContext } from '@opentelemetry/api';
 import { Worker } from 'bullmq';
 import { type Kysely, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
 import { EXPORTS_QUEUE, openExportJobs } from '@sluice/jobs/export-jobs';
 import type { WakeJob } from '@sluice/jobs/wake-queue';
@@ -86,7 +85,7 @@ export function runExports(
       SELECT id FROM export_runs
       WHERE state IN ('queued', 'running') AND trigger <> 'archive'
         AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
-      ORDER BY created_at LIMIT 1000`.execute(kyselyOf(options.orm));
+      ORDER BY created_at LIMIT 1000`.execute(options.database.db);
     for (const { id } of rows) await jobs.wake(id);
   };
   const outage = new Outage();
@@ -175,7 +174,7 @@ async function noteFailure(
   const outage = new Outage();
   while (!signal.aborted) {
     try {
-      const db: Kysely<unknown> = kyselyOf(context.orm);
+      const db: Kysely<unknown> = context.database.db;
       const { rows } = await sql<{ id: string; trigger: string; attempts: number }>`
         SELECT id, trigger, attempts FROM export_runs WHERE id = ${id}::uuid`.execute(db);
       return rows[0] === undefined ? null : await afterFailure(db, rows[0], error);

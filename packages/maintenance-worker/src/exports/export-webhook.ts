@@ -5,8 +5,7 @@ import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from '../running/run-trace.ts';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
 import { isoTime } from '@sluice/store/iso-time';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { messageOf } from '@sluice/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import type { Logger } from '@sluice/daemon/log/logger';
@@ -44,14 +43,14 @@ export const NO_WEBHOOK: ExportWebhook = { notify: async () => {}, close: async 
 /** @param options.firstWaitMs wait before the second attempt; it doubles with each */
 export function createExportWebhook(options: {
   readonly target: WebhookTarget;
-  readonly orm: Orm;
+  readonly database: Database;
   readonly redisUrl: string;
   readonly namespace: string;
   readonly logger: Logger;
   readonly metrics: Pick<MaintenanceMetrics, 'webhookTried'>;
   readonly firstWaitMs?: number;
 }): ExportWebhook {
-  const { target, orm, logger } = options;
+  const { target, database, logger } = options;
   const shared = { connection: jobConnection(options.redisUrl), prefix: jobsPrefix(options.namespace) };
   const queue = new Queue<Delivery>(QUEUE, {
     ...shared,
@@ -79,7 +78,7 @@ export function createExportWebhook(options: {
   return {
     async notify({ id }) {
       try {
-        const delivery = await noticeOf(orm, id);
+        const delivery = await noticeOf(database, id);
         if (delivery === null) return;
         const notice = { ...delivery, traceparent: activeTraceparent() };
         const added = untraced(() => queue.add('notice', notice, { jobId: notice.id }));
@@ -139,12 +138,12 @@ interface Row {
 }
 
 /** The notice of a run as Postgres has it; null when it has not ended, or was cancelled. */
-async function noticeOf(orm: Orm, id: string): Promise<Delivery | null> {
+async function noticeOf(database: Database, id: string): Promise<Delivery | null> {
   const { rows } = await sql<Row>`
     SELECT id, tenant, trigger, state, format, compression, rows_done AS rows, bytes_done AS bytes, manifest_key, attempts,
            error_code, error, ${isoTime('since')} AS since, ${isoTime('until')} AS until, ${isoTime('created_at')} AS created_at, ${isoTime('started_at')} AS started_at,
            ${isoTime('finished_at')} AS finished_at
-    FROM export_runs WHERE id = ${id}::uuid AND state IN ('succeeded', 'failed')`.execute(kyselyOf(orm));
+    FROM export_runs WHERE id = ${id}::uuid AND state IN ('succeeded', 'failed')`.execute(database.db);
   const row = rows[0];
   if (row === undefined) return null;
   const event = `export.${row.state}`;

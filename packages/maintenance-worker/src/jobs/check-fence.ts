@@ -1,7 +1,7 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { noteFirstCluster } from '@sluice/store/fence/clusters';
 import { fenceAge } from '@sluice/store/fence/fence-age';
-import { hiddenRoles, observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /**
@@ -20,8 +20,8 @@ export const checkFenceJob = {
 /** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */
 const ALARM_SECONDS = 15 * 60;
 
-async function checkFence({ orm, logger }: JobContext): Promise<JobResult> {
-  const db = kyselyOf(orm);
+async function checkFence({ database, logger }: JobContext): Promise<JobResult> {
+  const db = database.db;
   await noteFirstCluster(db);
   await observeTransactions(db);
   const { seconds, holders } = await fenceAge(db);

@@ -1,7 +1,6 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import { missingPartitions } from '@sluice/store/layout/missing-partitions';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /**
@@ -18,8 +17,8 @@ export const checkPartitionsJob = {
   run: checkPartitions,
 } satisfies Job;
 
-async function checkPartitions({ orm }: JobContext): Promise<JobResult> {
-  const missing = await missingPartitions(kyselyOf(orm), new Date());
+async function checkPartitions({ database }: JobContext): Promise<JobResult> {
+  const missing = await missingPartitions(database.db, new Date());
   if (missing.length === 0) return { rows: 0 };
   throw new Error(
     `no partition ${missing.join(' and ')}; writers stall without it. Run: sluice jobs run make-partitions`,
@@ -27,12 +26,12 @@ async function checkPartitions({ orm }: JobContext): Promise<JobResult> {
 }
 
 /** The same for `/health`, which is degraded while a partition is missing. */
-export function partitionsCheck(orm: Orm): HealthCheck {
+export function partitionsCheck(database: Database): HealthCheck {
   return {
     name: 'partitions',
     critical: false,
     async run() {
-      const missing = await missingPartitions(kyselyOf(orm), new Date());
+      const missing = await missingPartitions(database.db, new Date());
       return { ok: missing.length === 0, detail: { missing } };
     },
   };

@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
 
 /** Ends sessions of which nothing has arrived for `SESSION_IDLE_HOURS`. */
@@ -15,8 +14,8 @@ export const closeSessionsJob = {
 /** Open sessions that one statement looks at. */
 const BATCH = 1_000;
 
-async function closeIdleSessions({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  return closeSessions(kyselyOf(orm), config.SESSION_IDLE_HOURS * 3_600, run);
+async function closeIdleSessions({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  return closeSessions(database.db, config.SESSION_IDLE_HOURS * 3_600, run);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
@@ -17,8 +16,8 @@ export const expireDeadLettersJob = {
   run: expireDeadLetters,
 } satisfies Job;
 
-async function expireDeadLetters({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  const db = kyselyOf(orm);
+async function expireDeadLetters({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = database.db;
   const old = sql`now() - make_interval(days => ${config.DEAD_LETTER_RETENTION_DAYS})`;
   const letters = await deleteInBatches(
     db,

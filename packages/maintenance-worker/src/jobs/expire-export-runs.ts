@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
@@ -20,7 +19,7 @@ export const expireExportRunsJob = {
 /** How long the rows of ended runs are kept; exports that run each minute make 130,000 a tenant in that time. */
 const KEPT_DAYS = 90;
 
-async function expireExportRuns({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+async function expireExportRuns({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const old = {
     table: 'export_runs',
     where: sql`state IN ('succeeded', 'failed', 'cancelled') AND trigger <> 'archive'
@@ -31,5 +30,5 @@ async function expireExportRuns({ orm }: JobContext, run: JobRun): Promise<JobRe
                     AND later.created_at > export_runs.created_at)`,
     order: sql`created_at`,
   };
-  return { rows: await deleteInBatches(kyselyOf(orm), old, run) };
+  return { rows: await deleteInBatches(database.db, old, run) };
 }

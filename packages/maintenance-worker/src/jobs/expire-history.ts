@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
@@ -17,7 +16,7 @@ export const expireHistoryJob = {
 const KEPT_RUNS = 1_000;
 const KEPT_DAYS = 30;
 
-async function expireHistory({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+async function expireHistory({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const old = {
     table: 'job_runs',
     where: sql`state NOT IN ('queued', 'running') AND (
@@ -27,5 +26,5 @@ async function expireHistory({ orm }: JobContext, run: JobRun): Promise<JobResul
       ) placed WHERE place > ${KEPT_RUNS}))`,
     order: sql`created_at`,
   };
-  return { rows: await deleteInBatches(kyselyOf(orm), old, run) };
+  return { rows: await deleteInBatches(database.db, old, run) };
 }

@@ -1,4 +1,3 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { archivePartition } from '../exports/archive-partition.ts';
 import { dropPartitions } from '../retention/drop-partitions.ts';
 import { expiringPartitions } from '../retention/expiring-partitions.ts';
@@ -23,9 +22,9 @@ export const expirePartitionsJob = (config: Pick<MaintenanceConfig, 'CLEANUP_INT
 const LOCK_TIMEOUT_MS = 10_000;
 
 async function dropExpired(context: JobContext, run: JobRun): Promise<JobResult> {
-  const { orm, config, logger } = context;
+  const { database, config, logger } = context;
   if (run.input['dry_run'] === true) return dryRun(context);
-  const expired = await dropPartitions(orm, {
+  const expired = await dropPartitions(database, {
     ...retentionRules(config, new Date()),
     archive: config.RETENTION_ARCHIVE === 'true' ? (table, signal) => archivePartition(context, table, signal) : null,
     signal: run.signal,
@@ -52,8 +51,8 @@ async function dropExpired(context: JobContext, run: JobRun): Promise<JobResult>
   return { rows: expired.events, details };
 }
 
-async function dryRun({ orm, config }: JobContext): Promise<JobResult> {
-  const db = kyselyOf(orm);
+async function dryRun({ database, config }: JobContext): Promise<JobResult> {
+  const db = database.db;
   const judged = await judgePartitions(db, retentionRules(config, new Date()));
   const free = judged.filter(({ keepers, heldBackBy }) => keepers.length + heldBackBy.length === 0);
   const begun = (await expiringPartitions(db)).filter(({ state }) => state === 'pending' || state === 'detached');

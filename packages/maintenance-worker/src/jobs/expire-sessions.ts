@@ -1,5 +1,4 @@
 import { type RawBuilder, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteInBatches } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
@@ -16,8 +15,8 @@ export const expireSessionsJob = {
   run: expireSessions,
 } satisfies Job;
 
-async function expireSessions({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  const db = kyselyOf(orm);
+async function expireSessions({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = database.db;
   const { rows: own } = await sql<{ tenant: string; days: number }>`
     SELECT tenant, days FROM tenant_retention WHERE days > 0 ORDER BY tenant`.execute(db);
   let deleted = 0;

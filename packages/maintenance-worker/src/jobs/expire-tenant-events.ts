@@ -1,5 +1,4 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { deleteTenantEvents, planExpiry } from '../retention/delete-tenant-events.ts';
 import { DRY_RUN_INPUT, type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
 import type { MaintenanceConfig } from '../config.ts';
@@ -16,10 +15,14 @@ export const expireTenantEventsJob = (config: Pick<MaintenanceConfig, 'CLEANUP_I
   run: deleteExpired,
 });
 
-async function deleteExpired({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+async function deleteExpired({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const rules = retentionRules(config, new Date());
-  if (run.input['dry_run'] === true) return dryRun(kyselyOf(orm), rules);
-  const rows = await deleteTenantEvents(orm, { ...rules, signal: run.signal, progress: (done) => run.progress(done) });
+  if (run.input['dry_run'] === true) return dryRun(database.db, rules);
+  const rows = await deleteTenantEvents(database, {
+    ...rules,
+    signal: run.signal,
+    progress: (done) => run.progress(done),
+  });
   return { rows };
 }
 

@@ -1,4 +1,4 @@
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { dropRetired } from '@sluice/projections/counts/drop-retired';
 import { fold } from '@sluice/projections/counts/fold';
 import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
@@ -18,15 +18,15 @@ export const foldRollupsJob = {
 /** A backlog is left to the next run after this long, in milliseconds, so that runs end by themselves. */
 const LONGEST_RUN_MS = 60_000;
 
-async function foldRollups({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+async function foldRollups({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const endAt = performance.now() + LONGEST_RUN_MS;
   const goOn = (): boolean => !run.signal.aborted && performance.now() < endAt;
-  await inTransaction(orm, async (db) => {
+  await inTransaction(database, async (db) => {
     const generations = await lockGenerations(db);
     if (!generations.some(({ state }) => state === 'live')) await beginGeneration(db, 'live');
   });
-  await summarizeNewBlocks(orm, new Date());
-  const { events, end } = await fold(orm, 'live', { goOn, onEvents: (done) => run.progress(done) });
-  await dropRetired(orm, goOn);
+  await summarizeNewBlocks(database, new Date());
+  const { events, end } = await fold(database, 'live', { goOn, onEvents: (done) => run.progress(done) });
+  await dropRetired(database, goOn);
   return { rows: events, details: { end } };
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { TObject } from 'typebox';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { MaintenanceConfig } from '../config.ts';
 
@@ -36,7 +36,7 @@ export interface Job {
 
 /** What every job gets; made once, at the start of the worker. */
 export interface JobContext {
-  readonly orm: Orm;
+  readonly database: Database;
   readonly redis: Redis;
   readonly config: MaintenanceConfig;
   readonly logger: Logger;

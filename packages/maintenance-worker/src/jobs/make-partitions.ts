@@ -12,7 +12,7 @@ export const makePartitionsJob = {
   run: makeMissing,
 } satisfies Job;
 
-async function makeMissing({ orm }: JobContext): Promise<JobResult> {
-  const made = await makePartitions(orm, new Date(), PARTITIONS_AHEAD);
+async function makeMissing({ database }: JobContext): Promise<JobResult> {
+  const made = await makePartitions(database, new Date(), PARTITIONS_AHEAD);
   return { rows: made.length, details: { made } };
 }

@@ -1,4 +1,3 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
 import { openExportJobs } from '@sluice/jobs/export-jobs';
 import { queueDueExports } from '../exports/queue-due-exports.ts';
@@ -14,9 +13,9 @@ export const queueExportsJob = {
   run: queueExports,
 } satisfies Job;
 
-async function queueExports({ orm, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
+async function queueExports({ database, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
   const knownSince = new Date(performance.timeOrigin);
-  const queued = await queueDueExports(kyselyOf(orm), { settings: config.exports, knownSince, signal });
+  const queued = await queueDueExports(database.db, { settings: config.exports, knownSince, signal });
   if (queued.length === 0) return { rows: 0 };
   const jobs = openExportJobs({
     redisUrl: config.REDIS_URL,

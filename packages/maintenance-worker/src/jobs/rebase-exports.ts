@@ -1,6 +1,5 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { readExportConfig } from '@sluice/exports/export-config';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Kysely, sql } from 'kysely';
@@ -21,8 +20,8 @@ export const rebaseExportsJob = {
   run: rebase,
 } satisfies Job;
 
-async function rebase({ orm, config, logger }: JobContext): Promise<JobResult> {
-  const { runs, boundary } = await rebaseExports(orm, kyselyOf(orm), config.exports);
+async function rebase({ database, config, logger }: JobContext): Promise<JobResult> {
+  const { runs, boundary } = await rebaseExports(database, database.db, config.exports);
   logger.info({ runs, boundary }, 'exports were rebased');
   return { rows: runs, details: { boundary } };
 }
@@ -45,7 +44,11 @@ export interface Rebased {
  *
  * @throws when a transaction that is open began before the restore was complete
  */
-export async function rebaseExports(orm: Orm, db: Kysely<unknown>, settings: ExportSettings): Promise<Rebased> {
+export async function rebaseExports(
+  database: Database,
+  db: Kysely<unknown>,
+  settings: ExportSettings,
+): Promise<Rebased> {
   const fence = await readFence(db);
   const here = fence.systemIdentifier;
   const known = await knownCluster(db);
@@ -59,7 +62,7 @@ export async function rebaseExports(orm: Orm, db: Kysely<unknown>, settings: Exp
   const { rows } = await sql<{ tenant: string }>`
     SELECT tenant FROM export_positions WHERE system_identifier <> ${here} ORDER BY tenant`.execute(db);
   let runs = 0;
-  for (const { tenant } of rows) if (await queueLastRun(orm, tenant, to, settings)) runs += 1;
+  for (const { tenant } of rows) if (await queueLastRun(database, tenant, to, settings)) runs += 1;
   return { runs, boundary: base };
 }
 
@@ -80,8 +83,8 @@ async function drawBoundary(db: Kysely<unknown>): Promise<string> {
   return boundary;
 }
 
-async function queueLastRun(orm: Orm, tenant: string, to: Fence, settings: ExportSettings): Promise<boolean> {
-  return inTransaction(orm, async (db) => {
+async function queueLastRun(database: Database, tenant: string, to: Fence, settings: ExportSettings): Promise<boolean> {
+  return inTransaction(database, async (db) => {
     // Its window is one of the old cluster's ids, among which there are new ones now.
     await sql`
       UPDATE export_runs SET state = 'failed', error_code = 'other_cluster', finished_at = clock_timestamp(),

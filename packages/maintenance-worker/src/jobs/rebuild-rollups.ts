@@ -11,7 +11,7 @@ export const rebuildRollupsJob = {
   run: rebuild,
 } satisfies Job;
 
-async function rebuild({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+async function rebuild({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const { signal } = run;
-  return { rows: await rebuildRollups(orm, { signal, progress: (done, of) => run.progress(done, of) }) };
+  return { rows: await rebuildRollups(database, { signal, progress: (done, of) => run.progress(done, of) }) };
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
 import { type SealingKeys, SealError } from '@sluice/exports/sealed-secrets';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
@@ -23,7 +23,7 @@ export const rotateExportKeysJob = {
 /** Configurations that are sealed anew in one transaction. */
 const BATCH = 100;
 
-async function rotateExportKeys({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+async function rotateExportKeys({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const { keys } = config.exports;
   if (keys.active === null) throw new SealError('unknown_key', 'EXPORT_ENCRYPTION_KEYS is not set');
   let rows = 0;
@@ -31,7 +31,7 @@ async function rotateExportKeys({ orm, config }: JobContext, run: JobRun): Promi
   let failure: SealError | null = null;
   for (let after = ''; ;) {
     run.signal.throwIfAborted();
-    const batch = await sealBatch(orm, keys, keys.active.id, after);
+    const batch = await sealBatch(database, keys, keys.active.id, after);
     rows += batch.sealed;
     failed += batch.failures.length;
     failure ??= batch.failures[0] ?? null;
@@ -55,8 +55,8 @@ interface Batch {
   readonly last: string | null;
 }
 
-async function sealBatch(orm: Orm, keys: SealingKeys, active: string, after: string): Promise<Batch> {
-  return inTransaction(orm, async (db) => {
+async function sealBatch(database: Database, keys: SealingKeys, active: string, after: string): Promise<Batch> {
+  return inTransaction(database, async (db) => {
     const { rows } = await sql<{ tenant: string; secrets: Buffer; key_id: string }>`
       SELECT tenant, secrets, key_id FROM export_configs
       WHERE secrets IS NOT NULL AND key_id <> ${active} AND tenant > ${after}

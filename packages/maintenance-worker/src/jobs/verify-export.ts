@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { sql } from 'kysely';
 import type { DestinationSettings } from '@sluice/exports/destination';
 import type { Manifest } from '@sluice/exports/manifest';
@@ -23,9 +22,9 @@ export const verifyExportJob = {
   run: verify,
 } satisfies Job;
 
-async function verify({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+async function verify({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const id = String(run.input['run_id']);
-  const db = kyselyOf(orm);
+  const db = database.db;
   const { rows } = await sql<{
     tenant: string | null;
     destination: string;

@@ -1,9 +1,8 @@
 import type { Span } from '@opentelemetry/api';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import type { Redis } from 'ioredis';
 import { type Kysely, sql } from 'kysely';
-import type { Orm } from '@sluice/store/orm';
-import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
+import type { Database } from '@sluice/store/database';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { ReplayedEntry } from '@sluice/stream/replay-entry';
@@ -20,7 +19,7 @@ import { takeLetters, unsettledLetters } from './take-letters.ts';
 
 /** What a replay needs. */
 export interface ReplayContext {
-  readonly orm: Orm;
+  readonly database: Database;
   readonly redis: Redis;
   readonly producer: StreamProducer;
   readonly namespace: string;
@@ -62,12 +61,12 @@ export async function replayLetters(
   requestedBy: string | null | undefined,
 ): Promise<void> {
   for (;;) {
-    const ran = await withAdvisoryLock(context.orm, `replay:${id}`, (db) =>
+    const ran = await withAdvisoryLock(context.database, `replay:${id}`, (db) =>
       new Run(id, db, context, signal).run(requestedBy),
     );
     if (!ran || signal.aborted) return;
     // Resumed while this run was ending: whoever was woken for it found the lock taken.
-    const db = kyselyOf(context.orm);
+    const db = context.database.db;
     const { state } = await replayProgress(db, id);
     if (state !== 'queued' && state !== 'running') return;
   }

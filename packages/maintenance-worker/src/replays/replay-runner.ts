@@ -1,4 +1,3 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { Worker } from 'bullmq';
 import { sql } from 'kysely';
 import { messageOf } from '@sluice/errors/message-of';
@@ -57,7 +56,7 @@ export function runReplays(
   restAfterErrors(worker, logger);
 
   const sweep = async (): Promise<void> => {
-    const db = kyselyOf(options.orm);
+    const db = options.database.db;
     const { rows } = await sql<{ id: string }>`
       SELECT id FROM replays WHERE state IN ('queued', 'running')
       UNION SELECT replay_id FROM dead_letters JOIN replays r ON r.id = replay_id
@@ -109,7 +108,7 @@ async function runUntilItRests(
       if (reason !== lastReason) context.logger.warn(about, 'a replay met an error; it goes on in a moment');
       else context.logger.debug(about, 'a replay met an error; it goes on in a moment');
       lastReason = reason;
-      const db = kyselyOf(context.orm);
+      const db = context.database.db;
       await noteError(db, id, reason).catch(() => {});
       await waitOrAbort(TRY_AGAIN_MS, signal);
     }

@@ -1,7 +1,6 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /** Events that one transaction deletes. */
@@ -33,11 +32,11 @@ export interface Doomed {
  * @returns false when a slice had locked rows, or the signal was aborted: the rest is for another time
  */
 export async function deleteSlices(
-  orm: Orm,
+  database: Database,
   { partition, from, to, which }: Doomed,
   run: { signal: AbortSignal; passed: (until: string, events: number) => Promise<void> },
 ): Promise<boolean> {
-  const db = kyselyOf(orm);
+  const db = database.db;
   const end = Date.parse(to);
   let widthMs = FIRST_WIDTH_MS;
   for (let start = Date.parse(from); start < end;) {
@@ -55,7 +54,7 @@ export async function deleteSlices(
       const doomed = sql<SqlBool>`${slice} AND ${which}`;
       for (let last = BATCH; last === BATCH; deleted += last) {
         if (run.signal.aborted) return false;
-        last = await inTransaction(orm, (transaction) => deleteBatch(transaction, partition, doomed));
+        last = await inTransaction(database, (transaction) => deleteBatch(transaction, partition, doomed));
       }
       if ((await countUpTo(db, partition, doomed, 1)) > 0) return false;
     }

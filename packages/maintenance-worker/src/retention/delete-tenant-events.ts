@@ -1,8 +1,7 @@
 import { type Kysely, type SqlBool, sql } from 'kysely';
 import { isoTime } from '@sluice/store/iso-time';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { deleteSlices } from './delete-slices.ts';
 import { judgePartitions } from './judge-partitions.ts';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';
@@ -63,9 +62,9 @@ export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Pr
 }
 
 /** @returns how many events were deleted */
-export async function deleteTenantEvents(orm: Orm, options: TenantExpiry): Promise<number> {
+export async function deleteTenantEvents(database: Database, options: TenantExpiry): Promise<number> {
   const { signal, progress } = options;
-  const db = kyselyOf(orm);
+  const db = database.db;
   const plan = await planExpiry(db, options);
   const partitions = await listPartitions(db);
   let deleted = 0;
@@ -73,20 +72,20 @@ export async function deleteTenantEvents(orm: Orm, options: TenantExpiry): Promi
     deleted += events;
     progress(deleted);
   };
-  for (const due of plan.due) await expireDue(orm, due, { partitions, signal, count });
-  for (const kept of plan.kept) await expireOthers(orm, kept, { signal, count });
+  for (const due of plan.due) await expireDue(database, due, { partitions, signal, count });
+  for (const kept of plan.kept) await expireOthers(database, kept, { signal, count });
   return deleted;
 }
 
 async function expireDue(
-  orm: Orm,
+  database: Database,
   { tenants, cutoff, expiredTo }: DueTenants,
   run: { partitions: readonly ListedPartition[]; signal: AbortSignal; count: (events: number) => void },
 ): Promise<void> {
   const passed = async (until: string, events: number): Promise<void> => {
     run.count(events);
     await sql`UPDATE tenant_retention SET expired_to = ${until}::timestamptz WHERE tenant = ANY(${tenants}::text[])`.execute(
-      kyselyOf(orm),
+      database.db,
     );
   };
   for (const { name, from, to, detachPending } of run.partitions) {
@@ -94,17 +93,17 @@ async function expireDue(
     const end = cutoff < to ? cutoff : to;
     if (detachPending || start >= end) continue;
     const which = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;
-    if (!(await deleteSlices(orm, { partition: name, from: start, to: end, which }, { ...run, passed }))) return;
+    if (!(await deleteSlices(database, { partition: name, from: start, to: end, which }, { ...run, passed }))) return;
   }
 }
 
 async function expireOthers(
-  orm: Orm,
+  database: Database,
   { partition, keepers }: KeptPartition,
   run: { signal: AbortSignal; count: (events: number) => void },
 ): Promise<void> {
   const { name, from, to } = partition;
-  const db = kyselyOf(orm);
+  const db = database.db;
   // Whoever stops being kept has events where the others' are gone already: it begins anew.
   const { rows } = await sql<{ expired_to: string }>`
     INSERT INTO kept_partitions AS k (name, keepers, expired_to) VALUES (${name}, ${keepers}::text[], ${from}::timestamptz)
@@ -113,7 +112,7 @@ async function expireOthers(
     RETURNING ${isoTime('expired_to')} AS expired_to`.execute(db);
   const which = sql<SqlBool>`tenant <> ALL(${keepers}::text[])`;
   await deleteSlices(
-    orm,
+    database,
     { partition: name, from: rows[0]!.expired_to, to, which },
     {
       signal: run.signal,

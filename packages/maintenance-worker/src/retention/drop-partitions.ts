@@ -1,8 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { detachPartition, finalizeDetach } from '@sluice/store/layout/detach-partition';
-import { inTransaction } from '@sluice/store/in-transaction';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { messageOf } from '@sluice/errors/message-of';
 import { clearPartition } from './clear-partition.ts';
 import {
@@ -52,8 +51,8 @@ export interface Dropped {
  * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
  * the next run has to go on. What fails keeps its table and stops none of the others.
  */
-export async function dropPartitions(orm: Orm, options: DropOptions): Promise<Dropped> {
-  const db = kyselyOf(orm);
+export async function dropPartitions(database: Database, options: DropOptions): Promise<Dropped> {
+  const db = database.db;
   const judged = await judgePartitions(db, options);
   const expired: Dropped = { dropped: [], events: 0, judged, waiting: [], failures: [] };
   /** `work` says whether the partition could be had; what it throws is noted. */
@@ -67,7 +66,7 @@ export async function dropPartitions(orm: Orm, options: DropOptions): Promise<Dr
   };
   // What was begun comes first: of one parent's partitions only one can be on its way out at a time.
   for (const partition of await expiringPartitions(db)) {
-    await attempt(partition.name, () => finish(orm, partition, options, expired));
+    await attempt(partition.name, () => finish(database, partition, options, expired));
   }
   for (const { partition, keepers, heldBackBy } of judged) {
     if (keepers.length > 0 || heldBackBy.length > 0) continue;
@@ -77,7 +76,7 @@ export async function dropPartitions(orm: Orm, options: DropOptions): Promise<Dr
       const detached = await unlessOpen(() =>
         db.connection().execute((connection) => detachPartition(connection, partition.name, options)),
       );
-      return detached && finish(orm, { ...partition, state: 'detached', manifestKey: null }, options, expired);
+      return detached && finish(database, { ...partition, state: 'detached', manifestKey: null }, options, expired);
     });
   }
   return expired;
@@ -96,12 +95,12 @@ async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
 
 /** @returns false when somebody has the table open */
 async function finish(
-  orm: Orm,
+  database: Database,
   { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
   options: DropOptions,
   expired: Dropped,
 ): Promise<boolean> {
-  const db = kyselyOf(orm);
+  const db = database.db;
   if (state === 'attached' || state === 'gone') {
     // Registered and not detached: it is judged anew. Or somebody dropped it.
     await forget(db, name);
@@ -117,7 +116,7 @@ async function finish(
     const archived = await options.archive(name, options.signal);
     await sql`UPDATE expiring_partitions SET manifest_key = ${archived.manifestKey} WHERE name = ${name}`.execute(db);
   }
-  await clearPartition(orm, name, {
+  await clearPartition(database, name, {
     signal: options.signal,
     onEvents(events) {
       expired.events += events;
@@ -125,7 +124,7 @@ async function finish(
     },
   });
   const dropped = await unlessOpen(() =>
-    inTransaction(orm, (transaction) => drop(transaction, name, options.lockTimeoutMs)),
+    inTransaction(database, (transaction) => drop(transaction, name, options.lockTimeoutMs)),
   );
   if (dropped) expired.dropped.push(name);
   return dropped;

@@ -1,5 +1,4 @@
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { Outage } from '@sluice/daemon/log/outage';
@@ -18,13 +17,13 @@ const BACKOFF: Backoff = { initialMs: 1_000, maxMs: 1_000 };
  */
 export async function registerUntilDone(
   jobs: readonly Job[],
-  options: { orm: Orm; logger: Logger; scheduled: boolean; signal: AbortSignal },
+  options: { database: Database; logger: Logger; scheduled: boolean; signal: AbortSignal },
 ): Promise<boolean> {
-  const { orm, logger, signal } = options;
-  if (!(await prepareUntilReady(orm, logger, signal))) return false;
+  const { database, logger, signal } = options;
+  if (!(await prepareUntilReady(database, logger, signal))) return false;
   const outage = new Outage();
   const register = async (): Promise<true> => {
-    await registerJobs(kyselyOf(orm), jobs, options.scheduled);
+    await registerJobs(database.db, jobs, options.scheduled);
     return true;
   };
   const registered = await retry(register, {

@@ -1,6 +1,5 @@
 import { Worker } from 'bullmq';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import { openRunRequests, RUN_REQUESTS_QUEUE } from '@sluice/jobs/run-requests';
 import type { WakeJob } from '@sluice/jobs/wake-queue';
@@ -40,7 +39,7 @@ export function runRequests(
   options: { redisUrl: string; namespace: string; runner: Runner; registered: Promise<boolean>; sweepMs?: number },
 ): RunningRequests {
   const { runner } = options;
-  const { orm, logger } = runner.context;
+  const { database, logger } = runner.context;
   const queue = openRunRequests({
     redisUrl: options.redisUrl,
     namespace: options.namespace,
@@ -50,7 +49,7 @@ export function runRequests(
     RUN_REQUESTS_QUEUE,
     async (wake) => {
       runner.requests.note(wake.data.id, wake.data.traceparent);
-      const name = await jobOfRun(kyselyOf(orm), wake.data.id);
+      const name = await jobOfRun(database.db, wake.data.id);
       const job = jobs.find((each) => each.name === name);
       if (job !== undefined) await runRequested(job, runner);
     },
@@ -67,10 +66,10 @@ export function runRequests(
   const outage = new Outage();
   const sweep = async (): Promise<void> => {
     try {
-      for (const place of await placesInUse(kyselyOf(orm))) {
-        await withAdvisoryLock(orm, slotLock(place.job, place.slot), (db) => failOrphans(db, place));
+      for (const place of await placesInUse(database.db)) {
+        await withAdvisoryLock(database, slotLock(place.job, place.slot), (db) => failOrphans(db, place));
       }
-      for (const id of await queuedRuns(kyselyOf(orm), WAKE_AT_ONCE)) await queue.wake(id);
+      for (const id of await queuedRuns(database.db, WAKE_AT_ONCE)) await queue.wake(id);
       outage.over();
     } catch (error) {
       const reason = outage.news(error);

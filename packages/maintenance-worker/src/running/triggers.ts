@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import type { Job } from '../jobs/job.ts';
 import { runRequested } from './requested-runs.ts';
 import { runJob, type Runner } from './run-job.ts';
@@ -14,7 +13,7 @@ export async function runTick(job: Job, runner: Runner): Promise<void> {
   const outcome = await runJob(job, (db, place) => beginScheduled(db, id, place), runner);
   if (outcome === 'busy') {
     runner.context.logger.info({ job: job.name }, 'a tick was skipped: the job still runs');
-    await noteSkipped(kyselyOf(runner.context.orm), job.name);
+    await noteSkipped(runner.context.database.db, job.name);
     return;
   }
   await runRequested(job, runner);

@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { cursorAfter } from '../http/cursor.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { pageProperties } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
 import { auditEntrySchema } from './answers.ts';
@@ -11,7 +10,7 @@ import { listAuditEntries } from './rows.ts';
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
 /** `GET /api/audit-log`: what operators did, newest first. */
-export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext): void {
+export function addAuditLogRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.get('/api/audit-log', {
     config: { scope: 'operate' },
     schema: {
@@ -29,7 +28,7 @@ export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext)
     },
     handler: async (request) => {
       const { limit = 50, cursor } = request.query as Static<typeof querystring>;
-      const found = await listAuditEntries(readConnection(orm), { cursor, limit: limit + 1 }, request.operator);
+      const found = await listAuditEntries(database.db, { cursor, limit: limit + 1 }, request.operator);
       const entries = found.slice(0, limit);
       const last = entries.at(-1);
       return {

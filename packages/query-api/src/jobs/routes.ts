@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { createBodyCheck } from '../http/check-input.ts';
@@ -8,7 +8,6 @@ import { pageProperties } from '../http/schemas.ts';
 import { cancelRun, requestRun } from './commands.ts';
 import { cursorAfterRun, findRun, inputOfJob, listJobs, listRuns, type RunPage, type RunStatus } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { jobSchema, runSchema } from './answers.ts';
 
 const jobParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9-]+$' }) });
@@ -23,7 +22,7 @@ const pageOfRuns = Type.Object({
 const shared = { tags: ['jobs'] };
 
 /** The jobs of the maintenance workers: `GET /api/jobs`, their runs, and asking for one. */
-export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger }: QueryContext): void {
+export function addJobRoutes(server: FastifyInstance, { database, runRequests, logger }: QueryContext): void {
   const checkBody = createBodyCheck();
 
   server.get('/api/jobs', {
@@ -34,12 +33,12 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       description: 'Jobs are of the whole installation: a key of one tenant sees none.',
       response: { 200: Type.Object({ jobs: Type.Array(jobSchema) }), ...errorResponses('query', 400, 503, 504) },
     },
-    handler: async (request) => ({ jobs: await listJobs(readConnection(orm), request.operator) }),
+    handler: async (request) => ({ jobs: await listJobs(database.db, request.operator) }),
   });
 
   const pageOf = async (page: RunPage, operator: Parameters<typeof listRuns>[2]) => {
     // One more than asked for tells whether there is a next page.
-    const found = await listRuns(readConnection(orm), { ...page, limit: page.limit + 1 }, operator);
+    const found = await listRuns(database.db, { ...page, limit: page.limit + 1 }, operator);
     const runs = found.slice(0, page.limit);
     const last: RunStatus | undefined = found.length > page.limit ? runs.at(-1) : undefined;
     return { runs, next_cursor: last === undefined ? null : cursorAfterRun(last) };
@@ -72,7 +71,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     handler: async (request) => {
       const { name } = request.params as Static<typeof jobParams>;
       const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
-      await inputOfJob(readConnection(orm), name, request.operator);
+      await inputOfJob(database.db, name, request.operator);
       return pageOf({ job: name, cursor, limit }, request.operator);
     },
   });
@@ -95,8 +94,8 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       const { name } = request.params as Static<typeof jobParams>;
       const { operator } = request;
       const input = request.body as object;
-      checkBody(await inputOfJob(readConnection(orm), name, operator), input);
-      const id = await inTransaction(orm, (db) => requestRun(db, { job: name, input, operator }));
+      checkBody(await inputOfJob(database.db, name, operator), input);
+      const id = await inTransaction(database, (db) => requestRun(db, { job: name, input, operator }));
       // A worker that is not woken finds the run by itself within half a minute.
       await runRequests
         .wake(id)
@@ -106,7 +105,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/api/jobs/runs/${id}`)
-        .send(await findRun(readConnection(orm), id, operator));
+        .send(await findRun(database.db, id, operator));
     },
   });
 
@@ -118,8 +117,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       params: runParams,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
-    handler: async (request) =>
-      findRun(readConnection(orm), (request.params as Static<typeof runParams>).id, request.operator),
+    handler: async (request) => findRun(database.db, (request.params as Static<typeof runParams>).id, request.operator),
   });
 
   server.post('/api/jobs/runs/:id/cancel', {
@@ -137,8 +135,8 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     },
     handler: async (request) => {
       const { id } = request.params as Static<typeof runParams>;
-      await inTransaction(orm, (db) => cancelRun(db, id, request.operator));
-      return findRun(readConnection(orm), id, request.operator);
+      await inTransaction(database, (db) => cancelRun(db, id, request.operator));
+      return findRun(database.db, id, request.operator);
     },
   });
 }

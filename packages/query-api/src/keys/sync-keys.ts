@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
 import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/access/key-projection';
 import { createStoredKeys, type StoredKeys } from '@sluice/access/stored-keys';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
 import { noteUses } from './commands.ts';
@@ -29,14 +28,14 @@ export interface SyncedKeys {
  */
 export function syncKeys(options: {
   /** With a connection of its own: a revoked key must not wait behind slow reads. */
-  orm: Orm;
+  database: Database;
   redis: Redis;
   logger: Logger;
   namespace: string;
   refreshMs: number;
 }): SyncedKeys {
-  const { orm, redis, logger, namespace } = options;
-  const db = kyselyOf(orm);
+  const { database, redis, logger, namespace } = options;
+  const db = database.db;
   const keys = createStoredKeys();
 
   async function passOn(): Promise<void> {

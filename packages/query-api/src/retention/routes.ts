@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { pageProperties } from '../http/schemas.ts';
@@ -8,7 +8,6 @@ import { days, retentionSchema } from './answers.ts';
 import { clearRetention, setRetention } from './commands.ts';
 import { listRetention, readTenantRetention } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 
 const params = Type.Object({
   tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'Whose events.' }),
@@ -23,7 +22,7 @@ const PATH = '/api/retention/:tenant';
 const shared = { tags: ['retention'] };
 
 /** `GET /api/retention`; `GET`, `PUT` and `DELETE /api/retention/{tenant}`. */
-export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContext): void {
+export function addRetentionRoutes(server: FastifyInstance, { database }: QueryContext): void {
   server.get('/api/retention', {
     config: { scope: 'read' },
     schema: {
@@ -43,7 +42,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
       const { limit = 50, cursor } = request.query as Static<typeof querystring>;
       const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString();
       if (after.includes('\0')) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-      const rows = await listRetention(readConnection(orm), request.operator, { after, limit: limit + 1 });
+      const rows = await listRetention(database.db, request.operator, { after, limit: limit + 1 });
       const retention = rows.slice(0, limit);
       const last = retention.at(-1);
       return {
@@ -65,7 +64,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
       const tenant = tenantOf(request);
       const owner = request.operator.tenant;
       if (owner !== null && owner !== tenant) throw otherTenant(owner);
-      return readTenantRetention(readConnection(orm), tenant);
+      return readTenantRetention(database.db, tenant);
     },
   });
 
@@ -83,7 +82,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
     handler: async (request) => {
       const tenant = decidedBy(request);
       const { days: wanted } = request.body as Static<typeof body>;
-      return inTransaction(orm, (db) => setRetention(db, tenant, wanted, request.operator));
+      return inTransaction(database, (db) => setRetention(db, tenant, wanted, request.operator));
     },
   });
 
@@ -98,7 +97,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
     },
     handler: async (request) => {
       const tenant = decidedBy(request);
-      return inTransaction(orm, (db) => clearRetention(db, tenant, request.operator));
+      return inTransaction(database, (db) => clearRetention(db, tenant, request.operator));
     },
   });
 }

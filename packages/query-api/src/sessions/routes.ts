@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { isUuid } from '@sluice/events/event-id';
 import { toWire } from '@sluice/events/adapters/to-wire';
@@ -48,7 +47,7 @@ const showQuery = Type.Object(
 const isSessionId = (id: string): boolean => columnText(id) === id;
 
 /** `GET /api/sessions`, and `GET /api/sessions/{session_id}` with its events. */
-export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryContext): void {
+export function addSessionRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
   server.get('/api/sessions', {
     config: { scope: 'read' },
     schema: {
@@ -75,7 +74,7 @@ export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryCont
       const after = cursor === undefined ? undefined : positionOf(cursor, list, isSessionId);
       // One more than asked for tells whether there is a next page.
       const rows = await withTimeoutHint('give a start_time or a user_name.', () =>
-        listSessions(kyselyOf(readOrm), { filter, order: by, after, limit: limit + 1 }, untilGone(reply)),
+        listSessions(readDatabase.db, { filter, order: by, after, limit: limit + 1 }, untilGone(reply)),
       );
       const sessions = rows.slice(0, limit);
       const last = sessions.at(-1);
@@ -106,7 +105,7 @@ export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryCont
       const sessionId = columnText(id);
       const list = ['events of a session', tenant, sessionId, by];
       const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
-      const db = kyselyOf(readOrm);
+      const db = readDatabase.db;
       const gone = untilGone(reply);
       const session = await findSession(db, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };

@@ -2,8 +2,7 @@ import { type SqlBool, sql } from 'kysely';
 import { messageOf } from '@sluice/errors/message-of';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll as startPoll } from '@sluice/daemon/retry/poll';
 import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
@@ -56,8 +55,8 @@ export interface LiveTail {
  * continued from there, and a late commit is in exactly one window. A long transaction anywhere in the cluster holds
  * the fence, and so all readers, back; they are told. See docs/decisions/0013-reads.md.
  */
-export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): LiveTail {
-  const db = kyselyOf(orm);
+export function createLiveTail({ database, logger }: { database: Database; logger: Logger }): LiveTail {
+  const db = database.db;
   /** Have got everything below `reached`. */
   const live = new Set<TailReader>();
   const open = new Set<TailReader>();

@@ -1,6 +1,6 @@
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
@@ -30,7 +30,7 @@ export type Outcome =
 
 /** What processing needs; the same for all batches of a writer. */
 export interface ProcessContext {
-  readonly orm: Orm;
+  readonly database: Database;
   /** For commands that answer at once. */
   readonly redis: Redis;
   readonly logger: Logger;
@@ -150,7 +150,7 @@ async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<
 /** One transaction, in a span of its own: what failed is seen even when a later try made it good. */
 async function tryOnce(
   batch: Batch,
-  { orm, progress, stopWorking }: ProcessContext,
+  { database, progress, stopWorking }: ProcessContext,
   { isolate, tries }: { isolate: boolean; tries: number },
 ): Promise<Written> {
   const name = isolate ? 'isolate events' : 'write events';
@@ -158,8 +158,8 @@ async function tryOnce(
     try {
       return await progress.during(name, holdings(batch), (moved) =>
         isolate
-          ? isolatePoison(orm, batch.entries, undefined, moved)
-          : writeEvents(orm, batch.entries, { stop: stopWorking, moved }),
+          ? isolatePoison(database, batch.entries, undefined, moved)
+          : writeEvents(database, batch.entries, { stop: stopWorking, moved }),
       );
     } catch (error) {
       const { kind, code } = classifyFailure(error);

@@ -1,4 +1,4 @@
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { retry } from '@sluice/daemon/retry/retry';
 
 /**
@@ -6,9 +6,9 @@ import { retry } from '@sluice/daemon/retry/retry';
  *
  * @param moved called after each try
  */
-export async function untilPostgresAnswers(orm: Orm, stop: AbortSignal, moved: () => void): Promise<void> {
+export async function untilPostgresAnswers(database: Database, stop: AbortSignal, moved: () => void): Promise<void> {
   if (stop.aborted) return;
-  await retry(() => orm.em.fork().getConnection().execute('SELECT 1'), {
+  await retry(() => database.check(), {
     backoff: { initialMs: 100, maxMs: 2_000 },
     signal: stop,
     // Whatever it was, it is no answer.

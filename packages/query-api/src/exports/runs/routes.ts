@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
@@ -13,7 +13,6 @@ import { pageProperties, tenantName } from '../../http/schemas.ts';
 import { EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
 import { cancelExport, requestExport, retryExport } from './commands.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { readConnection } from '../../http/read-connection.ts';
 import { exportRunSchema } from './answers.ts';
 
 const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: [...values] });
@@ -39,7 +38,7 @@ const shared = { tags: ['exports'] };
 
 /** `POST /export/run`, `GET /export/runs`, `GET` of one, and retry, cancel. */
 export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
-  const { orm, exportJobs, logger, config } = context;
+  const { database, exportJobs, logger, config } = context;
   /** A worker that is not woken finds the run by itself within half a minute. */
   const wake = async (id: string, requestId: string): Promise<void> => {
     await exportJobs
@@ -64,7 +63,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     handler: async (request, reply) => {
       const query = request.query as Static<typeof runQuery>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const tenant = tenantOf(query.tenant, operator);
       const span = spanOf(query);
       await requireTenant(db, tenant);
@@ -75,7 +74,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const compression = query.compression ?? preset;
       const problem = formatProblem(format, compression);
       if (problem !== null) throw new ApiError('invalid_request', `${problem}.`);
-      const id = await inTransaction(orm, (transaction) =>
+      const id = await inTransaction(database, (transaction) =>
         requestExport(transaction, { config: present, format, compression, ...span }, operator),
       );
       await wake(id, request.id);
@@ -102,7 +101,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const { operator } = request;
       if (tenant !== undefined) tenantOf(tenant, operator);
       const found = { tenant: tenant ?? null, state: state ?? null, cursor, limit: limit + 1 };
-      const rows = await listExportRuns(readConnection(orm), found, operator);
+      const rows = await listExportRuns(database.db, found, operator);
       const last = rows.slice(0, limit).at(-1);
       const more = rows.length > limit && last !== undefined;
       return { runs: rows.slice(0, limit), next_cursor: more ? Buffer.from(last.id).toString('base64url') : null };
@@ -118,7 +117,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findExportRun(readConnection(orm), (request.params as Static<typeof params>).id, request.operator),
+      findExportRun(database.db, (request.params as Static<typeof params>).id, request.operator),
   });
 
   for (const step of ['retry', 'cancel'] as const) {
@@ -138,11 +137,11 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       handler: async (request) => {
         const { id } = request.params as Static<typeof params>;
         const { operator } = request;
-        await inTransaction(orm, (db) =>
+        await inTransaction(database, (db) =>
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
         );
         await wake(id, request.id);
-        return findExportRun(readConnection(orm), id, operator);
+        return findExportRun(database.db, id, operator);
       },
     });
   }

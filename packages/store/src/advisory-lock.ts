@@ -1,6 +1,5 @@
-import { kyselyOf } from './kysely-of.ts';
 import { type Kysely, sql } from 'kysely';
-import type { Orm } from './orm.ts';
+import type { Database } from './database.ts';
 
 /**
  * Runs `work` on one connection that holds an advisory lock, so that of all processes one does it at a time. The
@@ -10,11 +9,11 @@ import type { Orm } from './orm.ts';
  * @returns false when another connection holds the lock; `work` was not run then
  */
 export async function withAdvisoryLock(
-  orm: Orm,
+  database: Database,
   name: string,
   work: (db: Kysely<unknown>) => Promise<void>,
 ): Promise<boolean> {
-  const db = kyselyOf(orm);
+  const db = database.db;
   return db.connection().execute(async (connection) => {
     const { rows } = await sql<{ taken: boolean }>`
       SELECT pg_try_advisory_lock(hashtextextended(${name}, 0)) AS taken`.execute(connection);
