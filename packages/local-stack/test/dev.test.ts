@@ -71,7 +71,7 @@ it("runs a daemon on the stack's servers beside the stack's own, again after eac
   expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ checks: { postgres: 'ok', redis: 'ok' } });
 
   // A file of another package, which the daemon loads.
-  const [edited] = globSync('packages/*/src/**/version.ts', { cwd: checkout });
+  const [edited] = globSync('packages/{*,shared/*}/src/**/version.ts', { cwd: checkout });
   const source = readFileSync(join(checkout, edited!), 'utf8');
   writeFileSync(join(checkout, edited!), source.replace('= manifest.version', '= `${manifest.version}, edited`'));
   await vi.waitFor(async () => expect(await versionAt(url)).toBe(`${version}, edited`), PATIENCE);
