@@ -126,7 +126,7 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
 }
 
 /** What has to be loaded before main.ts, so that it can be traced. */
-function tracingOf(main: string): string[] {
+export function tracingOf(main: string): string[] {
   const tracing = join(dirname(main), 'tracing.ts');
   return existsSync(tracing) ? ['--import', tracing] : [];
 }
