@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { cursorAfter } from '../http/cursor.ts';
 import { readConnection } from '../http/read-connection.ts';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
 import type { QueryContext } from '../query-context.ts';
 import { auditEntrySchema } from './answers.ts';
-import { listAuditEntries } from './rows.ts';
+import { AUDIT_LOG, listAuditEntries } from './rows.ts';
 
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
@@ -28,14 +27,10 @@ export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext)
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof querystring>;
-      const found = await listAuditEntries(readConnection(orm), { cursor, limit: limit + 1 }, request.operator);
-      const entries = found.slice(0, limit);
-      const last = entries.at(-1);
-      return {
-        entries,
-        next_cursor: found.length > limit && last !== undefined ? cursorAfter(last.id, 'desc') : null,
-      };
+      const { rows, next } = await readPage(AUDIT_LOG, request.query as Static<typeof querystring>, (after, limit) =>
+        listAuditEntries(readConnection(orm), { after, limit }, request.operator),
+      );
+      return { entries: rows, next_cursor: next };
     },
   });
 }

@@ -4,9 +4,10 @@ import { inTransaction } from '@sluice/store/in-transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { createBodyCheck } from '../http/check-input.ts';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, type PageRequest, readPage } from '../http/paging.ts';
 import { cancelRun, requestRun } from './commands.ts';
-import { cursorAfterRun, findRun, inputOfJob, listJobs, listRuns, type RunPage, type RunStatus } from './rows.ts';
+import { findRun, inputOfJob, JOB_RUNS, listJobs, listRuns } from './rows.ts';
+import type { Operator } from '../keys/operator-keys.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
 import { jobSchema, runSchema } from './answers.ts';
@@ -37,12 +38,11 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     handler: async (request) => ({ jobs: await listJobs(readConnection(orm), request.operator) }),
   });
 
-  const pageOf = async (page: RunPage, operator: Parameters<typeof listRuns>[2]) => {
-    // One more than asked for tells whether there is a next page.
-    const found = await listRuns(readConnection(orm), { ...page, limit: page.limit + 1 }, operator);
-    const runs = found.slice(0, page.limit);
-    const last: RunStatus | undefined = found.length > page.limit ? runs.at(-1) : undefined;
-    return { runs, next_cursor: last === undefined ? null : cursorAfterRun(last) };
+  const pageOf = async (job: string | null, page: PageRequest, operator: Operator) => {
+    const { rows, next } = await readPage(JOB_RUNS, page, (after, limit) =>
+      listRuns(readConnection(orm), { job, after, limit }, operator),
+    );
+    return { runs: rows, next_cursor: next };
   };
 
   server.get('/api/jobs/runs', {
@@ -54,8 +54,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       response: { 200: pageOfRuns, ...errorResponses('query', 400, 503, 504) },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
-      return pageOf({ cursor, limit }, request.operator);
+      return pageOf(null, request.query as Static<typeof listQuery>, request.operator);
     },
   });
 
@@ -71,9 +70,8 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     },
     handler: async (request) => {
       const { name } = request.params as Static<typeof jobParams>;
-      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
       await inputOfJob(readConnection(orm), name, request.operator);
-      return pageOf({ job: name, cursor, limit }, request.operator);
+      return pageOf(name, request.query as Static<typeof listQuery>, request.operator);
     },
   });
 

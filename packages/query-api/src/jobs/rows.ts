@@ -1,9 +1,8 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Operator } from '../keys/operator-keys.ts';
+import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
-import { isUuid } from '@sluice/events/event-id';
-import { parseTimestamp } from '@sluice/events/timestamp';
 
 /** A job as the API tells of it. */
 export interface JobStatus {
@@ -90,22 +89,25 @@ interface RunRow extends Record<string, unknown> {
   details: string;
 }
 
+/** All runs. */
+export const JOB_RUNS: List = { of: 'runs of jobs', ...NEWEST_FIRST };
+
 /** Which runs a page has. */
 export interface RunPage {
-  /** Of all jobs when left out. */
-  readonly job?: string;
-  readonly cursor: string | undefined;
+  /** Null for all jobs. */
+  readonly job: string | null;
+  readonly after: Place | undefined;
   readonly limit: number;
 }
 
 /** Runs, newest first. An operator of one tenant sees none: jobs are of the whole installation. */
 export async function listRuns(
   db: Kysely<unknown>,
-  { job, cursor, limit }: RunPage,
+  { job, after, limit }: RunPage,
   operator: Operator,
 ): Promise<readonly RunStatus[]> {
-  const ofJob = job === undefined ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
-  return readRuns(db, sql<SqlBool>`${ofJob} AND ${before(cursor)}`, operator, limit);
+  const ofJob = job === null ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
+  return readRuns(db, sql<SqlBool>`${ofJob} AND ${comesAfter(after, JOB_RUNS)}`, operator, limit);
 }
 
 /** @throws ApiError `not_found`, also for an operator of one tenant */
@@ -118,11 +120,6 @@ export async function findRun(db: Kysely<unknown>, id: string, operator: Operato
 /** The same for one that does not exist and for whoever may not see it. */
 export function noSuchRun(id: string): ApiError {
   return new ApiError('not_found', `There is no run ${id}.`);
-}
-
-/** The opaque text behind which the next page starts; the run itself may be gone by then. */
-export function cursorAfterRun({ created_at: at, id }: RunStatus): string {
-  return Buffer.from(`${at} ${id}`).toString('base64url');
 }
 
 async function readRuns(
@@ -146,13 +143,4 @@ async function readRuns(
     input: JSON.parse(row.input) as unknown,
     details: JSON.parse(row.details) as unknown,
   }));
-}
-
-function before(cursor: string | undefined): RawBuilder<SqlBool> {
-  if (cursor === undefined) return sql<SqlBool>`true`;
-  const text = Buffer.from(cursor, 'base64url').toString();
-  const [, at, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (.*)$/.exec(text) ?? [];
-  if (at === undefined || parseTimestamp(at) === null || !isUuid(id!))
-    throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-  return sql<SqlBool>`(created_at, id) < (${at}::timestamptz, ${id}::uuid)`;
 }

@@ -6,10 +6,10 @@ import { inTransaction } from '@sluice/store/in-transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
 import type { Caller } from './operator-keys.ts';
 import { createKey, revokeKey, type WantedKey } from './commands.ts';
-import { listKeys } from './rows.ts';
+import { KEYS, listKeys } from './rows.ts';
 import { keyProperties, keySchema, scopesOf } from './answers.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
@@ -105,14 +105,11 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
       },
     },
     handler: async (request) => {
-      const { limit: wanted = 50, cursor, revoked = false } = request.query as Static<typeof listQuery>;
-      const page = { revoked, cursor, limit: wanted + 1 };
-      const rows = await listKeys(readConnection(orm), page, request.operator);
-      const last = rows.slice(0, wanted).at(-1);
-      return {
-        keys: rows.slice(0, wanted),
-        next_cursor: rows.length > wanted && last !== undefined ? Buffer.from(last.id).toString('base64url') : null,
-      };
+      const { revoked = false, ...page } = request.query as Static<typeof listQuery>;
+      const { rows, next } = await readPage(KEYS, page, (after, wanted) =>
+        listKeys(readConnection(orm), { revoked, after, limit: wanted }, request.operator),
+      );
+      return { keys: rows, next_cursor: next };
     },
   });
 

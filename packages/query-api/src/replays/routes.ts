@@ -5,8 +5,9 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { chosenLetters } from '../dead-letters/rows.ts';
 import { choiceProperties } from '../dead-letters/inputs.ts';
-import { pageProperties, reason } from '../http/schemas.ts';
-import { findReplay, listReplays } from './rows.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
+import { reason } from '../http/schemas.ts';
+import { findReplay, listReplays, REPLAYS } from './rows.ts';
 import { followReplay } from './follow-replay.ts';
 import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
 import { tryReplay } from './try-replay.ts';
@@ -96,14 +97,10 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
-      const rows = await listReplays(readConnection(orm), { cursor, limit: limit + 1 }, request.operator);
-      const last = rows.slice(0, limit).at(-1);
-      const more = rows.length > limit && last !== undefined;
-      return {
-        replays: rows.slice(0, limit),
-        next_cursor: more ? Buffer.from(last.id).toString('base64url') : null,
-      };
+      const { rows, next } = await readPage(REPLAYS, request.query as Static<typeof listQuery>, (after, limit) =>
+        listReplays(readConnection(orm), { after, limit }, request.operator),
+      );
+      return { replays: rows, next_cursor: next };
     },
   });
 

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import { isUuid } from '@sluice/events/event-id';
+import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
 import type { Operator } from '../keys/operator-keys.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
@@ -46,23 +46,16 @@ export function noSuchReplay(id: string): ApiError {
   return new ApiError('not_found', `There is no replay ${id}.`);
 }
 
+/** All replays. */
+export const REPLAYS: List = { of: 'replays', ...NEWEST_FIRST };
+
 /** A page of replays, newest first. */
 export async function listReplays(
   db: Kysely<unknown>,
-  { cursor, limit }: { cursor: string | undefined; limit: number },
+  { after, limit }: { after: Place | undefined; limit: number },
   operator: Operator,
 ): Promise<readonly ReplayStatus[]> {
-  const before =
-    cursor === undefined
-      ? sql<SqlBool>`true`
-      : sql<SqlBool>`(created_at, id) < (SELECT created_at, id FROM replays WHERE id = ${replayIn(cursor)}::uuid)`;
-  return readReplays(db, before, operator, limit);
-}
-
-function replayIn(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-  return id;
+  return readReplays(db, comesAfter(after, REPLAYS), operator, limit);
 }
 
 async function readReplays(

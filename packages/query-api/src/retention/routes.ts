@@ -3,10 +3,10 @@ import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/store/in-transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
 import { days, retentionSchema } from './answers.ts';
 import { clearRetention, setRetention } from './commands.ts';
-import { listRetention, readTenantRetention } from './rows.ts';
+import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
 
@@ -40,16 +40,10 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof querystring>;
-      const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString();
-      if (after.includes('\0')) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-      const rows = await listRetention(readConnection(orm), request.operator, { after, limit: limit + 1 });
-      const retention = rows.slice(0, limit);
-      const last = retention.at(-1);
-      return {
-        retention,
-        next_cursor: rows.length > limit && last !== undefined ? Buffer.from(last.tenant).toString('base64url') : null,
-      };
+      const { rows, next } = await readPage(RETENTION, request.query as Static<typeof querystring>, (after, limit) =>
+        listRetention(readConnection(orm), request.operator, { after, limit }),
+      );
+      return { retention: rows, next_cursor: next };
     },
   });
 

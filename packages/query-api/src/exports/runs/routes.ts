@@ -9,8 +9,9 @@ import { readExportConfig } from '@sluice/exports/export-config';
 import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/exports/export-formats';
 import { tenantOf } from '../../http/tenants.ts';
 import { requireTenant } from '../known-tenant.ts';
-import { pageProperties, tenantName } from '../../http/schemas.ts';
-import { EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
+import { pageProperties, readPage } from '../../http/paging.ts';
+import { tenantName } from '../../http/schemas.ts';
+import { EXPORT_RUNS, EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
 import { cancelExport, requestExport, retryExport } from './commands.ts';
 import type { QueryContext } from '../../query-context.ts';
 import { readConnection } from '../../http/read-connection.ts';
@@ -98,14 +99,13 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor, tenant, state } = request.query as Static<typeof listQuery>;
+      const { tenant, state, ...page } = request.query as Static<typeof listQuery>;
       const { operator } = request;
       if (tenant !== undefined) tenantOf(tenant, operator);
-      const found = { tenant: tenant ?? null, state: state ?? null, cursor, limit: limit + 1 };
-      const rows = await listExportRuns(readConnection(orm), found, operator);
-      const last = rows.slice(0, limit).at(-1);
-      const more = rows.length > limit && last !== undefined;
-      return { runs: rows.slice(0, limit), next_cursor: more ? Buffer.from(last.id).toString('base64url') : null };
+      const { rows, next } = await readPage(EXPORT_RUNS, page, (after, limit) =>
+        listExportRuns(readConnection(orm), { tenant: tenant ?? null, state: state ?? null, after, limit }, operator),
+      );
+      return { runs: rows, next_cursor: next };
     },
   });
 
