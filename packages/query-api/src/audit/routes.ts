@@ -6,6 +6,7 @@ import { pageProperties, readPage } from '../http/paging.ts';
 import type { QueryContext } from '../query-context.ts';
 import { auditEntrySchema } from './answers.ts';
 import { AUDIT_LOG, listAuditEntries } from './rows.ts';
+import { nextCursor } from '../http/schemas.ts';
 
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
@@ -21,7 +22,7 @@ export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext)
       response: {
         200: Type.Object({
           entries: Type.Array(auditEntrySchema),
-          next_cursor: Type.Union([Type.String(), Type.Null()]),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 401, 503, 504),
       },

@@ -15,7 +15,7 @@ import {
   wholeLetter,
 } from './rows.ts';
 import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
-import { reason } from '../http/schemas.ts';
+import { nextCursor, oneOf, reason } from '../http/schemas.ts';
 import { choiceProperties, letterParams, listProperties } from './inputs.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
@@ -32,7 +32,7 @@ const listQuery = Type.Object(
   {
     ...listProperties,
     ...pageProperties,
-    order: Type.Optional(Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], default: 'desc' })),
+    order: Type.Optional(oneOf<Order>(['asc', 'desc'], { default: 'desc' })),
   },
   { additionalProperties: false },
 );
@@ -72,7 +72,7 @@ function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContex
       response: {
         200: Type.Object({
           dead_letters: Type.Array(letterSchema),
-          next_cursor: Type.Union([Type.String(), Type.Null()]),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 401, 403, 503, 504),
       },

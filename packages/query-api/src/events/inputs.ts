@@ -8,6 +8,7 @@ import { inspectValues } from '@sluice/events/json/inspect-values';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { nestingError } from '@sluice/events/json/read-body';
 import { cursorProperty, type Order } from '../http/paging.ts';
+import { oneOf } from '../http/schemas.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { TotalMethod } from './rows.ts';
 
@@ -107,9 +108,7 @@ export const eventQuery = Type.Object(
         },
       ),
     ),
-    order: Type.Optional(
-      Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], description: 'By event time; `desc` by default.' }),
-    ),
+    order: Type.Optional(oneOf<Order>(['asc', 'desc'], { description: 'By event time; `desc` by default.' })),
     limit: Type.Optional(
       Type.Integer({
         minimum: 1,

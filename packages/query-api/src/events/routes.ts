@@ -18,11 +18,12 @@ import {
   TIMEOUT_HINT,
 } from './inputs.ts';
 import { cursorAfter, placeIn, placeOf } from '../http/paging.ts';
-import { countEvents, eventList, findEvent, readEventPage, type TotalMethod } from './rows.ts';
+import { countEvents, eventList, findEvent, readEventPage } from './rows.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
 import { tenantOf } from '../http/tenants.ts';
-import { nextCursor, wireEventSchema } from './answers.ts';
+import { wireEventSchema } from './answers.ts';
+import { nextCursor, oneOf } from '../http/schemas.ts';
 
 const recentQuery = Type.Object(
   { ...tenantProperty, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })) },
@@ -58,7 +59,7 @@ function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStopping }: Q
           events: Type.Array(wireEventSchema),
           next_cursor: nextCursor,
           total: Type.Optional(Type.Integer()),
-          total_method: Type.Optional(Type.Unsafe<TotalMethod>({ type: 'string', enum: ['exact', 'estimated'] })),
+          total_method: Type.Optional(oneOf(['exact', 'estimated'])),
         }),
         ...errorResponses('query', 400, 401, 403, 413, 503, 504),
       },

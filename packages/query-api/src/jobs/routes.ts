@@ -11,14 +11,13 @@ import type { Operator } from '../keys/operator-keys.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
 import { jobSchema, runSchema } from './answers.ts';
+import { bodyOrNull, nextCursor, noBody, uuidParams } from '../http/schemas.ts';
 
 const jobParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9-]+$' }) });
-const runParams = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const listQuery = Type.Object(pageProperties, { additionalProperties: false });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 const pageOfRuns = Type.Object({
   runs: Type.Array(runSchema),
-  next_cursor: Type.Union([Type.String(), Type.Null()]),
+  next_cursor: nextCursor,
 });
 
 const shared = { tags: ['jobs'] };
@@ -113,11 +112,11 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     schema: {
       ...shared,
       summary: 'How far a run is, or how it ended',
-      params: runParams,
+      params: uuidParams,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findRun(readConnection(orm), (request.params as Static<typeof runParams>).id, request.operator),
+      findRun(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   server.post('/api/jobs/runs/:id/cancel', {
@@ -125,16 +124,13 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     schema: {
       ...shared,
       summary: 'End a run: one that waits at once, one that runs at its next look, within a second or so',
-      params: runParams,
+      params: uuidParams,
       body: noBody,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
     },
-    // No body, or an empty object.
-    preValidation: async (request) => {
-      request.body ??= null;
-    },
+    preValidation: bodyOrNull,
     handler: async (request) => {
-      const { id } = request.params as Static<typeof runParams>;
+      const { id } = request.params as Static<typeof uuidParams>;
       await inTransaction(orm, (db) => cancelRun(db, id, request.operator));
       return findRun(readConnection(orm), id, request.operator);
     },

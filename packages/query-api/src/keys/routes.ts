@@ -13,6 +13,7 @@ import { KEYS, listKeys } from './rows.ts';
 import { keyProperties, keySchema, scopesOf } from './answers.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
+import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
 const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
@@ -100,7 +101,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
       summary: 'API keys without the keys themselves, newest first',
       querystring: listQuery,
       response: {
-        200: Type.Object({ keys: Type.Array(keySchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        200: Type.Object({ keys: Type.Array(keySchema), next_cursor: nextCursor }),
         ...errorResponses('query', 400, 503, 504),
       },
     },

@@ -6,7 +6,7 @@ import { messageOf } from '@sluice/errors/message-of';
 import { chosenLetters } from '../dead-letters/rows.ts';
 import { choiceProperties } from '../dead-letters/inputs.ts';
 import { pageProperties, readPage } from '../http/paging.ts';
-import { reason } from '../http/schemas.ts';
+import { bodyOrNull, nextCursor, noBody, reason, uuidParams } from '../http/schemas.ts';
 import { findReplay, listReplays, REPLAYS } from './rows.ts';
 import { followReplay } from './follow-replay.ts';
 import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
@@ -26,9 +26,7 @@ const createBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const listQuery = Type.Object(pageProperties, { additionalProperties: false });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 
 const shared = { tags: ['replays'] };
 const BASE = '/api/dead-letters/replays';
@@ -92,7 +90,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       summary: 'Replays, newest first',
       querystring: listQuery,
       response: {
-        200: Type.Object({ replays: Type.Array(replaySchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        200: Type.Object({ replays: Type.Array(replaySchema), next_cursor: nextCursor }),
         ...errorResponses('query', 400, 401, 503, 504),
       },
     },
@@ -109,11 +107,11 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
     schema: {
       ...shared,
       summary: 'How far a replay is',
-      params,
+      params: uuidParams,
       response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
     },
     handler: async (request) =>
-      findReplay(readConnection(orm), (request.params as Static<typeof params>).id, request.operator),
+      findReplay(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   for (const step of REPLAY_STEPS) {
@@ -122,16 +120,13 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       schema: {
         ...shared,
         summary: SUMMARY[step],
-        params,
+        params: uuidParams,
         body: noBody,
         response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 409, 503, 504) },
       },
-      // No body, or an empty object.
-      preValidation: async (request) => {
-        request.body ??= null;
-      },
+      preValidation: bodyOrNull,
       handler: async (request) => {
-        const { id } = request.params as Static<typeof params>;
+        const { id } = request.params as Static<typeof uuidParams>;
         await inTransaction(orm, (db) => steerReplay(db, id, step, request.operator));
         if (step !== 'pause') await wake(id, request.id);
         return findReplay(readConnection(orm), id, request.operator);
@@ -155,7 +150,7 @@ function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryCon
       ...shared,
       summary: 'Follow a replay, as server-sent events',
       description: 'An event `progress` with the replay as JSON at each change; the stream ends with the replay.',
-      params,
+      params: uuidParams,
       response: {
         200: {
           description: 'Events of type progress.',
@@ -165,7 +160,7 @@ function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryCon
       },
     },
     handler: async (request, reply) => {
-      const { id } = request.params as Static<typeof params>;
+      const { id } = request.params as Static<typeof uuidParams>;
       const db = readConnection(orm);
       const look = () => findReplay(db, id, request.operator);
       const first = await look();

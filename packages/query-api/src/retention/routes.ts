@@ -9,6 +9,7 @@ import { clearRetention, setRetention } from './commands.ts';
 import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
+import { nextCursor } from '../http/schemas.ts';
 
 const params = Type.Object({
   tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'Whose events.' }),
@@ -34,7 +35,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
       response: {
         200: Type.Object({
           retention: Type.Array(retentionSchema),
-          next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 503, 504),
       },

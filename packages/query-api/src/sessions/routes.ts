@@ -12,17 +12,17 @@ import { sessionProperties } from './answers.ts';
 import { findSession, listSessions, sessionsBy } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
 import { tenantOf } from '../http/tenants.ts';
-import { nextCursor, wireEventSchema } from '../events/answers.ts';
+import { wireEventSchema } from '../events/answers.ts';
+import { nextCursor, oneOf } from '../http/schemas.ts';
 
 const pageProperties = pagePropertiesOf(100);
-const order = (first: Order) =>
-  Type.Optional(Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], default: first }));
+const order = (first: Order) => Type.Optional(oneOf<Order>(['asc', 'desc'], { default: first }));
 
 const listQuery = Type.Object(
   {
     ...tenantProperty,
     user_name: Type.Optional(Type.String({ minLength: 1, maxLength: 2_000 })),
-    state: Type.Optional(Type.Unsafe<'open' | 'closed'>({ type: 'string', enum: ['open', 'closed'] })),
+    state: Type.Optional(oneOf(['open', 'closed'])),
     start_time: Type.Optional({ ...rangeProperties.start_time, description: 'Started at or after.' }),
     end_time: Type.Optional({ ...rangeProperties.end_time, description: 'Started before.' }),
     order: order('desc'),

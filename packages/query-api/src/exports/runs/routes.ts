@@ -10,14 +10,12 @@ import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/expo
 import { tenantOf } from '../../http/tenants.ts';
 import { requireTenant } from '../known-tenant.ts';
 import { pageProperties, readPage } from '../../http/paging.ts';
-import { tenantName } from '../../http/schemas.ts';
+import { bodyOrNull, nextCursor, noBody, oneOf, tenantName, uuidParams } from '../../http/schemas.ts';
 import { EXPORT_RUNS, EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
 import { cancelExport, requestExport, retryExport } from './commands.ts';
 import type { QueryContext } from '../../query-context.ts';
 import { readConnection } from '../../http/read-connection.ts';
 import { exportRunSchema } from './answers.ts';
-
-const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: [...values] });
 
 const runQuery = Type.Object(
   {
@@ -33,8 +31,6 @@ const listQuery = Type.Object(
   { ...pageProperties, tenant: Type.Optional(tenantName), state: Type.Optional(oneOf(EXPORT_STATES)) },
   { additionalProperties: false },
 );
-const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 
 const shared = { tags: ['exports'] };
 
@@ -61,7 +57,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       body: noBody,
       response: { 202: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
-    preValidation,
+    preValidation: bodyOrNull,
     handler: async (request, reply) => {
       const query = request.query as Static<typeof runQuery>;
       const { operator } = request;
@@ -94,7 +90,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       summary: 'Export runs, newest first',
       querystring: listQuery,
       response: {
-        200: Type.Object({ runs: Type.Array(exportRunSchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        200: Type.Object({ runs: Type.Array(exportRunSchema), next_cursor: nextCursor }),
         ...errorResponses('query', 400, 503, 504),
       },
     },
@@ -114,11 +110,11 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     schema: {
       ...shared,
       summary: 'How far an export is',
-      params,
+      params: uuidParams,
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findExportRun(readConnection(orm), (request.params as Static<typeof params>).id, request.operator),
+      findExportRun(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   for (const step of ['retry', 'cancel'] as const) {
@@ -130,13 +126,13 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
           step === 'retry'
             ? 'Try a failed export again, and take it that what paused the destination is mended'
             : 'End an export before it is done; nothing of it is published',
-        params,
+        params: uuidParams,
         body: noBody,
         response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
       },
-      preValidation,
+      preValidation: bodyOrNull,
       handler: async (request) => {
-        const { id } = request.params as Static<typeof params>;
+        const { id } = request.params as Static<typeof uuidParams>;
         const { operator } = request;
         await inTransaction(orm, (db) =>
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
@@ -146,11 +142,6 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       },
     });
   }
-}
-
-/** No body, or an empty object. */
-async function preValidation(request: { body?: unknown }): Promise<void> {
-  request.body ??= null;
 }
 
 /** @throws ApiError `invalid_request` for a span that ends before it begins, or begins in the future */

@@ -4,7 +4,7 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { tenantOf } from '../../http/tenants.ts';
 import { requireTenant } from '../known-tenant.ts';
 import { pageProperties, readPage } from '../../http/paging.ts';
-import { tenantName } from '../../http/schemas.ts';
+import { nextCursor, tenantName } from '../../http/schemas.ts';
 import { EXPORTING_TENANTS, readExportStatus } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
 import { readConnection } from '../../http/read-connection.ts';
@@ -27,7 +27,7 @@ export function addExportStatusRoute(server: FastifyInstance, { orm, config }: Q
       response: {
         200: Type.Object({
           tenants: Type.Array(exportStatusSchema),
-          next_cursor: Type.Union([Type.String(), Type.Null()]),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 404, 503, 504),
       },
