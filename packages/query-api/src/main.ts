@@ -16,7 +16,6 @@ import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
 import { startDrainMeter } from './queue/drain-meter.ts';
-import { callerOf } from './keys/operator-keys.ts';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
 import { readQueue } from './queue/read-queue.ts';
@@ -110,7 +109,7 @@ await startOrExit('query-api', async () => {
   let stopping = false;
   const server = await buildServer({
     config,
-    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys, callerOf),
+    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys),
     syncedKeys,
     orm,
     readOrm,

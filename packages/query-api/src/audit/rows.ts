@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { comesAfter, type List, type Place } from '../http/paging.ts';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 
@@ -18,7 +18,7 @@ export const AUDIT_LOG: List = { of: 'audit log', key: { id: 'bigint' }, order: 
 export async function listAuditEntries(
   db: Kysely<unknown>,
   { after, limit }: { after: Place | undefined; limit: number },
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly AuditEntry[]> {
   const { rows } = await sql<{ id: string; affected: string; details: string }>`
     SELECT id, ${utc('at')}, actor, tenant, action, affected, reason, details::text AS details FROM audit_log

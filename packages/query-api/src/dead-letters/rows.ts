@@ -4,7 +4,7 @@ import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { checkNamedTenant } from '@sluice/access/named-tenant';
 
 /** A dead letter as lists have it. */
@@ -55,7 +55,7 @@ export async function listWholeLetters(db: Kysely<unknown>, page: LetterPage): P
 export async function summarizeLetters(
   db: Kysely<unknown>,
   filter: DeadLetterFilter,
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly { readonly count: number }[]> {
   const { rows } = await sql<{ count: string }>`
     SELECT reason, event_type, ${utc('hour')}, count, ${utc('first_failed_at')}, ${utc('last_failed_at')}
@@ -91,7 +91,7 @@ interface WholeRow extends Record<string, unknown> {
 export async function wholeLetter(
   db: Kysely<unknown>,
   id: string,
-  operator: Operator,
+  operator: Principal,
   traceUrl: string | undefined,
 ): Promise<object> {
   const { rows } = await sql<WholeRow>`
@@ -140,7 +140,7 @@ const NAMED_IDS = 10;
 export async function chosenLetters(
   db: Kysely<unknown>,
   choice: Choice,
-  operator: Operator,
+  operator: Principal,
 ): Promise<DeadLetterFilter> {
   if ((choice.ids === undefined) === (choice.filter === undefined)) {
     throw new ApiError('invalid_body', 'Give either ids or filter; an empty filter means every dead letter.');
@@ -161,6 +161,6 @@ export async function chosenLetters(
 }
 
 /** @throws ApiError `tenant_mismatch` when a filter names another tenant than the operator's */
-export function checkTenant(filter: { tenant?: string | undefined }, { tenant }: Operator): void {
+export function checkTenant(filter: { tenant?: string | undefined }, { tenant }: Principal): void {
   if (tenant !== null) checkNamedTenant(filter.tenant, tenant, 'The filter');
 }

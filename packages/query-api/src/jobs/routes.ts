@@ -7,7 +7,7 @@ import { createBodyCheck } from '../http/check-input.ts';
 import { pageProperties, type PageRequest, readPage } from '../http/paging.ts';
 import { cancelRun, requestRun } from './commands.ts';
 import { findRun, inputOfJob, JOB_RUNS, listJobs, listRuns } from './rows.ts';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
 import { jobSchema, runSchema } from './answers.ts';
@@ -37,7 +37,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     handler: async (request) => ({ jobs: await listJobs(readConnection(orm), request.operator) }),
   });
 
-  const pageOf = async (job: string | null, page: PageRequest, operator: Operator) => {
+  const pageOf = async (job: string | null, page: PageRequest, operator: Principal) => {
     const { rows, next } = await readPage(JOB_RUNS, page, (after, limit) =>
       listRuns(readConnection(orm), { job, after, limit }, operator),
     );

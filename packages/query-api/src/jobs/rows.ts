@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 
@@ -22,7 +22,7 @@ interface JobRow extends Record<string, unknown> {
 }
 
 /** Every job, by name. Jobs are of the whole installation: an operator of one tenant sees none. */
-export async function listJobs(db: Kysely<unknown>, operator: Operator): Promise<readonly JobStatus[]> {
+export async function listJobs(db: Kysely<unknown>, operator: Principal): Promise<readonly JobStatus[]> {
   if (operator.tenant !== null) return [];
   const { rows } = await sql<JobRow>`
     SELECT name, description, schedule::text AS schedule, timeout_ms, concurrency, input::text AS input,
@@ -48,7 +48,7 @@ export async function listJobs(db: Kysely<unknown>, operator: Operator): Promise
  *
  * @throws ApiError `not_found`, also for an operator of one tenant
  */
-export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Operator): Promise<object> {
+export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Principal): Promise<object> {
   const { rows } = await sql<{ input: string }>`
     SELECT input::text AS input FROM jobs WHERE name = ${name} AND ${operator.tenant}::text IS NULL`.execute(db);
   if (rows[0] === undefined) throw noSuchJob(name);
@@ -104,14 +104,14 @@ export interface RunPage {
 export async function listRuns(
   db: Kysely<unknown>,
   { job, after, limit }: RunPage,
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly RunStatus[]> {
   const ofJob = job === null ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
   return readRuns(db, sql<SqlBool>`${ofJob} AND ${comesAfter(after, JOB_RUNS)}`, operator, limit);
 }
 
 /** @throws ApiError `not_found`, also for an operator of one tenant */
-export async function findRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<RunStatus> {
+export async function findRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<RunStatus> {
   const [run] = await readRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchRun(id);
   return run;
@@ -125,7 +125,7 @@ export function noSuchRun(id: string): ApiError {
 async function readRuns(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly RunStatus[]> {
   if (operator.tenant !== null) return [];

@@ -7,7 +7,7 @@ import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
 import { pageProperties, readPage } from '../http/paging.ts';
-import type { Caller } from './operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { createKey, revokeKey, type WantedKey } from './commands.ts';
 import { KEYS, listKeys } from './rows.ts';
 import { keyProperties, keySchema, scopesOf } from './answers.ts';
@@ -137,7 +137,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
  *
  * @throws ApiError when they do not
  */
-function grantable(body: Static<typeof createBody>, maker: Caller): WantedKey {
+function grantable(body: Static<typeof createBody>, maker: Principal): WantedKey {
   const { name, tenant = maker.tenant, requests_per_minute: requests, events_per_second: events } = body;
   const beyond = body.scopes.filter((scope) => !maker.scopes.includes(scope));
   if (beyond.length > 0) {

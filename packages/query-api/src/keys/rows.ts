@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Scope } from '@sluice/access/scopes';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from './operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
@@ -27,14 +27,14 @@ export const KEYS: List = { of: 'keys', key: { created_at: 'timestamptz', id: 't
 export async function listKeys(
   db: Kysely<unknown>,
   { revoked, after, limit }: { revoked: boolean; after: Place | undefined; limit: number },
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly ListedKey[]> {
   const alive = revoked ? sql<SqlBool>`true` : sql<SqlBool>`revoked_at IS NULL`;
   return readKeys(db, sql<SqlBool>`${alive} AND ${comesAfter(after, KEYS)}`, operator, limit);
 }
 
 /** @throws ApiError `not_found`, also for one of another tenant */
-export async function findKey(db: Kysely<unknown>, id: string, operator: Operator): Promise<ListedKey> {
+export async function findKey(db: Kysely<unknown>, id: string, operator: Principal): Promise<ListedKey> {
   const [key] = await readKeys(db, sql<SqlBool>`id = ${id}`, operator, 1);
   if (key === undefined) throw new ApiError('not_found', `There is no key ${id}.`);
   return key;
@@ -43,7 +43,7 @@ export async function findKey(db: Kysely<unknown>, id: string, operator: Operato
 async function readKeys(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly ListedKey[]> {
   const { rows } = await sql<ListedKey>`

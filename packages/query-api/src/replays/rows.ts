@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 
@@ -35,7 +35,7 @@ type Row = Record<string, unknown> &
   };
 
 /** One replay, as far as its operator may see it. */
-export async function findReplay(db: Kysely<unknown>, id: string, operator: Operator): Promise<ReplayStatus> {
+export async function findReplay(db: Kysely<unknown>, id: string, operator: Principal): Promise<ReplayStatus> {
   const [replay] = await readReplays(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (replay === undefined) throw noSuchReplay(id);
   return replay;
@@ -53,7 +53,7 @@ export const REPLAYS: List = { of: 'replays', ...NEWEST_FIRST };
 export async function listReplays(
   db: Kysely<unknown>,
   { after, limit }: { after: Place | undefined; limit: number },
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly ReplayStatus[]> {
   return readReplays(db, comesAfter(after, REPLAYS), operator, limit);
 }
@@ -61,7 +61,7 @@ export async function listReplays(
 async function readReplays(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly ReplayStatus[]> {
   const { rows } = await sql<Row>`

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { isoTime } from '@sluice/store/iso-time';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 
@@ -23,7 +23,7 @@ export const RETENTION: List = { of: 'retention', key: { tenant: 'text' }, order
 /** A page of them by name; of one tenant when the operator is of one. */
 export async function listRetention(
   db: Kysely<unknown>,
-  operator: Operator,
+  operator: Principal,
   page: { after: Place | undefined; limit: number },
 ): Promise<RetentionRow[]> {
   const { rows } = await sql<RetentionRow>`

@@ -16,7 +16,7 @@ import { type ExportSchedule, parseSchedule } from '@sluice/exports/export-sched
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { allowsPrivate, isDefaultPlace } from '@sluice/exports/open-tenant-destination';
 import { SealError } from '@sluice/exports/sealed-secrets';
-import type { Operator } from '../../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { oneOf, orNull } from '../../http/schemas.ts';
 
 /** What a header can carry. */
@@ -86,7 +86,7 @@ export interface CheckedConfig {
 export function checkExportConfig(
   input: ExportConfigInput,
   present: ExportConfig,
-  operator: Operator,
+  operator: Principal,
   settings: ExportSettings,
 ): CheckedConfig {
   const { defaults } = settings;
@@ -168,7 +168,7 @@ function chooseCredentials(
   place: DestinationSettings,
   given: Credentials | null | undefined,
   present: ExportConfig,
-  operator: Operator,
+  operator: Principal,
   settings: ExportSettings,
 ): Credentials | undefined {
   if (place.kind === 'local') return undefined;

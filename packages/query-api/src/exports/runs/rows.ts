@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../../http/paging.ts';
-import type { Operator } from '../../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { utc } from '../../sql/utc.ts';
 
@@ -33,7 +33,7 @@ interface Row extends Record<string, unknown> {
 }
 
 /** One run, as far as its operator may see it. @throws ApiError `not_found` */
-export async function findExportRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<ExportRunStatus> {
+export async function findExportRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<ExportRunStatus> {
   const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchExport(id);
   return run;
@@ -59,7 +59,7 @@ export interface ExportRunPage {
 export async function listExportRuns(
   db: Kysely<unknown>,
   { tenant, state, after, limit }: ExportRunPage,
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly ExportRunStatus[]> {
   const meant = sql<SqlBool>`${comesAfter(after, EXPORT_RUNS)} AND (${tenant}::text IS NULL OR tenant = ${tenant})
     AND (${state}::text IS NULL OR state = ${state})`;
@@ -69,7 +69,7 @@ export async function listExportRuns(
 async function readExportRuns(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly ExportRunStatus[]> {
   const { rows } = await sql<Row>`
