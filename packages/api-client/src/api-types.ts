@@ -361,6 +361,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One event by its id
+         * @description Needs the scope `read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    tenant?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description A UUID, or the text that the client sent as its id. */
+                    event_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description In the wire shape it came in: `userName`, `workbookName` … or `visitorId`, `path` … */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description The id that the client sent, else the one it was given. */
+                            eventId: unknown;
+                            eventType: string;
+                            /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
+                            timestamp: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/statistics": {
         parameters: {
             query?: never;
@@ -428,59 +481,6 @@ export interface paths {
                                 unique_sessions: number;
                                 unique_workbooks: number;
                             }[];
-                        };
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/events/{event_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One event by its id
-         * @description Needs the scope `read`.
-         */
-        get: {
-            parameters: {
-                query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
-                    tenant?: string;
-                };
-                header?: never;
-                path: {
-                    /** @description A UUID, or the text that the client sent as its id. */
-                    event_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description In the wire shape it came in: `userName`, `workbookName` … or `visitorId`, `path` … */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            /** @description The id that the client sent, else the one it was given. */
-                            eventId: unknown;
-                            eventType: string;
-                            /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
-                            timestamp: string;
-                        } & {
-                            [key: string]: unknown;
                         };
                     };
                 };
@@ -1070,6 +1070,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dead-letters/replays/{id}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a replay, as server-sent events
+         * @description An event `progress` with the replay as JSON at each change; the stream ends with the replay.
+         *
+         *     Needs the scope `read`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Events of type progress. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dead-letters/replays": {
         parameters: {
             query?: never;
@@ -1528,49 +1571,6 @@ export interface paths {
                 };
             };
         };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/dead-letters/replays/{id}/progress": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Follow a replay, as server-sent events
-         * @description An event `progress` with the replay as JSON at each change; the stream ends with the replay.
-         *
-         *     Needs the scope `read`.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description Events of type progress. */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "text/event-stream": string;
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;

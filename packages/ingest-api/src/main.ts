@@ -12,7 +12,6 @@ import { readIngestConfig } from './config.ts';
 import { followStoredKeys } from '@sluice/accept/keys/follow-stored-keys';
 import { ingestChecks } from './ingest-checks.ts';
 import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
-import { principalOf } from '@sluice/accept/keys/key-ring';
 import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
 import { createQuotas } from '@sluice/accept/limits/quotas';
 import { buildServer } from './server.ts';
@@ -74,7 +73,7 @@ await startOrExit('ingest-api', async () => {
   let stopping = false;
   const server = await buildServer({
     config,
-    keys: withStoredKeys(config.configuredKeys, followed.keys, principalOf),
+    keys: withStoredKeys(config.configuredKeys, followed.keys),
     quotas: createQuotas(config.INGEST_RATE_LIMIT),
     queue,
     admission,

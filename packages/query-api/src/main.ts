@@ -17,7 +17,6 @@ import { readQueryConfig } from './config.ts';
 import { openDatabases } from './databases.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
 import { startDrainMeter } from './queue/drain-meter.ts';
-import { callerOf } from './keys/operator-keys.ts';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
 import { readQueue } from './queue/read-queue.ts';
@@ -79,7 +78,7 @@ await startOrExit('query-api', async () => {
   let stopping = false;
   const server = await buildServer({
     config,
-    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys, callerOf),
+    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys),
     syncedKeys,
     database,
     readDatabase,
