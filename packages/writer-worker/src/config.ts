@@ -8,7 +8,7 @@ import type { Environment } from '@sluice/shared/runtime/read-environment';
 import { streamVariables } from '@sluice/shared/stream/stream-variables';
 import { integer, port, text } from '@sluice/shared/runtime/variables';
 
-/** The writer's variables; the README's table is proven against this. */
+/** The writer's variables; docs/reference/configuration.md is made from this. */
 export const WRITER_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,

@@ -1,0 +1,31 @@
+import { globSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { ENTITIES } from '../../packages/shared/src/database/orm.ts';
+import { adapterBySource } from '../../packages/shared/src/events/adapters/adapter-by-source.ts';
+import { governanceTracker } from '../../packages/shared/src/events/adapters/governance-tracker.ts';
+import { webCollection } from '../../packages/shared/src/events/adapters/web-collection.ts';
+import { FAULTS } from '../faults/all-faults.ts';
+import { readPage, ROOT } from './markdown-files.ts';
+import { tableRows } from './table-rows.ts';
+
+it('docs/reference/sources.md has a row for every source, and no other', () => {
+  const [table = ''] = readPage('docs/reference/sources.md').text.split('\n## ');
+  const listed = tableRows(table).map(([source = '']) => source.replaceAll('`', ''));
+  expect(listed).toEqual([governanceTracker.source, webCollection.source]);
+  for (const source of listed) expect(adapterBySource(source)?.source).toBe(source);
+  for (const [, , , , adapter = ''] of tableRows(table))
+    expect(globSync(adapter.replaceAll('`', ''), { cwd: ROOT })).toHaveLength(1);
+});
+
+it('docs/understand/data-model.md has every table, and no other', () => {
+  const [, section = ''] = readPage('docs/understand/data-model.md').text.split('\n## ');
+  const listed = tableRows(section).flatMap(([names = '']) => names.replaceAll('`', '').split(', '));
+  const tables = ENTITIES.map((entity) => entity.meta.tableName);
+  expect(tables.length).toBeGreaterThan(15);
+  expect(listed.toSorted()).toEqual([...tables, 'sluice_migrations'].toSorted());
+});
+
+it('docs/understand/faults.md has every fault of the harness, in its order', () => {
+  const rows = readPage('docs/understand/faults.md').text.matchAll(/^\| ([a-z0-9-]+) \| 1 \|/gm);
+  expect([...rows].map(([, name]) => name)).toEqual(FAULTS.map(({ name }) => name));
+});
