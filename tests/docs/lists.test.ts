@@ -1,9 +1,15 @@
 import { globSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { INGEST_VARIABLES } from '../../packages/ingest-api/src/config.ts';
+import { MAINTENANCE_VARIABLES } from '../../packages/maintenance-worker/src/config.ts';
+import { QUERY_VARIABLES } from '../../packages/query-api/src/config.ts';
+import { SCOPES } from '../../packages/shared/src/access/scopes.ts';
 import { ENTITIES } from '../../packages/shared/src/database/orm.ts';
 import { adapterBySource } from '../../packages/shared/src/events/adapters/adapter-by-source.ts';
 import { governanceTracker } from '../../packages/shared/src/events/adapters/governance-tracker.ts';
 import { webCollection } from '../../packages/shared/src/events/adapters/web-collection.ts';
+import { DURABILITY_LEVELS } from '../../packages/shared/src/stream/durability.ts';
+import { WRITER_VARIABLES } from '../../packages/writer-worker/src/config.ts';
 import { FAULTS } from '../faults/all-faults.ts';
 import { readPage, ROOT } from './markdown-files.ts';
 import { tableRows } from './table-rows.ts';
@@ -28,4 +34,26 @@ it('docs/understand/data-model.md has every table, and no other', () => {
 it('docs/understand/faults.md has every fault of the harness, in its order', () => {
   const rows = readPage('docs/understand/faults.md').text.matchAll(/^\| ([a-z0-9-]+) \| 1 \|/gm);
   expect([...rows].map(([, name]) => name)).toEqual(FAULTS.map(({ name }) => name));
+});
+
+it('docs/guide/keys.md has every scope', () => {
+  const rows = tableRows(readPage('docs/guide/keys.md').text).map(([scope = '']) => scope.replaceAll('`', ''));
+  expect(rows).toEqual([...SCOPES]);
+});
+
+it('docs/understand/architecture.md says what each durability is', () => {
+  const [, section = ''] = readPage('docs/understand/architecture.md').text.split('\n## What a 202 means\n');
+  const rows = tableRows(section.split('\n## ')[0]!).map(([level = '']) => level.replaceAll('`', ''));
+  expect(rows).toEqual([...DURABILITY_LEVELS]);
+});
+
+it('the README names the ports that the daemons listen on', () => {
+  const ports = {
+    ingest: INGEST_VARIABLES.properties.INGEST_PORT,
+    query: QUERY_VARIABLES.properties.QUERY_PORT,
+    writer: WRITER_VARIABLES.properties.WRITER_PORT,
+    maintenance: MAINTENANCE_VARIABLES.properties.MAINTENANCE_PORT,
+  };
+  const named = Object.entries(ports).map(([daemon, port]) => `${(port as { default?: number }).default} ${daemon}`);
+  expect(readPage('README.md').text).toContain(`**Ports.** ${named.join(', ')}.`);
 });
