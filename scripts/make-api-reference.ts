@@ -63,10 +63,12 @@ function operationSection(name: string, operation: Operation): string {
     (operation.description ?? '').trim(),
     scopeOf(operation),
     parameterTable(operation),
-    ...body.map(([type, { schema }]) => `Body, \`${type}\`: ${shapeOf(schema)}`),
+    ...body.map(([type, { schema, example }]) => `Body, \`${type}\`: ${shapeOf(schema)}${exampleOf(example)}`),
     ...good.map(([status, { description, content }]) => {
       const shapes = Object.entries(content ?? {}).map(([type, { schema }]) => `As \`${type}\`: ${shapeOf(schema)}`);
-      return [`Answer \`${status}\`: ${oneLine(description)}`, ...shapes].join('\n\n');
+      // Fastify's own words, where the route says none.
+      const says = description === 'Default Response' ? '' : `: ${oneLine(description)}`;
+      return [`Answer \`${status}\`${says}`, ...shapes].join('\n\n');
     }),
     bad.length === 0
       ? ''
@@ -98,6 +100,11 @@ function shapeOf(schema: Schema | undefined): string {
   return [typeOf(schema), '', '| property | type | what it says |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
+/** A block with what a client may send. */
+function exampleOf(example: unknown): string {
+  return example === undefined ? '' : `\n\n\`\`\`json\n${JSON.stringify(example, null, 2)}\n\`\`\``;
+}
+
 /** Properties of an object, or of a list's elements, and of what is below them. */
 function propertyRows(schema: Schema, prefix: string, depth: number): string[] {
   const whole = withoutNull(schema);
@@ -127,13 +134,13 @@ function typeOf(schema: Schema | undefined): string {
   if (schema.const !== undefined) return `\`${schema.const}\``;
   if (schema.type === 'array') return `list of ${typeOf(schema.items)}`;
   if (Array.isArray(schema.type)) return schema.type.map((type) => typeOf({ ...schema, type })).join(', or ');
-  return `${kindOf(schema)}${rangeOf(schema)}${schema.default === undefined ? '' : `, default \`${schema.default}\``}`;
+  return `${kindOf(schema)}${rangeOf(schema)}${schema.default === undefined || schema.default === '' ? '' : `, default \`${schema.default}\``}`;
 }
 
 function kindOf({ type, format }: Schema): string {
   if (type === 'string') return format === 'date-time' ? 'time' : format === 'uuid' ? 'UUID' : 'text';
   if (type === 'integer') return 'whole number';
-  return String(type ?? 'anything');
+  return String(type ?? 'any JSON');
 }
 
 function rangeOf({ minimum, maximum }: Schema): string {

@@ -31,7 +31,7 @@ export interface Schema {
 }
 
 /** By media type. */
-type Content = Readonly<Record<string, { readonly schema?: Schema }>>;
+type Content = Readonly<Record<string, { readonly schema?: Schema; readonly example?: unknown }>>;
 
 export interface Operation {
   readonly summary?: string;
