@@ -211,7 +211,7 @@ describe('in all that was said', () => {
     expect(told.join('\n')).toContain('sluice_build_info');
   });
 
-  it('every line of a log is one that docs/telemetry.md lists', () => {
+  it('every line of a log is one that docs/reference/log-lines.md lists', () => {
     const { daemons } = planted;
     const listed = listedLogLines();
     const strange = [...daemons.values()].flatMap((daemon) =>

@@ -111,7 +111,7 @@ describe('a notice', () => {
       event: 'export.succeeded',
       run: { id, tenant: 'acme', state: 'succeeded', format: 'csv', rows: 42, bytes: 4200, error: null },
     });
-    // As docs/operations.md tells receivers to check it.
+    // As docs/guide/exports.md tells receivers to check it.
     const [, seconds, signature] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers['x-sluice-signature'])) ?? [];
     expect(signature).toBe(createHmac('sha256', SECRET).update(`${seconds}.${body}`).digest('hex'));
     expect(Math.abs(Date.now() / 1000 - Number(seconds))).toBeLessThan(300);
