@@ -15,7 +15,7 @@ import { S3_CREDENTIALS, type S3Server, startS3Server } from '../setup/s3-server
 import { scrape } from '../setup/scrape.ts';
 import { type DaemonName, startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
 
-const PATIENCE = { timeout: 40_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 const KEY = 'the-key';
 
 let receiver: OtlpReceiver;

@@ -11,7 +11,7 @@ import { queueDueExports } from '../src/exports/due-exports.ts';
 import type { JobResult } from '../src/jobs/job.ts';
 import { rotateExportKeysJob } from '../src/jobs/rotate-export-keys.ts';
 
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 let database: TestDatabase;
 let orm: Orm;
 beforeAll(async () => {

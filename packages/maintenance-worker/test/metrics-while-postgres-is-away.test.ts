@@ -6,7 +6,7 @@ import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daem
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
 import { testNamespace } from '../../../tests/setup/test-namespace.ts';
 
-const PATIENCE = { timeout: 40_000, interval: 100 };
+const PATIENCE = { timeout: 180_000, interval: 100 };
 const OF_POSTGRES = [
   'sluice_job_stale',
   'sluice_fence_age_seconds',

@@ -5,7 +5,7 @@ import { makeEvents } from '../../../tests/setup/make-event.ts';
 import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
 import { S3_CREDENTIALS, type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
 
-const PATIENCE = { timeout: 40_000, interval: 100 };
+const PATIENCE = { timeout: 180_000, interval: 100 };
 const EVENTS = 25;
 
 let operations: Operations;

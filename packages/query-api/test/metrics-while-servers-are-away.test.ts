@@ -3,7 +3,7 @@ import { type OwnServer, ownPostgres, ownRedis } from '../../../tests/setup/own-
 import { type Scrape, scrape } from '../../../tests/setup/scrape.ts';
 import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
 
-const PATIENCE = { timeout: 30_000, interval: 50 };
+const PATIENCE = { timeout: 180_000, interval: 50 };
 
 let redis: OwnServer;
 let postgres: OwnServer;

@@ -13,7 +13,7 @@ import { type Operations, startOperations } from '../../../tests/setup/operation
 import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
 import { testNamespace } from '../../../tests/setup/test-namespace.ts';
 
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 const SETTINGS = { shared_buffers: '64MB', fsync: 'off' };
 
 let folder: string;

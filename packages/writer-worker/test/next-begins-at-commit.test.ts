@@ -4,7 +4,7 @@ import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
 import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
 import { enqueue } from './fixtures/enqueue.ts';
 
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let redisServer: OwnServer;
 let pipeline: Pipeline;
