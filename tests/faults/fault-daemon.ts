@@ -43,7 +43,7 @@ export async function startFaultDaemon(options: {
       cwd: folder,
       env: {
         PATH: process.env['PATH'],
-      ...COMPILE_CACHE,
+        ...COMPILE_CACHE,
         INGEST_PORT: '0',
         QUERY_PORT: '0',
         WRITER_PORT: '0',
