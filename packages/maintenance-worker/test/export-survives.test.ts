@@ -12,7 +12,7 @@ import { STORE_EVENTS } from './fixtures/export-rig.ts';
 
 /** About 11 MB of NDJSON: three parts of a multipart upload. */
 const EVENTS = 60_000;
-const PATIENCE = { timeout: 40_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let database: TestDatabase;
 let s3: S3Server;

@@ -14,7 +14,7 @@ import { postWebhook } from '../src/exports/post-webhook.ts';
 import { createExportWebhook, type ExportWebhook } from '../src/exports/export-webhook.ts';
 
 const SECRET = 'a secret of the receiver';
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 /** What the receiver got, and what it answers next; 200 when nothing is said. */
 interface Notice {
