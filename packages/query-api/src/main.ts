@@ -2,9 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { createOrm } from '@sluice/store/orm';
 import { kyselyOf } from '@sluice/store/kysely-of';
-import { openExportJobs } from '@sluice/jobs/export-jobs';
-import { openReplayJobs } from '@sluice/jobs/replay-jobs';
-import { openRunRequests } from '@sluice/jobs/run-requests';
+import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -65,9 +63,9 @@ await startOrExit('query-api', async () => {
     namespace: config.SLUICE_NAMESPACE,
     onError: (error: Error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
   };
-  const replayJobs = openReplayJobs(queue);
-  const runRequests = openRunRequests(queue);
-  const exportJobs = openExportJobs(queue);
+  const replayJobs = openWakeQueue('replay', queue);
+  const runRequests = openWakeQueue('run', queue);
+  const exportJobs = openWakeQueue('export', queue);
   const drainMeter = startDrainMeter({
     redis,
     logger,

@@ -134,7 +134,7 @@ async function writeRun(
     await each
       .removeUnfinished(folder, signal)
       .catch((error: Error) =>
-        context.logger.debug({ run: run.id, error: error.message }, 'leftovers are not removed'),
+        context.logger.debug({ run: run.id, error: error.message }, 'unfinished files not removed'),
       );
   }
   const stop = new AbortController();

@@ -28,7 +28,7 @@ export async function registerUntilDone(
       return true;
     } catch (error) {
       const message = messageOf(error);
-      if (message !== lastError) logger.warn({ error: message }, 'the jobs cannot be written down yet; trying again');
+      if (message !== lastError) logger.warn({ error: message }, 'job table not written; retrying');
       lastError = message;
     }
     await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});

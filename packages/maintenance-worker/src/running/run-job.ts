@@ -9,15 +9,13 @@ import type { Job, JobContext, JobResult } from '../jobs/job.ts';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from './run-trace.ts';
 import { staleAt } from './stale-at.ts';
+import { type Timings, TIMINGS } from './timings.ts';
 import { inSlot } from './job-slot.ts';
 import type { RequestTraces } from './request-traces.ts';
 import { type BegunRun, type EndOfRun, endRun, type Place, showProgress } from './run-rows.ts';
 
 /** How often a run's progress is written and its state looked at, in milliseconds. */
 const BEAT_MS = 1_000;
-
-/** How long a run that was told to end may take for that, in milliseconds. */
-const GRACE_MS = 5_000;
 
 /** What running a job takes. */
 export interface Runner {
@@ -29,8 +27,7 @@ export interface Runner {
   readonly worker: string;
   /** The ordered stop. */
   readonly stopping: AbortSignal;
-  /** Instead of `GRACE_MS`, for tests. */
-  readonly graceMs?: number;
+  readonly timings?: Partial<Timings>;
 }
 
 /** Why a run was told to end. */
@@ -63,7 +60,7 @@ export async function runJob(
     if (stillRunning === null) return 'ran' as const;
     leftBehind.resolve('ran');
     await stillRunning;
-    runner.context.logger.warn({ job: job.name, run: run.id }, 'a job that was left behind has ended');
+    runner.context.logger.warn({ job: job.name, run: run.id }, 'timed-out job finally ended');
     return 'ran' as const;
   });
   return Promise.race([held, leftBehind.promise]);
@@ -81,7 +78,8 @@ async function runToItsEnd(
   run: BegunRun,
   { db, span, runner }: { db: Kysely<unknown>; span: Span; runner: Runner },
 ): Promise<{ stillRunning: Promise<unknown> | null }> {
-  const { context, stopping, graceMs = GRACE_MS } = runner;
+  const { context, stopping } = runner;
+  const { graceMs } = { ...TIMINGS, ...runner.timings };
   const log = context.logger;
   const startedAt = performance.now();
   const told = new AbortController();

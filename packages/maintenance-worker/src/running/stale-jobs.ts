@@ -52,7 +52,7 @@ export async function checkStaleness(
       if (job === undefined || !isSilent(job, lastTickAt)) continue;
       await startAnew(queue, job);
       await sql`UPDATE jobs SET last_tick_at = now() WHERE name = ${name}`.execute(db);
-      logger.warn({ job: name }, 'the schedule of a job did not tick and was written anew');
+      logger.warn({ job: name }, 'silent schedule written again');
     }
   });
 }

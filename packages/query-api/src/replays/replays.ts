@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/store/in-transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { messageOf } from '@sluice/errors/message-of';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { isUuid } from '@sluice/events/event-id';
 import { chosenLetters } from '../dead-letters/choose-letters.ts';
 import { choiceProperties, pageProperties, reason, replayParams } from '../http/input-schemas.ts';
@@ -34,17 +34,7 @@ const BASE = '/api/dead-letters/replays';
 /** `POST` and `GET /api/dead-letters/replays`, `GET` of one, and pause, resume, cancel. */
 export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
   const { orm, replayJobs, logger } = context;
-  /** A worker that is not woken finds the replay by itself within half a minute. */
-  const wake = async (id: string, requestId: string): Promise<void> => {
-    await replayJobs
-      .wake(id)
-      .catch((error: unknown) =>
-        logger.warn(
-          { request_id: requestId, replay: id, error: messageOf(error) },
-          'nobody could be woken for a replay',
-        ),
-      );
-  };
+  const wake = (id: string, requestId: string) => wakeOrWarn(replayJobs, id, logger, { request_id: requestId });
 
   server.post(BASE, {
     config: { scope: 'operate' },
