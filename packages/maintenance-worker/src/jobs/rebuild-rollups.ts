@@ -1,4 +1,4 @@
-import { rebuildRollups } from '@sluice/projections/counts/rebuild';
+import { counts } from '@sluice/projections/counts/counts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /** Builds the roll-ups anew from the events. */
@@ -13,5 +13,5 @@ export const rebuildRollupsJob = {
 
 async function rebuild({ orm }: JobContext, run: JobRun): Promise<JobResult> {
   const { signal } = run;
-  return { rows: await rebuildRollups(orm, { signal, progress: (done, of) => run.progress(done, of) }) };
+  return { rows: await counts.rebuild(orm, { signal, progress: (done, of) => run.progress(done, of) }) };
 }

@@ -4,6 +4,7 @@ import { kyselyOf } from '@sluice/store/kysely-of';
 import type { Orm } from '@sluice/store/orm';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import type { Folded, FoldOptions } from '@sluice/store/projection';
 import { foldWindow } from './fold-window.ts';
 import { type Generation, lockGenerations } from './generations.ts';
 
@@ -22,13 +23,6 @@ const FIRST_WINDOW_MS = 10_000;
 /** A window is never wider, in milliseconds: behind a long quiet time it would be doubled without end. */
 const WIDEST_WINDOW_MS = 7 * 24 * 3_600_000;
 
-/** What one call of `fold` did. */
-export interface Folded {
-  readonly events: number;
-  /** `caught_up`: everything up to the fence is in. `stopped`: told to, with more to do. */
-  readonly end: 'caught_up' | 'stopped';
-}
-
 /** What one transaction did. */
 interface Step {
   /** A slice of time, some transactions, all up to the fence, or nothing because the slice held too many. */
@@ -40,14 +34,13 @@ interface Step {
  * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position with what it
  * adds, so whatever ends this, nothing is counted twice and nothing is left out.
  *
- * @param options.goOn asked between two transactions
- * @param options.windowEvents about so many are folded in one transaction of a backlog
+ * @param options.windowEvents about this many events are folded in one transaction of a backlog
  * @throws when the position is of another cluster
  */
 export async function fold(
   orm: Orm,
   state: Generation['state'],
-  options: { goOn: () => boolean; onEvents?: (events: number) => void; windowEvents?: number },
+  options: FoldOptions & { windowEvents?: number },
 ): Promise<Folded> {
   const { windowEvents = WINDOW_EVENTS } = options;
   let events = 0;

@@ -1,18 +1,13 @@
 import { type Kysely, sql } from 'kysely';
 import { inTransaction } from '@sluice/store/in-transaction';
 import type { Orm } from '@sluice/store/orm';
+import type { RebuildOptions } from '@sluice/store/projection';
 import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';
 
-/** How a rebuild is stopped and watched. */
-export interface RebuildOptions {
-  readonly signal: AbortSignal;
-  readonly progress: (done: number, of?: number) => void;
-}
-
 /**
- * Builds the roll-ups anew beside the ones that are read, and then puts them in their place in one step. An
- * interrupted rebuild is continued by the next.
+ * Builds the roll-ups again beside the ones that are read, and then replaces them in one step. The next rebuild
+ * continues an interrupted one.
  *
  * @returns how many events are in them
  * @throws when the signal is aborted
