@@ -63,6 +63,8 @@ describe('ticks', () => {
     await vi.waitFor(async () => {
       const [row] = await rig.database.query("SELECT last_skipped_at FROM jobs WHERE name = 'long'");
       expect(row?.['last_skipped_at']).not.toBeNull();
+      // The slot is taken a moment before the run begins, so a tick may be skipped first.
+      expect(begun).toBeGreaterThan(0);
     }, PATIENCE);
     expect(begun).toBe(1);
     resolve();
