@@ -9,7 +9,7 @@ import { rebuildRollupsJob } from '../src/jobs/rebuild-rollups.ts';
 import { dropRetired } from '@sluice/projections/counts/drop-retired';
 import { fold } from '@sluice/projections/counts/fold';
 import { counts } from '@sluice/projections/counts/counts';
-import { summarizeNewBlocks } from '@sluice/projections/counts/summarize-new-blocks';
+import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
 import { beginLive, expectExact, PATIENCE, type RolledUp, startRolledUp, storing } from './fixtures/rolled-up.ts';
 
 let rig: RolledUp;

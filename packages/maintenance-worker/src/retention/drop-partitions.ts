@@ -1,17 +1,18 @@
-import { type Kysely, sql } from 'kysely';
 import { detachPartition, finalizeDetach } from '@sluice/store/layout/detach-partition';
-import { inTransaction } from '@sluice/store/in-transaction';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
-import { messageOf } from '@sluice/errors/message-of';
-import { clearPartition } from './clear-partition.ts';
+import { dropPartition } from '@sluice/store/layout/drop-partition';
 import {
   type ExpiringPartition,
   expiringPartitions,
   forget,
   isDetachPending,
+  noteArchived,
   register,
-} from './expiring-partitions.ts';
+} from '@sluice/store/layout/expiring-partitions';
+import { inTransaction } from '@sluice/store/in-transaction';
+import { kyselyOf } from '@sluice/store/kysely-of';
+import type { Orm } from '@sluice/store/orm';
+import { messageOf } from '@sluice/errors/message-of';
+import { clearPartition } from './clear-partition.ts';
 import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
 import type { RetentionRules } from './retention-rules.ts';
 
@@ -115,7 +116,7 @@ async function finish(
   }
   if (options.archive !== null && manifestKey === null) {
     const archived = await options.archive(name, options.signal);
-    await sql`UPDATE expiring_partitions SET manifest_key = ${archived.manifestKey} WHERE name = ${name}`.execute(db);
+    await noteArchived(db, name, archived.manifestKey);
   }
   await clearPartition(orm, name, {
     signal: options.signal,
@@ -124,16 +125,10 @@ async function finish(
       options.progress(expired.events);
     },
   });
+  // A reader whose snapshot is older than the detach may still have it open; the next run drops it then.
   const dropped = await unlessOpen(() =>
-    inTransaction(orm, (transaction) => drop(transaction, name, options.lockTimeoutMs)),
+    inTransaction(orm, (transaction) => dropPartition(transaction, name, options.lockTimeoutMs)),
   );
   if (dropped) expired.dropped.push(name);
   return dropped;
-}
-
-async function drop(db: Kysely<unknown>, name: string, lockTimeoutMs: number): Promise<void> {
-  // A reader whose snapshot is older than the detach may still have it open; the next run drops it then.
-  await sql.raw(`SET LOCAL lock_timeout = ${lockTimeoutMs}`).execute(db);
-  await sql`DROP TABLE ${sql.table(name)}`.execute(db);
-  await forget(db, name);
 }

@@ -1,11 +1,11 @@
 import { inTransaction } from '@sluice/store/in-transaction';
+import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
 import type { Orm } from '@sluice/store/orm';
 import type { Folded, FoldedProjection, FoldOptions } from '@sluice/store/projection';
 import { dropRetired } from './drop-retired.ts';
 import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';
 import { rebuildRollups } from './rebuild.ts';
-import { summarizeNewBlocks } from './summarize-new-blocks.ts';
 import { unfoldCounts } from './unfold.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { inTransaction } from '@sluice/store/in-transaction';
+import { estimateAllEvents } from '@sluice/store/layout/estimate-events';
 import type { Orm } from '@sluice/store/orm';
 import type { RebuildOptions } from '@sluice/store/projection';
 import { fold } from './fold.ts';
@@ -35,12 +36,9 @@ async function begin(db: Kysely<unknown>): Promise<{ done: number; of: number }>
   );
   const generations = await lockGenerations(db);
   if (!generations.some(({ state }) => state === 'building')) await beginGeneration(db, 'building');
-  // The planner's estimate: a count would take as long as half the rebuild.
-  const { rows } = await sql<{ done: string; of: string }>`
-    SELECT (SELECT events FROM rollup_generations WHERE state = 'building') AS done,
-           (SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
-            WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)) AS of`.execute(db);
-  return { done: Number(rows[0]!.done), of: Number(rows[0]!.of) };
+  const { rows } = await sql<{ done: string }>`
+    SELECT events AS done FROM rollup_generations WHERE state = 'building'`.execute(db);
+  return { done: Number(rows[0]!.done), of: await estimateAllEvents(db) };
 }
 
 async function putInPlace(db: Kysely<unknown>): Promise<number> {
