@@ -8,8 +8,8 @@ import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 const BLOCKS = 64;
 
 /**
- * Takes all events of a detached partition out of the ledger and the roll-ups. Nobody writes to it any more, so it is
- * read block by block; how far that is, is committed with each batch, and a later call goes on from there.
+ * Takes all events of a detached partition out of the ledger and the roll-ups. Nothing writes to it any more, so it is
+ * read block by block. Each batch commits how far it came, and a later call continues from there.
  *
  * @returns how many events this call took out
  * @throws when the signal is aborted

@@ -37,9 +37,9 @@ export interface Dropped {
   readonly dropped: string[];
   /** Events that were in what this run took out of ledger and roll-ups. */
   events: number;
-  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export is behind. */
+  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export has not taken it yet. */
   readonly judged: readonly JudgedPartition[];
-  /** Somebody still has them open; the next run goes on with them. */
+  /** Still open in a transaction; the next run continues with them. */
   readonly waiting: string[];
   /** What went wrong, partition by partition; the next run tries again. */
   readonly failures: { readonly partition: string; readonly error: string }[];
@@ -51,7 +51,7 @@ export interface Dropped {
  *     register → DETACH CONCURRENTLY → archive → ledger and roll-ups, block by block → DROP
  *
  * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
- * the next run has to go on. What fails keeps its table and stops none of the others.
+ * the next run has to continue. What fails keeps its table and stops none of the others.
  */
 export async function dropPartitions(orm: Orm, options: DropOptions): Promise<Dropped> {
   const db = kyselyOf(orm);
@@ -84,7 +84,7 @@ export async function dropPartitions(orm: Orm, options: DropOptions): Promise<Dr
   return expired;
 }
 
-/** @returns false when somebody has the table open for longer than is waited for */
+/** @returns false when a transaction has the table open for longer than is waited for */
 async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -95,7 +95,7 @@ async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** @returns false when somebody has the table open */
+/** @returns false when a transaction has the table open */
 async function finish(
   orm: Orm,
   { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
@@ -104,7 +104,7 @@ async function finish(
 ): Promise<boolean> {
   const db = kyselyOf(orm);
   if (state === 'attached' || state === 'gone') {
-    // Registered and not detached: it is judged anew. Or somebody dropped it.
+    // Registered and not detached: it is judged again. Or an operator dropped it.
     await forget(db, name);
     return true;
   }

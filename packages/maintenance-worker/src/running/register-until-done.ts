@@ -11,8 +11,7 @@ import { registerJobs } from './register-jobs.ts';
 const TRY_AGAIN_MS = 1_000;
 
 /**
- * Brings the schema up to date and writes the table of jobs down, once; tries again for as long as Postgres does not
- * let it. Only at the start: of two versions that run side by side during an update the newer one has the last word.
+ * Updates the schema and writes the table of jobs, once; tries again for as long as Postgres does not let it. Only at the start: of two versions that run side by side during an update the newer one has the last word.
  *
  * @returns false when the signal was aborted first
  */

@@ -3,7 +3,7 @@ import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
 import type { Job } from '../jobs/job.ts';
 import { slotLock } from './job-slot.ts';
 import type { Runner } from './run-job.ts';
-import { failOrphans, jobOfRun, placesInUse, queuedRuns } from './run-rows.ts';
+import { failOrphans, jobOfRun, slotsInUse, queuedRuns } from './run-rows.ts';
 import { runRequested } from './triggers.ts';
 import { startWakeRunner, type WakeRunner } from './wake-runner.ts';
 
@@ -43,8 +43,8 @@ export function runRequests(
       return 0;
     },
     async due() {
-      for (const place of await placesInUse(kyselyOf(orm))) {
-        await withAdvisoryLock(orm, slotLock(place.job, place.slot), (db) => failOrphans(db, place));
+      for (const slot of await slotsInUse(kyselyOf(orm))) {
+        await withAdvisoryLock(orm, slotLock(slot.job, slot.slot), (db) => failOrphans(db, slot));
       }
       return queuedRuns(kyselyOf(orm), WAKE_AT_ONCE);
     },

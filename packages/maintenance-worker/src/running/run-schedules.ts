@@ -14,15 +14,15 @@ import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedul
 /** Name of the BullMQ queue of the ticks. */
 export const SCHEDULES_QUEUE = 'maintenance';
 
-/** Scheduled runs that one worker has in motion: some may take hours, and partitions must be made meanwhile. */
+/** Scheduled runs that one worker runs at the same time: some may take hours, and partitions must be made meanwhile. */
 export const SCHEDULED_AT_ONCE = 6;
 
-/** Schedules in motion. */
+/** Running schedules. */
 export interface RunningSchedules {
   readonly state: SchedulesState;
-  /** Writes all schedules again, revives those that stopped, and looks what is stale; never throws. */
+  /** Writes all schedules again, restarts those that stopped, and finds stale jobs; never throws. */
   refresh(): Promise<void>;
-  /** Takes no further tick, and ends when the runs in motion have ended; the caller tells these to end. */
+  /** Takes no further tick, and ends when the running jobs have ended; `runner.stopping` is what ends them. */
   stop(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export interface RunningSchedules {
  * Why again and again: with the first tick that Redis refuses to write (it is over maxmemory) a schedule's chain ends
  * for good.
  *
- * @param options.registered true once the jobs are written down in Postgres; nothing begins before
+ * @param options.registered true once the jobs are in Postgres; nothing begins before
  */
 export function runSchedules(
   jobs: readonly Job[],

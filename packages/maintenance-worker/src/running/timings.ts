@@ -1,6 +1,6 @@
 /** The intervals that tests shorten, in milliseconds. Wherever they can be set, the option is called `timings`. */
 export interface Timings {
-  /** Between two sweeps for work that nobody was woken for. */
+  /** Between two sweeps for work that no wake-up came for. */
   readonly sweepMs: number;
   /** Between two rounds of writing the schedules to Redis. */
   readonly refreshMs: number;

@@ -10,7 +10,7 @@ import { beginScheduled, claimRequested, noteSkipped } from './run-rows.ts';
  */
 export async function runTick(job: Job, runner: Runner): Promise<void> {
   const id = randomUUID();
-  const outcome = await runJob(job, (db, place) => beginScheduled(db, id, place), runner);
+  const outcome = await runJob(job, (db, slot) => beginScheduled(db, id, slot), runner);
   if (outcome === 'busy') {
     runner.context.logger.info({ job: job.name }, 'a tick was skipped: the job still runs');
     await noteSkipped(kyselyOf(runner.context.orm), job.name);
