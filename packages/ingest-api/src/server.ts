@@ -8,13 +8,15 @@ import { serverOptions } from '@sluice/daemon/http/server-options';
 import { addHttpMetrics } from '@sluice/daemon/http/http-metrics';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
 import { addRequestNames } from '@sluice/daemon/http/name-requests';
-import { addRequestDecompression, dropRestOfBody } from './doors/decompress-requests.ts';
+import type { Door } from '@sluice/events/adapters/door';
+import { DOORS } from '@sluice/events/adapters/doors';
+import { addDoor } from './doors/add-door.ts';
+import { addRequestDecompression } from './doors/decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { addCollectRoutes } from './doors/collect.ts';
-import { addPostEventsRoute } from './doors/post-events.ts';
+import { noteRefusal } from './doors/note-refusal.ts';
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
-export async function buildServer(context: IngestContext): Promise<FastifyInstance> {
+export async function buildServer(context: IngestContext, doors: readonly Door[] = DOORS): Promise<FastifyInstance> {
   const { config, metrics, registry } = context;
   const server = Fastify({
     ...serverOptions(config.REQUEST_TIMEOUT_MS, metrics.refused),
@@ -49,12 +51,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   // Behind CORS, so that a page can read why it was refused.
   addErrorAnswers(server, {
     ...context,
-    beforeAnswer(error, request, reply) {
-      metrics.refused(error.code);
-      if (error.code !== 'body_too_large') return;
-      dropRestOfBody(request);
-      reply.removeHeader('connection');
-    },
+    beforeAnswer: (error, request, reply) => noteRefusal(error, request, reply, metrics),
   });
   await addRequestDecompression(server);
   // Bodies stay bytes: they are parsed at most once, by read-body, and go on to the stream as they are.
@@ -73,8 +70,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   await server.register(async (api) => {
     addHealthRoutes(api, context.checks);
     addMetricsRoute(api, registry);
-    addPostEventsRoute(api, context);
-    await api.register(async (collect) => addCollectRoutes(collect, context));
+    for (const door of doors) await addDoor(api, door, context);
   });
   return server;
 }
