@@ -73,6 +73,8 @@ async function acceptRequest(request: FastifyRequest, door: Door, context: Inges
     maxEventBytes: config.MAX_EVENT_BYTES,
   });
   const principal = senderOf(request.principal, batch, context);
+  // A key that came in the body could not be checked before.
+  if (principal !== request.principal) quotas.check(principal);
   const tenant = tenantOf(principal, batch, context);
   quotas.charge(principal, batch.eventCount);
   const { adapter, body, eventCount, parsed, envelope } = batch;

@@ -116,7 +116,8 @@ function project(
     traceId: traceIdOf(header),
     envelope: header.envelope,
   });
-  return { ...projected, flags: replace ? [CHARACTERS_REPLACED] : null };
+  const { flags: own = null } = projected;
+  return { ...projected, flags: replace ? [CHARACTERS_REPLACED, ...(own ?? [])] : own };
 }
 
 function parseBody(body: string): unknown {

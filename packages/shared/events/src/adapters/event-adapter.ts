@@ -45,6 +45,9 @@ export interface EventOrigin {
   readonly envelope?: Envelope | undefined;
 }
 
+/** A row as an adapter makes it, with the flags of what the adapter had to change: a time it moved, a text it cut. */
+export type ProjectedEvent = Omit<CanonicalEvent, 'flags'> & { readonly flags?: readonly string[] };
+
 /** Above these limits a fast count leaves a body to the parser. */
 export interface PlainLimits {
   readonly maxEvents: number;
@@ -80,7 +83,7 @@ export interface EventAdapter {
   /** @param receivedAt milliseconds since 1970 */
   validate(this: void, event: JsonObject, receivedAt: number): Rejection | null;
   /** Total: it turns whatever `validate` accepted into a row. */
-  project(this: void, event: JsonObject, origin: EventOrigin): Omit<CanonicalEvent, 'flags'>;
+  project(this: void, event: JsonObject, origin: EventOrigin): ProjectedEvent;
   /** The event as its client spelled it. */
   toWire(this: void, row: StoredEvent, payload: JsonObject): Record<string, unknown>;
 }

@@ -1,12 +1,14 @@
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Door } from '../../../src/adapters/door.ts';
-import { bodyOf, type EventAdapter, type JsonObject } from '../../../src/adapters/event-adapter.ts';
-import { SLUICE_KEYS } from '../../../src/adapters/key-places.ts';
-import { spell } from '../../../src/adapters/stored-event.ts';
-import { resolveEventId } from '../../../src/event-id.ts';
-import { locateElements } from '../../../src/json/locate-events.ts';
-import { readBody } from '../../../src/json/read-body.ts';
-import { parseTimestamp } from '../../../src/timestamp.ts';
+import type { Door } from '@sluice/events/adapters/door';
+import { bodyOf, type EventAdapter, type JsonObject } from '@sluice/events/adapters/event-adapter';
+import { SLUICE_KEYS } from '@sluice/events/adapters/key-places';
+import { resolveEventId } from '@sluice/events/event-id';
+import { locateElements } from '@sluice/events/json/locate-events';
+import { readBody } from '@sluice/events/json/read-body';
+import { parseTimestamp } from '@sluice/events/timestamp';
+import type { Random } from '../random.ts';
+import { jsonObject, property } from './random-events.ts';
+import type { Specimen } from './specimen.ts';
 
 /**
  * A source as SDKs have it, which no client uses: `{"key":…,"sentAt":…,"batch":[{"id","name","at",…}]}`. Its key is in the
@@ -45,8 +47,12 @@ export const exampleAdapter: EventAdapter = {
     };
   },
   toWire(row, { id, at, ...payload }) {
-    const { eventType } = spell(row, {}, {});
-    return { ...payload, ...(id === undefined ? {} : { id }), ...(at === undefined ? {} : { at }), name: eventType };
+    return {
+      ...payload,
+      ...(id === undefined ? {} : { id }),
+      ...(at === undefined ? {} : { at }),
+      name: row.event_type,
+    };
   },
 };
 
@@ -79,4 +85,35 @@ export const exampleDoor: Door = {
   answer: () => ({ status: 200, body: { success: true } }),
   answerNoneValid: () => ({ status: 200, body: { success: true } }),
   answerError: ({ statusCode, message }) => ({ status: statusCode, body: { success: false, message } }),
+};
+
+/** How clients of the example write and send events. */
+export const exampleSpecimen: Specimen = {
+  adapter: exampleAdapter,
+  doors: [
+    {
+      door: exampleDoor,
+      request: (events, key) => ({
+        body: Buffer.from(
+          `{"sentAt":"2026-11-21T09:20:00.000Z","batch":[${events.join(', ')}]${key === null ? '' : `,"key":"${key}"`}}`,
+        ),
+        headers: {},
+        query: {},
+      }),
+    },
+  ],
+  event: (random: Random) =>
+    jsonObject([
+      `"name":"Order Completed"`,
+      ...random.list(1, () => `"id":"ajs-next-${random.int(2 ** 40)}"`),
+      ...random.list(1, () => '"at":"2026-11-21T09:19:59.000Z"'),
+      ...random.list(3, () => property(random)),
+    ]),
+  withValue: (value) => `{"name":"n","properties":${value}}`,
+  levels: 1,
+  rejected: [
+    { event: '{}', code: 'missing_field' },
+    { event: '[]', code: 'not_an_object' },
+  ],
+  givenBack: (event) => ({ ...event }),
 };
