@@ -14,7 +14,7 @@ import type { Specimen } from './specimen.ts';
  * A source as SDKs have it, which no client uses: `{"key":…,"sentAt":…,"batch":[{"id","name","at",…}]}`. Its key is in the
  * body and must not go on; its time of sending is beside the events, and corrects the time of each.
  */
-export const exampleAdapter: EventAdapter = {
+const exampleAdapter: EventAdapter = {
   source: 'example',
   holds: 'many',
   around: { open: '{"batch":[', close: ']}' },
