@@ -5,6 +5,7 @@ import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { waitAtMost } from '@sluice/daemon/retry/with-timeout';
 import { type Service, stop } from '@sluice/daemon/service';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { useMemoryProfile } from '@sluice/daemon/memory';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { startLog } from '@sluice/daemon/log/start-log';
 import { connectRedis } from '@sluice/stream/connect-redis';
@@ -17,7 +18,6 @@ import { partitionsCheck } from './retention/partitions-check.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
 import { EXPORTS_AT_ONCE } from './exports/run-exports.ts';
 import { startExports } from './exports/start-exports.ts';
-import { limitGarbage } from './limit-garbage.ts';
 import { createMaintenanceMetrics } from './maintenance-metrics.ts';
 import { REPLAYS_AT_ONCE } from './replays/run-replays.ts';
 import { startReplays } from './replays/start-replays.ts';
@@ -33,7 +33,7 @@ import { schedulesCheck } from './running/stale-jobs.ts';
 const COMMAND_TIMEOUT_MS = 1_000;
 
 await startOrExit('maintenance-worker', async () => {
-  limitGarbage();
+  useMemoryProfile('early-collection');
   const config = readMaintenanceConfig(readEnvironment());
   const logger = await startLog('maintenance-worker', config);
   const registry = createMetrics('maintenance-worker');

@@ -2,6 +2,7 @@ import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 import { createOrm } from '@sluice/store/orm';
 import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { useMemoryProfile } from '@sluice/daemon/memory';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -27,6 +28,7 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const COMMAND_TIMEOUT_MS = 5_000;
 
 await startOrExit('writer-worker', async () => {
+  useMemoryProfile('bounded-new-space');
   const config = readWriterConfig(readEnvironment());
   const logger = await startLog('writer-worker', config, { consumer: config.WRITER_NAME });
 
