@@ -14,7 +14,9 @@ import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
 import { Breaker } from './batch/breaker.ts';
 import { consumeWhenReady } from './fetch/consumer.ts';
 import { liveCheck } from './watch/live-check.ts';
-import { type Outcome, processBatch } from './batch/process-batch.ts';
+import type { Outcome } from './batch/outcome.ts';
+import { processBatch } from './batch/process-batch.ts';
+import { BatchObserver } from './watch/batch-observer.ts';
 import { Progress } from './watch/progress.ts';
 import { runAlone } from './fetch/run-alone.ts';
 import { untilPostgresAnswers } from './start/until-postgres-answers.ts';
@@ -60,7 +62,8 @@ await startOrExit('writer-worker', async () => {
   const buffer = new BatchBuffer(limits);
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
   const shared = { orm, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
-  const processing = { ...shared, breaker, stopWorking: stopWorking.signal };
+  const observer = new BatchObserver(shared);
+  const processing = { ...shared, breaker, observer, stopWorking: stopWorking.signal };
   const process = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
   const postgresAnswers = () => untilPostgresAnswers(orm, stopFetching.signal, () => progress.moved());
 
