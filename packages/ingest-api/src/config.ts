@@ -100,6 +100,6 @@ export type IngestConfig = ReturnType<typeof readIngestConfig>;
  */
 export function readIngestConfig(environment: Environment) {
   const values = readConfig(INGEST_VARIABLES, environment);
-  const configuredKeys = parseKeyRing(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS === 'true');
+  const configuredKeys = parseKeyRing(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS);
   return Object.freeze({ ...values, configuredKeys });
 }

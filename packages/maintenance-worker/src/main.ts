@@ -77,7 +77,7 @@ await startOrExit('maintenance-worker', async () => {
     worker: `${hostname()}:${process.pid}`,
     stopping: stopping.signal,
   };
-  const scheduled = config.ENABLE_BACKGROUND_TASKS === 'true';
+  const scheduled = config.ENABLE_BACKGROUND_TASKS;
   const registered = registerUntilDone(jobs, { orm, logger, scheduled, signal: stopping.signal });
   const queue = { redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, runner, registered };
   const schedules = scheduled ? runSchedules(jobs, queue) : null;

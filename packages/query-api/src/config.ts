@@ -83,6 +83,6 @@ export type QueryConfig = ReturnType<typeof readQueryConfig>;
  */
 export function readQueryConfig(environment: Environment) {
   const values = readConfig(QUERY_VARIABLES, environment);
-  const configuredKeys = parseOperatorKeys(values.API_KEY, values.OPERATOR_KEYS, values.REQUIRE_KEYS === 'true');
+  const configuredKeys = parseOperatorKeys(values.API_KEY, values.OPERATOR_KEYS, values.REQUIRE_KEYS);
   return Object.freeze({ ...values, configuredKeys, exports: readExportSettings(values) });
 }

@@ -18,6 +18,11 @@ export function choice<const T extends string>(values: readonly T[], notes: Vari
   return Type.Unsafe<T>(Type.String({ enum: values, ...notes }));
 }
 
+/** `true` or `false`, in small letters. */
+export function boolean(notes: VariableNotes & { default: boolean }) {
+  return Type.Boolean({ expected: 'one of true, false', ...notes });
+}
+
 /**
  * A comma-separated list of items that match `item`, a pattern without anchors. It may be left out when it
  * has a default; set but empty is a mistake: a secret that failed to arrive must not count as "none".

@@ -13,7 +13,7 @@ export interface LogConfig {
   readonly LOG_LEVEL: string;
   readonly LOG_FORMAT: LogFormat;
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  readonly OTEL_SDK_DISABLED: 'true' | 'false';
+  readonly OTEL_SDK_DISABLED: boolean;
   readonly OTEL_TRACES_SAMPLER_ARG: number;
   readonly REDIS_URL?: string | undefined;
   readonly DATABASE_URL?: string | undefined;

@@ -16,7 +16,7 @@ export async function expirePartitionsJob(context: JobContext, run: JobRun): Pro
   if (run.input['dry_run'] === true) return dryRun(context);
   const expired = await expirePartitions(orm, {
     ...retentionRules(config, new Date()),
-    archive: config.RETENTION_ARCHIVE === 'true' ? (table, signal) => archivePartition(context, table, signal) : null,
+    archive: config.RETENTION_ARCHIVE ? (table, signal) => archivePartition(context, table, signal) : null,
     signal: run.signal,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
     progress: (events) => run.progress(events),
