@@ -1,8 +1,6 @@
 import { Type } from 'typebox';
-import { boolean, choice, list, text } from '@sluice/daemon/config/variables';
+import { boolean, choice, list, text, NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { EXPORT_FORMATS } from './export-formats.ts';
-
-const NAME = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
 /** Variables of the daemons that plan and run exports. */
 export const exportVariables = {
@@ -66,7 +64,7 @@ export const exportVariables = {
     list({
       unit: 'list',
       secret: true,
-      item: `${NAME}:[A-Za-z0-9+/]{43}=`,
+      item: `${NAME_PATTERN}:[A-Za-z0-9+/]{43}=`,
       expected: 'a list of id:base64-of-32-bytes, separated by commas',
       description:
         "Keys that tenants' credentials are sealed with, as `id:base64-of-32-bytes`; the first seals, the others still open. Without it no credentials are kept.",

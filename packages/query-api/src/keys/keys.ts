@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { type SqlBool, sql } from 'kysely';
 import { type Static, type TSchema, Type } from 'typebox';
 import { makeApiKey } from '@sluice/access/api-key';
@@ -14,7 +15,6 @@ import type { QueryContext } from '../query-context.ts';
 import { readConnection } from '../http/read-connection.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
-const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
 
 const scopes = (more: object) =>
   Type.Array(Type.Unsafe<Scope>({ type: 'string', enum: [...SCOPES] }), { uniqueItems: true, ...more });
@@ -31,7 +31,7 @@ const createBody = Type.Object(
     tenant: Type.Optional(
       Type.Unsafe<string | null>({
         type: ['string', 'null'],
-        pattern: TENANT,
+        pattern: `^${NAME_PATTERN}$`,
         description: 'Whose events; null for all tenants. That of the key that makes it, if not given.',
       }),
     ),
