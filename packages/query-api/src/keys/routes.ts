@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { makeApiKey } from '@sluice/access/api-key';
 import { SCOPES } from '@sluice/access/scopes';
 import { inTransaction } from '@sluice/store/transaction';
@@ -15,7 +16,6 @@ import type { QueryContext } from '../query-context.ts';
 import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
-const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
 
 const limit = (description: string) =>
   Type.Optional(
@@ -29,7 +29,7 @@ const createBody = Type.Object(
     tenant: Type.Optional(
       Type.Unsafe<string | null>({
         type: ['string', 'null'],
-        pattern: TENANT,
+        pattern: `^${NAME_PATTERN}$`,
         description: 'Whose events; null for all tenants. That of the key that makes it, if not given.',
       }),
     ),

@@ -9,7 +9,7 @@ import type { Batch, BatchBuffer, BatchLimits } from '../batch/batch-buffer.ts';
 import { consumeShard, type ShardOptions } from './consume-shard.ts';
 import { decodeEntry, type RawEntry } from '@sluice/store/write/decode-entry';
 import { FetchGate } from './fetch-gate.ts';
-import type { Outcome } from '../batch/process-batch.ts';
+import type { Outcome } from '../batch/outcome.ts';
 import type { Progress } from '../watch/progress.ts';
 import { Permits } from '../batch/permits.ts';
 import { SuspectRunner } from './suspect-runner.ts';
