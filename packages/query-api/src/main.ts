@@ -15,7 +15,7 @@ import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
-import { startDrainMeter } from './queue/drain-meter.ts';
+import { startBacklogMeter } from '@sluice/stream/backlog-meter';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
 import { readQueue } from './queue/read-queue.ts';
@@ -67,7 +67,7 @@ await startOrExit('query-api', async () => {
   const replayJobs = openReplayJobs(queue);
   const runRequests = openRunRequests(queue);
   const exportJobs = openExportJobs(queue);
-  const drainMeter = startDrainMeter({
+  const backlogMeter = startBacklogMeter({
     redis,
     logger,
     namespace: config.SLUICE_NAMESPACE,
@@ -84,7 +84,7 @@ await startOrExit('query-api', async () => {
       ]);
       return { shards, memory };
     },
-    drainMeter,
+    backlogMeter,
     liveTail,
   });
 
@@ -117,9 +117,9 @@ await startOrExit('query-api', async () => {
     replayJobs,
     runRequests,
     exportJobs,
-    drainMeter,
+    backlogMeter,
     liveTail,
-    dataAge: dataAgeOf(drainMeter, replicaLag),
+    dataAge: dataAgeOf(backlogMeter, replicaLag),
     logger,
     registry,
     checks,
@@ -133,7 +133,7 @@ await startOrExit('query-api', async () => {
       async stop() {
         stopping = true;
         liveTail.stop();
-        drainMeter.stop();
+        backlogMeter.stop();
         replicaLag?.stop();
         syncedKeys.stop();
         // Answers that are on their way are finished; a download that takes longer than this is cut.
