@@ -5,7 +5,7 @@ import type { BacklogMeter } from '@sluice/stream/backlog-meter';
 import type { ShardStatus } from './queue/read-queue.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
-/** For how long one look at Redis serves, in milliseconds: a second Prometheus must not cost a second look. */
+/** For how long one reading of Redis is used, in milliseconds: a second Prometheus must not cost a second one. */
 const FRESH_MS = 1_000;
 
 /** What of Redis is measured. */
@@ -149,7 +149,7 @@ function valuesOf(state: RedisState | null, valueOf: OfShard): { shard: string; 
   });
 }
 
-/** Reads anew when the last reading was begun longer ago than this; who asks meanwhile gets the same. */
+/** Reads again when the last reading began longer ago than this; callers in between share it. */
 function keptFor<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let last: { readonly at: number; readonly reading: Promise<T> } | null = null;
   return () => {

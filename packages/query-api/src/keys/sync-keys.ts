@@ -28,7 +28,7 @@ export interface SyncedKeys {
  * one that was kept over an outage of Postgres could bring a key back that another instance has seen revoked.
  */
 export function syncKeys(options: {
-  /** With a connection of its own: a revoked key must not wait behind slow reads. */
+  /** With a connection of its own: a revoked key must not wait for slow reads. */
   orm: Orm;
   redis: Redis;
   logger: Logger;
@@ -62,8 +62,7 @@ export function syncKeys(options: {
       outage.over();
     } catch (error) {
       const reason = outage.news(error);
-      if (reason !== null)
-        logger.warn({ error: reason }, 'the stored keys cannot be read or passed on; the last known ones count');
+      if (reason !== null) logger.warn({ error: reason }, 'API keys not refreshed; using the last known set');
     }
   }
 

@@ -31,7 +31,7 @@ const SLOW_MS = 1_000;
 /** The same for one that is still catching up, for which nobody else waits. */
 const SLOW_RESUME_MS = 30_000;
 
-const GO_ON = 'PostgreSQL cannot be read at the moment; go on with Last-Event-ID.';
+const GO_ON = 'PostgreSQL cannot be read at the moment; resume with Last-Event-ID.';
 
 /** One open stream. */
 export interface TailReader {
@@ -58,7 +58,7 @@ export interface LiveTail {
  */
 export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): LiveTail {
   const db = kyselyOf(orm);
-  /** Have got everything below `reached`. */
+  /** Readers that have received every event below `reached`. */
   const live = new Set<TailReader>();
   const open = new Set<TailReader>();
   let reached: bigint | null = null;
@@ -201,7 +201,7 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
       () => outage.over(),
       (error: unknown) => {
         const reason = outage.news(error);
-        if (reason !== null) logger.warn({ error: reason }, 'committed events cannot be followed');
+        if (reason !== null) logger.warn({ error: reason }, 'live tail poll failed');
       },
     );
   }, POLL_MS).unref();

@@ -42,8 +42,7 @@ export function followStoredKeys(options: {
       outage.over();
     } catch (error) {
       const reason = outage.news(error);
-      if (reason !== null)
-        logger.warn({ error: reason }, 'the stored keys cannot be read from Redis; the last known ones count');
+      if (reason !== null) logger.warn({ error: reason }, 'API keys not read from Redis; using the last known set');
     }
   }
   const timer = setInterval(() => void refresh(), options.refreshMs).unref();
