@@ -4,12 +4,13 @@ import { settledKey } from '@sluice/stream/conservation';
 import { streamKey } from '@sluice/stream/stream-keys';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
 import { ownRedis, type OwnServer } from '@sluice/testkit/own-servers';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
-import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', needsProgram('prometheus'), () => {
   // Its memory is made short, so nobody else may be on it.
   let server: OwnServer;
   let pipeline: Pipeline;

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import { freePort } from '@sluice/local-stack/free-port';
-import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import { post } from '@sluice/testkit/http';
 import { makeEvent, type WireEvent } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of writers', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of writers', needsProgram('prometheus'), () => {
   let pipeline: Pipeline;
   let postgres: TcpProxy;
   let port: number;

@@ -4,6 +4,7 @@ import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvent } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { sendRaw } from '@sluice/testkit/raw-http';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
@@ -12,7 +13,7 @@ import { startNginx, type TestNginx } from './start-nginx.ts';
 const MAX_BODY_BYTES = 64 * 1024;
 const program = inject('programs').nginx;
 
-describe.skipIf(program === null)('the nginx in front', () => {
+describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), () => {
   let pipeline: Pipeline;
   let query: TestDaemon;
   let nginx: TestNginx;

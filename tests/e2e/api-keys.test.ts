@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { keySetKey } from '@sluice/access/key-projection';
-import { createOrm } from '@sluice/store/orm';
+import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { decodeEntry } from '@sluice/stream/stream-entry';
 import { type Answer, get, post } from '@sluice/testkit/http';
@@ -33,9 +33,9 @@ async function start(name: 'ingest-api' | 'query-api', more: Record<string, stri
 
 beforeAll(async () => {
   [redisServer, postgres] = await Promise.all([ownRedis(), ownPostgres()]);
-  const orm = await createOrm({ url: postgres.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: postgres.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
   redis = new Redis(redisServer.url, { replyMapping: 'legacy', retryStrategy: () => 50 });
   redis.on('error', () => {});
   env = {

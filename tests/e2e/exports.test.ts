@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { post } from '@sluice/testkit/http';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { type Edit, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 
 /** What `GET /export/runs/{id}` answers, as far as it matters here. */
 interface Run {
@@ -22,7 +22,7 @@ interface Run {
 }
 
 /** The real edits, through ingest, stream and writer; exported by the daemon; read again by others' readers. */
-describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdits, () => {
   let operations: Operations;
   let worker: TestDaemon;
   let folder: string;

@@ -90,7 +90,7 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
     } catch (error) {
       const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
       throw new CommandError(
-        `The query API at ${url} cannot be reached (${reason}). Is it running? Start it with "npx pnpm@12 start", or name another with --url.`,
+        `The query API at ${url} cannot be reached (${reason}). Is it running? Start it with "npx -y pnpm@12 start", or name another with --url.`,
         EXIT.unreachable,
       );
     } finally {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/exports/export-formats';
+import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/api-client/choices';
 import { CommandError } from '@sluice/api-client/api-client';
 import type { paths } from '@sluice/api-client/api-types';
 import { EXIT } from '@sluice/api-client/exit-codes';

@@ -46,7 +46,7 @@ export function describeExport(run: ExportRun): string {
   }
   const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
   if (run.state !== 'failed') return `Export ${run.id} is ${run.state}${why}.`;
-  return `Export ${run.id} failed${why}.\nOnce that is mended: sluice exports retry ${run.id}`;
+  return `Export ${run.id} failed${why}.\nOnce that is mended: ./sluice exports retry ${run.id}`;
 }
 
 /** Shows a bar where a person watches, else a line for each change of the state. */

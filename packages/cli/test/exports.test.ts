@@ -29,7 +29,7 @@ afterAll(() => operations.stop());
 const sluice = (args: readonly string[], input?: string): Promise<CommandResult> =>
   runCommand(MAIN, args, {
     cwd: folder,
-    env: { QUERY_URL: operations.query.url, API_KEY: KEY, INIT_CWD: folder },
+    env: { QUERY_URL: operations.query.url, API_KEY: KEY },
     ...(input === undefined ? {} : { input }),
   });
 // oxlint-disable-next-line typescript/no-explicit-any -- answers of every shape
@@ -75,7 +75,7 @@ describe('exporting', () => {
     await json('exports', 'config', 'set', '--local', 'taken');
     const failed = await sluice(['exports', 'run', '--wait']);
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toMatch(/ failed: .*\[bad_destination\]\.\nOnce that is mended: sluice exports retry /);
+    expect(failed.stdout).toMatch(/ failed: .*\[bad_destination\]\.\nOnce that is mended: \.\/sluice exports retry /);
     const id = failed.stdout.split(' ')[1]!;
     expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*\[bad_destination\]/);
     await json('exports', 'config', 'set', '--local', 'mended');
@@ -185,7 +185,7 @@ it('--help has examples for every command', async () => {
   await Promise.all(
     commands.map(async (command) => {
       const { code, stdout } = await sluice(['exports', ...command.split(' '), '--help']);
-      expect(stdout, command).toContain(`sluice exports ${command}`);
+      expect(stdout, command).toContain(`./sluice exports ${command}`);
       expect(code, command).toBe(0);
     }),
   );

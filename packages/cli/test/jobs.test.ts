@@ -118,6 +118,6 @@ describe('jobs history', () => {
 
 it('--help has examples for every command', async () => {
   for (const command of ['list', 'run', 'history']) {
-    expect((await sluice('jobs', command, '--help')).stdout).toContain(`Examples:\n  sluice jobs ${command}`);
+    expect((await sluice('jobs', command, '--help')).stdout).toContain(`Examples:\n  ./sluice jobs ${command}`);
   }
 });

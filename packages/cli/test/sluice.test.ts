@@ -24,7 +24,7 @@ beforeEach(() =>
 const sluice = (args: readonly string[], input?: string, env: Record<string, string> = {}): Promise<CommandResult> =>
   runCommand(MAIN, args, {
     cwd: folder,
-    env: { QUERY_URL: operations.query.url, API_KEY: KEY, INIT_CWD: folder, ...env },
+    env: { QUERY_URL: operations.query.url, API_KEY: KEY, ...env },
     ...(input === undefined ? {} : { input }),
   });
 
@@ -226,7 +226,7 @@ describe('mistakes', () => {
     [['keys', 'revoke', '0123456789abcdef', '--yes'], 1, /not_found/],
     [['frobnicate'], 2, /unknown command/],
     [['--key', 'wrong', 'status'], 1, /unauthorized.*API_KEY/],
-    [['--url', 'http://127.0.0.1:1', 'status'], 3, /cannot be reached .*npx pnpm@12 start/],
+    [['--url', 'http://127.0.0.1:1', 'status'], 3, /cannot be reached .*npx -y pnpm@12 start/],
   ] as [string[], number, RegExp][])('sluice %j ends with %i and says what to do', async (args, code, message) => {
     const result = await sluice(args);
     expect(result.stderr).toMatch(message);

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
+import { redisCheck } from '@sluice/stream/redis-check';
 import type { Admission } from '@sluice/accept/limits/admission';
 import type { Backlog } from '@sluice/stream/backlog-meter';
 import type { IngestConfig } from './config.ts';
@@ -17,11 +18,7 @@ export function ingestChecks(parts: {
   const { redis, queue, admission, config, storedKeys } = parts;
   const { open } = config.configuredKeys;
   return [
-    {
-      name: 'redis',
-      critical: true,
-      run: async () => ({ ok: (await redis.ping()) === 'PONG', detail: { version: queue.settings?.version } }),
-    },
+    redisCheck(redis, () => ({ version: queue.settings?.version })),
     {
       name: 'durability',
       critical: false,

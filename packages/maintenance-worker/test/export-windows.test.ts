@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createOrm } from '@sluice/store/orm';
-import { kyselyOf } from '@sluice/store/kysely-of';
+import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';
 import { seededRandom } from '@sluice/testkit/random';
@@ -15,9 +14,9 @@ const clients: pg.Client[] = [];
 
 beforeAll(async () => {
   server = await ownPostgres({ max_prepared_transactions: '10' });
-  const orm = await createOrm({ url: server.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: server.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
   const pool = await connect(server.url);
   rig = await exportRig({ url: server.url, query: async (text, values) => (await pool.query(text, values)).rows });
   await pool.query('CREATE DATABASE elsewhere');
@@ -109,7 +108,7 @@ it.each([1, 2, 3])(
     for (let step = 0; step < 200; step += 1) {
       const what = random.int(10);
       if (what === 0) exported.push(...(await exportNext(tenant)));
-      else if (what === 1) await observeTransactions(kyselyOf(rig.orm), 0);
+      else if (what === 1) await observeTransactions(rig.opened.db, 0);
       else if (what === 2) await random.pick([toggleOther, commitPrepared])();
       else await moveOn(random.pick(writers));
       if (step === 100) committed.push(...(await store(early!)));

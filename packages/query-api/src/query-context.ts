@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { KeyRing } from '@sluice/access/key-ring';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import type { WakeQueue } from '@sluice/jobs/wake-queue';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
@@ -16,9 +16,9 @@ export interface QueryContext {
   /** The configured and the stored keys. */
   readonly keys: KeyRing;
   readonly syncedKeys: SyncedKeys;
-  readonly orm: Orm;
-  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `orm`. */
-  readonly readOrm: Orm;
+  readonly database: Database;
+  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `database`. */
+  readonly readDatabase: Database;
   /** Follows what is committed, on the primary. */
   readonly liveTail: LiveTail;
   /** Seconds by which what is read may be behind what was accepted; null while that is not known. */

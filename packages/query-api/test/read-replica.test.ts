@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import { createOrm } from '@sluice/store/orm';
+import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { freePort } from '@sluice/local-stack/free-port';
 import { type PostgresHandle, startPostgres } from '@sluice/local-stack/postgres';
@@ -27,9 +27,9 @@ beforeAll(async () => {
   const [first, second] = [join(folder, 'primary'), join(folder, 'replica')];
   const port = await freePort();
   primary = await startPostgres({ dataDir: first, port, settings: SETTINGS });
-  const orm = await createOrm({ url: primary.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: primary.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
   // A copy of a server that was stopped in order is as good as a base backup.
   await primary.stop();
   await cp(first, second, { recursive: true });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { inTransaction } from './in-transaction.ts';
+import { inTransaction } from './transaction.ts';
 import * as initial from './migrations/0001-events-ledger-sessions.ts';
 import * as deadLetters from './migrations/0002-dead-letters.ts';
 import * as jobs from './migrations/0003-jobs.ts';
@@ -7,7 +7,7 @@ import * as rollups from './migrations/0004-rollups.ts';
 import * as exportRuns from './migrations/0005-exports.ts';
 import * as apiKeys from './migrations/0006-api-keys.ts';
 import * as sessionOrder from './migrations/0007-session-order.ts';
-import type { Orm } from './orm.ts';
+import type { Database } from './database.ts';
 
 interface Migration {
   readonly name: string;
@@ -35,8 +35,8 @@ const MIGRATION_LOCK = 0x736c75696365n;
  * @returns names of the migrations that this call applied
  * @throws when the database holds a migration that this version does not know (an older daemon on a newer schema)
  */
-export async function migrate(orm: Orm): Promise<string[]> {
-  return inTransaction(orm, async (db) => {
+export async function migrate(database: Database): Promise<string[]> {
+  return inTransaction(database, async (db) => {
     await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK.toString()}::bigint)`.execute(db);
     await sql`CREATE TABLE IF NOT EXISTS sluice_migrations (
       name text PRIMARY KEY,

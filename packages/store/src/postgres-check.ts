@@ -1,13 +1,13 @@
 import type { HealthCheck } from '@sluice/daemon/http/health';
-import type { Orm } from './orm.ts';
+import type { Database } from './database.ts';
 
 /** Whether Postgres answers. */
-export function postgresCheck(orm: Orm): HealthCheck {
+export function postgresCheck(database: Database): HealthCheck {
   return {
     name: 'postgres',
     critical: true,
     async run() {
-      await orm.em.fork().getConnection().execute('SELECT 1');
+      await database.check();
       return { ok: true };
     },
   };

@@ -1,5 +1,6 @@
+import { sql } from 'kysely';
 import { migrate } from './migrate.ts';
-import type { Orm } from './orm.ts';
+import type { Database } from './database.ts';
 import { makePartitions } from './layout/partitions.ts';
 
 /** How many weekly partitions are made beside the current one. */
@@ -21,18 +22,16 @@ export interface PreparedDatabase {
  *
  * @throws what Postgres answered; callers try again while it is away
  */
-export async function prepareDatabase(orm: Orm, now: Date): Promise<PreparedDatabase> {
-  const rows = await orm.em
-    .fork()
-    .getConnection()
-    .execute<{ version: string }[]>("SELECT current_setting('server_version_num') AS version");
+export async function prepareDatabase(database: Database, now: Date): Promise<PreparedDatabase> {
+  const { rows } = await sql<{ version: string }>`
+    SELECT current_setting('server_version_num') AS version`.execute(database.db);
   const serverVersion = Number(rows[0]?.version);
   if (serverVersion < OLDEST_SERVER) {
     throw new Error(`Sluice needs PostgreSQL 16 or newer; this server is ${Math.floor(serverVersion / 10_000)}`);
   }
   return {
     serverVersion,
-    migrations: await migrate(orm),
-    partitions: await makePartitions(orm, now, PARTITIONS_AHEAD),
+    migrations: await migrate(database),
+    partitions: await makePartitions(database, now, PARTITIONS_AHEAD),
   };
 }

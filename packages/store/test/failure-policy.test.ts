@@ -1,26 +1,26 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from 'kysely';
-import { inTransaction } from '../src/in-transaction.ts';
-import { createOrm, type Orm } from '../src/orm.ts';
+import { inTransaction } from '../src/transaction.ts';
+import { openDatabase, type Database } from '../src/database.ts';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { classifyFailure } from '../src/write/failure-policy.ts';
 
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 
 /** What Postgres throws for a statement, in the same kind of transaction as the writer's. */
 async function failureOf(statement: string) {
   try {
-    await inTransaction(orm, (db) => sql.raw(statement).execute(db));
+    await inTransaction(opened, (db) => sql.raw(statement).execute(db));
   } catch (error) {
     return classifyFailure(error);
   }
@@ -90,33 +90,25 @@ describe('real causes:', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
     if (onConnection === null) await new Promise((resolve) => server.close(resolve));
-    const away = await createOrm({
+    const away = openDatabase({
       url: `postgres://u:p@127.0.0.1:${port}/d`,
       poolSize: 1,
       statementTimeoutMs: 1_000,
       applicationName: 'test',
     });
-    const failure = await away.em
-      .fork()
-      .getConnection()
-      .execute('SELECT 1')
-      .then(() => null, classifyFailure);
+    const failure = await away.check().then(() => null, classifyFailure);
     expect(failure?.kind).toBe('transient');
-    await away.close(true);
+    await away.close();
     server.close();
   });
 
   it('a wrong password and a missing database are the operator’s', async () => {
     const url = new URL(database.url);
     url.pathname = '/no_such_database';
-    const away = await createOrm({ url: url.href, poolSize: 1, statementTimeoutMs: 1_000, applicationName: 'test' });
-    const failure = await away.em
-      .fork()
-      .getConnection()
-      .execute('SELECT 1')
-      .then(() => null, classifyFailure);
+    const away = openDatabase({ url: url.href, poolSize: 1, statementTimeoutMs: 1_000, applicationName: 'test' });
+    const failure = await away.check().then(() => null, classifyFailure);
     expect(failure).toMatchObject({ kind: 'operator', code: '3D000' });
-    await away.close(true);
+    await away.close();
   });
 });
 

@@ -1,17 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
-import { createOrm, type Orm } from '../src/orm.ts';
+import { openDatabase, type Database } from '../src/database.ts';
 
 let database: TestDatabase;
 let proxy: TcpProxy;
-let orm: Orm;
+let opened: Database;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   proxy = await startTcpProxy(Number(new URL(database.url).port));
-  orm = await createOrm({
+  opened = openDatabase({
     url: proxy.through(database.url),
     poolSize: 1,
     statementTimeoutMs: 100,
@@ -19,23 +20,19 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await proxy.close();
   await database.drop();
 });
 
 const backend = async (): Promise<number> => {
-  const rows = await orm.em.fork().getConnection().execute<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+  const { rows } = await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(opened.db);
   return rows[0]!.pid;
 };
 
 it('an idle connection is kept, and noticed to be lost all the same with its next statement', async () => {
   const first = await backend();
-  await orm.em
-    .fork()
-    .getKysely()
-    .connection()
-    .execute(async () => delay(5_500));
+  await opened.db.connection().execute(async () => delay(5_500));
   expect(await backend()).toBe(first);
   expect(proxy.loseConnections()).toBe(1);
   await expect(backend()).rejects.toThrow(/no answer from Postgres in 5100 ms/);

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { insertEventsAndSessions } from '../src/write/event-statements.ts';
-import { kyselyOf } from '../src/kysely-of.ts';
 import { makePartitions } from '../src/layout/partitions.ts';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { migrate, MIGRATIONS } from '../src/migrate.ts';
-import { createOrm, type Orm } from '../src/orm.ts';
+import { openDatabase, type Database } from '../src/database.ts';
 import { prepareDatabase } from '../src/prepare-database.ts';
 
 const eventOf = (n: number): CanonicalEvent => ({
@@ -26,20 +25,22 @@ const eventOf = (n: number): CanonicalEvent => ({
 });
 
 let database: TestDatabase;
-let orms: Orm[];
+let openeds: Database[];
 
 beforeEach(async () => {
   database = await createTestDatabase({ empty: true });
   const options = { url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' };
-  orms = await Promise.all(Array.from({ length: 6 }, () => createOrm(options)));
+  openeds = await Promise.all(Array.from({ length: 6 }, () => openDatabase(options)));
 });
 afterEach(async () => {
-  await Promise.all(orms.map((orm) => orm.close(true)));
+  await Promise.all(openeds.map((opened) => opened.close()));
   await database.drop();
 });
 
 it('several daemons prepare an empty database at once; each migration and partition is made once', async () => {
-  const prepared = await Promise.all(orms.map((orm) => prepareDatabase(orm, new Date('2026-11-21T10:00:00Z'))));
+  const prepared = await Promise.all(
+    openeds.map((opened) => prepareDatabase(opened, new Date('2026-11-21T10:00:00Z'))),
+  );
   expect(prepared.flatMap((each) => each.migrations)).toEqual(MIGRATIONS.map((migration) => migration.name));
   expect(prepared.flatMap((each) => each.partitions).toSorted()).toEqual([
     'events_2026w47',
@@ -50,7 +51,7 @@ it('several daemons prepare an empty database at once; each migration and partit
 });
 
 it('a database of the first version is brought up to date as it is, also where its indexes were made beforehand', async () => {
-  const orm = orms[0]!;
+  const opened = openeds[0]!;
   const later = MIGRATIONS.slice(2);
   const published = MIGRATIONS.slice(0, 2);
   await database.query('CREATE TABLE sluice_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())');
@@ -58,8 +59,8 @@ it('a database of the first version is brought up to date as it is, also where i
     for (const statement of statements) await database.query(statement);
     await database.query('INSERT INTO sluice_migrations (name) VALUES ($1)', [name]);
   }
-  await makePartitions(orm, new Date(), 0);
-  const write = (n: number) => insertEventsAndSessions([eventOf(n)]).execute(kyselyOf(orm));
+  await makePartitions(opened, new Date(), 0);
+  const write = (n: number) => insertEventsAndSessions([eventOf(n)]).execute(opened.db);
   await write(1);
   // What docs/operations.md tells to do where there are many sessions.
   const sessionIndexes = later
@@ -70,7 +71,7 @@ it('a database of the first version is brought up to date as it is, also where i
     await database.query(statement.replace('CREATE INDEX', 'CREATE INDEX CONCURRENTLY'));
   }
 
-  expect(await migrate(orm)).toEqual(later.map(({ name }) => name));
+  expect(await migrate(opened)).toEqual(later.map(({ name }) => name));
   // The writers of the first version go on beside the new ones, with the same statement.
   await write(2);
   expect(await database.query('SELECT session_id, event_count::int, ended_at FROM sessions')).toEqual([
@@ -82,7 +83,7 @@ it('a database of the first version is brought up to date as it is, also where i
 });
 
 it('a daemon that is older than the schema refuses to run', async () => {
-  await migrate(orms[0]!);
+  await migrate(openeds[0]!);
   await database.query("INSERT INTO sluice_migrations (name) VALUES ('9999-of-the-future')");
-  await expect(migrate(orms[1]!)).rejects.toThrow(/9999-of-the-future/);
+  await expect(migrate(openeds[1]!)).rejects.toThrow(/9999-of-the-future/);
 });

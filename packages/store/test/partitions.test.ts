@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
-import { createOrm, type Orm } from '../src/orm.ts';
+import { openDatabase, type Database } from '../src/database.ts';
 import { makePartitions, partitionOf } from '../src/layout/partitions.ts';
 
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 
@@ -45,7 +45,7 @@ it('a write goes through while a reader holds the parent open and a partition is
   await reader.query('BEGIN');
   await reader.query('SELECT count(*) FROM events');
 
-  const made = await makePartitions(orm, new Date('2031-03-05T00:00:00Z'), 0);
+  const made = await makePartitions(opened, new Date('2031-03-05T00:00:00Z'), 0);
   expect(made).toEqual(['events_2031w10']);
   const writer = await database.connect();
   // A write that had to wait for the reader would fail here.
@@ -65,8 +65,8 @@ it('a partition that was made and never attached is attached by the next run', a
   await database.query('CREATE TABLE events_2032w10 (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)');
   const within = partitionOf(new Date('2032-03-03T00:00:00Z'));
   expect(within.name).toBe('events_2032w10');
-  expect(await makePartitions(orm, new Date('2032-03-03T00:00:00Z'), 0)).toEqual(['events_2032w10']);
-  expect(await makePartitions(orm, new Date('2032-03-03T00:00:00Z'), 0)).toEqual([]);
+  expect(await makePartitions(opened, new Date('2032-03-03T00:00:00Z'), 0)).toEqual(['events_2032w10']);
+  expect(await makePartitions(opened, new Date('2032-03-03T00:00:00Z'), 0)).toEqual([]);
 });
 
 it('a partition has every index of its parent', async () => {

@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createOrm, type Orm } from '../src/orm.ts';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openDatabase, type Database } from '../src/database.ts';
 import { encodeEntry } from '@sluice/stream/stream-entry';
 import { makeEvents, type WireEvent } from '@sluice/testkit/make-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { decodeEntry, type DecodedEntry } from '../src/write/decode-entry.ts';
 import { isolatePoison } from '../src/write/isolate-poison.ts';
 
+/** What pg's clients have and its types leave out. */
+type CountedClient = pg.Client & { connectionParameters: { application_name?: string } };
+
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 let statements: number;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
   // What screening cannot see: the table itself refuses events of one type.
   await database.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -21,17 +25,14 @@ beforeAll(async () => {
       RETURN NEW;
     END $$`);
   await database.query('CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()');
-  const pool = await orm.em.getConnection().getNativeClient();
-  pool.on('connect', (connection) => {
-    const query = connection.query.bind(connection) as (...args: unknown[]) => unknown;
-    connection.query = ((...args: unknown[]) => {
-      statements += 1;
-      return query(...args);
-    }) as typeof connection.query;
-  });
+  const query = pg.Client.prototype.query as (this: CountedClient, ...args: unknown[]) => unknown;
+  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: CountedClient, ...args: unknown[]) {
+    if (this.connectionParameters.application_name === 'test') statements += 1;
+    return query.apply(this, args);
+  } as typeof pg.Client.prototype.query);
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 beforeEach(async () => {
@@ -76,7 +77,7 @@ describe('one bad event among 500', () => {
   it('is one dead letter and 499 stored events', async () => {
     const events = withPoison(500, [137]);
     const entry = entryOf(events);
-    expect(await isolatePoison(orm, [entry])).toMatchObject({ stored: 499, dead: 1, duplicates: 0 });
+    expect(await isolatePoison(opened, [entry])).toMatchObject({ stored: 499, dead: 1, duplicates: 0 });
     expect(await counts()).toEqual({ events: 499, ids: 499, dead: 1, in_sessions: 499 });
     const [letter] = await database.query('SELECT * FROM dead_letters');
     expect(letter).toMatchObject({
@@ -103,7 +104,7 @@ describe('one bad event among 500', () => {
   it('is found within the bound, wherever it stands', async () => {
     for (const place of [0, 1, 249, 250, 498, 499]) {
       statements = 0;
-      expect(await isolatePoison(orm, [entryOf(withPoison(500, [place]))])).toMatchObject({ stored: 499, dead: 1 });
+      expect(await isolatePoison(opened, [entryOf(withPoison(500, [place]))])).toMatchObject({ stored: 499, dead: 1 });
       // BEGIN and COMMIT are not counted in the bound.
       expect(statements - 2).toBeLessThanOrEqual(6 * 1 * Math.ceil(Math.log2(500)) + 3);
       expect(statements).toBeGreaterThan(20);
@@ -114,7 +115,7 @@ describe('one bad event among 500', () => {
 describe('many bad events', () => {
   it.each([2, 7, 40])('%i of them are found within the bound', async (bad) => {
     const places = Array.from({ length: bad }, (_, at) => Math.floor((at * 500) / bad));
-    expect(await isolatePoison(orm, [entryOf(withPoison(500, places))])).toMatchObject({
+    expect(await isolatePoison(opened, [entryOf(withPoison(500, places))])).toMatchObject({
       stored: 500 - bad,
       dead: bad,
       duplicates: 0,
@@ -123,7 +124,7 @@ describe('many bad events', () => {
   });
 
   it('that screening sees cost no halving at all, even when all 500 are bad', async () => {
-    expect(await isolatePoison(orm, [entryOf(makeEvents(500), 'not an address')])).toMatchObject({
+    expect(await isolatePoison(opened, [entryOf(makeEvents(500), 'not an address')])).toMatchObject({
       stored: 0,
       dead: 500,
       duplicates: 0,
@@ -143,15 +144,19 @@ describe('many bad events', () => {
     const good = entryOf(makeEvents(100));
     const screened = entryOf(makeEvents(50), 'not an address');
     const refused = entryOf(withPoison(100, [3, 99]));
-    expect(await isolatePoison(orm, [good, screened, refused])).toMatchObject({ stored: 198, dead: 52, duplicates: 0 });
+    expect(await isolatePoison(opened, [good, screened, refused])).toMatchObject({
+      stored: 198,
+      dead: 52,
+      duplicates: 0,
+    });
     expect(await counts()).toEqual({ events: 198, ids: 198, dead: 52, in_sessions: 198 });
   });
 });
 
 it('a redelivery makes no second dead letter, and notes the failure on the first', async () => {
   const entry = entryOf(withPoison(10, [4]));
-  await isolatePoison(orm, [entry]);
-  expect(await isolatePoison(orm, [entry])).toMatchObject({ stored: 0, dead: 0, duplicates: 10 });
+  await isolatePoison(opened, [entry]);
+  expect(await isolatePoison(opened, [entry])).toMatchObject({ stored: 0, dead: 0, duplicates: 10 });
   expect(
     await database.query(
       'SELECT attempts, jsonb_array_length(history) AS noted, last_failed_at > first_failed_at AS later FROM dead_letters',
@@ -161,8 +166,8 @@ it('a redelivery makes no second dead letter, and notes the failure on the first
 
 it('a bad event whose id is stored already is a duplicate', async () => {
   const [event] = makeEvents(1);
-  await isolatePoison(orm, [entryOf([event!])]);
-  expect(await isolatePoison(orm, [entryOf([{ ...event, eventType: 'Poison' }, ...makeEvents(3)])])).toMatchObject({
+  await isolatePoison(opened, [entryOf([event!])]);
+  expect(await isolatePoison(opened, [entryOf([{ ...event, eventType: 'Poison' }, ...makeEvents(3)])])).toMatchObject({
     stored: 3,
     dead: 0,
     duplicates: 1,
@@ -172,13 +177,13 @@ it('a bad event whose id is stored already is a duplicate', async () => {
 it('a value that no text parameter can hold is found too', async () => {
   const good = entryOf(makeEvents(3));
   const odd = entryOf(makeEvents(1), 'a\u0000b');
-  expect(await isolatePoison(orm, [good, odd])).toMatchObject({ stored: 3, dead: 1, duplicates: 0 });
+  expect(await isolatePoison(opened, [good, odd])).toMatchObject({ stored: 3, dead: 1, duplicates: 0 });
 });
 
 it('an entry that cannot be read becomes one dead letter with its bytes, beside the good ones of its batch', async () => {
   const fields = [Buffer.from('v'), Buffer.from('1'), Buffer.from('h'), Buffer.from([0xff, 0x00, 0x01])];
   const garbage = decodeEntry({ key: 'shard', id: '9-9', fields });
-  expect(await isolatePoison(orm, [entryOf(makeEvents(5)), garbage])).toMatchObject({
+  expect(await isolatePoison(opened, [entryOf(makeEvents(5)), garbage])).toMatchObject({
     stored: 5,
     dead: 1,
     duplicates: 0,

@@ -1,28 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { kyselyOf } from '../src/kysely-of.ts';
-import { createOrm, type Orm } from '../src/orm.ts';
+import { openDatabase, type Database } from '../src/database.ts';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { writeEvents } from '../src/write/write-events.ts';
 
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 8, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 8, statementTimeoutMs: 30_000, applicationName: 'test' });
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 beforeEach(async () => {
   await database.query('TRUNCATE events, event_ids, sessions');
 });
 
-const write = (events: readonly CanonicalEvent[], by = orm) =>
+const write = (events: readonly CanonicalEvent[], by = opened) =>
   writeEvents(by, [
     {
       key: 'shard',
@@ -132,7 +131,7 @@ describe('one transaction', () => {
   });
 
   it('is one statement, parsed and planned once for each connection', async () => {
-    const one = await createOrm({
+    const one = openDatabase({
       url: database.url,
       poolSize: 1,
       statementTimeoutMs: 30_000,
@@ -141,10 +140,10 @@ describe('one transaction', () => {
     try {
       for (let time = 0; time < 3; time += 1) await write([canonical()], one);
       const { rows } = await sql<{ name: string; runs: string }>`
-        SELECT name, generic_plans + custom_plans AS runs FROM pg_prepared_statements`.execute(kyselyOf(one));
+        SELECT name, generic_plans + custom_plans AS runs FROM pg_prepared_statements`.execute(one.db);
       expect(rows).toEqual([{ name: 'store-events', runs: '3' }]);
     } finally {
-      await one.close(true);
+      await one.close();
     }
   });
 
@@ -167,7 +166,7 @@ describe('one transaction', () => {
 });
 
 it('the prepared statement outlives what migrations and retention do to the tables', async () => {
-  const single = await createOrm({
+  const single = openDatabase({
     url: database.url,
     poolSize: 1,
     statementTimeoutMs: 30_000,
@@ -176,9 +175,7 @@ it('the prepared statement outlives what migrations and retention do to the tabl
   const plans = async () =>
     (
       await sql<{ generic: string }>`
-        SELECT generic_plans AS generic FROM pg_prepared_statements WHERE name = 'store-events'`.execute(
-        kyselyOf(single),
-      )
+        SELECT generic_plans AS generic FROM pg_prepared_statements WHERE name = 'store-events'`.execute(single.db)
     ).rows;
   await database.query(
     "CREATE TABLE events_gone PARTITION OF events FOR VALUES FROM ('2001-01-01 00:00Z') TO ('2001-01-08 00:00Z')",
@@ -199,7 +196,7 @@ it('the prepared statement outlives what migrations and retention do to the tabl
     expect(await write([canonical()], single), change).toMatchObject({ stored: 1 });
   }
   expect(await plans()).toHaveLength(1);
-  await single.close(true);
+  await single.close();
 });
 
 describe('sessions', () => {

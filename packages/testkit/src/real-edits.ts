@@ -2,13 +2,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { post } from './http.ts';
+import { needs } from './needs.ts';
 import type { Pipeline } from './pipeline.ts';
 
-const FILE = join(resolve(import.meta.dirname, '../../../..'), 'shared/data/wikipedia-edits.ndjson.gz');
+export const REAL_EDITS_FILE = join(
+  resolve(import.meta.dirname, '../../../..'),
+  'shared/data/wikipedia-edits.ndjson.gz',
+);
 
 /** Whether the file is on this machine. */
-export const realEditsAreThere = existsSync(FILE);
-if (!realEditsAreThere) process.stdout.write(`real edits are skipped: there is no ${FILE}\n`);
+export const realEditsAreThere = existsSync(REAL_EDITS_FILE);
+/** Options of a test that is skipped without them. */
+export const needsRealEdits = needs(`there is no ${REAL_EDITS_FILE}`);
 
 /** An edit as it is sent. */
 export interface Edit {
@@ -24,7 +29,7 @@ export interface Edit {
 
 /** Reads the first `count` edits, all of them if not given. */
 export function readRealEdits(count?: number): Edit[] {
-  return gunzipSync(readFileSync(FILE))
+  return gunzipSync(readFileSync(REAL_EDITS_FILE))
     .toString()
     .trimEnd()
     .split('\n', count)

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createOrm, type Orm } from '@sluice/store/orm';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
@@ -99,7 +99,7 @@ describe('a restart is not asked for, because the writer goes on trying,', () =>
 describe('a restart is asked for when the consumer is wedged:', () => {
   let pipeline: Pipeline;
   let proxy: TcpProxy;
-  let orm: Orm;
+  let opened: Database;
   let server: FastifyInstance;
   let url: string;
   let stop: () => Promise<void>;
@@ -107,7 +107,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
   beforeEach(async () => {
     pipeline = await startPipeline();
     proxy = await startTcpProxy(Number(new URL(inject('redisUrl')).port));
-    orm = await createOrm({
+    opened = openDatabase({
       url: pipeline.database.url,
       poolSize: 3,
       statementTimeoutMs: 600_000,
@@ -121,7 +121,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
     const buffer = new BatchBuffer(limits);
     const metrics = createWriterMetrics(createMetrics('test'), { state, breaker, buffer, progress });
     const logger = { debug: silent, info: silent, warn: silent, error: silent } as unknown as Logger;
-    const context = { orm, redis: pipeline.redis, logger, state, metrics, progress, breaker };
+    const context = { database: opened, redis: pipeline.redis, logger, state, metrics, progress, breaker };
     const consuming = consume({
       ...context,
       openBlocking() {
@@ -163,7 +163,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
   afterEach(async () => {
     await stop();
     await server.close();
-    await orm.close(true);
+    await opened.close();
     await proxy.close();
     await pipeline.stop();
   });

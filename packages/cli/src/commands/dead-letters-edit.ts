@@ -23,7 +23,7 @@ export function addEditCommand(
     .option('--reason <text>', 'why, for the audit log')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters edit 42\n  sluice dead-letters edit 42 --payload fixed.json --reason "wrong unit"',
+      '\nExamples:\n  ./sluice dead-letters edit 42\n  ./sluice dead-letters edit 42 --payload fixed.json --reason "wrong unit"',
     )
     .action(async (id: string, options: { payload?: string; reason?: string }) => {
       const { api, output, config } = context();
@@ -39,7 +39,7 @@ export function addEditCommand(
         path: { id },
         body: { payload: parsePayload(edited.text), version: edited.version, reason: options.reason },
       });
-      output.result(letter, `Dead letter ${id} has its new payload. Replay it: sluice dead-letters replay ${id}`);
+      output.result(letter, `Dead letter ${id} has its new payload. Replay it: ./sluice dead-letters replay ${id}`);
     });
 }
 

@@ -21,7 +21,7 @@ export function addExportCommand(
     .option('--state <state>', 'dead, replaying, replayed, discarded or all', 'dead')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters export dead.ndjson --since 7d\n  npx pnpm@12 --silent sluice dead-letters export | jq .reason',
+      '\nExamples:\n  ./sluice dead-letters export dead.ndjson --since 7d\n  ./sluice dead-letters export | jq .reason',
     )
     .action(async (file: string | undefined, options: Record<string, unknown>) => {
       const { api, output, config } = context();

@@ -33,7 +33,7 @@ export function addReplayCommand(parent: Command, context: () => { api: ApiClien
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters replay 41 42\n  sluice dead-letters replay --reason invalid_value --since 24h --dry-run\n  sluice dead-letters replay --all --rate 500 --yes',
+      '\nExamples:\n  ./sluice dead-letters replay 41 42\n  ./sluice dead-letters replay --reason invalid_value --since 24h --dry-run\n  ./sluice dead-letters replay --all --rate 500 --yes',
     )
     .action(async (ids: string[], options: ReplayOptions & Record<string, unknown>) => {
       const { api, output } = context();

@@ -21,7 +21,7 @@ export function addExportsListCommand(parent: Command, context: () => { api: Api
     .addOption(new Option('--state <state>', 'in this state').choices(STATES))
     .option('--limit <n>', 'how many', wholeNumber, 20)
     .option('--cursor <cursor>', 'go on after the list before')
-    .addHelpText('after', '\nExamples:\n  sluice exports list\n  sluice exports list --state failed --tenant acme')
+    .addHelpText('after', '\nExamples:\n  ./sluice exports list\n  ./sluice exports list --state failed --tenant acme')
     .action(async (query: ListOptions) => {
       const { api, output } = context();
       const page = await api.call('get', '/export/runs', { query });

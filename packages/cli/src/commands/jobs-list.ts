@@ -9,7 +9,7 @@ export function addJobsListCommand(parent: Command, context: () => { api: ApiCli
   parent
     .command('list')
     .description('every job: when it runs, how its last run ended, when the next one is')
-    .addHelpText('after', '\nExamples:\n  sluice jobs list\n  sluice jobs list --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice jobs list\n  ./sluice jobs list --json')
     .action(async () => {
       const { api, output } = context();
       const found = await api.call('get', '/api/jobs', {});

@@ -10,7 +10,7 @@ export function addKeysListCommand(parent: Command, context: () => { api: ApiCli
     .option('--revoked', 'those that were revoked, too')
     .option('--limit <n>', 'how many', '50')
     .option('--cursor <cursor>', 'go on after the list before')
-    .addHelpText('after', '\nExamples:\n  sluice keys list\n  sluice keys list --revoked --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice keys list\n  ./sluice keys list --revoked --json')
     .action(async (options: { revoked?: boolean; limit: string; cursor?: string }) => {
       const { api, output } = context();
       const page = await api.call('get', '/api/keys', {

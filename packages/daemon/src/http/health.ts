@@ -1,6 +1,7 @@
 import { messageOf } from '@sluice/errors/message-of';
 import type { FastifyInstance } from 'fastify';
 import { VERSION } from '@sluice/errors/version';
+import { withTimeout } from '../retry/with-timeout.ts';
 
 /** What one dependency says of itself. */
 export interface CheckResult {
@@ -124,18 +125,9 @@ export function runChecks(checks: readonly HealthCheck[]): Promise<Checked[]> {
 }
 
 async function runCheck(check: HealthCheck): Promise<CheckResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<CheckResult>((resolve) => {
-    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, {
-      ok: false,
-      detail: { error: `no answer within ${CHECK_TIMEOUT_MS} ms` },
-    });
-  });
   try {
-    return await Promise.race([check.run(), timeout]);
+    return await withTimeout(check.run(), CHECK_TIMEOUT_MS);
   } catch (error) {
     return { ok: false, detail: { error: messageOf(error) } };
-  } finally {
-    clearTimeout(timer);
   }
 }

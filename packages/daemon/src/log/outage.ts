@@ -12,8 +12,14 @@ export class Outage {
     return reason;
   }
 
-  /** It works again: the next failure is news, whatever its reason. */
-  over(): void {
+  /**
+   * It works again: the next failure is news, whatever its reason.
+   *
+   * @returns whether it did not work before
+   */
+  over(): boolean {
+    const failed = this.#reason !== null;
     this.#reason = null;
+    return failed;
   }
 }

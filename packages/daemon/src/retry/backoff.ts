@@ -1,14 +1,18 @@
-/** First and longest wait, in milliseconds. */
+/** How long to wait between tries: a wait that doubles up to a longest one. */
 export interface Backoff {
+  /** Longest first wait, in milliseconds. */
   readonly initialMs: number;
+  /** Longest wait, in milliseconds. */
   readonly maxMs: number;
+  /**
+   * Share of a wait that is left to chance, from 0 to 1, so that clients that failed together do not come back together.
+   * A half when left out.
+   */
+  readonly jitter?: number;
 }
 
-/**
- * How long to wait after try number `attempt` (from 1): doubling up to the longest, of which half is left to
- * chance, so that writers which failed together do not come back together.
- */
-export function backoffDelay(backoff: Backoff, attempt: number): number {
-  const ceiling = Math.min(backoff.initialMs * 2 ** Math.min(attempt - 1, 30), backoff.maxMs);
-  return ceiling / 2 + (Math.random() * ceiling) / 2;
+/** @returns the wait after try number `attempt` (from 1), in milliseconds */
+export function backoffDelay({ initialMs, maxMs, jitter = 0.5 }: Backoff, attempt: number): number {
+  const ceiling = Math.min(initialMs * 2 ** Math.min(attempt - 1, 30), maxMs);
+  return ceiling * (1 - jitter * Math.random());
 }

@@ -14,7 +14,7 @@ export interface PoolUse {
 
 /** Measures the pools of a daemon. */
 export interface PoolMetrics {
-  /** Begins to measure a pool under this name; to be given to `createOrm` as `watchPool`. */
+  /** Begins to measure a pool under this name; to be given to `openDatabase` as `watchPool`. */
   watch(name: string): (use: () => PoolUse) => void;
 }
 

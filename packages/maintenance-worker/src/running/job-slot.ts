@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
-import type { Orm } from '@sluice/store/orm';
-import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
+import type { Database } from '@sluice/store/database';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 
 /** Name of the advisory lock of one of a job's places. */
 export function slotLock(job: string, slot: number): string {
@@ -14,13 +14,13 @@ export function slotLock(job: string, slot: number): string {
  * @returns what `work` returned, or `busy` when every place is taken
  */
 export async function inSlot<T>(
-  orm: Orm,
+  database: Database,
   job: { readonly name: string; readonly concurrency: number },
   work: (db: Kysely<unknown>, slot: number) => Promise<T>,
 ): Promise<T | 'busy'> {
   for (let slot = 0; slot < job.concurrency; slot += 1) {
     let result: T | 'busy' = 'busy';
-    const ran = await withAdvisoryLock(orm, slotLock(job.name, slot), async (db) => {
+    const ran = await withAdvisoryLock(database, slotLock(job.name, slot), async (db) => {
       result = await work(db, slot);
     });
     if (ran) return result;

@@ -1,14 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
-import { prepareDatabase } from '@sluice/store/prepare-database';
-import { messageOf } from '@sluice/errors/message-of';
+import type { Database } from '@sluice/store/database';
+import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { Outage } from '@sluice/daemon/log/outage';
+import type { Backoff } from '@sluice/daemon/retry/backoff';
+import { retry } from '@sluice/daemon/retry/retry';
 import type { Job } from '../jobs/job.ts';
 import { registerJobs } from './register-jobs.ts';
 
-/** Wait between two tries, in milliseconds. */
-const TRY_AGAIN_MS = 1_000;
+const BACKOFF: Backoff = { initialMs: 1_000, maxMs: 1_000 };
 
 /**
  * Brings the schema up to date and writes the table of jobs down, once; tries again for as long as Postgres does not
@@ -18,20 +17,22 @@ const TRY_AGAIN_MS = 1_000;
  */
 export async function registerUntilDone(
   jobs: readonly Job[],
-  options: { orm: Orm; logger: Logger; scheduled: boolean; signal: AbortSignal },
+  options: { database: Database; logger: Logger; scheduled: boolean; signal: AbortSignal },
 ): Promise<boolean> {
-  const { orm, logger, signal } = options;
-  for (let lastError = ''; !signal.aborted;) {
-    try {
-      await prepareDatabase(orm, new Date());
-      await registerJobs(kyselyOf(orm), jobs, options.scheduled);
-      return true;
-    } catch (error) {
-      const message = messageOf(error);
-      if (message !== lastError) logger.warn({ error: message }, 'the jobs cannot be written down yet; trying again');
-      lastError = message;
-    }
-    await delay(TRY_AGAIN_MS, undefined, { signal }).catch(() => {});
-  }
-  return false;
+  const { database, logger, signal } = options;
+  if (!(await prepareUntilReady(database, logger, signal))) return false;
+  const outage = new Outage();
+  const register = async (): Promise<true> => {
+    await registerJobs(database.db, jobs, options.scheduled);
+    return true;
+  };
+  const registered = await retry(register, {
+    backoff: BACKOFF,
+    signal,
+    onFailure(error) {
+      const reason = outage.news(error);
+      if (reason !== null) logger.warn({ error: reason }, 'the jobs cannot be written down yet; trying again');
+    },
+  });
+  return registered ?? false;
 }

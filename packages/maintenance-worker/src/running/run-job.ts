@@ -1,8 +1,7 @@
 import type { Span } from '@opentelemetry/api';
 import type { Kysely } from 'kysely';
-import { setTimeout as delay } from 'node:timers/promises';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { failSpan } from '@sluice/daemon/telemetry/in-span';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import type { Job, JobContext, JobResult } from '../jobs/job.ts';
@@ -56,7 +55,7 @@ export async function runJob(
   runner: Runner,
 ): Promise<'busy' | 'idle' | 'ran'> {
   const leftBehind = Promise.withResolvers<'ran'>();
-  const held = inSlot(runner.context.orm, job, async (db, slot) => {
+  const held = inSlot(runner.context.database, job, async (db, slot) => {
     const run = await begin(db, { job: job.name, slot, worker: runner.worker });
     if (run === null) return 'idle' as const;
     const { stillRunning } = await traceRun(job, run, runner, (span) => runToItsEnd(job, run, { db, span, runner }));
@@ -125,7 +124,7 @@ async function runToItsEnd(
   else if (end.state === 'succeeded') log.info(facts, 'job done');
   else log.info(facts, 'job cancelled');
   // Not on the connection with the lock, which may be what was lost.
-  const state = await endRun(kyselyOf(context.orm), { job: job.name, id: run.id }, end).catch((error: unknown) => {
+  const state = await endRun(context.database.db, { job: job.name, id: run.id }, end).catch((error: unknown) => {
     // Whoever has this place next writes so.
     runner.metrics.runEnded({ job: job.name, state: 'failed', seconds: durationMs / 1000, rows: end.rows });
     throw error;
@@ -155,7 +154,7 @@ async function graceAfter(told: AbortSignal, graceMs: number, ended: AbortSignal
     if (told.aborted) resolve();
     else told.addEventListener('abort', () => resolve(), { once: true });
   });
-  await delay(graceMs, undefined, { signal: ended }).catch(() => {});
+  await waitOrAbort(graceMs, ended);
   return null;
 }
 
@@ -166,7 +165,7 @@ async function beat(
 ): Promise<void> {
   let shown = '';
   for (;;) {
-    await delay(BEAT_MS, undefined, { signal: run.ended }).catch(() => {});
+    await waitOrAbort(BEAT_MS, run.ended);
     if (run.ended.aborted) return;
     const now = progress();
     const text = `${now.rows}/${now.rowsExpected}`;

@@ -1,12 +1,11 @@
 import { Queue, Worker } from 'bullmq';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { messageOf } from '@sluice/errors/message-of';
 import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import type { Job } from '../jobs/job.ts';
 import type { Runner } from './run-job.ts';
 import { noteNextTicks } from './register-jobs.ts';
 import { restAfterErrors } from './rest-after-errors.ts';
-import { runTick } from './run-tick.ts';
+import { runTick } from './triggers.ts';
 import { checkStaleness, type SchedulesState } from './stale-jobs.ts';
 import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedules.ts';
 
@@ -42,7 +41,7 @@ export function runSchedules(
   options: { redisUrl: string; namespace: string; runner: Runner; registered: Promise<boolean>; keepMs?: number },
 ): RunningSchedules {
   const { runner } = options;
-  const { orm, logger } = runner.context;
+  const { database, logger } = runner.context;
   const shared = { connection: jobConnection(options.redisUrl), prefix: jobsPrefix(options.namespace) };
   const queue = new Queue(SCHEDULES_QUEUE, shared);
   const state: SchedulesState = { stale: [] };
@@ -61,12 +60,12 @@ export function runSchedules(
     }
   };
   const noteNext = (): Promise<void> =>
-    attempt('noting the next ticks', async () => noteNextTicks(kyselyOf(orm), await nextTicks(queue)));
+    attempt('noting the next ticks', async () => noteNextTicks(database.db, await nextTicks(queue)));
   let keeping: Promise<void> | null = null;
   const keep = (): Promise<void> => {
     keeping ??= (async () => {
       await attempt('writing schedules', () => writeSchedules(queue, jobs));
-      await attempt('looking for stale jobs', () => checkStaleness(jobs, state, { orm, queue, logger }));
+      await attempt('looking for stale jobs', () => checkStaleness(jobs, state, { database, queue, logger }));
       await noteNext();
     })().finally(() => {
       keeping = null;

@@ -1,8 +1,7 @@
 import type { Queue } from 'bullmq';
 import { type Kysely, sql } from 'kysely';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
-import { withAdvisoryLock } from '@sluice/store/with-advisory-lock';
+import type { Database } from '@sluice/store/database';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Job } from '../jobs/job.ts';
@@ -30,9 +29,9 @@ interface StaleJob {
 export async function checkStaleness(
   jobs: readonly Job[],
   state: SchedulesState,
-  { orm, queue, logger }: { orm: Orm; queue: Queue; logger: Logger },
+  { database, queue, logger }: { database: Database; queue: Queue; logger: Logger },
 ): Promise<void> {
-  const found = await findStale(kyselyOf(orm));
+  const found = await findStale(database.db);
   const names = found.map((job) => job.name);
   if (names.join() !== state.stale.join()) {
     if (names.length > 0)
@@ -46,7 +45,7 @@ export async function checkStaleness(
   });
   if (silent.length === 0) return;
   // Of several workers one repairs; the note keeps the next from doing it again before the tick has come.
-  await withAdvisoryLock(orm, 'schedules:repair', async (db) => {
+  await withAdvisoryLock(database, 'schedules:repair', async (db) => {
     for (const { name, lastTickAt } of await findStale(db)) {
       const job = jobs.find((each) => each.name === name);
       if (job === undefined || !isSilent(job, lastTickAt)) continue;

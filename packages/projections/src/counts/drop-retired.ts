@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 
 /** Rows in one transaction. */
 const BATCH = 10_000;
@@ -10,9 +10,9 @@ const BATCH = 10_000;
  *
  * @param goOn asked between two batches
  */
-export async function dropRetired(orm: Orm, goOn: () => boolean): Promise<void> {
+export async function dropRetired(database: Database, goOn: () => boolean): Promise<void> {
   while (goOn()) {
-    const left = await inTransaction(orm, async (db) => {
+    const left = await inTransaction(database, async (db) => {
       const { rows } = await sql<{ generation: number }>`
         SELECT generation FROM rollup_generations WHERE state = 'retired' ORDER BY generation LIMIT 1
         FOR UPDATE SKIP LOCKED`.execute(db);

@@ -1,7 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { foldWindow } from './fold-window.ts';
@@ -45,16 +44,16 @@ interface Step {
  * @throws when the position is of another cluster
  */
 export async function fold(
-  orm: Orm,
+  database: Database,
   state: Generation['state'],
   options: { goOn: () => boolean; onEvents?: (events: number) => void; windowEvents?: number },
 ): Promise<Folded> {
   const { windowEvents = WINDOW_EVENTS } = options;
   let events = 0;
   let widthMs = FIRST_WINDOW_MS;
-  await observeTransactions(kyselyOf(orm));
+  await observeTransactions(database.db);
   while (options.goOn()) {
-    const step = await inTransaction(orm, (db) => foldStep(db, state, { widthMs, windowEvents }));
+    const step = await inTransaction(database, (db) => foldStep(db, state, { widthMs, windowEvents }));
     if (step.did !== 'too_many' && step.events > 0) {
       events += step.events;
       options.onEvents?.(events);

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';
 
@@ -17,17 +17,17 @@ export interface RebuildOptions {
  * @returns how many events are in them
  * @throws when the signal is aborted
  */
-export async function rebuildRollups(orm: Orm, { signal, progress }: RebuildOptions): Promise<number> {
-  const { done, of } = await inTransaction(orm, begin);
+export async function rebuildRollups(database: Database, { signal, progress }: RebuildOptions): Promise<number> {
+  const { done, of } = await inTransaction(database, begin);
   const goOn = (): boolean => !signal.aborted;
   progress(done, of);
   for (let already = done; ;) {
-    const folded = await fold(orm, 'building', { goOn, onEvents: (events) => progress(already + events, of) });
+    const folded = await fold(database, 'building', { goOn, onEvents: (events) => progress(already + events, of) });
     already += folded.events;
     signal.throwIfAborted();
     if (folded.end === 'caught_up') break;
   }
-  return inTransaction(orm, putInPlace);
+  return inTransaction(database, putInPlace);
 }
 
 /** Continues what was begun in this cluster, else begins. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { partitionOf } from '@sluice/store/layout/partitions';
 
 /**
@@ -19,11 +19,11 @@ const LOCK_NOT_AVAILABLE = '55P03';
  * query that looks for new events, and by itself it learns of new ones from VACUUM alone: up to a fifth of a
  * partition later.
  */
-export async function summarizeNewBlocks(orm: Orm, now: Date): Promise<void> {
+export async function summarizeNewBlocks(database: Database, now: Date): Promise<void> {
   // On Monday's first minutes the newest blocks may be last week's.
   const names = [partitionOf(now).name, partitionOf(new Date(now.getTime() - HOUR_MS)).name];
   try {
-    await inTransaction(orm, async (db) => {
+    await inTransaction(database, async (db) => {
       await sql.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`).execute(db);
       await sql`
         SELECT brin_summarize_new_values(i.indexrelid)

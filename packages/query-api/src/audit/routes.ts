@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { readConnection } from '../http/read-connection.ts';
 import { pageProperties, readPage } from '../http/paging.ts';
 import type { QueryContext } from '../query-context.ts';
 import { auditEntrySchema } from './answers.ts';
@@ -11,7 +10,7 @@ import { nextCursor } from '../http/schemas.ts';
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
 /** `GET /api/audit-log`: what operators did, newest first. */
-export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext): void {
+export function addAuditLogRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.get('/api/audit-log', {
     config: { scope: 'operate' },
     schema: {
@@ -29,7 +28,7 @@ export function addAuditLogRoute(server: FastifyInstance, { orm }: QueryContext)
     },
     handler: async (request) => {
       const { rows, next } = await readPage(AUDIT_LOG, request.query as Static<typeof querystring>, (after, limit) =>
-        listAuditEntries(readConnection(orm), { after, limit }, request.operator),
+        listAuditEntries(database.db, { after, limit }, request.operator),
       );
       return { entries: rows, next_cursor: next };
     },

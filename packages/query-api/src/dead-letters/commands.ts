@@ -9,8 +9,8 @@ import type { LetterOrigin } from '@sluice/stream/replay-entry';
 import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../audit/commands.ts';
 import { noSuchLetter } from './rows.ts';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 
 /** A new payload for a dead letter. */
 export interface Edit {
@@ -124,9 +124,9 @@ export interface Discard {
  *
  * @returns how many were discarded
  */
-export async function discardLetters(orm: Orm, discard: Discard): Promise<number> {
+export async function discardLetters(database: Database, discard: Discard): Promise<number> {
   const { filter, operator, reason } = discard;
-  const { note, upperId } = await inTransaction(orm, async (db) => {
+  const { note, upperId } = await inTransaction(database, async (db) => {
     const { rows } = await sql<{ upper: string }>`
       SELECT coalesce(max(id), 0) AS upper FROM dead_letters WHERE ${matches(filter, operator.tenant)}`.execute(db);
     const noted = { action: 'dead_letters.discard', affected: 0, reason, details: filter };
@@ -134,7 +134,7 @@ export async function discardLetters(orm: Orm, discard: Discard): Promise<number
   });
   let discarded = 0;
   for (let lastId = '0'; ;) {
-    const batch = await inTransaction(orm, (db) => discardBatch(db, discard, { note, lastId, upperId }));
+    const batch = await inTransaction(database, (db) => discardBatch(db, discard, { note, lastId, upperId }));
     discarded += batch.count;
     if (batch.lastId === null) return discarded;
     lastId = batch.lastId;

@@ -19,9 +19,8 @@ import { nextCursor, oneOf, reason } from '../http/schemas.ts';
 import { choiceProperties, letterParams, listProperties } from './inputs.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { letterGroupSchema, letterSchema, wholeLetterSchema } from './answers.ts';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { discardLetters, editLetter, RejectedPayload } from './commands.ts';
 
@@ -61,7 +60,7 @@ export function addDeadLetterRoutes(server: FastifyInstance, context: QueryConte
 }
 
 /** `GET /api/dead-letters`, as a page or as a download, and `GET /api/dead-letters/summary`. */
-function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
+function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryContext): void {
   const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get('/api/dead-letters', {
     config: { scope: 'read' },
@@ -82,7 +81,7 @@ function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContex
     handler: async (request, reply) => {
       const { limit, cursor, order = 'desc', ...filter } = request.query as Static<typeof listQuery>;
       checkTenant(filter, request.operator);
-      const db = readConnection(orm);
+      const db = database.db;
       const letters = { filter, owner: request.operator.tenant, order };
       if (request.headers.accept?.includes('application/x-ndjson')) {
         holdDownload(request.operator, reply);
@@ -115,14 +114,14 @@ function addListRoutes(server: FastifyInstance, { orm, isStopping }: QueryContex
     handler: async (request) => {
       const filter = request.query as Static<typeof summaryQuery>;
       checkTenant(filter, request.operator);
-      const groups = await summarizeLetters(readConnection(orm), filter, request.operator);
+      const groups = await summarizeLetters(database.db, filter, request.operator);
       return { groups, total: groups.reduce((sum, { count }) => sum + count, 0) };
     },
   });
 }
 
 /** `GET /api/dead-letters/{id}`. */
-function addShowRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
+function addShowRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.get('/api/dead-letters/:id', {
     config: { scope: 'read' },
     schema: {
@@ -133,13 +132,13 @@ function addShowRoute(server: FastifyInstance, { orm, config }: QueryContext): v
     },
     handler: async (request) => {
       const { id } = request.params as Static<typeof letterParams>;
-      return wholeLetter(readConnection(orm), id, request.operator, config.TRACE_URL_TEMPLATE);
+      return wholeLetter(database.db, id, request.operator, config.TRACE_URL_TEMPLATE);
     },
   });
 }
 
 /** `PATCH /api/dead-letters/{id}`: fixes the payload, so that a replay can succeed. */
-function addEditRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
+function addEditRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.patch('/api/dead-letters/:id', {
     config: { scope: 'operate' },
     schema: {
@@ -156,7 +155,7 @@ function addEditRoute(server: FastifyInstance, { orm, config }: QueryContext): v
       const { payload, reason: why, version } = request.body as Static<typeof editBody>;
       const { payload: exact } = parseKeepingDigits(request.bodyText) as { payload: unknown };
       try {
-        return await inTransaction(orm, async (db) => {
+        return await inTransaction(database, async (db) => {
           await editLetter(
             db,
             { id, payload, exact, reason: why, version, operator: request.operator },
@@ -176,7 +175,7 @@ function addEditRoute(server: FastifyInstance, { orm, config }: QueryContext): v
 }
 
 /** `POST /api/dead-letters/discards`: gives dead letters up; they stay readable. */
-function addDiscardRoute(server: FastifyInstance, { orm }: QueryContext): void {
+function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.post('/api/dead-letters/discards', {
     config: { scope: 'operate' },
     schema: {
@@ -192,8 +191,8 @@ function addDiscardRoute(server: FastifyInstance, { orm }: QueryContext): void {
     handler: async (request) => {
       const { reason: why, ...choice } = request.body as Static<typeof discardBody>;
       const { operator } = request;
-      const filter = await chosenLetters(readConnection(orm), choice, operator);
-      return { discarded: await discardLetters(orm, { filter, operator, reason: why }) };
+      const filter = await chosenLetters(database.db, choice, operator);
+      return { discarded: await discardLetters(database, { filter, operator, reason: why }) };
     },
   });
 }

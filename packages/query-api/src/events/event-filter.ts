@@ -1,4 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { MAX_FUTURE_MS } from '@sluice/events/canonical-event';
 
 /** Which events; what is not given does not matter. */
 export interface EventFilter {
@@ -15,9 +16,6 @@ export interface EventFilter {
   /** JSON text that the payload has to contain. */
   readonly payload?: string | undefined;
 }
-
-/** How much an event's own time may be ahead of the time when it is stored; ingest refuses more. */
-const MAX_AHEAD_MS = 24 * 60 * 60 * 1000;
 
 /** More values than this in the field that is split by are left to the planner: each costs it half a millisecond. */
 const MAX_SPLITS = 16;
@@ -56,8 +54,8 @@ export function splitFilter(filter: EventFilter): readonly RawBuilder<SqlBool>[]
  * @param start earliest `occurred_at`, ISO 8601
  */
 export function storedSince(start: string): RawBuilder<SqlBool> {
-  // Nothing was stored before 1970, and Postgres knows no year 0.
-  const since = new Date(Math.max(0, Date.parse(start) - MAX_AHEAD_MS));
+  // Ingest refuses events whose own time is further ahead. Nothing was stored before 1970, and Postgres knows no year 0.
+  const since = new Date(Math.max(0, Date.parse(start) - MAX_FUTURE_MS));
   return sql<SqlBool>`stored_at >= ${since.toISOString()}::timestamptz`;
 }
 

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { toWire } from '@sluice/events/adapters/to-wire';
@@ -44,7 +43,7 @@ export function addEventRoutes(server: FastifyInstance, context: QueryContext): 
 }
 
 /** `POST /api/events/query`: events by filter, as pages or as a download of all. */
-function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStopping }: QueryContext): void {
+function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping }: QueryContext): void {
   const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.post('/api/events/query', {
     config: { scope: 'read' },
@@ -73,7 +72,7 @@ function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStopping }: Q
         throw new ApiError('invalid_body', 'Give either cursor or offset.');
       }
       const after = placeIn(cursor, list);
-      const db = kyselyOf(readOrm);
+      const db = readDatabase.db;
       const gone = untilGone(reply);
       if (request.headers.accept?.includes('application/x-ndjson')) {
         refusePaging(query);
@@ -95,7 +94,7 @@ function addQueryEventsRoute(server: FastifyInstance, { readOrm, isStopping }: Q
 }
 
 /** `GET /api/events/recent`, and `GET /events/recent` for clients of the web collection system. */
-function addRecentEventsRoutes(server: FastifyInstance, { readOrm }: QueryContext): void {
+function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
   for (const path of ['/api/events/recent', '/events/recent']) {
     server.get(path, {
       config: { scope: 'read' },
@@ -111,12 +110,7 @@ function addRecentEventsRoutes(server: FastifyInstance, { readOrm }: QueryContex
       handler: async (request, reply) => {
         const { tenant, limit = 100 } = request.query as Static<typeof recentQuery>;
         const filter = { tenant: tenantOf(tenant, request.operator) };
-        const { events } = await readEventPage(
-          kyselyOf(readOrm),
-          { filter, order: 'desc' },
-          { limit },
-          untilGone(reply),
-        );
+        const { events } = await readEventPage(readDatabase.db, { filter, order: 'desc' }, { limit }, untilGone(reply));
         return { events: events.map(toWire) };
       },
     });
@@ -124,7 +118,7 @@ function addRecentEventsRoutes(server: FastifyInstance, { readOrm }: QueryContex
 }
 
 /** `GET /api/events/{event_id}`. */
-function addShowEventRoute(server: FastifyInstance, { readOrm }: QueryContext): void {
+function addShowEventRoute(server: FastifyInstance, { readDatabase }: QueryContext): void {
   server.get('/api/events/:event_id', {
     config: { scope: 'read' },
     schema: {
@@ -137,7 +131,7 @@ function addShowEventRoute(server: FastifyInstance, { readOrm }: QueryContext): 
     handler: async (request, reply) => {
       const { event_id: id } = request.params as Static<typeof showParams>;
       const { tenant } = request.query as Static<typeof showQuery>;
-      return toWire(await findEvent(kyselyOf(readOrm), tenantOf(tenant, request.operator), id, untilGone(reply)));
+      return toWire(await findEvent(readDatabase.db, tenantOf(tenant, request.operator), id, untilGone(reply)));
     },
   });
 }

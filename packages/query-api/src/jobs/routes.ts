@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { createBodyCheck } from '../http/check-input.ts';
@@ -9,7 +9,6 @@ import { cancelRun, requestRun } from './commands.ts';
 import { findRun, inputOfJob, JOB_RUNS, listJobs, listRuns } from './rows.ts';
 import type { Principal } from '@sluice/access/principal';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { jobSchema, runSchema } from './answers.ts';
 import { bodyOrNull, nextCursor, noBody, uuidParams } from '../http/schemas.ts';
 
@@ -23,7 +22,7 @@ const pageOfRuns = Type.Object({
 const shared = { tags: ['jobs'] };
 
 /** The jobs of the maintenance workers: `GET /api/jobs`, their runs, and asking for one. */
-export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger }: QueryContext): void {
+export function addJobRoutes(server: FastifyInstance, { database, runRequests, logger }: QueryContext): void {
   const checkBody = createBodyCheck();
 
   server.get('/api/jobs', {
@@ -34,12 +33,12 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       description: 'Jobs are of the whole installation: a key of one tenant sees none.',
       response: { 200: Type.Object({ jobs: Type.Array(jobSchema) }), ...errorResponses('query', 400, 503, 504) },
     },
-    handler: async (request) => ({ jobs: await listJobs(readConnection(orm), request.operator) }),
+    handler: async (request) => ({ jobs: await listJobs(database.db, request.operator) }),
   });
 
   const pageOf = async (job: string | null, page: PageRequest, operator: Principal) => {
     const { rows, next } = await readPage(JOB_RUNS, page, (after, limit) =>
-      listRuns(readConnection(orm), { job, after, limit }, operator),
+      listRuns(database.db, { job, after, limit }, operator),
     );
     return { runs: rows, next_cursor: next };
   };
@@ -69,7 +68,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     },
     handler: async (request) => {
       const { name } = request.params as Static<typeof jobParams>;
-      await inputOfJob(readConnection(orm), name, request.operator);
+      await inputOfJob(database.db, name, request.operator);
       return pageOf(name, request.query as Static<typeof listQuery>, request.operator);
     },
   });
@@ -92,8 +91,8 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       const { name } = request.params as Static<typeof jobParams>;
       const { operator } = request;
       const input = request.body as object;
-      checkBody(await inputOfJob(readConnection(orm), name, operator), input);
-      const id = await inTransaction(orm, (db) => requestRun(db, { job: name, input, operator }));
+      checkBody(await inputOfJob(database.db, name, operator), input);
+      const id = await inTransaction(database, (db) => requestRun(db, { job: name, input, operator }));
       // A worker that is not woken finds the run by itself within half a minute.
       await runRequests
         .wake(id)
@@ -103,7 +102,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/api/jobs/runs/${id}`)
-        .send(await findRun(readConnection(orm), id, operator));
+        .send(await findRun(database.db, id, operator));
     },
   });
 
@@ -116,7 +115,7 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findRun(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
+      findRun(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   server.post('/api/jobs/runs/:id/cancel', {
@@ -131,8 +130,8 @@ export function addJobRoutes(server: FastifyInstance, { orm, runRequests, logger
     preValidation: bodyOrNull,
     handler: async (request) => {
       const { id } = request.params as Static<typeof uuidParams>;
-      await inTransaction(orm, (db) => cancelRun(db, id, request.operator));
-      return findRun(readConnection(orm), id, request.operator);
+      await inTransaction(database, (db) => cancelRun(db, id, request.operator));
+      return findRun(database.db, id, request.operator);
     },
   });
 }

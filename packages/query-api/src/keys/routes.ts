@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { makeApiKey } from '@sluice/access/api-key';
 import { SCOPES } from '@sluice/access/scopes';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
@@ -12,7 +12,6 @@ import { createKey, revokeKey, type WantedKey } from './commands.ts';
 import { KEYS, listKeys } from './rows.ts';
 import { keyProperties, keySchema, scopesOf } from './answers.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
@@ -54,7 +53,7 @@ const keyParams = Type.Object({ id: Type.String({ pattern: '^[0-9a-f]{16}$' }) }
 const shared = { tags: ['keys'] };
 
 /** `POST` and `GET /api/keys`, and `DELETE /api/keys/{id}`. */
-export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys }: QueryContext): void {
+export function addKeyRoutes(server: FastifyInstance, { config, database, syncedKeys }: QueryContext): void {
   const route = {
     config: { scope: 'admin' as const },
     onRequest: async () => {
@@ -82,7 +81,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
     handler: async (request, reply) => {
       const wanted = grantable(request.body as Static<typeof createBody>, request.operator);
       const made = makeApiKey();
-      const listed = await inTransaction(orm, (db) => createKey(db, made, wanted, request.operator));
+      const listed = await inTransaction(database, (db) => createKey(db, made, wanted, request.operator));
       await syncedKeys.refresh();
       return (reply as FastifyReply)
         .code(201)
@@ -105,7 +104,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
     handler: async (request) => {
       const { revoked = false, ...page } = request.query as Static<typeof listQuery>;
       const { rows, next } = await readPage(KEYS, page, (after, wanted) =>
-        listKeys(readConnection(orm), { revoked, after, limit: wanted }, request.operator),
+        listKeys(database.db, { revoked, after, limit: wanted }, request.operator),
       );
       return { keys: rows, next_cursor: next };
     },
@@ -122,7 +121,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, orm, syncedKeys 
     },
     handler: async (request: FastifyRequest) => {
       const { id } = request.params as Static<typeof keyParams>;
-      const key = await inTransaction(orm, (db) => revokeKey(db, id, request.operator));
+      const key = await inTransaction(database, (db) => revokeKey(db, id, request.operator));
       await syncedKeys.refresh();
       return key;
     },

@@ -1,10 +1,9 @@
 import type { Redis } from 'ioredis';
 import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/access/key-projection';
 import { createStoredKeys, type StoredKeys } from '@sluice/access/stored-keys';
-import { kyselyOf } from '@sluice/store/kysely-of';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
-import { Outage } from '@sluice/daemon/log/outage';
+import { poll } from '@sluice/daemon/retry/poll';
 import { noteUses } from './commands.ts';
 import { goodKeys } from './rows.ts';
 
@@ -19,7 +18,7 @@ export interface SyncedKeys {
   readonly keys: StoredKeys;
   /** Does at once what else happens every `refreshMs`. Never fails: what could not be done is done the next time. */
   refresh(): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
@@ -29,14 +28,14 @@ export interface SyncedKeys {
  */
 export function syncKeys(options: {
   /** With a connection of its own: a revoked key must not wait for slow reads. */
-  orm: Orm;
+  database: Database;
   redis: Redis;
   logger: Logger;
   namespace: string;
   refreshMs: number;
 }): SyncedKeys {
-  const { orm, redis, logger, namespace } = options;
-  const db = kyselyOf(orm);
+  const { database, redis, logger, namespace } = options;
+  const db = database.db;
   const keys = createStoredKeys();
 
   async function passOn(): Promise<void> {
@@ -54,39 +53,24 @@ export function syncKeys(options: {
     if (told.length > 0) await redis.del(keyUsesKey(namespace));
   }
 
-  const outage = new Outage();
-  async function attempt(): Promise<void> {
-    try {
+  // Turns do not overlap, so that an older answer never replaces a newer one.
+  const refreshing = poll({
+    everyMs: options.refreshMs,
+    async turn() {
       await passOn();
       await note();
-      outage.over();
-    } catch (error) {
-      const reason = outage.news(error);
-      if (reason !== null) logger.warn({ error: reason }, 'API keys not refreshed; using the last known set');
-    }
-  }
-
-  // One after the other, so that an older answer never replaces a newer one.
-  let last = Promise.resolve();
-  let waiting = 0;
-  function refresh(): Promise<void> {
-    waiting += 1;
-    last = last.then(() => {
-      waiting -= 1;
-      return attempt();
-    });
-    return last;
-  }
-  // A Postgres that does not answer must not pile up questions.
-  const timer = setInterval(() => void (waiting === 0 && refresh()), options.refreshMs).unref();
-  const again = (): void => void refresh();
+    },
+    onFailing: (error) => logger.warn({ error }, 'API keys not refreshed; using the last known set'),
+    onRecovered: () => logger.info('API keys refreshed again'),
+  });
+  const again = (): void => void refreshing.now();
   redis.on('ready', again);
   return {
     keys,
-    refresh,
-    stop() {
-      clearInterval(timer);
+    refresh: () => refreshing.now(),
+    async stop() {
       redis.off('ready', again);
+      await refreshing.stop();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { ENDED, type ReplayStatus } from './rows.ts';
 
@@ -24,7 +24,7 @@ export async function* followReplay(
   let sent = JSON.stringify(first);
   yield eventOf(sent);
   for (let quiet = 0, status = first; !ENDED.has(status.state); quiet += 1) {
-    await delay(READ_EVERY_MS, undefined, { signal: gone }).catch(() => {});
+    await waitOrAbort(READ_EVERY_MS, gone);
     if (isOver()) return;
     // The request's span is open as long as the replay: it must not collect a child with each read.
     status = await untraced(read);

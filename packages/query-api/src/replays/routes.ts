@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { chosenLetters } from '../dead-letters/rows.ts';
@@ -12,7 +12,6 @@ import { followReplay } from './follow-replay.ts';
 import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
 import { tryReplay } from './try-replay.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { dryRunSchema, replaySchema } from './answers.ts';
 import { Readable } from 'node:stream';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
@@ -33,7 +32,7 @@ const BASE = '/api/dead-letters/replays';
 
 /** `/api/dead-letters/replays`: ask for one, list, show and follow them; pause, resume, cancel. */
 export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
-  const { orm, replayJobs, logger } = context;
+  const { database, replayJobs, logger } = context;
   addProgressRoute(server, context);
   /** A worker that is not woken finds the replay by itself within half a minute. */
   const wake = async (id: string, requestId: string): Promise<void> => {
@@ -69,10 +68,10 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
         ...choice
       } = request.body as Static<typeof createBody>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const filter = await chosenLetters(db, choice, operator);
-      if (dry_run === true) return tryReplay(orm, filter, operator);
-      const id = await inTransaction(orm, (transaction) =>
+      if (dry_run === true) return tryReplay(database, filter, operator);
+      const id = await inTransaction(database, (transaction) =>
         requestReplay(transaction, { filter, ratePerSecond, operator, reason: why }),
       );
       await wake(id, request.id);
@@ -96,7 +95,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
     },
     handler: async (request) => {
       const { rows, next } = await readPage(REPLAYS, request.query as Static<typeof listQuery>, (after, limit) =>
-        listReplays(readConnection(orm), { after, limit }, request.operator),
+        listReplays(database.db, { after, limit }, request.operator),
       );
       return { replays: rows, next_cursor: next };
     },
@@ -111,7 +110,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
     },
     handler: async (request) =>
-      findReplay(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
+      findReplay(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   for (const step of REPLAY_STEPS) {
@@ -127,9 +126,9 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       preValidation: bodyOrNull,
       handler: async (request) => {
         const { id } = request.params as Static<typeof uuidParams>;
-        await inTransaction(orm, (db) => steerReplay(db, id, step, request.operator));
+        await inTransaction(database, (db) => steerReplay(db, id, step, request.operator));
         if (step !== 'pause') await wake(id, request.id);
-        return findReplay(readConnection(orm), id, request.operator);
+        return findReplay(database.db, id, request.operator);
       },
     });
   }
@@ -142,7 +141,7 @@ const SUMMARY: Readonly<Record<ReplayStep, string>> = {
 };
 
 /** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
-function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryContext): void {
+function addProgressRoute(server: FastifyInstance, { database, isStopping }: QueryContext): void {
   const holdStream = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get(`${BASE}/:id/progress`, {
     config: { scope: 'read' },
@@ -161,7 +160,7 @@ function addProgressRoute(server: FastifyInstance, { orm, isStopping }: QueryCon
     },
     handler: async (request, reply) => {
       const { id } = request.params as Static<typeof uuidParams>;
-      const db = readConnection(orm);
+      const db = database.db;
       const look = () => findReplay(db, id, request.operator);
       const first = await look();
       holdStream(request.operator, reply);

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { type ReplayableLetter, replayEntry } from '@sluice/stream/replay-entry';
 import { decodeEntry } from '@sluice/store/write/decode-entry';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
@@ -29,9 +29,9 @@ class RolledBack extends Error {}
  * Writes dead letters as a writer would, by the same code, in a transaction that is rolled back, and says what
  * happened to each. Meanwhile writers with the same event ids or sessions wait, as they do for one another.
  */
-export async function tryReplay(orm: Orm, filter: DeadLetterFilter, operator: Principal): Promise<DryRun> {
+export async function tryReplay(database: Database, filter: DeadLetterFilter, operator: Principal): Promise<DryRun> {
   let result: DryRun | undefined;
-  const letters = await lettersToTry(orm, filter, operator);
+  const letters = await lettersToTry(database, filter, operator);
   const usable = letters.rows.flatMap((letter) => {
     const entry = replayEntry(letter);
     return entry === null ? [] : [{ id: letter.id, entry }];
@@ -47,7 +47,7 @@ export async function tryReplay(orm: Orm, filter: DeadLetterFilter, operator: Pr
   };
   if (ids.length === 0) return { ...summary, would_store: 0, would_duplicate: 0, would_fail: [] };
   try {
-    await isolatePoison(orm, entries, (of, work) =>
+    await isolatePoison(database, entries, (of, work) =>
       inTransaction(of, async (db) => {
         await sql`
           WITH chosen AS (SELECT id FROM dead_letters WHERE id = ANY(${ids}::bigint[]) ORDER BY id FOR UPDATE)
@@ -64,11 +64,11 @@ export async function tryReplay(orm: Orm, filter: DeadLetterFilter, operator: Pr
 }
 
 async function lettersToTry(
-  orm: Orm,
+  database: Database,
   filter: DeadLetterFilter,
   operator: Principal,
 ): Promise<{ matched: number; rows: readonly ReplayableLetter[] }> {
-  return inTransaction(orm, async (db) => {
+  return inTransaction(database, async (db) => {
     const counted = await sql<{ matched: string }>`
       SELECT count(*) AS matched FROM dead_letters WHERE ${matches(filter, operator.tenant)}`.execute(db);
     const { rows } = await sql<ReplayableLetter>`

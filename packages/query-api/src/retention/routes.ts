@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { pageProperties, readPage } from '../http/paging.ts';
@@ -8,7 +8,6 @@ import { days, retentionSchema } from './answers.ts';
 import { clearRetention, setRetention } from './commands.ts';
 import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
-import { readConnection } from '../http/read-connection.ts';
 import { nextCursor } from '../http/schemas.ts';
 
 const params = Type.Object({
@@ -24,7 +23,7 @@ const PATH = '/api/retention/:tenant';
 const shared = { tags: ['retention'] };
 
 /** `GET /api/retention`; `GET`, `PUT` and `DELETE /api/retention/{tenant}`. */
-export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContext): void {
+export function addRetentionRoutes(server: FastifyInstance, { database }: QueryContext): void {
   server.get('/api/retention', {
     config: { scope: 'read' },
     schema: {
@@ -42,7 +41,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
     },
     handler: async (request) => {
       const { rows, next } = await readPage(RETENTION, request.query as Static<typeof querystring>, (after, limit) =>
-        listRetention(readConnection(orm), request.operator, { after, limit }),
+        listRetention(database.db, request.operator, { after, limit }),
       );
       return { retention: rows, next_cursor: next };
     },
@@ -60,7 +59,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
       const tenant = tenantOf(request);
       const owner = request.operator.tenant;
       if (owner !== null && owner !== tenant) throw otherTenant(owner);
-      return readTenantRetention(readConnection(orm), tenant);
+      return readTenantRetention(database.db, tenant);
     },
   });
 
@@ -78,7 +77,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
     handler: async (request) => {
       const tenant = decidedBy(request);
       const { days: wanted } = request.body as Static<typeof body>;
-      return inTransaction(orm, (db) => setRetention(db, tenant, wanted, request.operator));
+      return inTransaction(database, (db) => setRetention(db, tenant, wanted, request.operator));
     },
   });
 
@@ -93,7 +92,7 @@ export function addRetentionRoutes(server: FastifyInstance, { orm }: QueryContex
     },
     handler: async (request) => {
       const tenant = decidedBy(request);
-      return inTransaction(orm, (db) => clearRetention(db, tenant, request.operator));
+      return inTransaction(database, (db) => clearRetention(db, tenant, request.operator));
     },
   });
 }

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { kyselyOf } from '@sluice/store/kysely-of';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { untilGone } from '../http/client-gone.ts';
@@ -37,7 +36,7 @@ const showQuery = Type.Object(
 );
 
 /** `GET /api/sessions`, and `GET /api/sessions/{session_id}` with its events. */
-export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryContext): void {
+export function addSessionRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
   server.get('/api/sessions', {
     config: { scope: 'read' },
     schema: {
@@ -63,7 +62,7 @@ export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryCont
       const gone = untilGone(reply);
       const { rows, next } = await withTimeoutHint('give a start_time or a user_name.', () =>
         readPage(sessionsBy(filter, by), query, (after, limit) =>
-          listSessions(kyselyOf(readOrm), { filter, order: by, after, limit }, gone),
+          listSessions(readDatabase.db, { filter, order: by, after, limit }, gone),
         ),
       );
       return { sessions: rows, next_cursor: next };
@@ -89,7 +88,7 @@ export function addSessionRoutes(server: FastifyInstance, { readOrm }: QueryCont
       const sessionId = columnText(id);
       const list = eventList(['events of a session', tenant, sessionId], by);
       const after = placeIn(cursor, list);
-      const db = kyselyOf(readOrm);
+      const db = readDatabase.db;
       const gone = untilGone(reply);
       const session = await findSession(db, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/in-transaction';
-import type { Orm } from '@sluice/store/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import type { UntilGone } from '../http/client-gone.ts';
 import { countApproximately, countExactly, type DistinctCount, type DistinctMethod } from './count-distinct.ts';
 import { type CountSource, type Dimension, readRollupPosition, type RollupPosition } from './rollup-parts.ts';
@@ -30,11 +30,11 @@ const SETS: readonly Dimension[] = ['actor', 'session_id', 'resource'];
 
 /** Counts of the range and, with an interval, of each bucket that it touches, empty ones too; all of one moment. */
 export async function readStatistics(
-  orm: Orm,
+  database: Database,
   query: StatisticsQuery,
   untilGone: UntilGone,
 ): Promise<{ counts: Counts; series: readonly CountsOfBucket[] | null }> {
-  return inTransaction(orm, async (db) => {
+  return inTransaction(database, async (db) => {
     await sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`.execute(db);
     const position = await readRollupPosition(db);
     const [counts = NOTHING] = (await countBuckets(db, query, null, position, untilGone)).values();

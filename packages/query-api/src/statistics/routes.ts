@@ -42,7 +42,7 @@ const querystring = Type.Object(
 );
 
 /** `GET /api/events/statistics`. */
-export function addStatisticsRoute(server: FastifyInstance, { readOrm }: QueryContext): void {
+export function addStatisticsRoute(server: FastifyInstance, { readDatabase }: QueryContext): void {
   server.get('/api/events/statistics', {
     config: { scope: 'read' },
     schema: {
@@ -71,7 +71,7 @@ export function addStatisticsRoute(server: FastifyInstance, { readOrm }: QueryCo
         );
       }
       const { counts, series } = await withTimeoutHint(TIMEOUT_HINT, () =>
-        readStatistics(readOrm, { tenant, range, interval: interval ?? null, distinct }, untilGone(reply)),
+        readStatistics(readDatabase, { tenant, range, interval: interval ?? null, distinct }, untilGone(reply)),
       );
       return {
         period_start: range.start,

@@ -3,6 +3,8 @@ import { messageOf } from '@sluice/errors/message-of';
 import type { Redis } from 'ioredis';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { poll } from '@sluice/daemon/retry/poll';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import {
   type Durability,
   type DurabilityPlan,
@@ -29,6 +31,8 @@ export interface Queue {
   readonly plan: DurabilityPlan;
   /** Resolves when the settings of the connected server have been read, or could not be. */
   settled(): Promise<void>;
+  /** Ends asking for the settings; batches are still added. */
+  stop(): Promise<void>;
 }
 
 /** Nothing is claimed before the server has said what it does. */
@@ -101,17 +105,16 @@ export function createQueue(options: {
       );
     }
   }
-  /** Asks again now and then: an operator may change the settings of a running server. */
-  const refresh = setInterval(() => {
-    if (redis.status !== 'ready') return;
-    readRedisSettings(redis).then(
-      (found) => {
-        if (JSON.stringify(found) !== JSON.stringify(settings)) learned = relearn();
-      },
-      (error: unknown) => logger.debug({ error: messageOf(error) }, 'the settings of Redis cannot be read'),
-    );
-  }, REFRESH_MS);
-  refresh.unref();
+  /** An operator may change the settings of a running server. */
+  const refresh = poll({
+    everyMs: REFRESH_MS,
+    when: () => redis.status === 'ready',
+    async turn() {
+      const found = await readRedisSettings(redis);
+      if (JSON.stringify(found) !== JSON.stringify(settings)) learned = relearn();
+    },
+    onFailing: (error) => logger.debug({ error }, 'the settings of Redis cannot be read'),
+  });
   let again: NodeJS.Timeout | undefined;
   const relearn = async (): Promise<void> => {
     clearTimeout(again);
@@ -127,16 +130,19 @@ export function createQueue(options: {
   /** Whether it took the last batch. */
   let taken = true;
   let learned = redis.status === 'ready' ? relearn() : Promise.resolve();
-  redis.on('ready', () => {
+  const onReady = (): void => {
     learned = relearn();
-  });
+  };
+  redis.on('ready', onReady);
 
   return {
     async add(entries, requestId, span) {
       const before = plan;
       try {
         const limit = before.waitAof === null ? options.timeoutMs : waitTimeoutMs + WAIT_MARGIN_MS;
-        await within(limit, producer.add(entries, [span]));
+        // The connection has a limit for each command, but auto-pipelining keeps the commands of later batches back
+        // while an earlier pipeline is on its way.
+        await withTimeout(producer.add(entries, [span]), limit);
       } catch (error) {
         const about = { request_id: requestId, error: messageOf(error) };
         // One warning for each outage, not one for each request.
@@ -159,6 +165,11 @@ export function createQueue(options: {
       return before === plan ? before.level : 'memory';
     },
     settled: () => learned,
+    async stop() {
+      redis.off('ready', onReady);
+      clearTimeout(again);
+      await refresh.stop();
+    },
     get settings() {
       return settings;
     },
@@ -171,20 +182,4 @@ export function createQueue(options: {
 /** About what an entry takes in Redis. */
 function bytesOf(fields: EntryFields): number {
   return fields.reduce((sum, field) => sum + field.length, 0);
-}
-
-/**
- * Rejects when the work takes longer. The connection has a limit for each command, but auto-pipelining keeps
- * the commands of later batches back while an earlier pipeline is on its way.
- */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

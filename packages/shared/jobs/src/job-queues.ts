@@ -1,5 +1,7 @@
-/** Longest wait between two tries to reach Redis, in milliseconds. */
-const MAX_RECONNECT_DELAY_MS = 5_000;
+import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+
+/** Waits between two tries to reach Redis. */
+const RECONNECT: Backoff = { initialMs: 200, maxMs: 5_000 };
 
 /**
  * A connection on which nothing came for this long, though something was asked, is given up, in milliseconds: its
@@ -19,6 +21,6 @@ export function jobConnection(redisUrl: string) {
     maxRetriesPerRequest: null,
     socketTimeout: SILENCE_MS,
     keepAlive: 10_000,
-    retryStrategy: (attempt: number) => Math.min(200 * attempt, MAX_RECONNECT_DELAY_MS),
+    retryStrategy: (attempt: number) => backoffDelay(RECONNECT, attempt),
   };
 }

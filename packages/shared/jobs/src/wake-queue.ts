@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { jobConnection, jobsPrefix } from './job-queues.ts';
@@ -49,17 +50,7 @@ export function openWakeQueue(name: string, options: WakeQueueOptions): WakeQueu
     async wake(id) {
       const data = { id, traceparent: activeTraceparent() };
       const added = untraced(() => queue.add('wake', data, { removeOnComplete: true, removeOnFail: true }));
-      let timer: NodeJS.Timeout | undefined;
-      const tooLate = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer within ${WAKE_TIMEOUT_MS} ms`)), WAKE_TIMEOUT_MS);
-      });
-      try {
-        await Promise.race([added, tooLate]);
-      } finally {
-        clearTimeout(timer);
-        // What comes after the limit is nobody's any more.
-        added.catch(() => {});
-      }
+      await withTimeout(added, WAKE_TIMEOUT_MS);
     },
     close: () => untraced(() => queue.close()),
   };

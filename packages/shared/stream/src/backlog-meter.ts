@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { poll } from '@sluice/daemon/retry/poll';
 import { FIND_SHARDS_MS, findShards } from './consumer-group.ts';
 import { measureShard, timeOfEntry } from './measure-shard.ts';
 import { readRedisMemory } from './redis-memory.ts';
@@ -32,7 +33,7 @@ export interface Backlog {
 export interface BacklogMeter {
   /** As it was measured last; null while that is longer ago than a few measurements. */
   readonly backlog: Backlog | null;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
@@ -55,7 +56,6 @@ export function startBacklogMeter(options: {
   let last: Sample | null = null;
   let backlog: Backlog | null = null;
   let window: readonly Sample[] = [];
-  let measuring = false;
 
   async function shardKeys(): Promise<readonly string[]> {
     if (found === null || performance.now() - found.at >= FIND_SHARDS_MS) {
@@ -79,31 +79,26 @@ export function startBacklogMeter(options: {
     options.onMeasured?.(backlog);
   }
 
-  const tryMeasure = (): void => {
-    if (measuring) return;
-    measuring = true;
-    measure()
-      // Requests (503), /health and /ready report that Redis is away.
-      .catch((error: Error) => logger.debug({ error: error.message }, 'backlog cannot be measured'))
-      .finally(() => {
-        measuring = false;
-      });
-  };
+  const measuring = poll({
+    everyMs: SAMPLE_MS,
+    turn: measure,
+    // Requests (503), /health and /ready report that Redis is away.
+    onFailing: (error) => logger.debug({ error }, 'backlog cannot be measured'),
+  });
   const onReady = (): void => {
     // The server may be another one.
     found = null;
-    tryMeasure();
+    void measuring.now();
   };
   redis.on('ready', onReady);
-  const timer = setInterval(tryMeasure, SAMPLE_MS).unref();
 
   return {
     get backlog() {
       return last === null || performance.now() - last.at > STALE_MS ? null : backlog;
     },
-    stop() {
-      clearInterval(timer);
+    async stop() {
       redis.off('ready', onReady);
+      await measuring.stop();
     },
   };
 }

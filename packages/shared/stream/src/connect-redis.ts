@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
 
-/** Longest time between two tries to reconnect, in milliseconds. */
-const MAX_RECONNECT_DELAY_MS = 1_000;
+/** Waits between two tries to reconnect. */
+const RECONNECT: Backoff = { initialMs: 100, maxMs: 1_000 };
 
 /**
  * A connection for blocking reads is given up when nothing came for this long, in milliseconds. No read may block
@@ -45,8 +46,7 @@ function connect(url: string, options: { name: string; logger: Logger }, extra: 
     connectTimeout: 2_000,
     // A peer that vanished while nothing was asked of it is noticed by the kernel, not after its default of two hours.
     keepAlive: 10_000,
-    retryStrategy: (attempt) =>
-      Math.min(50 * 2 ** Math.min(attempt, 6), MAX_RECONNECT_DELAY_MS) * (0.75 + Math.random() / 2),
+    retryStrategy: (attempt) => backoffDelay(RECONNECT, attempt),
     ...extra,
   });
   const told = new Set<string>();

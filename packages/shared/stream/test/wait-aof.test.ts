@@ -1,11 +1,12 @@
 import type { Redis } from 'ioredis';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { testNamespace } from '@sluice/testkit/test-namespace';
 import { createLogger } from '@sluice/daemon/log/logger';
+import { needs } from '@sluice/testkit/needs';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { connectRedis, waitForRedis } from '../src/connect-redis.ts';
 import { planDurability, readRedisSettings, type RedisSettings } from '../src/durability.ts';
-import { createStreamProducer, NotDurableError } from '../src/stream-producer.ts';
 import { streamKey } from '../src/stream-keys.ts';
+import { createStreamProducer, NotDurableError } from '../src/stream-producer.ts';
 
 /** `appendfsync everysec` may take two seconds. */
 const WAIT_MS = 5_000;
@@ -31,7 +32,6 @@ async function waitAofCalls(): Promise<number> {
 }
 
 if (!hasWaitAof) {
-  process.stdout.write(`WAITAOF is not tested: Redis ${settings.version} is older than 7.2\n`);
   // No hook runs in a file whose tests are all skipped.
   redis.disconnect();
 }
@@ -40,7 +40,9 @@ afterAll(async () => {
   redis.disconnect();
 });
 
-describe.skipIf(!hasWaitAof)('a batch on a Redis with WAITAOF', () => {
+const missing = needs(`Redis ${settings.version} is older than 7.2 and has no WAITAOF`);
+
+describe.skipIf(!hasWaitAof)('a batch on a Redis with WAITAOF', missing, () => {
   it('is planned with it where Redis answers before it fsyncs', () => {
     const everysec = { ...settings, appendonly: true, appendfsync: 'everysec' };
     expect(planDurability('fsync', everysec, 1).waitAof).toEqual({ local: 1, replicas: 0 });

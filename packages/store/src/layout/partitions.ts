@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '../in-transaction.ts';
-import type { Orm } from '../orm.ts';
+import { inTransaction } from '../transaction.ts';
+import type { Database } from '../database.ts';
 
 /** One week of events: Monday 00:00 UTC to the next. */
 export interface Partition {
@@ -44,11 +44,11 @@ export function partitionOf(instant: Date): Partition {
  *
  * @returns names of the partitions that this call made
  */
-export async function makePartitions(orm: Orm, now: Date, ahead: number): Promise<string[]> {
+export async function makePartitions(database: Database, now: Date, ahead: number): Promise<string[]> {
   const wanted = Array.from({ length: ahead + 1 }, (_, week) => partitionOf(new Date(now.getTime() + week * WEEK_MS)));
   const made: string[] = [];
   for (const partition of wanted) {
-    const created = await inTransaction(orm, async (db) => {
+    const created = await inTransaction(database, async (db) => {
       await sql`SELECT pg_advisory_xact_lock(${PARTITION_LOCK.toString()}::bigint)`.execute(db);
       return attach(db, partition);
     });

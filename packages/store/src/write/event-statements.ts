@@ -22,7 +22,7 @@ export interface StoredRow {
  * in 180.
  */
 export function insertEventsAndSessions(events: readonly CanonicalEvent[]): RawBuilder<{ stored: string }> {
-  return sql`/* prepared: store-events */ ${insertNew(events)}, seen AS (${upsertSessionsFrom(sql`stored`)})
+  return sql`${insertNew(events)}, seen AS (${upsertSessionsFrom(sql`stored`)})
     SELECT count(*) AS stored FROM stored`;
 }
 

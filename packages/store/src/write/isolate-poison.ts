@@ -1,7 +1,7 @@
 import type { Span } from '@opentelemetry/api';
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '../in-transaction.ts';
-import type { Orm } from '../orm.ts';
+import { inTransaction } from '../transaction.ts';
+import type { Database } from '../database.ts';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
 import { deadEntry, deadEvents, type DeathCause, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
@@ -13,7 +13,7 @@ import { settleReplays } from './settle-replays.ts';
 import { firstOfEachId, type Written } from './write-events.ts';
 
 /** Runs work in a transaction, as `inTransaction` does. */
-type Transact = (orm: Orm, work: (db: Kysely<unknown>) => Promise<Written>) => Promise<Written>;
+type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Written>) => Promise<Written>;
 
 /**
  * Stores a batch of which something can't be stored: the good events, and a dead letter for each bad one and
@@ -29,17 +29,17 @@ type Transact = (orm: Orm, work: (db: Kysely<unknown>) => Promise<Written>) => P
  * @throws what is not the fault of an event: the caller decides about trying the whole again
  */
 export async function isolatePoison(
-  orm: Orm,
+  database: Database,
   entries: readonly DecodedEntry[],
   transact: Transact = inTransaction,
   moved: () => void = () => {},
 ): Promise<Written> {
   try {
-    return await transact(orm, (db) => isolate(db, entries, screenEvents, moved));
+    return await transact(database, (db) => isolate(db, entries, screenEvents, moved));
   } catch (error) {
     // A value that not even a text parameter can hold (U+0000) fails the screening itself; halving finds it too.
     if (classifyFailure(error).kind !== 'row') throw error;
-    return transact(orm, (db) => isolate(db, entries, async () => [], moved));
+    return transact(database, (db) => isolate(db, entries, async () => [], moved));
   }
 }
 

@@ -1,12 +1,15 @@
-import type { Kysely } from 'kysely';
-import { inTransaction } from '../in-transaction.ts';
-import { kyselyOf } from '../kysely-of.ts';
-import type { Orm } from '../orm.ts';
+import type { Database } from '../database.ts';
+import { executeNamed } from '../named-statement.ts';
+import type { Client } from '../pool.ts';
+import { inTransaction } from '../transaction.ts';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEventsAndSessions } from './event-statements.ts';
 import { settleReplays } from './settle-replays.ts';
+
+/** Name of the statement on each connection; its text is the same for all batches. */
+const STORE_EVENTS = 'store-events';
 
 /** What one transaction did; the three add up to the events and unreadable entries it was given. */
 export interface Written {
@@ -31,25 +34,25 @@ export interface Written {
  * @throws what Postgres answered; nothing of the batch is stored then, unless the answer was lost
  */
 export async function writeEvents(
-  orm: Orm,
+  database: Database,
   entries: readonly DecodedEntry[],
   { stop, moved = () => {} }: { stop?: AbortSignal; moved?: () => void } = {},
 ): Promise<Written> {
   const events = entries.flatMap((entry) => entry.events);
-  const statement = insertEventsAndSessions(firstOfEachId(events));
-  const insert = async (db: Kysely<unknown>): Promise<number> => {
-    const result = await statement.execute(db, { signal: stop, inflightQueryAbortStrategy: 'cancel query' });
+  const query = insertEventsAndSessions(firstOfEachId(events)).compile(database.db);
+  const insert = async (client: Client): Promise<number> => {
+    const rows = await executeNamed(database, client, { name: STORE_EVENTS, query }, stop);
     moved();
-    return Number(result.rows[0]?.stored ?? 0);
+    return Number(rows[0]?.stored ?? 0);
   };
   const stored = entries.some((entry) => entry.replayOf !== null)
-    ? await inTransaction(orm, async (db) => {
-        const inserted = await insert(db);
+    ? await inTransaction(database, async (db, client) => {
+        const inserted = await insert(client);
         await settleReplays(db, entries);
         moved();
         return inserted;
       })
-    : await insert(kyselyOf(orm));
+    : await database.withClient(insert);
   return { stored, duplicates: events.length - stored, dead: 0, letters: [] };
 }
 

@@ -1,6 +1,6 @@
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
@@ -13,6 +13,7 @@ import { classifyFailure, type Failure, isServerAway } from '@sluice/store/write
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
 import type { Progress } from '../watch/progress.ts';
 import { settleBatch } from './settle-batch.ts';
+import { retry } from '@sluice/daemon/retry/retry';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { writeEvents, type Written } from '@sluice/store/write/write-events';
 import type { WriterMetrics } from '../watch/writer-metrics.ts';
@@ -29,7 +30,7 @@ export type Outcome =
 
 /** What processing needs; the same for all batches of a writer. */
 export interface ProcessContext {
-  readonly orm: Orm;
+  readonly database: Database;
   /** For commands that answer at once. */
   readonly redis: Redis;
   readonly logger: Logger;
@@ -149,7 +150,7 @@ async function writeUntilStored(batch: Batch, context: ProcessContext): Promise<
 /** One transaction, in a span of its own: what failed is seen even when a later try made it good. */
 async function tryOnce(
   batch: Batch,
-  { orm, progress, stopWorking }: ProcessContext,
+  { database, progress, stopWorking }: ProcessContext,
   { isolate, tries }: { isolate: boolean; tries: number },
 ): Promise<Written> {
   const name = isolate ? 'isolate events' : 'write events';
@@ -157,8 +158,8 @@ async function tryOnce(
     try {
       return await progress.during(name, holdings(batch), (moved) =>
         isolate
-          ? isolatePoison(orm, batch.entries, undefined, moved)
-          : writeEvents(orm, batch.entries, { stop: stopWorking, moved }),
+          ? isolatePoison(database, batch.entries, undefined, moved)
+          : writeEvents(database, batch.entries, { stop: stopWorking, moved }),
       );
     } catch (error) {
       const { kind, code } = classifyFailure(error);
@@ -209,16 +210,18 @@ function recordStall(failure: Failure, batch: Batch, { state, logger }: ProcessC
 
 async function settleUntilTaken(batch: Batch, written: Written, context: ProcessContext): Promise<boolean> {
   const { redis, logger, progress, stopWorking } = context;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await inSpan('settle events', settleEvents(batch), () =>
-        progress.during('settle events', holdings(batch), () => settleBatch(redis, batch.entries, written)),
-      );
-      return true;
-    } catch (error) {
+  const settle = async (): Promise<true> => {
+    await inSpan('settle events', settleEvents(batch), () =>
+      progress.during('settle events', holdings(batch), () => settleBatch(redis, batch.entries, written)),
+    );
+    return true;
+  };
+  const settled = await retry(settle, {
+    backoff: TRANSIENT_BACKOFF,
+    signal: stopWorking,
+    onFailure(error, attempt) {
       if (attempt === 1) logger.warn({ error: messageOf(error) }, 'acknowledging failed; trying again');
-      if (stopWorking.aborted) return false;
-      await waitOrAbort(backoffDelay(TRANSIENT_BACKOFF, attempt), stopWorking);
-    }
-  }
+    },
+  });
+  return settled ?? false;
 }

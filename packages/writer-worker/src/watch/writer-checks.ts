@@ -1,15 +1,23 @@
 import type { Redis } from 'ioredis';
-import type { Orm } from '@sluice/store/orm';
+import type { Database } from '@sluice/store/database';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { WriterState } from './writer-state.ts';
 
 /** What `/health` and `/ready` of the writer look at. */
-export function writerChecks({ redis, orm, state }: { redis: Redis; orm: Orm; state: WriterState }): HealthCheck[] {
+export function writerChecks({
+  redis,
+  database,
+  state,
+}: {
+  redis: Redis;
+  database: Database;
+  state: WriterState;
+}): HealthCheck[] {
   return [
     redisCheck(redis),
-    postgresCheck(orm),
+    postgresCheck(database),
     {
       name: 'schema',
       critical: true,

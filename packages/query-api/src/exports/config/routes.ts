@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { readExportConfig } from '@sluice/exports/export-config';
 import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
@@ -9,7 +9,6 @@ import { bodyOrNull, orNull, tenantName } from '../../http/schemas.ts';
 import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
 import { showExportConfig } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { readConnection } from '../../http/read-connection.ts';
 import { tryDestinations, tryGivenDestinations } from './try-destinations.ts';
 import { exportConfigSchema, exportTestSchema } from './answers.ts';
 
@@ -18,7 +17,7 @@ const PATH = '/export/config';
 const shared = { tags: ['exports'] };
 
 /** `GET`, `PUT`, `DELETE /export/config`, and `POST /export/config/test`. */
-export function addExportConfigRoutes(server: FastifyInstance, { orm, config }: QueryContext): void {
+export function addExportConfigRoutes(server: FastifyInstance, { database, config }: QueryContext): void {
   const settings = config.exports;
   const namedTenant = ({ query, operator }: FastifyRequest): string =>
     tenantOf((query as Static<typeof querystring>).tenant, operator);
@@ -32,7 +31,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { orm, config }: 
       querystring,
       response: { 200: exportConfigSchema, ...errorResponses('query', 400, 503, 504) },
     },
-    handler: async (request) => showExportConfig(readConnection(orm), namedTenant(request), settings),
+    handler: async (request) => showExportConfig(database.db, namedTenant(request), settings),
   });
 
   server.put(PATH, {
@@ -49,13 +48,13 @@ export function addExportConfigRoutes(server: FastifyInstance, { orm, config }: 
     handler: async (request) => {
       const tenant = namedTenant(request);
       const { operator } = request;
-      await inTransaction(orm, async (db) => {
+      await inTransaction(database, async (db) => {
         await lockExportConfig(db, tenant);
         const present = await readExportConfig(db, tenant, settings);
         const checked = checkExportConfig(request.body as ExportConfigInput, present, operator, settings);
         await saveExportConfig(db, tenant, checked, operator, settings.keys);
       });
-      return showExportConfig(readConnection(orm), tenant, settings);
+      return showExportConfig(database.db, tenant, settings);
     },
   });
 
@@ -71,8 +70,8 @@ export function addExportConfigRoutes(server: FastifyInstance, { orm, config }: 
     },
     handler: async (request) => {
       const tenant = namedTenant(request);
-      await inTransaction(orm, (db) => forgetExportConfig(db, tenant, request.operator, settings));
-      return showExportConfig(readConnection(orm), tenant, settings);
+      await inTransaction(database, (db) => forgetExportConfig(db, tenant, request.operator, settings));
+      return showExportConfig(database.db, tenant, settings);
     },
   });
 
@@ -89,7 +88,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { orm, config }: 
     },
     preValidation: bodyOrNull,
     handler: async (request) => {
-      const db = readConnection(orm);
+      const db = database.db;
       const present = await readExportConfig(db, namedTenant(request), settings);
       const given = request.body as ExportConfigInput | null;
       if (given === null) return tryDestinations(db, present, settings);

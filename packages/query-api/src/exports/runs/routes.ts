@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
@@ -14,7 +14,6 @@ import { bodyOrNull, nextCursor, noBody, oneOf, tenantName, uuidParams } from '.
 import { EXPORT_RUNS, EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
 import { cancelExport, requestExport, retryExport } from './commands.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { readConnection } from '../../http/read-connection.ts';
 import { exportRunSchema } from './answers.ts';
 
 const runQuery = Type.Object(
@@ -36,7 +35,7 @@ const shared = { tags: ['exports'] };
 
 /** `POST /export/run`, `GET /export/runs`, `GET` of one, and retry, cancel. */
 export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
-  const { orm, exportJobs, logger, config } = context;
+  const { database, exportJobs, logger, config } = context;
   /** A worker that is not woken finds the run by itself within half a minute. */
   const wake = async (id: string, requestId: string): Promise<void> => {
     await exportJobs
@@ -61,7 +60,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     handler: async (request, reply) => {
       const query = request.query as Static<typeof runQuery>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const tenant = tenantOf(query.tenant, operator);
       const span = spanOf(query);
       await requireTenant(db, tenant);
@@ -72,7 +71,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const compression = query.compression ?? preset;
       const problem = formatProblem(format, compression);
       if (problem !== null) throw new ApiError('invalid_request', `${problem}.`);
-      const id = await inTransaction(orm, (transaction) =>
+      const id = await inTransaction(database, (transaction) =>
         requestExport(transaction, { config: present, format, compression, ...span }, operator),
       );
       await wake(id, request.id);
@@ -99,7 +98,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const { operator } = request;
       if (tenant !== undefined) tenantOf(tenant, operator);
       const { rows, next } = await readPage(EXPORT_RUNS, page, (after, limit) =>
-        listExportRuns(readConnection(orm), { tenant: tenant ?? null, state: state ?? null, after, limit }, operator),
+        listExportRuns(database.db, { tenant: tenant ?? null, state: state ?? null, after, limit }, operator),
       );
       return { runs: rows, next_cursor: next };
     },
@@ -114,7 +113,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findExportRun(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
+      findExportRun(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   for (const step of ['retry', 'cancel'] as const) {
@@ -134,11 +133,11 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       handler: async (request) => {
         const { id } = request.params as Static<typeof uuidParams>;
         const { operator } = request;
-        await inTransaction(orm, (db) =>
+        await inTransaction(database, (db) =>
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
         );
         await wake(id, request.id);
-        return findExportRun(readConnection(orm), id, operator);
+        return findExportRun(database.db, id, operator);
       },
     });
   }

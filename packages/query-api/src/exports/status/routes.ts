@@ -7,7 +7,6 @@ import { pageProperties, readPage } from '../../http/paging.ts';
 import { nextCursor, tenantName } from '../../http/schemas.ts';
 import { EXPORTING_TENANTS, readExportStatus } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { readConnection } from '../../http/read-connection.ts';
 import { exportStatusSchema } from './answers.ts';
 
 const querystring = Type.Object(
@@ -16,7 +15,7 @@ const querystring = Type.Object(
 );
 
 /** `GET /export/status`: runs, rows, bytes, last error and next run of each tenant. */
-export function addExportStatusRoute(server: FastifyInstance, { orm, config }: QueryContext): void {
+export function addExportStatusRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.get('/export/status', {
     config: { scope: 'read' },
     schema: {
@@ -35,7 +34,7 @@ export function addExportStatusRoute(server: FastifyInstance, { orm, config }: Q
     handler: async (request) => {
       const { tenant, ...page } = request.query as Static<typeof querystring>;
       const { operator } = request;
-      const db = readConnection(orm);
+      const db = database.db;
       const settings = config.exports;
       if (tenant !== undefined || operator.tenant !== null) {
         const one = tenantOf(tenant, operator);

@@ -1,20 +1,19 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
-import { inTransaction } from '@sluice/store/in-transaction';
+import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { requestRun } from '../../jobs/commands.ts';
 import { requireSucceeded } from '../runs/commands.ts';
 import { findVerification, VERIFY_JOB } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { readConnection } from '../../http/read-connection.ts';
 import { verificationSchema } from './answers.ts';
 import { bodyOrNull, noBody, uuidParams } from '../../http/schemas.ts';
 
 const shared = { tags: ['exports'] };
 
 /** `POST /export/runs/{id}/verify`, and `GET /export/verifications/{id}`. */
-export function addVerificationRoutes(server: FastifyInstance, { orm, runRequests, logger }: QueryContext): void {
+export function addVerificationRoutes(server: FastifyInstance, { database, runRequests, logger }: QueryContext): void {
   server.post('/export/runs/:id/verify', {
     config: { scope: 'operate' },
     schema: {
@@ -29,7 +28,7 @@ export function addVerificationRoutes(server: FastifyInstance, { orm, runRequest
     handler: async (request, reply) => {
       const { id: runId } = request.params as Static<typeof uuidParams>;
       const { operator } = request;
-      const id = await inTransaction(orm, async (db) => {
+      const id = await inTransaction(database, async (db) => {
         await requireSucceeded(db, runId, operator);
         return requestRun(db, { job: VERIFY_JOB, input: { run_id: runId }, operator });
       });
@@ -45,7 +44,7 @@ export function addVerificationRoutes(server: FastifyInstance, { orm, runRequest
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/export/verifications/${id}`)
-        .send(await findVerification(readConnection(orm), id, operator));
+        .send(await findVerification(database.db, id, operator));
     },
   });
 
@@ -58,6 +57,6 @@ export function addVerificationRoutes(server: FastifyInstance, { orm, runRequest
       response: { 200: verificationSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findVerification(readConnection(orm), (request.params as Static<typeof uuidParams>).id, request.operator),
+      findVerification(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 }

@@ -2,14 +2,14 @@ import type { Redis } from 'ioredis';
 import { decodeKeySet, keySetKey, keyUsesKey } from '@sluice/access/key-projection';
 import { createStoredKeys, type StoredKeys } from '@sluice/access/stored-keys';
 import type { Logger } from '@sluice/daemon/log/logger';
-import { Outage } from '@sluice/daemon/log/outage';
+import { poll } from '@sluice/daemon/retry/poll';
 
 /** Ingest's copy of the stored keys. */
 export interface FollowedKeys {
   readonly keys: StoredKeys;
   /** Resolves when the first try to read them is over, with or without success. */
   readonly tried: Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
@@ -26,34 +26,32 @@ export function followStoredKeys(options: {
   const { redis, logger, namespace } = options;
   const keys = createStoredKeys();
   let current: string | null = null;
-  const outage = new Outage();
 
   async function refresh(): Promise<void> {
-    if (redis.status !== 'ready') return;
-    try {
-      const text = await redis.get(keySetKey(namespace));
-      if (text !== null && text !== current) {
-        keys.replace(decodeKeySet(text));
-        current = text;
-      }
-      const uses = keys.takeUses();
-      // Only for show; a Redis that is full refuses it.
-      if (uses.size > 0) await redis.hset(keyUsesKey(namespace), Object.fromEntries(uses)).catch(() => {});
-      outage.over();
-    } catch (error) {
-      const reason = outage.news(error);
-      if (reason !== null) logger.warn({ error: reason }, 'API keys not read from Redis; using the last known set');
+    const text = await redis.get(keySetKey(namespace));
+    if (text !== null && text !== current) {
+      keys.replace(decodeKeySet(text));
+      current = text;
     }
+    const uses = keys.takeUses();
+    // Only for show; a Redis that is full refuses it.
+    if (uses.size > 0) await redis.hset(keyUsesKey(namespace), Object.fromEntries(uses)).catch(() => {});
   }
-  const timer = setInterval(() => void refresh(), options.refreshMs).unref();
-  const again = (): void => void refresh();
+  const refreshing = poll({
+    everyMs: options.refreshMs,
+    when: () => redis.status === 'ready',
+    turn: refresh,
+    onFailing: (error) => logger.warn({ error }, 'API keys not read from Redis; using the last known set'),
+    onRecovered: () => logger.info('API keys read from Redis again'),
+  });
+  const again = (): void => void refreshing.now();
   redis.on('ready', again);
   return {
     keys,
-    tried: refresh(),
-    stop() {
-      clearInterval(timer);
+    tried: refreshing.now(),
+    async stop() {
       redis.off('ready', again);
+      await refreshing.stop();
     },
   };
 }

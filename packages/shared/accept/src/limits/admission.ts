@@ -23,7 +23,7 @@ export interface Admission {
   added(bytes: number): void;
   /** As it was measured last; null while that is longer ago than a few measurements. */
   readonly backlog: Backlog | null;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Starts measuring the streams' backlog, of every shard that is in Redis, against its limits. */
