@@ -12,9 +12,9 @@ const WORDS = new Set(
   ),
 );
 
-/** Metrics that docs/telemetry.md promises, with the series that a histogram has. */
+/** Metrics that docs/reference/metrics.md promises, with the series that a histogram has. */
 function promised(): Set<string> {
-  const section = readText('docs/telemetry.md').split('<!-- metrics -->')[1]?.split('\n## ')[0] ?? '';
+  const section = readText('docs/reference/metrics.md').split('<!-- metrics -->')[1]?.split('\n## ')[0] ?? '';
   return new Set(
     tableRows(section).flatMap(([name = '', type]) => {
       const metric = name.replaceAll('`', '');
@@ -32,7 +32,7 @@ function metricsIn(expression: string): string[] {
   return [...bare.matchAll(/[a-zA-Z_]\w*/g)].map(([word]) => word).filter((word) => !WORDS.has(word));
 }
 
-it('dashboards and alerts use only metrics that docs/telemetry.md promises', () => {
+it('dashboards and alerts use only metrics that docs/reference/metrics.md promises', () => {
   const known = promised();
   expect(known.size).toBeGreaterThan(50);
   const used = [...alertRules(), ...panelQueries()].flatMap(({ expression }) => metricsIn(expression));
@@ -62,7 +62,7 @@ it('numbers of the queue, which each query API tells, are never summed over inst
   }
 });
 
-it('each alert waits, says how bad it is, and leads to an entry of its name in docs/operations.md, which lists no other', () => {
+it('each alert waits, says how bad it is, and leads to an entry of its name in docs/operate/alerts.md, which lists no other', () => {
   const rules = alertRules();
   expect(rules.length).toBeGreaterThan(15);
   for (const { name, text, expression } of rules) {
@@ -71,10 +71,9 @@ it('each alert waits, says how bad it is, and leads to an entry of its name in d
     expect(text, name).toMatch(/^ {10}severity: (?:critical|warning)$/m);
     expect(text, name).toMatch(/^ {10}summary: ['"].{10,}['"]$/m);
     expect(text, name).toMatch(/^ {10}description: ['"].{10,}['"]$/m);
-    expect(text, name).toContain(`runbook_url: docs/operations.md#${name.toLowerCase()}\n`);
+    expect(text, name).toContain(`runbook_url: docs/operate/alerts.md#${name.toLowerCase()}\n`);
   }
-  const section = readText('docs/operations.md').split('\n## Alerts\n')[1]?.split('\n## ')[0] ?? '';
-  const entries = section.split('\n### ').slice(1);
+  const entries = readText('docs/operate/alerts.md').split('\n## ').slice(1);
   expect(entries.map((entry) => entry.slice(0, entry.indexOf('\n')))).toEqual(rules.map(({ name }) => name));
   for (const entry of entries) {
     expect(entry).toMatch(/\*\*Means:\*\* .{20,}/s);

@@ -53,8 +53,8 @@ function services(): [string, string][] {
   return all.map((name) => [name, block(name, 2)]);
 }
 
-it('Redis has the settings that the README asks for', () => {
-  const [, section = ''] = /### What Redis needs\n([^]*?)\n## /.exec(readText('README.md')) ?? [];
+it('Redis has the settings that docs/operate/redis.md asks for', () => {
+  const [, section = ''] = /# What Redis needs\n([^]*?)\n## /.exec(readText('docs/operate/redis.md')) ?? [];
   const settings = [...section.matchAll(/`([a-z-]+) ([a-z0-9]+)`/g)].map(([, name, value]) => [name, value]);
   expect(settings.length).toBeGreaterThan(4);
   const redis = block('redis', 2).replaceAll(/^ +#.*\n/gm, '');

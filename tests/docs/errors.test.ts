@@ -9,7 +9,7 @@ import { DESTINATION_PROBLEMS } from '@sluice/exports/destination';
 import { CHARACTERS_REPLACED } from '@sluice/events/json/unstorable-text';
 import { byFirstCell, tableRows } from './table-rows.ts';
 
-const page = readFileSync(resolve(import.meta.dirname, '../../docs/errors.md'), 'utf8');
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/errors.md'), 'utf8');
 
 /** Rows of all tables below a heading, as cells. */
 function rowsUnder(heading: string): string[][] {
@@ -17,7 +17,7 @@ function rowsUnder(heading: string): string[][] {
   return tableRows(section);
 }
 
-it('docs/errors.md lists exactly the codes that the daemons answer with, their status and meaning', () => {
+it('docs/reference/errors.md lists exactly the codes that the daemons answer with, their status and meaning', () => {
   const documented = rowsUnder('Answers to a request').map(([code, status, meaning]) => [code, status, meaning]);
   const inCode = Object.entries(API_ERRORS).map(([code, { status, meaning }]) => [
     `\`${code}\``,
@@ -31,18 +31,18 @@ it('every error says what to do', () => {
   for (const [code, , , advice] of rowsUnder('Answers to a request')) expect(advice, code).toMatch(/\w{3}/);
 });
 
-it('docs/errors.md lists exactly the reasons for which an event is rejected', () => {
+it('docs/reference/errors.md lists exactly the reasons for which an event is rejected', () => {
   const inCode = Object.entries(REJECTIONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
   expect(rowsUnder('Why an event is rejected').toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
   expect(rowsUnder('Warnings').map(([code]) => code)).toEqual([`\`${CHARACTERS_REPLACED}\``]);
 });
 
-it('docs/errors.md lists exactly the reasons of dead letters', () => {
+it('docs/reference/errors.md lists exactly the reasons of dead letters', () => {
   const inCode = Object.entries(DEAD_LETTER_REASONS).map(([code, meaning]) => [`\`${code}\``, meaning]);
   expect(rowsUnder('Why something became a dead letter').toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
 });
 
-it('docs/errors.md lists exactly why an export can fail', () => {
+it('docs/reference/errors.md lists exactly why an export can fail', () => {
   const ofDestinations = Object.entries(DESTINATION_PROBLEMS).map(([code, { meaning }]) => [`\`${code}\``, meaning]);
   const ofRuns = Object.entries(RUN_PROBLEMS).map(([code, meaning]) => [`\`${code}\``, meaning]);
   const documented = rowsUnder('Why an export failed').map(([code, meaning]) => [code, meaning]);

@@ -3,14 +3,14 @@ import { resolve } from 'node:path';
 import type { LogCall } from './log-calls.ts';
 import { tableRows } from './table-rows.ts';
 
-/** A row of the table "Log lines" of docs/telemetry.md. */
+/** A row of the table "docs/reference/log-lines.md. */
 export interface ListedLine extends LogCall {
   readonly meaning: string;
 }
 
 /** The log's contract. */
 export function listedLogLines(): ListedLine[] {
-  const page = readFileSync(resolve(import.meta.dirname, '../../docs/telemetry.md'), 'utf8');
+  const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/log-lines.md'), 'utf8');
   const section = page.split('<!-- logs -->')[1]?.split('\n## ')[0] ?? '';
   return tableRows(section).map(([message = '', levels = '', daemons = '', meaning = '']) => ({
     message: message.slice(1, -1),

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { tableRows } from './table-rows.ts';
 
-const page = readFileSync(resolve(import.meta.dirname, '../../docs/telemetry.md'), 'utf8');
+const REFERENCE = resolve(import.meta.dirname, '../../docs/reference');
 
 const DAEMONS = ['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker'];
 
@@ -26,7 +26,7 @@ export interface ListedMetric {
 }
 
 export function listedSpans(): ListedSpan[] {
-  return rowsOf('spans', 4).map(([name, kind, daemon, meaning]) => ({
+  return rowsOf('spans.md', 'spans', 4).map(([name, kind, daemon, meaning]) => ({
     name: unquoted(name!),
     kind: kind!,
     daemon: daemon!,
@@ -35,7 +35,7 @@ export function listedSpans(): ListedSpan[] {
 }
 
 export function listedMetrics(): ListedMetric[] {
-  return rowsOf('metrics', 5).map(([name, type, labels, daemon, meaning]) => ({
+  return rowsOf('metrics.md', 'metrics', 5).map(([name, type, labels, daemon, meaning]) => ({
     name: unquoted(name!),
     type: type!,
     labels: labels === '' ? [] : labels!.split(', '),
@@ -46,7 +46,7 @@ export function listedMetrics(): ListedMetric[] {
 
 /** Names of the attributes of Sluice's own spans. */
 export function listedAttributes(): string[] {
-  return rowsOf('attributes', 3).map(([name]) => unquoted(name!));
+  return rowsOf('spans.md', 'attributes', 3).map(([name]) => unquoted(name!));
 }
 
 /** The daemons that a cell of the tables names. */
@@ -58,8 +58,9 @@ export function daemonsOf(cell: string): string[] {
   return but === undefined ? named : DAEMONS.filter((name) => !named.includes(name));
 }
 
-/** Cells of the table behind `<!-- name -->`. */
-function rowsOf(table: string, cells: number): string[][] {
+/** Cells of the table after `<!-- name -->` of a page. */
+function rowsOf(file: string, table: string, cells: number): string[][] {
+  const page = readFileSync(join(REFERENCE, file), 'utf8');
   const rows = tableRows(page.split(`<!-- ${table} -->\n`)[1]?.split('\n## ')[0] ?? '');
   for (const row of rows)
     if (row.length !== cells) throw new Error(`a row of ${table} has ${row.length} cells: ${row[0]}`);

@@ -95,7 +95,7 @@ describe('looking', () => {
     await redis.multi().xadd(stream, '5000000000000-0', 'v', '1').xdel(stream, '5000000000000-0').exec();
     const bad = await sluice(['status']);
     expect(bad.stdout).toContain('DRIFT: 1 entry left the stream without having been stored (shard 0).');
-    expect(bad.stdout).toContain('docs/operations.md, "Is everything accounted for"');
+    expect(bad.stdout).toContain('docs/operate/health.md, "Is everything accounted for"');
     expect(await json('status')).toMatchObject({
       conservation: { entries: { added: 3, settled: 2, waiting: 0, drift: 1 }, events: { settled: 6, drift: 0 } },
     });

@@ -50,7 +50,7 @@ export interface Destination {
   close(): void;
 }
 
-/** What can be wrong with a destination; `docs/errors.md` lists them, and a test proves that both agree. */
+/** What can be wrong with a destination; `docs/reference/errors.md` lists them, and a test proves that both agree. */
 export const DESTINATION_PROBLEMS = {
   bad_credentials: { permanent: true, meaning: 'The access key is unknown, or its secret is wrong.' },
   access_denied: { permanent: true, meaning: 'The credentials are good, but may not do this.' },

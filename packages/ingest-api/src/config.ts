@@ -10,7 +10,7 @@ import { parseTenantKeys } from '@sluice/accept/keys/tenant-keys';
 
 const TENANT = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
-/** The ingest API's variables; the README's table is proven against this. */
+/** The ingest API's variables; docs/reference/configuration.md is made from this. */
 export const INGEST_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,

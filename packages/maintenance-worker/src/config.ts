@@ -8,7 +8,7 @@ import { choice, integer, port } from '@sluice/daemon/config/variables';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { readWebhookSettings, webhookVariables } from './exports/webhook-variables.ts';
 
-/** The maintenance worker's variables; the README's table is proven against this. */
+/** The maintenance worker's variables; docs/reference/configuration.md is made from this. */
 export const MAINTENANCE_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,

@@ -11,7 +11,7 @@ import { parseOperatorKeys } from './keys/operator-keys.ts';
 
 const NAME = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
-/** The query API's variables; the README's table is proven against this. */
+/** The query API's variables; docs/reference/configuration.md is made from this. */
 export const QUERY_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,

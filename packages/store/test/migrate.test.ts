@@ -62,7 +62,7 @@ it('a database of the first version is brought up to date as it is, also where i
   await makePartitions(opened, new Date(), 0);
   const write = (n: number) => insertEventsAndSessions([eventOf(n)]).execute(opened.db);
   await write(1);
-  // What docs/operations.md tells to do where there are many sessions.
+  // What docs/operate/upgrade.md tells to do where there are many sessions.
   const sessionIndexes = later
     .flatMap(({ statements }) => statements)
     .filter((statement) => /^CREATE INDEX .* ON sessions /.test(statement));

@@ -8,7 +8,7 @@ import type { Environment } from '@sluice/daemon/config/read-environment';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { integer, port, text } from '@sluice/daemon/config/variables';
 
-/** The writer's variables; the README's table is proven against this. */
+/** The writer's variables; docs/reference/configuration.md is made from this. */
 export const WRITER_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,

@@ -3,7 +3,7 @@ import { threeDigits } from '../figures.ts';
 import { markdownTable } from '../markdown-table.ts';
 import type { QueryResult } from './query-bench.ts';
 
-/** The result as a table in Markdown, as `docs/benchmarks.md` has it; whether goals are met only when that is to be judged. */
+/** The result as a table in Markdown, as `docs/understand/benchmarks.md` has it; whether goals are met only when that is to be judged. */
 export function queryTable({ figures }: QueryResult, { judge }: { judge: boolean }): string {
   return markdownTable(
     [

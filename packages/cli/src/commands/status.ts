@@ -75,7 +75,7 @@ function formatConservation(
     ...drifts,
     ...(drifts.length === 0
       ? []
-      : ['What that means and what to do: docs/operations.md, "Is everything accounted for".']),
+      : ['What that means and what to do: docs/operate/health.md, "Is everything accounted for".']),
   ];
 }
 

@@ -6,7 +6,7 @@ import type { Static, TObject, TSchema } from 'typebox';
 import { ConfigError } from './config-error.ts';
 import type { Environment } from './read-environment.ts';
 
-/** What a variable's schema says beside its type, for messages and for the README's table. */
+/** What a variable's schema says beside its type, for messages and for docs/reference/configuration.md. */
 export interface VariableNotes {
   /** What it does, in one sentence. */
   description: string;

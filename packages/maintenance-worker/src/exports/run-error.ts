@@ -1,4 +1,4 @@
-/** What can be wrong with a run, beside what is wrong with its destination; docs/errors.md lists them all. */
+/** What can be wrong with a run, beside what is wrong with its destination; docs/reference/errors.md lists them all. */
 export const RUN_PROBLEMS = {
   other_cluster:
     'The data was restored into another PostgreSQL cluster, where the ids of its transactions mean nothing.',

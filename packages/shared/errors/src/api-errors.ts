@@ -70,7 +70,7 @@ const QUERY_ERRORS = {
 } as const;
 
 /**
- * Every error code a daemon answers with, its HTTP status and what it means. `docs/errors.md` lists the
+ * Every error code a daemon answers with, its HTTP status and what it means. `docs/reference/errors.md` lists the
  * same; a test proves that both agree, and tests of each daemon bring about each of its codes.
  */
 export const API_ERRORS = { ...COMMON_ERRORS, ...INGEST_ERRORS, ...QUERY_ERRORS } as const;

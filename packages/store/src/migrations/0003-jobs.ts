@@ -38,7 +38,7 @@ export const statements: readonly string[] = [
   'CREATE INDEX job_runs_job ON job_runs (job, created_at, id)',
   'CREATE INDEX job_runs_created ON job_runs (created_at, id)',
   "CREATE INDEX job_runs_live ON job_runs (job, created_at) WHERE state IN ('queued', 'running')",
-  // An operator may have made these beforehand, without a lock; see docs/operations.md.
+  // An operator may have made these beforehand, without a lock; see docs/operate/upgrade.md.
   // Open sessions by key. Not by last_seen_at: every batch changes that, and no update of an indexed column is HOT.
   'CREATE INDEX IF NOT EXISTS sessions_open ON sessions (tenant, session_id) WHERE ended_at IS NULL',
   'CREATE INDEX IF NOT EXISTS sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL',

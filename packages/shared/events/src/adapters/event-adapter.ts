@@ -3,7 +3,7 @@ import type { CanonicalEvent } from '../canonical-event.ts';
 /** A parsed JSON object whose properties nobody has looked at yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Why one event of a batch can't be taken. The codes are listed in `docs/errors.md`. */
+/** Why one event of a batch can't be taken. The codes are listed in `docs/reference/errors.md`. */
 export interface Rejection {
   readonly code: RejectionCode;
   /** The property at fault, where there is one. */
@@ -11,7 +11,7 @@ export interface Rejection {
   readonly message: string;
 }
 
-/** What an event can be rejected for, with the text that `docs/errors.md` has for it. */
+/** What an event can be rejected for, with the text that `docs/reference/errors.md` has for it. */
 export const REJECTIONS = {
   not_an_object: 'The event is not a JSON object.',
   missing_field: 'A property that every event must have is missing, null or empty.',

@@ -1,0 +1,67 @@
+import { globSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { markdownFiles, ROOT, type Page } from './markdown-files.ts';
+
+/** Folders of the root whose files documents name. */
+const FOLDERS = /^(?:packages|tests|deploy|docs|scripts|examples|\.ci|\.github|\.vscode|\.devcontainer)\/./;
+
+/** Files that every daemon has, so that a page may name them without a folder. */
+const IN_EVERY_DAEMON = new Set(['main.ts', 'tracing.ts', 'config.ts']);
+
+/** Made by the reader of the page, or by a run; git ignores them. */
+const MADE_LATER = new Set(['deploy/.env']);
+
+/** A released version's entry names the paths of its day. */
+const HISTORY = new Set(['CHANGELOG.md']);
+
+/** Whatever looks like a path of the repository, in code and in blocks. */
+function pathsIn({ prose, blocks }: Pick<Page, 'prose' | 'blocks'>): string[] {
+  const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
+  return [...spans, ...blocks.map(({ code }) => code)]
+    .flatMap((code) => code.split(/[\s"'();=]+/))
+    .map((word) =>
+      word
+        .replace(/^\.\//, '')
+        .replace(/[,.:…]+$/, '')
+        .replace(/:\d+(?:-\d+)?$/, ''),
+    )
+    .filter((word) => FOLDERS.test(word) && !MADE_LATER.has(word));
+}
+
+/** Whether there is such a file or folder; `<name>` and `*` stand for anything, `{a,b}` for each of its parts. */
+function exists(path: string): boolean {
+  const [, before, choices, after] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(path) ?? [];
+  if (choices !== undefined) return choices.split(',').every((choice) => exists(`${before}${choice}${after}`));
+  return globSync(path.replaceAll(/<[^>]*>/g, '*').split('#')[0]!, { cwd: ROOT }).length > 0;
+}
+
+it('every path that a page names exists', () => {
+  const named = markdownFiles()
+    .filter(({ path }) => !HISTORY.has(path))
+    .flatMap((page) => pathsIn(page).map((path) => ({ page: page.path, path })));
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter(({ path }) => !exists(path))).toEqual([]);
+});
+
+it('a source file is named by its whole path, or in the README of its package from `src/` on', () => {
+  const named = markdownFiles().flatMap(({ path, prose }) =>
+    [...prose.matchAll(/`([\w.-]+\.ts|[\w./-]+\/[\w.-]*)`/g)].map(([, name]) => ({ path, name: name! })),
+  );
+  const isThere = ({ path, name }: { path: string; name: string }): boolean => {
+    const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
+    if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);
+    return FOLDERS.test(name) || exists(`${home}/src/${name}`);
+  };
+  expect(named.filter((each) => !isThere(each))).toEqual([]);
+});
+
+it.each([
+  ['see `packages/nowhere/src/a.ts`', 'packages/nowhere/src/a.ts', false],
+  ['see `packages/{shared,nowhere}/src`', 'packages/{shared,nowhere}/src', false],
+  ['see `packages/{shared,cli}/package.json`.', 'packages/{shared,cli}/package.json', true],
+  ['see `packages/<name>/package.json`', 'packages/<name>/package.json', true],
+  ['run `node scripts/check-boundaries.ts --help`', 'scripts/check-boundaries.ts', true],
+])('in %j the path %s is found, and exists: %j', (prose, path, found) => {
+  expect(pathsIn({ prose, blocks: [] })).toEqual([path]);
+  expect(exists(path)).toBe(found);
+});
