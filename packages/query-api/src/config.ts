@@ -76,7 +76,7 @@ export const QUERY_VARIABLES = Type.Object({
 export type QueryConfig = ReturnType<typeof readQueryConfig>;
 
 /**
- * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS; the stored keys come behind it
+ * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS; the stored keys come after it
  * @throws ConfigError naming every mistake
  */
 export function readQueryConfig(environment: Environment) {

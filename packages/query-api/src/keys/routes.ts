@@ -25,7 +25,7 @@ const limit = (description: string) =>
 const createBody = Type.Object(
   {
     name: Type.String({ pattern: NAME, description: 'For people; goes into the audit log with the id.' }),
-    scopes: scopesOf({ minItems: 1, description: 'What it may do; none of them brings another with it.' }),
+    scopes: scopesOf({ minItems: 1, description: 'What it may do; scopes are independent, none includes another.' }),
     tenant: Type.Optional(
       Type.Unsafe<string | null>({
         type: ['string', 'null'],
@@ -58,10 +58,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     config: { scope: 'admin' as const },
     onRequest: async () => {
       if (!config.configuredKeys.open) return;
-      throw new ApiError(
-        'forbidden',
-        'This instance runs open; who comes without a key has no say in keys. Set API_KEY.',
-      );
+      throw new ApiError('forbidden', 'Keys cannot be managed while this instance runs open. Set API_KEY.');
     },
   };
 
