@@ -1,8 +1,11 @@
 import { type Kysely, sql } from 'kysely';
+import { lockInTransaction } from '@sluice/store/advisory-lock';
+import { TenantRetention } from '@sluice/store/entities/tenant-retention';
+import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { isoTime } from '@sluice/store/iso-time';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Operator } from '../keys/operator-keys.ts';
-import { noteAction } from '../audit/audit.ts';
+import { noteChange } from '../audit/audit.ts';
 
 /** How long the events of one tenant are kept, where it has a time of its own. */
 export interface RetentionRow {
@@ -37,23 +40,20 @@ export async function readTenantRetention(db: Kysely<unknown>, tenant: string): 
 
 /** Sets a tenant's time; what is due by it goes with the next run of the job. Noted in the audit log. */
 export async function setRetention(
-  db: Kysely<unknown>,
+  unit: UnitOfWork,
   tenant: string,
   days: number,
   operator: Operator,
 ): Promise<RetentionRow> {
-  const before = await sql<{ days: number }>`
-    SELECT days FROM tenant_retention WHERE tenant = ${tenant} FOR UPDATE`.execute(db);
-  const { rows } = await sql<RetentionRow>`
-    INSERT INTO tenant_retention (tenant, days, updated_by) VALUES (${tenant}, ${days}, ${operator.name})
-    ON CONFLICT (tenant) DO UPDATE SET days = excluded.days, updated_at = now(), updated_by = excluded.updated_by
-    RETURNING ${columns}`.execute(db);
-  await noteAction(db, operator, {
-    action: 'retention.set',
-    affected: 1,
-    details: { tenant, days, before: before.rows[0]?.days ?? null },
-  });
-  return rows[0]!;
+  await lockInTransaction(unit.db, `retention:${tenant}`);
+  const retention = unit.entities.getRepository(TenantRetention);
+  const present = await retention.findOne({ tenant }, LOCKED);
+  const before = present?.days ?? null;
+  if (present === null) retention.create({ tenant, days, updatedBy: operator.name });
+  else retention.assign(present, { days, updatedAt: now(), updatedBy: operator.name });
+  noteChange(unit, operator, { action: 'retention.set', affected: 1, details: { tenant, days, before } });
+  await unit.write();
+  return readTenantRetention(unit.db, tenant);
 }
 
 /**
@@ -61,11 +61,12 @@ export async function setRetention(
  *
  * @throws ApiError `not_found` when it has none of its own
  */
-export async function clearRetention(db: Kysely<unknown>, tenant: string, operator: Operator): Promise<RetentionRow> {
-  const { rows } = await sql<RetentionRow>`
-    DELETE FROM tenant_retention WHERE tenant = ${tenant} RETURNING ${columns}`.execute(db);
-  const row = rows[0] ?? notThere(tenant);
-  await noteAction(db, operator, { action: 'retention.clear', affected: 1, details: { tenant, before: row.days } });
+export async function clearRetention(unit: UnitOfWork, tenant: string, operator: Operator): Promise<RetentionRow> {
+  const present = await unit.entities.getRepository(TenantRetention).findOne({ tenant }, LOCKED);
+  if (present === null) return notThere(tenant);
+  const row = await readTenantRetention(unit.db, tenant);
+  unit.entities.remove(present);
+  noteChange(unit, operator, { action: 'retention.clear', affected: 1, details: { tenant, before: row.days } });
   return row;
 }
 
