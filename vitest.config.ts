@@ -31,6 +31,14 @@ export default defineConfig({
           globalSetup: ['tests/setup/monitoring-programs.ts', 'tests/setup/test-servers.ts'],
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'upgrade',
+          include: ['tests/long/upgrade/*.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
+      },
     ],
   },
 });
