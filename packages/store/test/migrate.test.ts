@@ -32,7 +32,7 @@ let pools: Database[];
 beforeEach(async () => {
   database = await createTestDatabase({ empty: true });
   const options = { url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' };
-  pools = await Promise.all(Array.from({ length: 6 }, () => openDatabase(options)));
+  pools = Array.from({ length: 6 }, () => openDatabase(options));
 });
 afterEach(async () => {
   await Promise.all(pools.map((opened) => opened.close()));

@@ -1,11 +1,11 @@
-import pg from 'pg';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { PoolUse } from '@sluice/daemon/telemetry/pool-metrics';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { type Database, openDatabase } from '../src/database.ts';
 import { AuditEntry } from '../src/entities/audit-entry.ts';
 import { TenantRetention } from '../src/entities/tenant-retention.ts';
+import { watchStatements } from './fixtures/watch-statements.ts';
 import { inUnitOfWork, LOCKED, now, type UnitOfWork } from '../src/entities/unit-of-work.ts';
 
 const POOL_SIZE = 2;
@@ -25,7 +25,6 @@ beforeAll(async () => {
   });
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await database.query('TRUNCATE tenant_retention, audit_log');
 });
 afterAll(async () => {
@@ -47,14 +46,10 @@ const one = async () => (await sql<{ one: number }>`SELECT 1 AS one`.execute(ope
 
 it('writes what was changed when the work is done, in one transaction', async () => {
   const sent: string[] = [];
-  const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
-  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: pg.Client, ...args: unknown[]) {
-    sent.push(/^\w+/.exec(String(args[0]))?.[0].toLowerCase() ?? '');
-    return query.apply(this, args);
-  } as typeof pg.Client.prototype.query);
+  const unwatch = watchStatements('test', (text) => sent.push(/^\w+/.exec(text)?.[0].toLowerCase() ?? ''));
   await inUnitOfWork(opened, async (unit) => edit(unit));
   expect(sent).toEqual(['begin', 'insert', 'insert', 'commit']);
-  vi.restoreAllMocks();
+  unwatch();
   expect(await stored()).toBe(2);
 });
 

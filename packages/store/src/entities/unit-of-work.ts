@@ -5,22 +5,6 @@ import type { Database } from '../database.ts';
 import { inTransaction } from '../transaction.ts';
 import { ENTITIES } from './entities.ts';
 
-/** Entities, the SQL beside them, and the moment at which they are written; all in one transaction. */
-export interface UnitOfWork {
-  /** MikroORM's repositories. What is created, changed or removed is written at the end. */
-  readonly entities: Pick<EntityManager, 'getRepository' | 'remove'>;
-  /** Statements in the same transaction. They see what is written, not what is only changed. */
-  readonly db: Kysely<unknown>;
-  /** Writes before the end, for a statement that reads what was changed. */
-  write(): Promise<void>;
-}
-
-/** For an entity that is read to be changed: locks its row until the unit of work ends. */
-export const LOCKED = { lockMode: LockMode.PESSIMISTIC_WRITE } as const;
-
-/** The time of the transaction, by the server's clock and with its microseconds. */
-export const now = (): Date => raw<Date>('now()');
-
 /**
  * Runs `work` as one unit of work: all it did to entities is written in one transaction, or nothing.
  *
@@ -39,6 +23,22 @@ export function inUnitOfWork<T>(database: Database, work: (unit: UnitOfWork) => 
     return result;
   });
 }
+
+/** Entities, the SQL beside them, and the moment at which they are written; all in one transaction. */
+export interface UnitOfWork {
+  /** MikroORM's repositories. What is created, changed or removed is written at the end. */
+  readonly entities: Pick<EntityManager, 'getRepository' | 'remove'>;
+  /** Statements in the same transaction. They see what is written, not what is only changed. */
+  readonly db: Kysely<unknown>;
+  /** Writes before the end, for a statement that reads what was changed. */
+  write(): Promise<void>;
+}
+
+/** For an entity that is read to be changed: locks its row until the unit of work ends. */
+export const LOCKED = { lockMode: LockMode.PESSIMISTIC_WRITE } as const;
+
+/** The time of the transaction, by the server's clock and with its microseconds. */
+export const now = (): Date => raw<Date>('now()');
 
 const orms = new WeakMap<Database, MikroORM>();
 
