@@ -51,6 +51,14 @@ export default defineConfig({
           globalSetup: ['tests/setup/deploy-programs.ts', 'tests/setup/test-servers.ts'],
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'upgrade',
+          include: ['tests/long/upgrade/*.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
+      },
     ],
   },
 });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { migrate } from './migrate.ts';
+import { migrate } from './migrations/migrate.ts';
 import type { Database } from './database.ts';
 import { makePartitions } from './layout/partitions.ts';
 

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { makeApiKey } from '@sluice/access/api-key';
 import { SCOPES } from '@sluice/access/scopes';
-import { inTransaction } from '@sluice/store/transaction';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
@@ -81,7 +81,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     handler: async (request, reply) => {
       const wanted = grantable(request.body as Static<typeof createBody>, request.operator);
       const made = makeApiKey();
-      const listed = await inTransaction(database, (db) => createKey(db, made, wanted, request.operator));
+      const listed = await inUnitOfWork(database, (unit) => createKey(unit, made, wanted, request.operator));
       await syncedKeys.refresh();
       return (reply as FastifyReply)
         .code(201)
@@ -121,7 +121,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     },
     handler: async (request: FastifyRequest) => {
       const { id } = request.params as Static<typeof keyParams>;
-      const key = await inTransaction(database, (db) => revokeKey(db, id, request.operator));
+      const key = await inUnitOfWork(database, (unit) => revokeKey(unit, id, request.operator));
       await syncedKeys.refresh();
       return key;
     },

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { pageProperties, readPage } from '../http/paging.ts';
@@ -77,7 +77,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     handler: async (request) => {
       const tenant = decidedBy(request);
       const { days: wanted } = request.body as Static<typeof body>;
-      return inTransaction(database, (db) => setRetention(db, tenant, wanted, request.operator));
+      return inUnitOfWork(database, (unit) => setRetention(unit, tenant, wanted, request.operator));
     },
   });
 
@@ -92,7 +92,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     },
     handler: async (request) => {
       const tenant = decidedBy(request);
-      return inTransaction(database, (db) => clearRetention(db, tenant, request.operator));
+      return inUnitOfWork(database, (unit) => clearRetention(unit, tenant, request.operator));
     },
   });
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { readExportConfig } from '@sluice/exports/export-config';
 import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
@@ -48,11 +48,11 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     handler: async (request) => {
       const tenant = namedTenant(request);
       const { operator } = request;
-      await inTransaction(database, async (db) => {
-        await lockExportConfig(db, tenant);
-        const present = await readExportConfig(db, tenant, settings);
+      await inUnitOfWork(database, async (unit) => {
+        await lockExportConfig(unit.db, tenant);
+        const present = await readExportConfig(unit.db, tenant, settings);
         const checked = checkExportConfig(request.body as ExportConfigInput, present, operator, settings);
-        await saveExportConfig(db, tenant, checked, operator, settings.keys);
+        await saveExportConfig(unit, tenant, checked, operator, settings.keys);
       });
       return showExportConfig(database.db, tenant, settings);
     },
@@ -70,7 +70,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     },
     handler: async (request) => {
       const tenant = namedTenant(request);
-      await inTransaction(database, (db) => forgetExportConfig(db, tenant, request.operator, settings));
+      await inUnitOfWork(database, (unit) => forgetExportConfig(unit, tenant, request.operator, settings));
       return showExportConfig(database.db, tenant, settings);
     },
   });
