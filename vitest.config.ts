@@ -1,34 +1,52 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+// `pnpm test` runs the projects unit and servers; the others are long suites, see tests/long/suites.ts.
 // Tests wait on signals and never retry; the limits are for a machine that hangs, not for one that is slow.
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 180_000 } },
     retry: 0,
     // Tests of servers wait more than they work; Vitest's own choice is one worker where there are two cores.
     maxWorkers: Math.max(3, availableParallelism()),
+    reporters: ['default', './tests/setup/report-left-out.ts'],
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/test/unit/**/*.test.ts', 'tests/docs/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: [
+            'packages/{*,shared/*}/test/unit/**/*.test.ts',
+            'tests/{docs,long,setup}/*.test.ts',
+            'tests/deploy/{alerts-and-dashboards,compose-file}.test.ts',
+          ],
+        },
       },
       {
         extends: true,
         test: {
           name: 'servers',
-          include: ['packages/*/test/*.test.ts', 'tests/e2e/**/*.test.ts', 'tests/faults/*.test.ts'],
+          include: [
+            'packages/{*,shared/*}/test/*.test.ts',
+            'tests/e2e/**/*.test.ts',
+            'tests/faults/some-faults.test.ts',
+          ],
+          exclude: ['packages/bench/test/bench.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
+      { extends: true, test: { name: 'bench', include: ['packages/bench/test/bench.test.ts'] } },
+      { extends: true, test: { name: 'faults', include: ['tests/faults/every-fault.test.ts'] } },
       {
         extends: true,
         test: {
           // Servers of its own: an alert's cause, such as a transaction that stays open, concerns a whole Postgres.
           name: 'deploy',
           include: ['tests/deploy/**/*.test.ts'],
-          globalSetup: ['tests/setup/monitoring-programs.ts', 'tests/setup/test-servers.ts'],
+          exclude: ['tests/deploy/{alerts-and-dashboards,compose-file}.test.ts'],
+          globalSetup: ['tests/setup/deploy-programs.ts', 'tests/setup/test-servers.ts'],
         },
       },
     ],

@@ -1,72 +1,101 @@
 /**
  * Checks the boundaries that no linter knows:
- * 1. ingest-api reaches no database code, over however many imports: it must answer with Postgres down;
- * 2. only stream-producer puts entries on a stream (XADD);
- * 3. only settle-batch acknowledges or deletes them (XACK, XDEL);
- * 4. nobody uses em.transactional, which loses pool connections (see in-transaction.ts).
+ * 1. a package needs and imports what lies on lower floors only, and knows others by what they export;
+ * 2. ingest-api reaches no database, by the package.json files alone: it must answer with Postgres down;
+ * 3. only stream-producer puts entries on a stream (XADD);
+ * 4. only settle-batch acknowledges or deletes them (XACK, XDEL);
+ * 5. nobody uses em.transactional, which loses pool connections (see transaction.ts).
  */
 import { globSync, readFileSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { BESIDE_THE_FLOORS, FLOORS, importsOf, isOwn, nameOf, type Package, readPackages, ROOT } from './packages.ts';
 
-const root = resolve(import.meta.dirname, '..');
+const DATABASE_LIBRARY = /^(?:@mikro-orm\/|kysely$|pg$)/;
 const problems: string[] = [];
+const packages = new Map(readPackages().map((each) => [each.name, each]));
 
-const IMPORT =
-  /^\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
-const DATABASE_PACKAGES = /^(?:@mikro-orm\/|kysely(?:\/|$)|pg(?:\/|$))/;
-
-function importsOf(file: string): string[] {
-  return [...readFileSync(file, 'utf8').matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+for (const each of packages.values()) checkFloors(each);
+for (const file of globSync('{tests,scripts}/**/*.ts', { cwd: ROOT })) checkRelative('.', importsOf(file));
+for (const { folder } of packages.values()) {
+  for (const file of globSync(`${folder}/{test,scripts,peers}/**/*.ts`, { cwd: ROOT }))
+    checkRelative(folder, importsOf(file));
 }
+const behindIngest = everythingBehind('ingest-api');
 
-function resolveImport(specifier: string, from: string): string | null {
-  if (specifier.startsWith('.')) return resolve(dirname(from), specifier);
-  if (specifier.startsWith('@sluice/shared/')) {
-    return resolve(root, 'packages/shared/src', `${specifier.slice('@sluice/shared/'.length)}.ts`);
-  }
-  return null;
-}
-
-/** Walks all that an entry file imports; says where a forbidden thing is reached, and over which files. */
-function walk(file: string, trail: readonly string[], seen: Set<string>): void {
-  if (seen.has(file) || file.endsWith('.json')) return;
-  seen.add(file);
-  const here = [...trail, relative(root, file)];
-  for (const specifier of importsOf(file)) {
-    if (DATABASE_PACKAGES.test(specifier)) problems.push(`${here.join(' > ')} imports ${specifier}`);
-    const target = resolveImport(specifier, file);
-    if (target === null) continue;
-    if (target.includes('/shared/src/database/')) problems.push(`${here.join(' > ')} imports ${specifier}`);
-    else walk(target, here, seen);
-  }
-}
-
-function onlyIn(command: RegExp, allowed: string): void {
-  for (const file of globSync('packages/*/src/**/*.ts', { cwd: root })) {
-    if (file === allowed) continue;
-    readFileSync(resolve(root, file), 'utf8')
-      .split('\n')
-      .forEach((line, at) => {
-        if (command.test(line) && !/^\s*(?:\*|\/\/|\/\*)/.test(line))
-          problems.push(`${file}:${at + 1} must leave this to ${allowed}: ${line.trim()}`);
-      });
-  }
-}
-
-const reached = new Set<string>();
-walk(resolve(root, 'packages/ingest-api/src/main.ts'), [], reached);
-onlyIn(/\bxadd(?:Buffer)?\s*\(|['"]XADD['"]/i, 'packages/shared/src/stream/stream-producer.ts');
+onlyIn(/\bxadd(?:Buffer)?\s*\(|['"]XADD['"]/i, 'packages/shared/stream/src/stream-producer.ts');
 onlyIn(
   /\b(?:xack|xdel|xackdel)(?:Buffer)?\s*\(|['"](?:XACK|XDEL|XACKDEL)['"]/i,
-  'packages/writer-worker/src/settle-batch.ts',
+  'packages/writer-worker/src/batch/settle-batch.ts',
 );
+onlyIn(/\.transactional\s*\(/, 'packages/store/src/transaction.ts');
 
-onlyIn(/\.transactional\s*\(/, 'packages/shared/src/database/in-transaction.ts');
-
-if (reached.size < 10) problems.push(`only ${reached.size} files were reached from ingest-api: this check is broken`);
 if (problems.length > 0) {
   process.stderr.write(`Boundaries are crossed:\n${problems.map((problem) => `  ${problem}`).join('\n')}\n`);
   process.exitCode = 1;
 } else {
-  process.stdout.write(`Boundaries hold (${reached.size} files behind ingest-api).\n`);
+  process.stdout.write(
+    `Boundaries hold (${packages.size} packages, ${behindIngest.size} of them behind ingest-api).\n`,
+  );
+}
+
+/** What a package may know: the floors below it, or what the table says of one that is on no floor. */
+function allowedFor(name: string): readonly string[] | null {
+  const floor = FLOORS.findIndex((names) => names.includes(name));
+  return floor === -1 ? (BESIDE_THE_FLOORS[name] ?? null) : FLOORS.slice(0, floor).flat();
+}
+
+function checkFloors({ name, folder, needs, imports }: Package): void {
+  const allowed = allowedFor(name);
+  if (allowed === null) {
+    problems.push(`${folder} is on no floor: give ${name} a place in scripts/packages.ts`);
+    return;
+  }
+  for (const need of needs) {
+    if (!allowed.includes(need)) problems.push(`${folder}/package.json needs ${need}, which is not below ${name}`);
+  }
+  for (const { file, specifier } of imports) {
+    if (isOwn(specifier) && !needs.includes(nameOf(specifier)))
+      problems.push(`${file} imports ${specifier}, which its package.json does not have among its dependencies`);
+  }
+  checkRelative(folder, imports);
+}
+
+/** A relative path that leaves its package goes round what the other one exports. */
+function checkRelative(folder: string, imports: Package['imports']): void {
+  for (const { file, specifier } of imports) {
+    if (!specifier.startsWith('.')) continue;
+    const target = resolve(ROOT, dirname(file), specifier);
+    const home = folder === '.' ? ROOT : resolve(ROOT, folder);
+    const left = folder === '.' ? target.startsWith(resolve(ROOT, 'packages')) : !target.startsWith(`${home}/`);
+    if (left) problems.push(`${file} imports ${specifier}: other packages are known by what they export`);
+  }
+}
+
+/** All packages that one needs, over however many others; a database among their libraries is a problem. */
+function everythingBehind(start: string): Set<string> {
+  const reached = new Set([start]);
+  for (const name of reached) {
+    const found = packages.get(name);
+    if (found === undefined) throw new Error(`there is no package ${name}: this check is broken`);
+    for (const library of found.libraries.filter((each) => DATABASE_LIBRARY.test(each)))
+      problems.push(`${found.folder}/package.json has ${library}, and ${start} needs ${name}`);
+    for (const need of found.needs) reached.add(need);
+  }
+  return reached;
+}
+
+/** Only this file may do what the pattern finds; comments may speak of it. */
+function onlyIn(command: RegExp, allowed: string): void {
+  let allowedDoes = false;
+  for (const file of globSync('packages/{*,shared/*}/src/**/*.ts', { cwd: ROOT })) {
+    readFileSync(resolve(ROOT, file), 'utf8')
+      .split('\n')
+      .forEach((line, at) => {
+        if (!command.test(line) || /^\s*(?:\*|\/\/|\/\*)/.test(line)) return;
+        if (file === allowed) allowedDoes = true;
+        else problems.push(`${file}:${at + 1} must leave this to ${allowed}: ${line.trim()}`);
+      });
+  }
+  if (!allowedDoes && !command.source.includes('transactional'))
+    problems.push(`${allowed} does not do what only it may do: this check is broken`);
 }

@@ -5,10 +5,10 @@
  *     node scripts/make-configuration-reference.ts --check   fail when one of them is stale
  */
 import { resolve } from 'node:path';
-import { INGEST_VARIABLES } from '../packages/ingest-api/src/config.ts';
-import { MAINTENANCE_VARIABLES } from '../packages/maintenance-worker/src/config.ts';
-import { QUERY_VARIABLES } from '../packages/query-api/src/config.ts';
-import { WRITER_VARIABLES } from '../packages/writer-worker/src/config.ts';
+import { INGEST_VARIABLES } from '@sluice/ingest-api/config';
+import { MAINTENANCE_VARIABLES } from '@sluice/maintenance-worker/config';
+import { QUERY_VARIABLES } from '@sluice/query-api/config';
+import { WRITER_VARIABLES } from '@sluice/writer-worker/config';
 import { keepUpToDate } from './keep-up-to-date.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');

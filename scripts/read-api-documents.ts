@@ -2,14 +2,14 @@
  * The OpenAPI documents of both APIs, as their servers build them from their routes.
  * Nothing listens and nothing is asked of the servers, so nothing that their routes work with has to be there.
  */
-import { createLogger } from '../packages/shared/src/runtime/logger.ts';
-import { createMetrics } from '../packages/shared/src/telemetry/metrics.ts';
-import { readIngestConfig } from '../packages/ingest-api/src/config.ts';
-import type { IngestContext } from '../packages/ingest-api/src/ingest-context.ts';
-import { buildServer as buildIngestServer } from '../packages/ingest-api/src/server.ts';
-import { readQueryConfig } from '../packages/query-api/src/config.ts';
-import type { QueryContext } from '../packages/query-api/src/query-context.ts';
-import { buildServer as buildQueryServer } from '../packages/query-api/src/server.ts';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { readIngestConfig } from '@sluice/ingest-api/config';
+import type { IngestContext } from '@sluice/ingest-api/ingest-context';
+import { buildServer as buildIngestServer } from '@sluice/ingest-api/server';
+import { readQueryConfig } from '@sluice/query-api/config';
+import type { QueryContext } from '@sluice/query-api/query-context';
+import { buildServer as buildQueryServer } from '@sluice/query-api/server';
 
 type Scalar = string | number | boolean | null;
 

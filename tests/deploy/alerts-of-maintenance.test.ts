@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { partitionOf } from '@sluice/shared/database/partitions';
-import { post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
+import { partitionOf } from '@sluice/store/layout/partitions';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { S3_CREDENTIALS, startS3Server, type S3Server } from '@sluice/testkit/s3-server';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
-import { S3_CREDENTIALS, startS3Server, type S3Server } from '../setup/s3-server.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance', needsProgram('prometheus'), () => {
   let s3: S3Server;
   let operations: Operations;
   let prometheus: TestPrometheus;

@@ -1,87 +1,92 @@
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { get, post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of requests and daemons', () => {
-  let operations: Operations;
-  let ingest: TestDaemon;
-  let prometheus: TestPrometheus;
+describe.skipIf(inject('programs').prometheus === null)(
+  'alerts of requests and daemons',
+  needsProgram('prometheus'),
+  () => {
+    let operations: Operations;
+    let ingest: TestDaemon;
+    let prometheus: TestPrometheus;
 
-  beforeAll(async () => {
-    operations = await startOperations({ STATEMENT_TIMEOUT_MS: '200' });
-    const { namespace } = operations.pipeline;
-    // It is full as soon as something has waited for a second; and it has a key, as the others should have.
-    ingest = await startTestDaemon('ingest-api', {
-      REDIS_URL: inject('redisUrl'),
-      SLUICE_NAMESPACE: namespace,
-      QUEUE_MAX_AGE_SECONDS: '1',
-      API_KEY: 'the-key',
+    beforeAll(async () => {
+      operations = await startOperations({ STATEMENT_TIMEOUT_MS: '200' });
+      const { namespace } = operations.pipeline;
+      // It is full as soon as something has waited for a second; and it has a key, as the others should have.
+      ingest = await startTestDaemon('ingest-api', {
+        REDIS_URL: inject('redisUrl'),
+        SLUICE_NAMESPACE: namespace,
+        QUEUE_MAX_AGE_SECONDS: '1',
+        API_KEY: 'the-key',
+      });
+      prometheus = await startPrometheus({
+        'ingest-api': [ingest.url],
+        'query-api': [operations.query.url],
+        'writer-worker': [(await operations.pipeline.startWriter('writer-1')).url],
+        'maintenance-worker': [(await operations.startMaintenance()).url],
+      });
+      await prometheus.answered('count(up == 1) == 5');
     });
-    prometheus = await startPrometheus({
-      'ingest-api': [ingest.url],
-      'query-api': [operations.query.url],
-      'writer-worker': [(await operations.pipeline.startWriter('writer-1')).url],
-      'maintenance-worker': [(await operations.startMaintenance()).url],
+    afterAll(async () => {
+      await prometheus.stop();
+      await ingest.stop();
+      await operations.stop();
     });
-    await prometheus.answered('count(up == 1) == 5');
-  });
-  afterAll(async () => {
-    await prometheus.stop();
-    await ingest.stop();
-    await operations.stop();
-  });
 
-  const send = async (): Promise<number> =>
-    (await post(`${ingest.url}/api/events`, { events: makeEvents(1) }, { 'x-api-key': 'the-key' })).status;
-  const expectSilent = async (name: string): Promise<void> => expect(await prometheus.alerts(name)).toEqual([]);
+    const send = async (): Promise<number> =>
+      (await post(`${ingest.url}/api/events`, { events: makeEvents(1) }, { 'x-api-key': 'the-key' })).status;
+    const expectSilent = async (name: string): Promise<void> => expect(await prometheus.alerts(name)).toEqual([]);
 
-  it('SluiceCheckFailing: the query API runs open, ingest does not', async () => {
-    await prometheus.firing('SluiceCheckFailing', { job: 'query-api', dependency: 'authentication' });
-    const others = (await prometheus.alerts('SluiceCheckFailing')).filter(
-      ({ labels }) => labels['job'] !== 'query-api',
-    );
-    expect(others).toEqual([]);
-  });
-
-  it('SluiceServerErrors: statements take too long behind a lock', async () => {
-    await expectSilent('SluiceServerErrors');
-    const holder = await operations.pipeline.database.connect();
-    await holder.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
-    // An increase is seen between two scrapes, so they go on until the alert fires.
-    const asking = keepOn(async () => {
-      const { status } = await get(`${operations.query.url}/api/events/recent`);
-      expect(status).toBe(504);
+    it('SluiceCheckFailing: the query API runs open, ingest does not', async () => {
+      await prometheus.firing('SluiceCheckFailing', { job: 'query-api', dependency: 'authentication' });
+      const others = (await prometheus.alerts('SluiceCheckFailing')).filter(
+        ({ labels }) => labels['job'] !== 'query-api',
+      );
+      expect(others).toEqual([]);
     });
-    await prometheus.firing('SluiceServerErrors', { job: 'query-api' });
-    await asking.stop();
-    await holder.query('COMMIT');
-    await holder.end();
-  });
 
-  it('SluiceRefusing: the queue is full', async () => {
-    await expectSilent('SluiceRefusing');
-    const holder = await operations.pipeline.database.connect();
-    await holder.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
-    expect(await send()).toBe(202);
-    await vi.waitFor(async () => expect(await send()).toBe(429), { timeout: 45_000, interval: 50 });
-    const sending = keepOn(async () => void (await send()));
-    await prometheus.firing('SluiceRefusing', { http_response_status_code: '429' });
-    await sending.stop();
-    await holder.query('COMMIT');
-    await holder.end();
-  });
+    it('SluiceServerErrors: statements take too long behind a lock', async () => {
+      await expectSilent('SluiceServerErrors');
+      const holder = await operations.pipeline.database.connect();
+      await holder.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
+      // An increase is seen between two scrapes, so they go on until the alert fires.
+      const asking = keepOn(async () => {
+        const { status } = await get(`${operations.query.url}/api/events/recent`);
+        expect(status).toBe(504);
+      });
+      await prometheus.firing('SluiceServerErrors', { job: 'query-api' });
+      await asking.stop();
+      await holder.query('COMMIT');
+      await holder.end();
+    });
 
-  it('SluiceDaemonDown: a daemon is stopped', async () => {
-    await expectSilent('SluiceDaemonDown');
-    await ingest.stop();
-    const alert = await prometheus.firing('SluiceDaemonDown', { job: 'ingest-api' });
-    expect(alert.annotations['summary']).toBe('ingest-api does not answer');
-    expect(await prometheus.alerts('SluiceDaemonDown')).toHaveLength(1);
-  });
-});
+    it('SluiceRefusing: the queue is full', async () => {
+      await expectSilent('SluiceRefusing');
+      const holder = await operations.pipeline.database.connect();
+      await holder.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+      expect(await send()).toBe(202);
+      await vi.waitFor(async () => expect(await send()).toBe(429), { timeout: 45_000, interval: 50 });
+      const sending = keepOn(async () => void (await send()));
+      await prometheus.firing('SluiceRefusing', { http_response_status_code: '429' });
+      await sending.stop();
+      await holder.query('COMMIT');
+      await holder.end();
+    });
+
+    it('SluiceDaemonDown: a daemon is stopped', async () => {
+      await expectSilent('SluiceDaemonDown');
+      await ingest.stop();
+      const alert = await prometheus.firing('SluiceDaemonDown', { job: 'ingest-api' });
+      expect(alert.annotations['summary']).toBe('ingest-api does not answer');
+      expect(await prometheus.alerts('SluiceDaemonDown')).toHaveLength(1);
+    });
+  },
+);
 
 /** Does something over and over, one after the other. */
 function keepOn(work: () => Promise<void>): { stop(): Promise<void> } {

@@ -1,15 +1,16 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { settledKey } from '@sluice/shared/stream/conservation';
-import { streamKey } from '@sluice/shared/stream/stream-keys';
-import { post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { ownRedis, type OwnServer } from '../setup/own-servers.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+import { settledKey } from '@sluice/stream/conservation';
+import { streamKey } from '@sluice/stream/stream-keys';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { ownRedis, type OwnServer } from '@sluice/testkit/own-servers';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', needsProgram('prometheus'), () => {
   // Its memory is made short, so nobody else may be on it.
   let server: OwnServer;
   let pipeline: Pipeline;

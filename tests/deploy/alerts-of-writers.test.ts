@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
-import { freePort } from '../../packages/local-stack/src/free-port.ts';
-import { startTcpProxy, type TcpProxy } from '../faults/tcp-proxy.ts';
-import { post } from '../setup/http.ts';
-import { makeEvent, type WireEvent } from '../setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+import { freePort } from '@sluice/local-stack/free-port';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import { post } from '@sluice/testkit/http';
+import { makeEvent, type WireEvent } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 
-describe.skipIf(inject('programs').prometheus === null)('alerts of writers', () => {
+describe.skipIf(inject('programs').prometheus === null)('alerts of writers', needsProgram('prometheus'), () => {
   let pipeline: Pipeline;
   let postgres: TcpProxy;
   let port: number;

@@ -1,20 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { INGEST_VARIABLES } from '../../packages/ingest-api/src/config.ts';
-import { MAINTENANCE_VARIABLES } from '../../packages/maintenance-worker/src/config.ts';
-import { QUERY_VARIABLES } from '../../packages/query-api/src/config.ts';
-import { WRITER_VARIABLES } from '../../packages/writer-worker/src/config.ts';
-import { readText } from './deploy-files.ts';
+import { describe, expect, it } from 'vitest';
+import { INGEST_VARIABLES } from '@sluice/ingest-api/config';
+import { MAINTENANCE_VARIABLES } from '@sluice/maintenance-worker/config';
+import { QUERY_VARIABLES } from '@sluice/query-api/config';
+import { WRITER_VARIABLES } from '@sluice/writer-worker/config';
+import { readText, SECRETS } from './deploy-files.ts';
 
-const run = promisify(execFile);
 const compose = readText('deploy/compose.yaml');
-
-/** What must be set before anything starts. */
-const SECRETS = ['API_KEY', 'POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'GRAFANA_PASSWORD'];
 
 /** Set in the image, or left to each container on purpose. */
 const NOT_IN_COMPOSE = new Set([
@@ -132,52 +123,3 @@ describe('deploy/compose.yaml', () => {
     }
   });
 });
-
-const command = await findCompose();
-
-describe.skipIf(command === null)('deploy/compose.yaml, read by compose', () => {
-  const [program, ...first] = command ?? [''];
-  const cwd = resolve(import.meta.dirname, '../..');
-  // Not a developer's own .env.
-  let noVariables: string;
-  beforeAll(async () => {
-    noVariables = join(await mkdtemp(join(tmpdir(), 'sluice-compose-')), 'empty.env');
-    await writeFile(noVariables, '');
-  });
-  afterAll(() => rm(dirname(noVariables), { recursive: true }));
-
-  const config = (env: Record<string, string>) =>
-    run(program!, [...first, '--env-file', noVariables, '-f', 'deploy/compose.yaml', 'config'], {
-      cwd,
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
-    });
-
-  it('is valid, and passes on what is set', async () => {
-    const env = Object.fromEntries(SECRETS.map((name) => [name, `the-${name.toLowerCase()}`]));
-    const { stdout } = await config({ ...env, EVENT_RETENTION_DAYS: '7' });
-    expect(stdout).toContain('postgres://sluice:the-postgres_password@postgres:5432/sluice');
-    expect(stdout).toMatch(/EVENT_RETENTION_DAYS: ['"]7['"]/);
-    expect(stdout).toContain('http://localhost:16686/trace/{trace_id}');
-  });
-
-  it('refuses to start without any of its secrets', async () => {
-    for (const left of SECRETS) {
-      const env = Object.fromEntries(SECRETS.filter((name) => name !== left).map((name) => [name, 'x']));
-      await expect(config(env), left).rejects.toThrow(/set it in deploy\/\.env/);
-    }
-  });
-});
-
-/** The compose of this machine, as a plugin of docker or a program of its own. */
-async function findCompose(): Promise<string[] | null> {
-  for (const candidate of [['docker', 'compose'], ['docker-compose']]) {
-    try {
-      await run(candidate[0]!, [...candidate.slice(1), 'version']);
-      return candidate;
-    } catch {
-      // The next one.
-    }
-  }
-  process.stdout.write('compose: not on this machine; what it says of compose.yaml is not tested\n');
-  return null;
-}

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { startOtlpReceiver, type OtlpReceiver } from '../../packages/local-stack/src/otlp-receiver.ts';
-import { post } from '../setup/http.ts';
-import { makeEvent, makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
 import { type PanelQuery, panelQueries } from './deploy-files.ts';
 
 /** Queries that have no answer here, and why. */
@@ -13,7 +14,7 @@ const NOTHING_EXPECTED: readonly { readonly query: RegExp; readonly because: str
   { query: /^max by \(exported_job\) \(sluice_job_stale\) == 1$/, because: 'no job is stale' },
 ];
 
-describe.skipIf(inject('programs').prometheus === null)('dashboards', () => {
+describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgram('prometheus'), () => {
   let receiver: OtlpReceiver;
   let operations: Operations;
   let daemons: Record<string, TestDaemon>;

@@ -3,6 +3,9 @@ import { join, resolve } from 'node:path';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
+/** Variables of `deploy/compose.yaml` that must be set before anything starts. */
+export const SECRETS = ['API_KEY', 'POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'GRAFANA_PASSWORD'];
+
 /** Text of a file of the repository. */
 export function readText(path: string): string {
   return readFileSync(join(REPOSITORY, path), 'utf8');

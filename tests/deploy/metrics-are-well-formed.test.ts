@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { get, post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
-import type { DaemonName } from '../setup/test-daemon.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { DaemonName } from '@sluice/testkit/test-daemon';
 
 const { promtool } = inject('programs');
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => operations.stop());
 
-describe.skipIf(promtool === null)('promtool has nothing to say of the metrics of', () => {
+describe.skipIf(promtool === null)('promtool has nothing to say of the metrics of', needsProgram('promtool'), () => {
   it.each(['ingest-api', 'writer-worker', 'maintenance-worker', 'query-api'] as const)('%s', async (daemon) => {
     const { status, body } = await get(`${urls.get(daemon)!}/metrics`);
     expect(status).toBe(200);

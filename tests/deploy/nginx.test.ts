@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { get, post } from '../setup/http.ts';
-import { makeEvent } from '../setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
-import { sendRaw } from '../setup/raw-http.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { needsProgram } from '@sluice/testkit/needs';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { sendRaw } from '@sluice/testkit/raw-http';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startNginx, type TestNginx } from './start-nginx.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const program = inject('programs').nginx;
 
-describe.skipIf(program === null)('the nginx in front', () => {
+describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), () => {
   let pipeline: Pipeline;
   let query: TestDaemon;
   let nginx: TestNginx;

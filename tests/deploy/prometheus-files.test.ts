@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, inject, it } from 'vitest';
+import { needsProgram } from '@sluice/testkit/needs';
 import { PROMETHEUS_FOLDER } from '../setup/prometheus.ts';
 
 const run = promisify(execFile);
@@ -13,7 +14,7 @@ async function check(...args: string[]): Promise<string> {
   return stdout;
 }
 
-describe.skipIf(promtool === null)('deploy/prometheus', () => {
+describe.skipIf(promtool === null)('deploy/prometheus', needsProgram('promtool'), () => {
   it('is a valid configuration with valid rules', async () => {
     expect(await check('check', 'config', 'prometheus.yml')).toContain('is valid prometheus config file syntax');
     expect(await check('check', 'rules', 'alerts.yml')).toContain('SUCCESS');

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { vi } from 'vitest';
-import { exitOf } from '../../packages/local-stack/src/child-exit.ts';
-import { freePort } from '../../packages/local-stack/src/free-port.ts';
-import { unprivilegedUser } from '../../packages/local-stack/src/run-unprivileged.ts';
+import { exitOf } from '@sluice/local-stack/child-exit';
+import { freePort } from '@sluice/local-stack/free-port';
+import { unprivilegedUser } from '@sluice/local-stack/run-unprivileged';
 import { readText } from './deploy-files.ts';
 
 /** The nginx of `deploy/`, in front of daemons of a test. */

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { API_ERRORS } from '../../packages/shared/src/errors/api-errors.ts';
+import { API_ERRORS } from '@sluice/errors/api-errors';
 import { API_PAGE, makeApiPage } from '../../scripts/make-api-reference.ts';
 import { readApiDocuments } from '../../scripts/read-api-documents.ts';
 
 const page = readFileSync(API_PAGE, 'utf8');
 
-it('docs/reference/api.md is what the routes make (pnpm run docs)', async () => {
+it('docs/reference/api.md is what the routes make (pnpm reference)', async () => {
   expect(page).toBe(await makeApiPage());
 });
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { RUN_PROBLEMS } from '../../packages/maintenance-worker/src/exports/run-error.ts';
-import { API_ERRORS } from '../../packages/shared/src/errors/api-errors.ts';
-import { DEAD_LETTER_REASONS } from '../../packages/shared/src/errors/dead-letter-reasons.ts';
-import { REJECTIONS } from '../../packages/shared/src/events/event-adapter.ts';
-import { DESTINATION_PROBLEMS } from '../../packages/shared/src/exports/destination.ts';
-import { CHARACTERS_REPLACED } from '../../packages/shared/src/events/unstorable-text.ts';
+import { RUN_PROBLEMS } from '@sluice/maintenance-worker/exports/run-error';
+import { API_ERRORS } from '@sluice/errors/api-errors';
+import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
+import { REJECTIONS } from '@sluice/events/adapters/event-adapter';
+import { DESTINATION_PROBLEMS } from '@sluice/exports/destination';
+import { CHARACTERS_REPLACED } from '@sluice/events/json/unstorable-text';
 import { byFirstCell, tableRows } from './table-rows.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/errors.md'), 'utf8');

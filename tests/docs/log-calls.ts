@@ -50,13 +50,19 @@ function sourcesOf(main: string): Set<string> {
     ];
     for (const [, name = ''] of imports) {
       const own = /^@sluice\/([\w-]+)\/(.+)$/.exec(name);
-      const path = own ? join(REPOSITORY, 'packages', own[1]!, 'src', `${own[2]!}.ts`) : resolve(dirname(file), name);
+      const path = own ? join(folderOf(own[1]!), 'src', `${own[2]!}.ts`) : resolve(dirname(file), name);
       if (own === null && !name.startsWith('.')) continue;
       if (!existsSync(path)) throw new Error(`${relative(REPOSITORY, file)} imports ${name}, which is not found`);
       if (path.endsWith('.ts')) files.add(path);
     }
   }
   return files;
+}
+
+/** Where a package of the workspace is. */
+function folderOf(name: string): string {
+  const contract = join(REPOSITORY, 'packages/shared', name);
+  return existsSync(contract) ? contract : join(REPOSITORY, 'packages', name);
 }
 
 /** @param where names the source in errors */

@@ -43,10 +43,19 @@ it('every path that a page names exists', () => {
   expect(named.filter(({ path }) => !exists(path))).toEqual([]);
 });
 
-it('a source file is named by its whole path', () => {
-  const bare = markdownFiles().flatMap(({ path, prose }) =>
-    [...prose.matchAll(/`([\w.-]+\.ts)`/g)].map(([, name]) => ({ path, name: name! })),
-  );
+/** The folder of a package's own README, in which a name needs no folder. */
+function packageOf(path: string): string | null {
+  return /^(packages\/.+)\/README\.md$/.exec(path)?.[1] ?? null;
+}
+
+it('a source file is named by its whole path, except in the README of its package', () => {
+  const bare = markdownFiles()
+    .filter(({ path }) => !HISTORY.has(path))
+    .flatMap(({ path, prose }) => [...prose.matchAll(/`([\w.-]+\.ts)`/g)].map(([, name]) => ({ path, name: name! })))
+    .filter(({ path, name }) => {
+      const folder = packageOf(path);
+      return folder === null || globSync(`${folder}/{src,scripts}/**/${name}`, { cwd: ROOT }).length === 0;
+    });
   expect(bare.filter(({ name }) => !IN_EVERY_DAEMON.has(name))).toEqual([]);
 });
 

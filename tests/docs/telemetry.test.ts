@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { createIngestMetrics } from '../../packages/ingest-api/src/ingest-metrics.ts';
-import { addDatabaseMetrics } from '../../packages/maintenance-worker/src/database-metrics.ts';
-import { createMaintenanceMetrics } from '../../packages/maintenance-worker/src/maintenance-metrics.ts';
-import { createQueryMetrics } from '../../packages/query-api/src/query-metrics.ts';
-import { addHealthMetrics } from '../../packages/shared/src/telemetry/health-metrics.ts';
-import { addHttpMetrics } from '../../packages/shared/src/telemetry/http-metrics.ts';
-import { createMetrics, type Metrics } from '../../packages/shared/src/telemetry/metrics.ts';
-import { createPoolMetrics } from '../../packages/shared/src/telemetry/pool-metrics.ts';
-import { createWriterMetrics } from '../../packages/writer-worker/src/writer-metrics.ts';
+import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
+import { addDatabaseMetrics } from '@sluice/maintenance-worker/database-metrics';
+import { createMaintenanceMetrics } from '@sluice/maintenance-worker/maintenance-metrics';
+import { createQueryMetrics } from '@sluice/query-api/query-metrics';
+import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { addHttpMetrics } from '@sluice/daemon/http/http-metrics';
+import { createMetrics, type Metrics } from '@sluice/daemon/telemetry/metrics';
+import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
+import { createWriterMetrics } from '@sluice/writer-worker/watch/writer-metrics';
 import { byFirstCell } from './table-rows.ts';
 import { daemonsOf, listedAttributes, listedMetrics, listedSpans } from './listed-telemetry.ts';
 
@@ -99,7 +99,9 @@ it('every span of the table is of one kind, in daemons that exist, and says what
 
 /** What a pattern finds in the sources of the daemons. */
 async function inSources(pattern: RegExp): Promise<RegExpExecArray[]> {
-  const files = await Array.fromAsync(glob('packages/{shared,*-api,*-worker}/src/**/*.ts', { cwd: ROOT }));
+  const files = await Array.fromAsync(
+    glob('packages/{shared/*,daemon,access,store,projections,exports,*-api,*-worker}/src/**/*.ts', { cwd: ROOT }),
+  );
   return files.flatMap((file) => [...readFileSync(join(ROOT, file), 'utf8').matchAll(pattern)]);
 }
 

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { expect, it } from 'vitest';
-import { INGEST_VARIABLES, readIngestConfig } from '../../packages/ingest-api/src/config.ts';
-import { MAINTENANCE_VARIABLES, readMaintenanceConfig } from '../../packages/maintenance-worker/src/config.ts';
-import { QUERY_VARIABLES, readQueryConfig } from '../../packages/query-api/src/config.ts';
-import { readWriterConfig, WRITER_VARIABLES } from '../../packages/writer-worker/src/config.ts';
+import { INGEST_VARIABLES, readIngestConfig } from '@sluice/ingest-api/config';
+import { MAINTENANCE_VARIABLES, readMaintenanceConfig } from '@sluice/maintenance-worker/config';
+import { QUERY_VARIABLES, readQueryConfig } from '@sluice/query-api/config';
+import { readWriterConfig, WRITER_VARIABLES } from '@sluice/writer-worker/config';
 import {
   CONFIGURATION_PAGE,
   ENVIRONMENT_EXAMPLE,
@@ -65,7 +65,7 @@ function documentedRows(): string[][] {
   });
 }
 
-it('docs/reference/configuration.md and .env.example are what the schemas make (pnpm run docs)', () => {
+it('docs/reference/configuration.md and .env.example are what the schemas make (pnpm reference)', () => {
   expect(page).toBe(makeConfigurationPage());
   expect(example).toBe(makeEnvironmentExample());
 });

@@ -1,15 +1,15 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
-import { keySetKey } from '@sluice/shared/access/key-projection';
-import { createOrm } from '@sluice/shared/database/orm';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { decodeEntry } from '@sluice/shared/stream/stream-entry';
-import { type Answer, get, post } from '../setup/http.ts';
-import { makeEvent } from '../setup/make-event.ts';
-import { type OwnServer, ownPostgres, ownRedis } from '../setup/own-servers.ts';
-import { secretOf, testKey } from '../setup/stored-keys.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import { keySetKey } from '@sluice/access/key-projection';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { decodeEntry } from '@sluice/stream/stream-entry';
+import { type Answer, get, post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-servers';
+import { secretOf, testKey } from '@sluice/testkit/stored-keys';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 /** Keys over all daemons, on a Redis and a Postgres that the tests stop, empty and fill up. */
 const NAMESPACE = 'keys';
@@ -33,9 +33,9 @@ async function start(name: 'ingest-api' | 'query-api', more: Record<string, stri
 
 beforeAll(async () => {
   [redisServer, postgres] = await Promise.all([ownRedis(), ownPostgres()]);
-  const orm = await createOrm({ url: postgres.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: postgres.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
   redis = new Redis(redisServer.url, { replyMapping: 'legacy', retryStrategy: () => 50 });
   redis.on('error', () => {});
   env = {

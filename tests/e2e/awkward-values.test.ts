@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { get, post } from '../setup/http.ts';
-import { makeEvent, makeEvents } from '../setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 
 let pipeline: Pipeline;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { post } from '../setup/http.ts';
-import { makeEvent } from '../setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 
 const CLIENTS = 20;
 const BATCHES_EACH = 8;

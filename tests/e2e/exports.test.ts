@@ -7,11 +7,11 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { behindFence } from '../setup/behind-fence.ts';
-import { post } from '../setup/http.ts';
-import { type Operations, startOperations } from '../setup/operations.ts';
-import type { TestDaemon } from '../setup/test-daemon.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { post } from '@sluice/testkit/http';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
 /** What `GET /export/runs/{id}` answers, as far as it matters here. */
 interface Run {
@@ -22,7 +22,7 @@ interface Run {
 }
 
 /** The real edits, through ingest, stream and writer; exported by the daemon; read again by others' readers. */
-describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdits, () => {
   let operations: Operations;
   let worker: TestDaemon;
   let folder: string;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import { get } from '../setup/http.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
-import { type Scrape, scrape } from '../setup/scrape.ts';
-import { type DaemonName, startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import { get } from '@sluice/testkit/http';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { type Scrape, scrape } from '@sluice/testkit/scrape';
+import { type DaemonName, startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 /** Pools of connections that each daemon has, and how large they are with the settings below. */
 const POOLS: Record<DaemonName, Record<string, number>> = {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { VERSION } from '@sluice/errors/version';
 import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import pg from 'pg';
-import { get, post } from '../setup/http.ts';
-import { makeEvents } from '../setup/make-event.ts';
-import { type OwnServer, ownPostgres } from '../setup/own-servers.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 
 let postgres: OwnServer;
 let pipeline: Pipeline;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { post } from '../setup/http.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../setup/real-edits.ts';
+import { post } from '@sluice/testkit/http';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 
-describe.skipIf(!realEditsAreThere)('30,000 real edits', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits', needsRealEdits, () => {
   let pipeline: Pipeline;
   let edits: Edit[];
   beforeAll(async () => {

@@ -5,10 +5,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../../packages/local-stack/src/free-port.ts';
-import type { ReceivedSpan } from '../../packages/local-stack/src/otlp-messages.ts';
-import { startOtlpReceiver } from '../../packages/local-stack/src/otlp-receiver.ts';
-import { runCommand } from '../setup/run-command.ts';
+import { freePort } from '@sluice/local-stack/free-port';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { runCommand } from '@sluice/testkit/run-command';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const DEMO = join(ROOT, 'packages/local-stack/src/trace-demo.ts');

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { inject, afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { ReceivedSpan } from '../../packages/local-stack/src/otlp-messages.ts';
-import { type OtlpReceiver, startOtlpReceiver } from '../../packages/local-stack/src/otlp-receiver.ts';
-import { post } from '../setup/http.ts';
-import { makeEvent } from '../setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../setup/pipeline.ts';
-import { startTestDaemon, type TestDaemon } from '../setup/test-daemon.ts';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 let receiver: OtlpReceiver;
 let pipeline: Pipeline;

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { launchDaemon, type RunningDaemon } from '../../packages/local-stack/src/launch-daemon.ts';
+import { launchDaemon, type RunningDaemon } from '@sluice/local-stack/launch-daemon';
 import type { MemoryWatch } from './memory-watch.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');

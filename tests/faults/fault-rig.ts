@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { type OwnServer, ownPostgres, ownRedis } from '../setup/own-servers.ts';
+import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-servers';
 import { type FaultDaemon, startFaultDaemon } from './fault-daemon.ts';
 import { type MemoryWatch, watchMemory } from './memory-watch.ts';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 
 /** What a fault needs beside one ingest and one writer on plain connections. */
 export interface RigSetup {

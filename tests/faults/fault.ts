@@ -1,4 +1,4 @@
-import type { Random } from '../setup/random.ts';
+import type { Random } from '@sluice/testkit/random';
 import type { FaultRig, RigSetup } from './fault-rig.ts';
 import type { Load, LoadOptions } from './load.ts';
 

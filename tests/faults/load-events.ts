@@ -1,4 +1,4 @@
-import type { Random } from '../setup/random.ts';
+import type { Random } from '@sluice/testkit/random';
 
 /** The event type that a fault's trigger refuses. */
 export const POISON_TYPE = 'Poison';

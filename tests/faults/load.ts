@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Random, seededRandom } from '../setup/random.ts';
+import { type Random, seededRandom } from '@sluice/testkit/random';
 import { makeLoadEvents, POISON_TYPE, type LoadEvent } from './load-events.ts';
 import { type LoggedBatch, RequestLog, type Verdict } from './request-log.ts';
 import { waitUntil } from './wait-until.ts';

@@ -15,7 +15,7 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the writer acknowledges before it commits',
-    file: 'packages/writer-worker/src/process-batch.ts',
+    file: 'packages/writer-worker/src/batch/process-batch.ts',
     from: 'const written = await writeUntilStored(batch, context);',
     to: 'await settleUntilTaken(batch, { stored: 0, duplicates: 0, dead: 0, letters: [] }, context);\n  const written = await writeUntilStored(batch, context);',
     fault: 'writer-kill',
@@ -23,7 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'events are stored whether or not their id is new',
-    file: 'packages/writer-worker/src/event-statements.ts',
+    file: 'packages/store/src/write/event-statements.ts',
     from: 'FROM input JOIN ledger USING (tenant, event_id)',
     to: 'FROM input',
     fault: 'commit-reply-cut',
@@ -31,7 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a statement that took too long is blamed on its events',
-    file: 'packages/writer-worker/src/failure-policy.ts',
+    file: 'packages/store/src/write/failure-policy.ts',
     from: "'57014': 'transient'",
     to: "'57014': 'row'",
     fault: 'table-locked',
@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'sessions are counted from what was sent, not from what was new',
-    file: 'packages/writer-worker/src/event-statements.ts',
+    file: 'packages/store/src/write/event-statements.ts',
     from: 'upsertSessionsFrom(sql`stored`)',
     to: 'upsertSessionsFrom(sql`input`)',
     fault: 'commit-reply-cut',
@@ -47,7 +47,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a Redis connection whose peer has vanished is never given up',
-    file: 'packages/shared/src/stream/connect-redis.ts',
+    file: 'packages/shared/stream/src/connect-redis.ts',
     from: 'socketTimeout: 2 * options.commandTimeoutMs,',
     to: '',
     fault: 'ingest-half-open',
@@ -55,7 +55,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ingest says 202 though Redis did not take the batch',
-    file: 'packages/ingest-api/src/queue.ts',
+    file: 'packages/shared/accept/src/queue.ts',
     from: "logger.warn({ error: messageOf(error) }, 'Redis did not take a batch');",
     to: "if (Date.now() > 0) return 'memory';",
     fault: 'redis-kill',
@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ingest keeps every batch that it has ever queued',
-    file: 'packages/ingest-api/src/queue.ts',
+    file: 'packages/shared/accept/src/queue.ts',
     from: 'async add(entries) {',
     to: 'async add(entries) { ((globalThis as { kept?: Buffer[] }).kept ??= []).push(Buffer.alloc(2 ** 18, 1));',
     fault: 'postgres-outage',

@@ -1,4 +1,4 @@
-import { seededRandom } from '../setup/random.ts';
+import { seededRandom } from '@sluice/testkit/random';
 import type { Fault, FaultContext } from './fault.ts';
 import { startRig, type FaultRig } from './fault-rig.ts';
 import { checkMemory, checkStorage, type Findings } from './invariants.ts';

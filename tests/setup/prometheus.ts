@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { inject, vi } from 'vitest';
-import { exitOf } from '../../packages/local-stack/src/child-exit.ts';
-import { freePort } from '../../packages/local-stack/src/free-port.ts';
-import { get } from './http.ts';
+import { exitOf } from '@sluice/local-stack/child-exit';
+import { freePort } from '@sluice/local-stack/free-port';
+import { get } from '@sluice/testkit/http';
 
 /** Of what `docker compose` mounts. */
 export const PROMETHEUS_FOLDER = resolve(import.meta.dirname, '../../deploy/prometheus');

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { createOrm } from '@sluice/shared/database/orm';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { findRedisProgram, findRedisServer } from '../../packages/local-stack/src/find-redis.ts';
-import { startPostgres } from '../../packages/local-stack/src/postgres.ts';
-import { startRedis } from '../../packages/local-stack/src/redis.ts';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { findRedisProgram, findRedisServer } from '@sluice/local-stack/find-redis';
+import { startPostgres } from '@sluice/local-stack/postgres';
+import { startRedis } from '@sluice/local-stack/redis';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -78,9 +78,9 @@ async function makeTemplate(databaseUrl: string, name: string): Promise<void> {
   await execute(databaseUrl, `CREATE DATABASE ${name}`);
   const url = new URL(databaseUrl);
   url.pathname = `/${name}`;
-  const orm = await createOrm({ url: url.href, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'template' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: url.href, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'template' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
 }
 
 async function execute(url: string, statement: string): Promise<void> {

@@ -7,9 +7,9 @@ import { readPeerSettings, servePeer } from './peer-process.ts';
 
 /** Stores what bullmq-api.ts queued, with as many jobs at a time as a writer of Sluice has transactions. */
 const { databaseUrl, redisUrl, poolSize, concurrency } = readPeerSettings();
-const orm = await createPeerOrm(databaseUrl, poolSize);
+const database = await createPeerOrm(databaseUrl, poolSize);
 const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
-const worker = new Worker<{ events: SentEvent[] }>(BULLMQ_QUEUE, (job) => insertBatch(orm, job.data.events), {
+const worker = new Worker<{ events: SentEvent[] }>(BULLMQ_QUEUE, (job) => insertBatch(database, job.data.events), {
   connection: redis,
   concurrency,
 });
@@ -19,5 +19,5 @@ await worker.waitUntilReady();
 await servePeer(Fastify(), async () => {
   await worker.close();
   redis.disconnect();
-  await orm.close(true);
+  await database.close();
 });

@@ -64,7 +64,7 @@ const SAMPLE = { full: 30_000, quick: 500 };
 export function benchHelp(suites: readonly { readonly name: string; readonly description: string }[]): string {
   return `Measures Sluice beside its peers and beside what the machine can do, in the same run. Starts and stops all it needs.
 
-Usage: npx pnpm@12 bench SUITE [options]
+Usage: npx -y pnpm@12 bench SUITE [options]
 
 ${lines([...suites.map(({ name, description }) => [name, description] as const), ['all', 'one after the other']])}
 ${lines(Object.entries(NUMBERS).map(([name, { full, min, max, help }]) => [`--${name} N`, `${help}, ${full} if not set (${min} to ${max})`] as const))}${lines(
@@ -78,7 +78,7 @@ ${lines(Object.entries(NUMBERS).map(([name, { full, min, max, help }]) => [`--${
   )}
 Speed on a busy machine says little: look at the ratios, which are of the same minute.
 Data lie in a new folder in TMPDIR; on a tmpfs fsync is free, and figures are not those of a disk.
-To choose cores, for all that is started: taskset -c 2,3 npx pnpm@12 bench SUITE
+To choose cores, for all that is started: taskset -c 2,3 npx -y pnpm@12 bench SUITE
 Ctrl-C stops in order; again, it kills what has not stopped. Logs are kept when a suite fails.
 `;
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '@sluice/shared/errors/message-of';
+import { messageOf } from '@sluice/errors/message-of';
 
 /** What went wrong first: where stopping failed after it, that is the outer error. */
 export function firstMessageOf(error: unknown): string {

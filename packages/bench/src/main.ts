@@ -23,7 +23,7 @@ async function main(): Promise<number> {
     parsed = prepare(env);
     if (parsed !== null) await checkFiles(parsed.options);
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nSee: npx pnpm@12 bench --help\n`);
+    process.stderr.write(`${(error as Error).message}\nSee: npx -y pnpm@12 bench --help\n`);
     return EXIT_USAGE;
   }
   if (parsed === null) {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { runCommand } from '../../../tests/setup/run-command.ts';
+import { runCommand } from '@sluice/testkit/run-command';
 import { SUITES } from '../src/suites/suites.ts';
 
 /** Servers are started, one suite after the other. */

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { CommandError } from './api-client.ts';
-import { EXIT } from './exit-codes.ts';
+import { CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 
 /**
  * Asks before something that can't be undone. Without a terminal nobody can answer, so `--yes` must be given.

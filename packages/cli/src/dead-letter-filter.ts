@@ -33,6 +33,6 @@ export function filterOf(options: Record<string, unknown>): DeadLetterFilter {
 /** Ids of dead letters on the command line. */
 export function parseId(text: string): string {
   if (!/^\d{1,19}$/.test(text))
-    throw new InvalidArgumentError('An id is a whole number; see "sluice dead-letters list".');
+    throw new InvalidArgumentError('An id is a whole number; see "./sluice dead-letters list".');
   return text;
 }

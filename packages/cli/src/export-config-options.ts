@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/shared/exports/export-formats';
-import { CommandError } from './api-client.ts';
-import type { paths } from './api-types.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/api-client/choices';
+import { CommandError } from '@sluice/api-client/api-client';
+import type { paths } from '@sluice/api-client/api-types';
+import { EXIT } from '@sluice/api-client/exit-codes';
 
 /** What `PUT /export/config` takes. */
 export type ConfigInput = paths['/export/config']['put']['requestBody']['content']['application/json'];

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
-import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
-import { EXIT } from './exit-codes.ts';
+import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import { formatBytes, type Output } from './output.ts';
 
@@ -46,7 +46,7 @@ export function describeExport(run: ExportRun): string {
   }
   const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
   if (run.state !== 'failed') return `Export ${run.id} is ${run.state}${why}.`;
-  return `Export ${run.id} failed${why}.\nOnce that is mended: sluice exports retry ${run.id}`;
+  return `Export ${run.id} failed${why}.\nOnce that is mended: ./sluice exports retry ${run.id}`;
 }
 
 /** Shows a bar where a person watches, else a line for each change of the state. */

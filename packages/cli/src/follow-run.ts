@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
-import { type AnswerOf, type ApiClient, CommandError } from './api-client.ts';
-import { EXIT } from './exit-codes.ts';
+import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import type { Output } from './output.ts';
 

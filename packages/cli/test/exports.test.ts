@@ -3,10 +3,10 @@ import { appendFileSync, globSync, mkdtempSync, readFileSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 const KEY = 'the-operators-key';
@@ -29,7 +29,7 @@ afterAll(() => operations.stop());
 const sluice = (args: readonly string[], input?: string): Promise<CommandResult> =>
   runCommand(MAIN, args, {
     cwd: folder,
-    env: { QUERY_URL: operations.query.url, API_KEY: KEY, INIT_CWD: folder },
+    env: { QUERY_URL: operations.query.url, API_KEY: KEY },
     ...(input === undefined ? {} : { input }),
   });
 // oxlint-disable-next-line typescript/no-explicit-any -- answers of every shape
@@ -75,7 +75,7 @@ describe('exporting', () => {
     await json('exports', 'config', 'set', '--local', 'taken');
     const failed = await sluice(['exports', 'run', '--wait']);
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toMatch(/ failed: .*\[bad_destination\]\.\nOnce that is mended: sluice exports retry /);
+    expect(failed.stdout).toMatch(/ failed: .*\[bad_destination\]\.\nOnce that is mended: \.\/sluice exports retry /);
     const id = failed.stdout.split(' ')[1]!;
     expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*\[bad_destination\]/);
     await json('exports', 'config', 'set', '--local', 'mended');
@@ -185,7 +185,7 @@ it('--help has examples for every command', async () => {
   await Promise.all(
     commands.map(async (command) => {
       const { code, stdout } = await sluice(['exports', ...command.split(' '), '--help']);
-      expect(stdout, command).toContain(`sluice exports ${command}`);
+      expect(stdout, command).toContain(`./sluice exports ${command}`);
       expect(code, command).toBe(0);
     }),
   );

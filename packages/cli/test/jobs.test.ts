@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 const KEY = 'the-operators-key';
@@ -118,6 +118,6 @@ describe('jobs history', () => {
 
 it('--help has examples for every command', async () => {
   for (const command of ['list', 'run', 'history']) {
-    expect((await sluice('jobs', command, '--help')).stdout).toContain(`Examples:\n  sluice jobs ${command}`);
+    expect((await sluice('jobs', command, '--help')).stdout).toContain(`Examples:\n  ./sluice jobs ${command}`);
   }
 });

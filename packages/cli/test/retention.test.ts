@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 const KEY = 'the-operators-key';

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type CommandResult, runCommand } from '../../../tests/setup/run-command.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 const KEY = 'the-operators-key';
@@ -24,7 +24,7 @@ beforeEach(() =>
 const sluice = (args: readonly string[], input?: string, env: Record<string, string> = {}): Promise<CommandResult> =>
   runCommand(MAIN, args, {
     cwd: folder,
-    env: { QUERY_URL: operations.query.url, API_KEY: KEY, INIT_CWD: folder, ...env },
+    env: { QUERY_URL: operations.query.url, API_KEY: KEY, ...env },
     ...(input === undefined ? {} : { input }),
   });
 
@@ -226,7 +226,7 @@ describe('mistakes', () => {
     [['keys', 'revoke', '0123456789abcdef', '--yes'], 1, /not_found/],
     [['frobnicate'], 2, /unknown command/],
     [['--key', 'wrong', 'status'], 1, /unauthorized.*API_KEY/],
-    [['--url', 'http://127.0.0.1:1', 'status'], 3, /cannot be reached .*npx pnpm@12 start/],
+    [['--url', 'http://127.0.0.1:1', 'status'], 3, /cannot be reached .*npx -y pnpm@12 start/],
   ] as [string[], number, RegExp][])('sluice %j ends with %i and says what to do', async (args, code, message) => {
     const result = await sluice(args);
     expect(result.stderr).toMatch(message);

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
-import { daemonVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
-import { httpVariables } from '@sluice/shared/runtime/http-variables';
-import { readConfig } from '@sluice/shared/runtime/read-config';
-import type { Environment } from '@sluice/shared/runtime/read-environment';
-import { choice, integer, list, port } from '@sluice/shared/runtime/variables';
-import { DURABILITY_LEVELS } from '@sluice/shared/stream/durability';
-import { streamVariables } from '@sluice/shared/stream/stream-variables';
-import { parseKeyRing } from './key-ring.ts';
+import { daemonVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { httpVariables } from '@sluice/daemon/http/http-variables';
+import { readConfig } from '@sluice/daemon/config/read-config';
+import type { Environment } from '@sluice/daemon/config/read-environment';
+import { choice, integer, list, port } from '@sluice/daemon/config/variables';
+import { DURABILITY_LEVELS } from '@sluice/stream/durability';
+import { streamVariables } from '@sluice/stream/stream-variables';
+import { parseKeyRing } from '@sluice/accept/keys/key-ring';
 
 const TENANT = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { StoredKeys } from '@sluice/shared/access/stored-keys';
-import type { CheckResult, HealthCheck } from '@sluice/shared/runtime/health';
-import type { Admission, Backlog } from './admission.ts';
+import type { StoredKeys } from '@sluice/access/stored-keys';
+import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
+import type { Admission, Backlog } from '@sluice/accept/limits/admission';
 import type { IngestConfig } from './config.ts';
-import type { Queue } from './queue.ts';
+import type { Queue } from '@sluice/accept/queue';
 
 /** What `/health` and `/ready` of the ingest API look at. Postgres is not among them, on purpose. */
 export function ingestChecks(parts: {

@@ -1,13 +1,13 @@
-import type { KeyRing } from '@sluice/shared/access/key-ring';
-import type { HealthCheck } from '@sluice/shared/runtime/health';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import type { Metrics } from '@sluice/shared/telemetry/metrics';
-import type { Admission } from './admission.ts';
+import type { KeyRing } from '@sluice/access/key-ring';
+import type { HealthCheck } from '@sluice/daemon/http/health';
+import type { Logger } from '@sluice/daemon/log/logger';
+import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import type { Admission } from '@sluice/accept/limits/admission';
 import type { IngestConfig } from './config.ts';
-import type { IngestMetrics } from './ingest-metrics.ts';
-import type { Principal } from './key-ring.ts';
-import type { Queue } from './queue.ts';
-import type { Quotas } from './quotas.ts';
+import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
+import type { Principal } from '@sluice/accept/keys/key-ring';
+import type { Queue } from '@sluice/accept/queue';
+import type { Quotas } from '@sluice/accept/limits/quotas';
 
 /** What the routes need. */
 export interface IngestContext {

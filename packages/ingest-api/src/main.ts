@@ -1,18 +1,18 @@
-import { withStoredKeys } from '@sluice/shared/access/key-ring';
-import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { startLog } from '@sluice/shared/runtime/start-log';
-import { connectRedis, waitForRedis } from '@sluice/shared/stream/connect-redis';
-import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
-import { createMetrics } from '@sluice/shared/telemetry/metrics';
-import { startAdmission } from './admission.ts';
+import { withStoredKeys } from '@sluice/access/key-ring';
+import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
+import { startLog } from '@sluice/daemon/log/start-log';
+import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
+import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { startAdmission } from '@sluice/accept/limits/admission';
 import { readIngestConfig } from './config.ts';
-import { followStoredKeys } from './follow-stored-keys.ts';
+import { followStoredKeys } from '@sluice/accept/keys/follow-stored-keys';
 import { ingestChecks } from './ingest-checks.ts';
-import { createIngestMetrics } from './ingest-metrics.ts';
-import { principalOf } from './key-ring.ts';
-import { createQueue, waitingCommandTimeout } from './queue.ts';
-import { createQuotas } from './quotas.ts';
+import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
+import { principalOf } from '@sluice/accept/keys/key-ring';
+import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
+import { createQuotas } from '@sluice/accept/limits/quotas';
 import { buildServer } from './server.ts';
 import { weighBuffers } from './weigh-buffers.ts';
 
@@ -99,12 +99,11 @@ await startOrExit('ingest-api', async () => {
       url,
       async stop() {
         stopping = true;
-        admission.stop();
-        followed.stop();
         // Requests that are in get their answer; whoever is still sending one near the deadline does not.
         const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();
         clearTimeout(deadline);
+        await Promise.all([followed.stop(), queue.stop(), admission.stop()]);
         redis.disconnect();
         waiting.disconnect();
         meter.disconnect();

@@ -1,17 +1,17 @@
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { addApiDocs } from '@sluice/shared/runtime/api-docs';
-import { addErrorAnswers, passExpectations } from '@sluice/shared/runtime/error-answers';
-import { addHealthRoutes } from '@sluice/shared/runtime/health';
-import { addRequestClock } from '@sluice/shared/runtime/request-clock';
-import { serverOptions } from '@sluice/shared/runtime/server-options';
-import { addHttpMetrics } from '@sluice/shared/telemetry/http-metrics';
-import { addMetricsRoute } from '@sluice/shared/telemetry/metrics';
-import { addRequestNames } from '@sluice/shared/telemetry/name-requests';
-import { addRequestDecompression, dropRestOfBody } from './decompress-requests.ts';
+import { addApiDocs } from '@sluice/daemon/http/api-docs';
+import { addErrorAnswers, passExpectations } from '@sluice/daemon/http/error-answers';
+import { addHealthRoutes } from '@sluice/daemon/http/health';
+import { addRequestClock } from '@sluice/daemon/http/request-clock';
+import { serverOptions } from '@sluice/daemon/http/server-options';
+import { addHttpMetrics } from '@sluice/daemon/http/http-metrics';
+import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
+import { addRequestNames } from '@sluice/daemon/http/name-requests';
+import { addRequestDecompression, dropRestOfBody } from './doors/decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { addCollectRoutes } from './routes/collect.ts';
-import { addPostEventsRoute } from './routes/post-events.ts';
+import { addCollectRoutes } from './doors/collect.ts';
+import { addPostEventsRoute } from './doors/post-events.ts';
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
 export async function buildServer(context: IngestContext): Promise<FastifyInstance> {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/shared/stream/stream-entry';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { exchange, openConnection, sendRaw } from '../../../tests/setup/raw-http.ts';
+import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/stream/stream-entry';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { exchange, openConnection, sendRaw } from '@sluice/testkit/raw-http';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { expectError } from '@sluice/testkit/expect-error';
 
 const KIB = 1024;
 const MIB = 1024 * 1024;

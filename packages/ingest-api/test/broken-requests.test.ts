@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { sendRaw } from '../../../tests/setup/raw-http.ts';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { sendRaw } from '@sluice/testkit/raw-http';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { expectError } from '@sluice/testkit/expect-error';
 
 let ingest: TestIngest;
 

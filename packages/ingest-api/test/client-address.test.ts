@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 const CLIENT = '203.0.113.9';
 

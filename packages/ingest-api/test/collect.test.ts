@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { webCollection } from '@sluice/shared/events/adapters/web-collection';
-import type { JsonObject } from '@sluice/shared/events/event-adapter';
-import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
-import { replaceUnstorableText } from '@sluice/shared/events/unstorable-text';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { sendRaw } from '../../../tests/setup/raw-http.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { webCollection } from '@sluice/events/adapters/web-collection/web-collection';
+import type { JsonObject } from '@sluice/events/adapters/event-adapter';
+import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
+import { type Answer, get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { sendRaw } from '@sluice/testkit/raw-http';
+import { expectError } from '@sluice/testkit/expect-error';
 
 let ingest: TestIngest;
 

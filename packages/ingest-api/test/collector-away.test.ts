@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, it, vi } from 'vitest';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { freePort } from '@sluice/local-stack/free-port';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvents } from '@sluice/testkit/make-event';
 
 /** Spans that may wait for the collector. */
 const MAX_WAITING = 16;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Answer } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import type { Answer } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { expectError } from '@sluice/testkit/expect-error';
 import { cpuSecondsAtRest, peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 import { compressed, type Encoding, ENCODINGS, zipBomb } from './fixtures/zip-bomb.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { startIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { startIngest } from '@sluice/testkit/ingest';
+import { makeEvents } from '@sluice/testkit/make-event';
 
 const CLIENTS = 200;
 const BATCHES = 5;

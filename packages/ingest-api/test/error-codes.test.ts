@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { encodeKeySet, keySetKey } from '@sluice/shared/access/key-projection';
-import { CODES_OF, type IngestErrorCode } from '@sluice/shared/errors/api-errors';
-import { REJECTIONS, type RejectionCode } from '@sluice/shared/events/event-adapter';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { testKey } from '../../../tests/setup/stored-keys.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { exchange, openConnection, type RawAnswer, sendRaw } from '../../../tests/setup/raw-http.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { encodeKeySet, keySetKey } from '@sluice/access/key-projection';
+import { CODES_OF, type IngestErrorCode } from '@sluice/errors/api-errors';
+import { REJECTIONS, type RejectionCode } from '@sluice/events/adapters/event-adapter';
+import { freePort } from '@sluice/local-stack/free-port';
+import { type Answer, get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { testKey } from '@sluice/testkit/stored-keys';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { exchange, openConnection, type RawAnswer, sendRaw } from '@sluice/testkit/raw-http';
+import { expectError } from '@sluice/testkit/expect-error';
 
 const KEY = { 'x-api-key': 'the-key' };
 const IN_TWO_DAYS = new Date(Date.now() + 2 * 24 * 60 * 60 * 1000).toISOString();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
 
 let server: OwnServer;

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { encodeKeySet, keySetKey } from '@sluice/shared/access/key-projection';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { sendRaw } from '../../../tests/setup/raw-http.ts';
-import { testKey } from '../../../tests/setup/stored-keys.ts';
+import { encodeKeySet, keySetKey } from '@sluice/access/key-projection';
+import { freePort } from '@sluice/local-stack/free-port';
+import { startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { sendRaw } from '@sluice/testkit/raw-http';
+import { testKey } from '@sluice/testkit/stored-keys';
 
 const KEY = { 'x-api-key': 'the-key' };
 const OPEN_METRICS = { accept: 'application/openmetrics-text; version=1.0.0; charset=utf-8' };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { API_ERRORS, CODES_OF } from '@sluice/shared/errors/api-errors';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { API_ERRORS, CODES_OF } from '@sluice/errors/api-errors';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 
 interface Operation {
   readonly summary: string;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 
 let ingest: TestIngest;
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const namespace = testNamespace();
 let ingest: TestDaemon;

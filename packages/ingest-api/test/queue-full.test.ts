@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { ownRedis } from '../../../tests/setup/own-servers.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { ownRedis } from '@sluice/testkit/own-servers';
+import { expectError } from '@sluice/testkit/expect-error';
 
 const MIB = 1024 * 1024;
 const PATIENCE = { interval: 20, timeout: 45_000 };

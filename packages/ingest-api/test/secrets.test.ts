@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { get } from '../../../tests/setup/http.ts';
-import { startIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { sendRaw } from '../../../tests/setup/raw-http.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { get } from '@sluice/testkit/http';
+import { startIngest } from '@sluice/testkit/ingest';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { sendRaw } from '@sluice/testkit/raw-http';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 const PASSWORD = 'redis-pass-7f3a';
 const KEY = 'right-key-91c2';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/shared/access/key-projection';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { secretOf, testKey, type TestKey } from '../../../tests/setup/stored-keys.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/access/key-projection';
+import { type Answer, get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { secretOf, testKey, type TestKey } from '@sluice/testkit/stored-keys';
+import { expectError } from '@sluice/testkit/expect-error';
 
 /** Ingest alone with the set of keys in Redis, as a query API puts it there. */
 const PATIENCE = { timeout: 45_000, interval: 20 };

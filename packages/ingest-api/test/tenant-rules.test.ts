@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { sendRaw } from '../../../tests/setup/raw-http.ts';
-import { expectError } from './fixtures/expect-error.ts';
+import { type Answer, get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { sendRaw } from '@sluice/testkit/raw-http';
+import { expectError } from '@sluice/testkit/expect-error';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const MASTER = { 'x-api-key': 'master-key' };

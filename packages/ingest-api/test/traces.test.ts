@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { streamKey } from '@sluice/shared/stream/stream-keys';
-import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import type { ReceivedSpan } from '../../local-stack/src/otlp-messages.ts';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { startIngest, type TestIngest } from '../../../tests/setup/ingest.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
+import { streamKey } from '@sluice/stream/stream-keys';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { freePort } from '@sluice/local-stack/free-port';
+import { type Answer, get } from '@sluice/testkit/http';
+import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 
 let receiver: OtlpReceiver;
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { batchIdFromKey, resolveEventId } from '@sluice/shared/events/event-id';
+import { batchIdFromKey, resolveEventId } from '@sluice/events/event-id';
 import type { EventText } from './read-events-file.ts';
 
 /** Whose events a key from API_KEY, or no key at all, stores. */

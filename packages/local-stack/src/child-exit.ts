@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 
 /** How a process ended: its exit code, or the signal that ended it. */
 export interface Exit {
@@ -24,19 +25,9 @@ export function describeExit({ code, signal }: Exit): string {
 
 /** Resolves to true when the process ends within `ms`, else to false. */
 export async function endsWithin(exited: Promise<Exit>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([
-      exited.then(
-        () => true,
-        () => true,
-      ),
-      late,
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const ended = exited.then(
+    () => true,
+    () => true,
+  );
+  return withTimeout(ended, ms).catch(() => false);
 }

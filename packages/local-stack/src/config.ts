@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readEnvironment } from '@sluice/shared/runtime/read-environment';
+import { readEnvironment } from '@sluice/daemon/config/read-environment';
 
 /** The root of the repository. */
 export const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));

@@ -2,18 +2,18 @@ import { parseArgs } from 'node:util';
 
 export const DEMO_HELP = `Starts Sluice, sends a burst of events, and shows how fast they were acknowledged and stored.
 
-Usage: npx pnpm@12 demo [options]
+Usage: npx -y pnpm@12 demo [options]
 
   --events N        how many generated events to send, 200000 if not set
   --batch N         events a request, 500 if not set, 1000 at most
   --connections N   connections that send at the same time, 20 if not set
   --input FILE      send the events of a file instead, one JSON object a line; .gz may be compressed
   --json            print the result as one JSON object, everything else on standard error
-                    (pnpm prints a line of its own first: npx pnpm@12 --silent demo --json)
+                    (pnpm prints a line of its own first: npx -y pnpm@12 --silent demo --json)
   --exit            stop when done instead of staying up; the exit code is 1 if anything was not stored once
   --help
 
-The environment is that of: npx pnpm@12 start --help
+The environment is that of: npx -y pnpm@12 start --help
 `;
 
 export interface DemoOptions {

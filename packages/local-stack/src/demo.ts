@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   try {
     options = parseDemoOptions(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nSee: npx pnpm@12 demo --help\n`);
+    process.stderr.write(`${(error as Error).message}\nSee: npx -y pnpm@12 demo --help\n`);
     return EXIT_USAGE;
   }
   if (options.help) {

@@ -1,10 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { describeExit } from './child-exit.ts';
 import type { Exit } from './child-exit.ts';
 import { progressLine } from './progress-line.ts';
 
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 10_000;
+/** Waits before it is started again. Nothing is left to chance: they are shown. */
+const BACKOFF: Backoff = { initialMs: 500, maxMs: 10_000, jitter: 0 };
 /** Having run this long, it counts as healthy, and its next end is a first one. */
 const HEALTHY_AFTER_MS = 60_000;
 
@@ -46,14 +47,17 @@ export async function keepRunning<T extends Stoppable>(options: KeepRunningOptio
   const onReturn: ((run: T) => void)[] = [];
   const unwanted = new AbortController();
   let current: T | undefined = await start(unwanted.signal);
-  let delayMs = FIRST_DELAY_MS;
+  /** Ends and failed starts since it was healthy. */
+  let failures = 0;
+  const delayMs = (): number => backoffDelay(BACKOFF, failures + 1);
 
   /** Tries until it runs again; undefined when it is no longer wanted or can't. */
   const startAgain = async (): Promise<T | undefined> => {
     while (!unwanted.signal.aborted) {
       try {
-        await delay(delayMs, undefined, { signal: unwanted.signal });
-        delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
+        await waitOrAbort(delayMs(), unwanted.signal);
+        if (unwanted.signal.aborted) return undefined;
+        failures += 1;
         const run = await start(unwanted.signal);
         if (!unwanted.signal.aborted) return run;
         await run.stop();
@@ -64,7 +68,7 @@ export async function keepRunning<T extends Stoppable>(options: KeepRunningOptio
           say(`stays down: ${message}`);
           return undefined;
         }
-        say(`did not start, trying again in ${delayMs / 1000} s: ${message}`);
+        say(`did not start, trying again in ${delayMs() / 1000} s: ${message}`);
       }
     }
     return undefined;
@@ -78,8 +82,8 @@ export async function keepRunning<T extends Stoppable>(options: KeepRunningOptio
       current = undefined;
       for (const listener of onExit) listener(exit);
       if (unwanted.signal.aborted) return;
-      if (endedAt - startedAt > HEALTHY_AFTER_MS) delayMs = FIRST_DELAY_MS;
-      say(`ended (${describeExit(exit)}), starting again in ${delayMs / 1000} s`);
+      if (endedAt - startedAt > HEALTHY_AFTER_MS) failures = 0;
+      say(`ended (${describeExit(exit)}), starting again in ${delayMs() / 1000} s`);
       current = await startAgain();
       if (!current) return;
       say(`ready again after ${((performance.now() - endedAt) / 1000).toFixed(1)} s`);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { describeExit, endsWithin, exitOf } from './child-exit.ts';
 import type { Exit } from './child-exit.ts';
 import { openDaemonLog } from './daemon-log.ts';
@@ -111,38 +112,23 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
     );
   });
   endedEarly.catch(() => {});
-  const { interrupted, settle } = interruption(signal, READY_WITHIN_MS);
   try {
-    const { url } = await Promise.race([ready, endedEarly, interrupted]);
+    const { url } = await withTimeout(Promise.race([ready, endedEarly]), READY_WITHIN_MS, {
+      signal,
+      message: `it was not ready in ${READY_WITHIN_MS / 1000} s`,
+    });
     return { url, pid: child.pid!, stop, kill: (which) => void child.kill(which), exited };
   } catch (error) {
     if (child.pid && child.exitCode === null && child.signalCode === null)
       await stop(signal?.aborted ? 'ordered' : 'forced');
     throw error;
-  } finally {
-    settle();
   }
 }
 
 /** What has to be loaded before main.ts, so that it can be traced. */
-function tracingOf(main: string): string[] {
+export function tracingOf(main: string): string[] {
   const tracing = join(dirname(main), 'tracing.ts');
   return existsSync(tracing) ? ['--import', tracing] : [];
-}
-
-/** Rejects when the signal aborts or the time is over, until settled. */
-function interruption(
-  signal: AbortSignal | undefined,
-  ms: number,
-): { interrupted: Promise<never>; settle: () => void } {
-  const settled = new AbortController();
-  const interrupted = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => reject(new Error(`it was not ready in ${ms / 1000} s`)), ms);
-    settled.signal.addEventListener('abort', () => clearTimeout(timer));
-    signal?.addEventListener('abort', () => reject(signal.reason as Error), { signal: settled.signal });
-  });
-  interrupted.catch(() => {});
-  return { interrupted, settle: () => settled.abort() };
 }
 
 /**

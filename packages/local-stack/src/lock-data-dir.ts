@@ -12,7 +12,7 @@ const ATTEMPTS = 5;
  */
 export async function lockDataDir(dataDir: string): Promise<() => void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const file = join(dataDir, 'supervisor.pid');
+  const file = lockFileOf(dataDir);
   const mine = `${process.pid} ${await startTimeOf(process.pid)}`;
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, mine);
@@ -30,6 +30,21 @@ export async function lockDataDir(dataDir: string): Promise<() => void> {
   };
 }
 
+/** Says whether a process that is alive runs a stack on the folder. */
+export async function isLocked(dataDir: string): Promise<boolean> {
+  return isAlive(await readFile(lockFileOf(dataDir), 'utf8').catch(() => ''));
+}
+
+function lockFileOf(dataDir: string): string {
+  return join(dataDir, 'supervisor.pid');
+}
+
+/** Whether the process that wrote this lock still is the one with its pid. */
+async function isAlive(lock: string): Promise<boolean> {
+  const pid = Number.parseInt(lock, 10);
+  return Boolean(pid) && (await startTimeOf(pid)) === lock.slice(lock.indexOf(' ') + 1);
+}
+
 async function takeLock({ file, draft, dataDir }: { file: string; draft: string; dataDir: string }): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -38,10 +53,9 @@ async function takeLock({ file, draft, dataDir }: { file: string; draft: string;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const theirs = await readFile(file, 'utf8').catch(() => '');
-      const [pid, startTime] = [Number.parseInt(theirs, 10), theirs.slice(theirs.indexOf(' ') + 1)];
-      if ((pid && (await startTimeOf(pid)) === startTime) || attempt === ATTEMPTS) {
+      if ((await isAlive(theirs)) || attempt === ATTEMPTS) {
         throw new Error(
-          `a stack is already running on ${dataDir} (pid ${pid}); stop it, or set SLUICE_DATA_DIR to another folder`,
+          `a stack is already running on ${dataDir} (pid ${Number.parseInt(theirs, 10)}); stop it, or set SLUICE_DATA_DIR to another folder`,
           { cause: error },
         );
       }

@@ -1,6 +1,6 @@
 import { onStopSignals } from './stop-signals.ts';
 import { startStack } from './stack.ts';
-import type { StackHandle } from './stack.ts';
+import type { DaemonName, StackHandle } from './stack.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -13,6 +13,8 @@ const PREFERRED_PORTS = { postgres: 15432, redis: 16379 };
 export interface RunStackOptions {
   dataDir: string;
   env: NodeJS.ProcessEnv;
+  /** Which daemons to start, all four if not given. */
+  daemons?: readonly DaemonName[] | undefined;
   /** Given one line for each step of the stack. */
   report: (line: string) => void;
   /**
@@ -27,7 +29,7 @@ export interface RunStackOptions {
  * A second Ctrl-C kills what has not stopped. Resolves to the exit code when nothing is left running; an error is
  * printed on standard error and makes it 1.
  */
-export async function runStack({ dataDir, env, report, whenReady }: RunStackOptions): Promise<number> {
+export async function runStack({ dataDir, env, daemons, report, whenReady }: RunStackOptions): Promise<number> {
   const stopped = new AbortController();
   const untilStopped = new Promise<void>((resolve) => stopped.signal.addEventListener('abort', () => resolve()));
   let stack: StackHandle | undefined;
@@ -50,6 +52,7 @@ export async function runStack({ dataDir, env, report, whenReady }: RunStackOpti
     stack = await startStack({
       dataDir,
       env,
+      daemons,
       report,
       preferredPorts: PREFERRED_PORTS,
       signal: stopped.signal,

@@ -1,7 +1,8 @@
 import { assertPortFree } from './free-port.ts';
 import type { DaemonName } from './stack.ts';
 
-const PORTS: Record<DaemonName, { variable: string; port: number }> = {
+/** Where each daemon listens, and the variable that says so. */
+export const PORTS: Record<DaemonName, { variable: string; port: number }> = {
   'ingest-api': { variable: 'INGEST_PORT', port: 8080 },
   'query-api': { variable: 'QUERY_PORT', port: 8081 },
   'writer-worker': { variable: 'WRITER_PORT', port: 8082 },

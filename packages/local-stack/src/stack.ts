@@ -13,10 +13,11 @@ import { NICENESS } from './niceness.ts';
 import { progressLine } from './progress-line.ts';
 import { startRedis } from './redis.ts';
 import type { RedisHandle } from './redis.ts';
+import { writeStackFile } from './stack-file.ts';
 import { chooseDaemonPorts } from './stack-ports.ts';
 
 /** In the order they start: whoever answers requests comes after whoever does the work behind them. */
-const DAEMONS = ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'] as const;
+export const DAEMONS = ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'] as const;
 /** First nobody is let in, then what came in is written, then the rest may go. */
 const STOP_ORDER: DaemonName[][] = [['ingest-api'], ['writer-worker'], ['maintenance-worker', 'query-api']];
 
@@ -33,7 +34,7 @@ export interface StackOptions {
   /** Given one line for each step, warning and restart. */
   report: (line: string) => void;
   /** Which daemons to start, all four if not given. */
-  daemons?: readonly DaemonName[];
+  daemons?: readonly DaemonName[] | undefined;
   /** Where the servers listen if that is free; any free port if not given. */
   preferredPorts?: { postgres: number; redis: number };
   postgresSettings?: Record<string, string>;
@@ -66,11 +67,13 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
   const unlock = await lockDataDir(dataDir);
   const daemons: Partial<Record<DaemonName, DaemonHandle>> = {};
   const servers: { stop(): Promise<void> }[] = [];
+  let removeFile = (): void => {};
 
   const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
     // A forced stop goes through the same steps; killed daemons end the waiting of an ordered one under way.
     for (const names of STOP_ORDER) await Promise.all(names.map(async (name) => daemons[name]?.stop(mode)));
     for (const server of servers.toReversed()) await server.stop();
+    removeFile();
     unlock();
   };
 
@@ -94,6 +97,7 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
       report(progressLine(name, `ready  ${daemon.url}`));
     }
     signal?.throwIfAborted();
+    removeFile = await writeStackFile(dataDir, { databaseUrl, redisUrl, daemons: wanted });
     return { databaseUrl, redisUrl, daemons, stop };
   } catch (error) {
     await stop();

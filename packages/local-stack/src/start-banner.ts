@@ -1,9 +1,10 @@
-import type { StackHandle } from './stack.ts';
+import { PORTS } from './stack-ports.ts';
+import type { DaemonName, StackHandle } from './stack.ts';
 
 /** What to do next with a stack that is up, as lines of text. */
 export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string {
-  const ingest = stack.daemons['ingest-api']?.url ?? '';
-  const query = stack.daemons['query-api']?.url ?? '';
+  const ingest = urlOf('ingest-api', stack, env);
+  const query = urlOf('query-api', stack, env);
   const key = env['API_KEY'] ? `-H "X-API-Key: $API_KEY" ` : '';
   const event = {
     eventId: '0193a1f2-7c1e-4b6e-9d53-6f2d1c9b8a70',
@@ -33,4 +34,10 @@ export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string 
     '',
     'Ctrl-C to stop.',
   ].join('\n');
+}
+
+/** Where a daemon is; for one that the stack was started without, where `dev` runs it. */
+function urlOf(name: DaemonName, { daemons }: StackHandle, env: NodeJS.ProcessEnv): string {
+  const { variable, port } = PORTS[name];
+  return daemons[name]?.url ?? `http://127.0.0.1:${env[variable] || port}`;
 }

@@ -1,13 +1,17 @@
 import { parseArgs } from 'node:util';
 import { dataDirOf, readStackEnvironment } from './config.ts';
 import { runStack } from './run-stack.ts';
+import { type DaemonName, DAEMONS } from './stack.ts';
 import { startBanner } from './start-banner.ts';
 
 const EXIT_USAGE = 2;
 
 const HELP = `Starts Sluice on this machine: Postgres, Redis and the four daemons.
 
-Usage: npx pnpm@12 start [--help]
+Usage: npx -y pnpm@12 start [--without DAEMON]... [--help]
+
+  --without DAEMON  leaves out ${DAEMONS.join(', ')}, so that
+                    "npx -y pnpm@12 dev DAEMON" can run it from changing code
 
 Environment, also read from .env in the repository's root:
   SLUICE_DATA_DIR   where the data is kept, .sluice if not set
@@ -27,21 +31,30 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   try {
-    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
-    if (!values.help) return await start();
+    const { values } = parseArgs({
+      options: { without: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (!values.help) return await start(daemonsWithout(values.without ?? []));
     process.stdout.write(HELP);
     return 0;
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nSee: npx pnpm@12 start --help\n`);
+    process.stderr.write(`${(error as Error).message}\nSee: npx -y pnpm@12 start --help\n`);
     return EXIT_USAGE;
   }
 }
 
-async function start(): Promise<number> {
+function daemonsWithout(names: readonly string[]): readonly DaemonName[] {
+  const unknown = names.find((name) => !DAEMONS.some((each) => each === name));
+  if (unknown !== undefined) throw new Error(`--without must be one of ${DAEMONS.join(', ')}, not "${unknown}"`);
+  return DAEMONS.filter((each) => !names.includes(each));
+}
+
+async function start(daemons: readonly DaemonName[]): Promise<number> {
   const env = readStackEnvironment();
   return runStack({
     dataDir: dataDirOf(env),
     env,
+    daemons,
     report: print,
     whenReady: async (stack) => {
       print(startBanner(stack, env));

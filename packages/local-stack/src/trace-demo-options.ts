@@ -4,11 +4,11 @@ export const TRACE_DEMO_HELP = `Follows one request through Sluice: from the cli
 
 It starts a stack of its own on free ports, in a folder that it removes again, and ends by itself.
 
-Usage: npx pnpm@12 trace-demo [options]
+Usage: npx -y pnpm@12 trace-demo [options]
 
   --jaeger URL   pages of the Jaeger that shall have the traces; http://127.0.0.1:16686 if not set
   --json         print the spans as one JSON array, everything else on standard error
-                 (pnpm prints a line of its own first: npx pnpm@12 --silent trace-demo --json)
+                 (pnpm prints a line of its own first: npx -y pnpm@12 --silent trace-demo --json)
   --help
 
 The traces are drawn in the terminal. If a Jaeger answers, they are sent there too (OTEL_EXPORTER_OTLP_ENDPOINT,

@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
-import { readExportSettings } from '@sluice/shared/exports/export-settings';
-import { exportVariables } from '@sluice/shared/exports/export-variables';
-import { daemonVariables, databaseVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
-import { readConfig } from '@sluice/shared/runtime/read-config';
-import type { Environment } from '@sluice/shared/runtime/read-environment';
-import { choice, integer, port } from '@sluice/shared/runtime/variables';
-import { streamVariables } from '@sluice/shared/stream/stream-variables';
+import { readExportSettings } from '@sluice/exports/export-settings';
+import { exportVariables } from '@sluice/exports/export-variables';
+import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { readConfig } from '@sluice/daemon/config/read-config';
+import type { Environment } from '@sluice/daemon/config/read-environment';
+import { choice, integer, port } from '@sluice/daemon/config/variables';
+import { streamVariables } from '@sluice/stream/stream-variables';
 import { readWebhookSettings, webhookVariables } from './exports/webhook-variables.ts';
 
 /** The maintenance worker's variables; docs/reference/configuration.md is made from this. */

@@ -1,12 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { missingPartitions } from '@sluice/shared/database/missing-partitions';
-import type { Orm } from '@sluice/shared/database/orm';
-import { DEAD_LETTER_REASONS } from '@sluice/shared/errors/dead-letter-reasons';
-import type { Metrics } from '@sluice/shared/telemetry/metrics';
-import { fenceAge } from './fence/fence-age.ts';
+import { inTransaction } from '@sluice/store/transaction';
+import { missingPartitions } from '@sluice/store/layout/missing-partitions';
+import type { Database } from '@sluice/store/database';
+import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
+import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import { fenceAge } from '@sluice/store/fence/fence-age';
 
 /** How long a look at Postgres is good for, in milliseconds: whoever scrapes as fast as they can costs no more. */
 const FRESH_MS = 2_000;
@@ -36,8 +36,8 @@ const NOTHING: Seen = { jobs: null, fenceSeconds: null, missing: null, letters: 
  * Adds what Postgres knows, asked when it is scraped. All maintenance workers say the same, also one whose own schedules
  * are dead or switched off. While Postgres does not answer, these metrics are absent: an old value would be a lie.
  */
-export function addDatabaseMetrics(registry: Metrics, orm: Orm): void {
-  const look = lookAt(orm);
+export function addDatabaseMetrics(registry: Metrics, database: Database): void {
+  const look = lookAt(database);
   const add = (gauge: Gauge): void => registry.registerMetric(gauge);
   add(
     new Gauge({
@@ -93,35 +93,32 @@ function setOrRemove(gauge: Gauge, value: number | null): void {
 }
 
 /** One look at a time, which whoever asks meanwhile shares; nobody waits for it longer than PATIENCE_MS. */
-function lookAt(orm: Orm): () => Promise<Seen> {
+function lookAt(database: Database): () => Promise<Seen> {
   let looking: Promise<Seen> | null = null;
   let seen: Seen = NOTHING;
   let freshUntil = -Infinity;
   return async () => {
     if (performance.now() < freshUntil) return seen;
-    looking ??= lookOnce(orm).then((found) => {
+    looking ??= lookOnce(database).then((found) => {
       looking = null;
       seen = found;
       // What is missing is asked for again at the next scrape.
       if (!Object.values(found).includes(null)) freshUntil = performance.now() + FRESH_MS;
       return found;
     });
-    const given = new AbortController();
-    const tooLong = delay(PATIENCE_MS, NOTHING, { ref: false, signal: given.signal }).catch(() => NOTHING);
-    const found = await Promise.race([looking, tooLong]);
-    given.abort();
-    return found;
+    // The look itself never fails; it may be late.
+    return withTimeout(looking, PATIENCE_MS).catch(() => NOTHING);
   };
 }
 
 /** Each part for itself: one that takes too long says nothing of the others. */
-async function lookOnce(orm: Orm): Promise<Seen> {
+async function lookOnce(database: Database): Promise<Seen> {
   const startedAt = performance.now();
   const part = async <T>(read: (db: Kysely<unknown>) => Promise<T>): Promise<T | null> => {
     // Where Postgres is away each part would wait for a connection anew.
     if (performance.now() - startedAt > PATIENCE_MS) return null;
     try {
-      return await inTransaction(orm, async (db) => {
+      return await inTransaction(database, async (db) => {
         await sql.raw(`SET LOCAL statement_timeout = ${STATEMENT_MS}`).execute(db);
         return read(db);
       });

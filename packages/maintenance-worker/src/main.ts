@@ -1,34 +1,35 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { createOrm } from '@sluice/shared/database/orm';
-import { postgresCheck } from '@sluice/shared/database/postgres-check';
-import { addHealthRoutes } from '@sluice/shared/runtime/health';
-import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { startLog } from '@sluice/shared/runtime/start-log';
-import { connectRedis } from '@sluice/shared/stream/connect-redis';
-import { redisCheck } from '@sluice/shared/stream/redis-check';
-import { createStreamProducer } from '@sluice/shared/stream/stream-producer';
-import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
-import { addMetricsRoute, createMetrics } from '@sluice/shared/telemetry/metrics';
-import { createPoolMetrics } from '@sluice/shared/telemetry/pool-metrics';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
+import { openDatabase } from '@sluice/store/database';
+import { postgresCheck } from '@sluice/store/postgres-check';
+import { addHealthRoutes } from '@sluice/daemon/http/health';
+import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
+import { startLog } from '@sluice/daemon/log/start-log';
+import { connectRedis } from '@sluice/stream/connect-redis';
+import { redisCheck } from '@sluice/stream/redis-check';
+import { createStreamProducer } from '@sluice/stream/stream-producer';
+import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { addMetricsRoute, createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readMaintenanceConfig } from './config.ts';
 import { addDatabaseMetrics } from './database-metrics.ts';
-import { partitionsCheck } from './retention/partitions-check.ts';
+import { partitionsCheck } from './jobs/check-partitions.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
-import { EXPORTS_AT_ONCE, runExports } from './exports/run-exports.ts';
-import { createExportWebhook, NO_WEBHOOK } from './exports/webhook.ts';
+import { EXPORTS_AT_ONCE, runExports } from './exports/export-runner.ts';
+import { createExportWebhook, NO_WEBHOOK } from './exports/export-webhook.ts';
 import { limitGarbage } from './limit-garbage.ts';
 import { createMaintenanceMetrics } from './maintenance-metrics.ts';
-import { REPLAYS_AT_ONCE, runReplays } from './replays/run-replays.ts';
-import { REQUESTED_AT_ONCE, runRequests } from './run-requests.ts';
-import { runSchedules, SCHEDULED_AT_ONCE } from './run-schedules.ts';
-import { createRequestTraces } from './runs/request-traces.ts';
-import type { Runner } from './runs/run-job.ts';
-import { jobsFor } from './schedules.ts';
-import { registerUntilDone } from './schedules/register-until-done.ts';
-import { schedulesCheck } from './schedules/stale-jobs.ts';
+import { REPLAYS_AT_ONCE, runReplays } from './replays/replay-runner.ts';
+import { REQUESTED_AT_ONCE, runRequests } from './running/request-runner.ts';
+import { runSchedules, SCHEDULED_AT_ONCE } from './running/run-schedules.ts';
+import { createRequestTraces } from './running/request-traces.ts';
+import type { Runner } from './running/run-job.ts';
+import { allJobs } from './jobs/all-jobs.ts';
+import { registerUntilDone } from './running/register-until-done.ts';
+import { schedulesCheck } from './running/stale-jobs.ts';
 
 /** Redis commands are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 1_000;
@@ -45,12 +46,12 @@ await startOrExit('maintenance-worker', async () => {
   const logger = await startLog('maintenance-worker', config);
   const registry = createMetrics('maintenance-worker');
   const pools = createPoolMetrics(registry);
-  const orm = await createOrm({
+  const database = openDatabase({
     url: config.DATABASE_URL,
     // Each replay keeps one connection, and each run of a job one with its lock beside the one that it works on.
     poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2 * (SCHEDULED_AT_ONCE + REQUESTED_AT_ONCE) + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: 'sluice-maintenance',
+    applicationName: APPLICATION_NAMES.maintenance,
     watchPool: pools.watch('maintenance'),
   });
   const redis = connectRedis(config.REDIS_URL, {
@@ -60,21 +61,21 @@ await startOrExit('maintenance-worker', async () => {
     autoPipelining: true,
   });
   const stopping = new AbortController();
-  const jobs = jobsFor(config);
+  const jobs = allJobs(config);
   const metrics = createMaintenanceMetrics(
     registry,
     jobs.map(({ name }) => name),
   );
-  addDatabaseMetrics(registry, orm);
+  addDatabaseMetrics(registry, database);
   const runner: Runner = {
-    context: { orm, redis, config, logger },
+    context: { database, redis, config, logger },
     metrics,
     requests: createRequestTraces(),
     worker: `${hostname()}:${process.pid}`,
     stopping: stopping.signal,
   };
   const scheduled = config.ENABLE_BACKGROUND_TASKS === 'true';
-  const registered = registerUntilDone(jobs, { orm, logger, scheduled, signal: stopping.signal });
+  const registered = registerUntilDone(jobs, { database, logger, scheduled, signal: stopping.signal });
   const queue = { redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, runner, registered };
   const requests = runRequests(jobs, queue);
   const schedules = scheduled ? runSchedules(jobs, queue) : null;
@@ -94,7 +95,7 @@ await startOrExit('maintenance-worker', async () => {
   const replays = runReplays({
     redisUrl: config.REDIS_URL,
     namespace: config.SLUICE_NAMESPACE,
-    orm,
+    database,
     redis,
     producer,
     logger,
@@ -107,7 +108,7 @@ await startOrExit('maintenance-worker', async () => {
       ? NO_WEBHOOK
       : createExportWebhook({
           target: { ...config.webhook, allowPrivate: config.exports.allowPrivate, timeoutMs: WEBHOOK_TIMEOUT_MS },
-          orm,
+          database,
           redisUrl: config.REDIS_URL,
           namespace: config.SLUICE_NAMESPACE,
           logger,
@@ -115,17 +116,17 @@ await startOrExit('maintenance-worker', async () => {
         });
   // Connections of their own: their statements may take longer than any other's. Two for each run, its lock and its
   // rows, and one for what is asked in between.
-  const exportsOrm = await createOrm({
+  const exportsDatabase = openDatabase({
     url: config.DATABASE_URL,
     poolSize: 2 * EXPORTS_AT_ONCE + 1,
     statementTimeoutMs: EXPORT_TIMEOUT_MS,
-    applicationName: 'sluice-maintenance',
+    applicationName: APPLICATION_NAMES.maintenance,
     watchPool: pools.watch('exports'),
   });
   const exports = runExports({
     redisUrl: config.REDIS_URL,
     namespace: config.SLUICE_NAMESPACE,
-    orm: exportsOrm,
+    database: exportsDatabase,
     settings: config.exports,
     maxFileBytes: MAX_FILE_BYTES,
     webhook,
@@ -137,8 +138,8 @@ await startOrExit('maintenance-worker', async () => {
   const server = Fastify({ logger: false });
   const checks = [
     redisCheck(redis),
-    postgresCheck(orm),
-    partitionsCheck(orm),
+    postgresCheck(database),
+    partitionsCheck(database),
     ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
   ];
   addHealthMetrics(registry, checks);
@@ -159,7 +160,7 @@ await startOrExit('maintenance-worker', async () => {
         ]);
         redis.disconnect();
         await server.close();
-        await Promise.all([orm.close(true), exportsOrm.close(true)]);
+        await Promise.all([database.close(), exportsDatabase.close()]);
       },
     },
     { name: 'maintenance-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },

@@ -1,5 +1,5 @@
 import { Counter, Histogram } from 'prom-client';
-import { exemplar, type Metrics } from '@sluice/shared/telemetry/metrics';
+import { exemplar, type Metrics } from '@sluice/daemon/telemetry/metrics';
 
 /** How a run, an export or a replay can end. */
 const STATES = ['succeeded', 'failed', 'cancelled'] as const;

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { readMaintenanceConfig } from '../src/config.ts';
 import { expireDeadLettersJob } from '../src/jobs/expire-dead-letters.ts';
 import { expireExportRunsJob } from '../src/jobs/expire-export-runs.ts';
@@ -13,12 +13,12 @@ import type { JobContext, JobRun } from '../src/jobs/job.ts';
 import { removeIdleConsumers } from '../src/jobs/remove-idle-consumers.ts';
 
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 let redis: Redis;
 let context: JobContext;
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({
+  opened = openDatabase({
     url: database.url,
     poolSize: 2,
     statementTimeoutMs: 30_000,
@@ -26,11 +26,11 @@ beforeAll(async () => {
   });
   redis = new Redis(inject('redisUrl'), { replyMapping: 'legacy' });
   const config = readMaintenanceConfig({ DATABASE_URL: database.url, SLUICE_NAMESPACE: testNamespace() });
-  context = { orm, redis, config, logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }) };
+  context = { database: opened, redis, config, logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }) };
 });
 afterAll(async () => {
   redis.disconnect();
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 beforeEach(() =>
@@ -60,7 +60,7 @@ describe('expire-sessions', () => {
     await seedSessions(5, '89 days');
     await seedSessions(5, null);
     const run = aRun();
-    expect(await expireSessionsJob(context, run)).toEqual({ rows: 2_300 });
+    expect(await expireSessionsJob.run(context, run)).toEqual({ rows: 2_300 });
     expect(run.told).toEqual([1_000, 2_000, 2_300]);
     expect(await database.query('SELECT FROM sessions')).toHaveLength(10);
   });
@@ -79,7 +79,7 @@ describe('expire-sessions', () => {
         [tenant],
       );
     }
-    expect(await expireSessionsJob(context, aRun())).toEqual({ rows: 3 + 5 });
+    expect(await expireSessionsJob.run(context, aRun())).toEqual({ rows: 3 + 5 });
     const left = await database.query('SELECT tenant, count(*)::int FROM sessions GROUP BY 1 ORDER BY 1');
     expect(left).toEqual([
       { tenant: 'default', count: 2 },
@@ -87,15 +87,15 @@ describe('expire-sessions', () => {
     ]);
     const forever = { ...context, config: { ...context.config, EVENT_RETENTION_DAYS: 0 } };
     await database.query('TRUNCATE tenant_retention');
-    expect(await expireSessionsJob(forever, aRun())).toEqual({ rows: 0 });
+    expect(await expireSessionsJob.run(forever, aRun())).toEqual({ rows: 0 });
   });
 
   it('stops between two batches, and leaves what is locked', async () => {
     await seedSessions(1_500, '91 days');
     const holder = await database.connect();
     await holder.query("BEGIN; SELECT FROM sessions WHERE session_id = '91 days7' FOR UPDATE");
-    expect(await expireSessionsJob(context, aRun(AbortSignal.abort()))).toEqual({ rows: 0 });
-    expect(await expireSessionsJob(context, aRun())).toEqual({ rows: 1_499 });
+    expect(await expireSessionsJob.run(context, aRun(AbortSignal.abort()))).toEqual({ rows: 0 });
+    expect(await expireSessionsJob.run(context, aRun())).toEqual({ rows: 1_499 });
     await holder.query('ROLLBACK');
     await holder.end();
   });
@@ -117,7 +117,7 @@ describe('expire-dead-letters', () => {
       await letter(state, '29 days');
     }
     await letter('dead', null);
-    const { rows, details } = await expireDeadLettersJob(context, aRun());
+    const { rows, details } = await expireDeadLettersJob.run(context, aRun());
     expect([rows, details]).toEqual([2, { dead_letters: 2, replays: 0, audit_entries: 0 }]);
     const kept = await database.query<{ state: string }>('SELECT state FROM dead_letters ORDER BY state');
     expect(kept.map(({ state }) => state)).toEqual([
@@ -152,7 +152,7 @@ describe('expire-dead-letters', () => {
       `INSERT INTO audit_log (at, actor, action, affected)
        VALUES (now() - interval '366 days', 'ada', 'old', 1), (now() - interval '364 days', 'ada', 'young', 1)`,
     );
-    expect((await expireDeadLettersJob(context, aRun())).details).toEqual({
+    expect((await expireDeadLettersJob.run(context, aRun())).details).toEqual({
       dead_letters: 0,
       replays: 1,
       audit_entries: 1,
@@ -194,7 +194,7 @@ describe('expire-export-runs', () => {
     for (const state of ['succeeded', 'failed', 'cancelled']) await exportRun(`old ${state}`, 91, 'request', state);
     for (const state of ['queued', 'running', 'paused']) await exportRun(`open ${state}`, 91, 'request', state);
     await exportRun('young', 89);
-    expect(await expireExportRunsJob(context, aRun())).toEqual({ rows: 3 });
+    expect(await expireExportRunsJob.run(context, aRun())).toEqual({ rows: 3 });
     expect(await exportRunsLeft()).toEqual(['open paused', 'open queued', 'open running', 'young']);
   });
 
@@ -211,7 +211,7 @@ describe('expire-export-runs', () => {
        VALUES ('acme', '1', 'x', now(), now(), $1)`,
       [id],
     );
-    expect(await expireExportRunsJob(context, aRun())).toEqual({ rows: 2 });
+    expect(await expireExportRunsJob.run(context, aRun())).toEqual({ rows: 2 });
     expect(await exportRunsLeft()).toEqual([
       'archive',
       'archive, later',
@@ -229,7 +229,7 @@ describe('expire-history', () => {
     await runs('seldom', 3, 'failed', '31 days');
     await runs('stuck', 2, 'running', '31 days');
     await runs('stuck', 1, 'queued', '31 days');
-    expect(await expireHistoryJob(context, aRun())).toEqual({ rows: 1_403 });
+    expect(await expireHistoryJob.run(context, aRun())).toEqual({ rows: 1_403 });
     expect([await left('often'), await left('seldom'), await left('stuck')]).toEqual([1_000, 20, 3]);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 
 let database: TestDatabase;
 beforeAll(async () => {

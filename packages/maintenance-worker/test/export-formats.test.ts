@@ -4,9 +4,9 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Manifest } from '@sluice/shared/exports/manifest';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import type { Manifest } from '@sluice/exports/manifest';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { type ExportRig, exportRig } from './fixtures/export-rig.ts';
 
 const EVENTS = 1_000;

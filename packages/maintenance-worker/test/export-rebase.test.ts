@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { rebaseExports } from '../src/exports/rebase-exports.ts';
-import { observeTransactions } from '../src/fence/observe-transactions.ts';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { rebaseExports } from '../src/jobs/rebase-exports.ts';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { type ExportRig, exportRig } from './fixtures/export-rig.ts';
 
 let database: TestDatabase;
@@ -40,7 +39,7 @@ async function exported(ids: readonly string[]): Promise<string[]> {
 }
 const next = async (tenant = 'default'): Promise<string[]> =>
   exported([await rig.queue({ trigger: 'schedule', tenant })]);
-const rebase = () => rebaseExports(rig.orm, kyselyOf(rig.orm), rig.context.settings);
+const rebase = () => rebaseExports(rig.opened, rig.opened.db, rig.context.settings);
 const rebaseRuns = async (): Promise<string[]> =>
   (await database.query("SELECT id FROM export_runs WHERE trigger = 'rebase' AND state = 'queued'")).map((row) =>
     String(row['id']),
@@ -80,7 +79,7 @@ it('after a restore exports stop, say what to do, and after a rebase every event
   // One day this cluster gives out the id that an old row has.
   await database.query("UPDATE events SET tx = pg_current_xact_id() WHERE event_type = 'old, later'");
   await store('new, last', '2 minutes');
-  await observeTransactions(kyselyOf(rig.orm), 0);
+  await observeTransactions(rig.opened.db, 0);
   expect(await next()).toEqual(['new, last']);
 });
 

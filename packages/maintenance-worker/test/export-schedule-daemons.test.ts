@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 const PATIENCE = { timeout: 40_000, interval: 50 };
 const notices: { event: string; run: { id: string; rows: number; trigger: string } }[] = [];

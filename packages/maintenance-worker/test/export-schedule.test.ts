@@ -1,32 +1,31 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { openCredentials, sealCredentials } from '@sluice/shared/exports/export-credentials';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { readMaintenanceConfig } from '../src/config.ts';
-import { queueDueExports } from '../src/exports/due-exports.ts';
+import { queueDueExports } from '../src/exports/queue-due-exports.ts';
 import type { JobResult } from '../src/jobs/job.ts';
 import { rotateExportKeysJob } from '../src/jobs/rotate-export-keys.ts';
 
 const PATIENCE = { timeout: 30_000, interval: 20 };
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 4, statementTimeoutMs: 30_000, applicationName: 'test' });
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 beforeEach(() => database.query('TRUNCATE export_configs, export_runs, export_positions, events, event_ids'));
 
 const configOf = (env: Record<string, string> = {}) => readMaintenanceConfig({ DATABASE_URL: database.url, ...env });
 const queueDue = (env: Record<string, string> = {}, knownSince = new Date()) =>
-  queueDueExports(kyselyOf(orm), {
+  queueDueExports(opened.db, {
     settings: configOf(env).exports,
     knownSince,
     signal: new AbortController().signal,
@@ -238,9 +237,9 @@ describe('queue-exports', () => {
 const key = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const [first, second] = [key('k1'), key('k2')];
 const rotate = (keys: string): Promise<JobResult> =>
-  rotateExportKeysJob(
+  rotateExportKeysJob.run(
     {
-      orm,
+      database: opened,
       redis: null as unknown as Redis,
       config: configOf({ EXPORT_ENCRYPTION_KEYS: keys }),
       logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }),

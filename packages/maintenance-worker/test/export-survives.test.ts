@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import type { Manifest } from '@sluice/shared/exports/manifest';
-import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
-import { startTcpProxy } from '../../../tests/faults/tcp-proxy.ts';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import type { Manifest } from '@sluice/exports/manifest';
+import { openExportJobs } from '@sluice/jobs/export-jobs';
+import { startTcpProxy } from '@sluice/testkit/tcp-proxy';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { type S3Server, startS3Server } from '@sluice/testkit/s3-server';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { STORE_EVENTS } from './fixtures/export-rig.ts';
 
 /** About 11 MB of NDJSON: three parts of a multipart upload. */

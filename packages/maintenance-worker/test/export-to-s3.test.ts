@@ -2,12 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { DestinationError } from '@sluice/shared/exports/destination';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { startTcpProxy, type TcpProxy } from '../../../tests/faults/tcp-proxy.ts';
-import { S3_CREDENTIALS, type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { DestinationError } from '@sluice/exports/destination';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
+import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3-server';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { afterFailure } from '../src/exports/after-failure.ts';
 import { countExpected } from '../src/exports/count-expected.ts';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
@@ -56,11 +55,7 @@ async function failingAttempt(id: string): Promise<DestinationError> {
   );
   expect(error).toBeInstanceOf(DestinationError);
   const row = await runRow(id);
-  await afterFailure(
-    kyselyOf(rig.orm),
-    { id, trigger: String(row['trigger']), attempts: Number(row['attempts']) },
-    error,
-  );
+  await afterFailure(rig.opened.db, { id, trigger: String(row['trigger']), attempts: Number(row['attempts']) }, error);
   return error as DestinationError;
 }
 
@@ -221,9 +216,9 @@ it('a lock that is lost with its connection ends the attempt while it writes, as
 it('counting that takes too long is left, and so is what depends on it', async () => {
   const holder = await database.connect();
   await holder.query('BEGIN; LOCK TABLE events');
-  expect(await countExpected(rig.orm, sql`true`, 50)).toBeNull();
+  expect(await countExpected(rig.opened, sql`true`, 50)).toBeNull();
   await holder.query('ROLLBACK');
-  expect(await countExpected(rig.orm, sql`true`)).toBe(EVENTS);
+  expect(await countExpected(rig.opened, sql`true`)).toBe(EVENTS);
   await holder.end();
 });
 

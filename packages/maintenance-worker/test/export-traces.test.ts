@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { S3_CREDENTIALS, type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3-server';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { STORE_EVENTS } from './fixtures/export-rig.ts';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
 

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
-import { createMetrics } from '@sluice/shared/telemetry/metrics';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createMaintenanceMetrics } from '../src/maintenance-metrics.ts';
 import { postWebhook } from '../src/exports/post-webhook.ts';
-import { createExportWebhook, type ExportWebhook } from '../src/exports/webhook.ts';
+import { createExportWebhook, type ExportWebhook } from '../src/exports/export-webhook.ts';
 
 const SECRET = 'a secret of the receiver';
 const PATIENCE = { timeout: 45_000, interval: 20 };
@@ -27,7 +27,7 @@ const answers: { status: number; location?: string; endless?: boolean; silent?: 
 let receiver: Server;
 let url: string;
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 const lines: Record<string, unknown>[] = [];
 const logger = createLogger(
   { daemon: 'test', version: '0', level: 'info' },
@@ -50,7 +50,7 @@ beforeAll(async () => {
   await new Promise<void>((listening) => receiver.listen(0, '127.0.0.1', listening));
   url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
 });
 afterEach(async () => {
   await Promise.all(webhooks.splice(0).map((webhook) => webhook.close()));
@@ -61,7 +61,7 @@ afterEach(async () => {
 afterAll(async () => {
   receiver.closeAllConnections();
   receiver.close();
-  await orm.close(true);
+  await opened.close();
   await database.drop();
   const redis = new Redis(inject('redisUrl'), { replyMapping: 'legacy' });
   const keys = await redis.keys(`{${namespace}:jobs}*`);
@@ -73,7 +73,7 @@ const target = (more: object = {}) => ({ url, secret: SECRET, allowPrivate: true
 const start = (more: object = {}): ExportWebhook => {
   const webhook = createExportWebhook({
     target: target(more),
-    orm,
+    database: opened,
     redisUrl: inject('redisUrl'),
     namespace,
     logger,
@@ -161,7 +161,7 @@ describe('a notice', () => {
     answers.push({ status: 500 });
     const first = createExportWebhook({
       target: target(),
-      orm,
+      database: opened,
       redisUrl: inject('redisUrl'),
       namespace,
       logger,
@@ -180,7 +180,7 @@ describe('a notice', () => {
     answers.push(...Array.from({ length: 8 }, () => ({ status: 404 })));
     const webhook = createExportWebhook({
       target: target(),
-      orm,
+      database: opened,
       redisUrl: inject('redisUrl'),
       namespace,
       logger,
@@ -238,7 +238,7 @@ describe('where it may go', () => {
 it('a Redis that is away does not hold an export up', async () => {
   const webhook = createExportWebhook({
     target: target(),
-    orm,
+    database: opened,
     redisUrl: 'redis://127.0.0.1:1',
     namespace,
     logger,

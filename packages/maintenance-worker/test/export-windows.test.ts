@@ -1,11 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createOrm } from '@sluice/shared/database/orm';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { type OwnServer, ownPostgres } from '../../../tests/setup/own-servers.ts';
-import { seededRandom } from '../../../tests/setup/random.ts';
-import { observeTransactions } from '../src/fence/observe-transactions.ts';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';
+import { seededRandom } from '@sluice/testkit/random';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
 
 /** Its transactions outlive their sessions when they are prepared, and another database has long ones too. */
@@ -15,9 +14,9 @@ const clients: pg.Client[] = [];
 
 beforeAll(async () => {
   server = await ownPostgres({ max_prepared_transactions: '10' });
-  const orm = await createOrm({ url: server.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: server.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
   const pool = await connect(server.url);
   rig = await exportRig({ url: server.url, query: async (text, values) => (await pool.query(text, values)).rows });
   await pool.query('CREATE DATABASE elsewhere');
@@ -109,7 +108,7 @@ it.each([1, 2, 3])(
     for (let step = 0; step < 200; step += 1) {
       const what = random.int(10);
       if (what === 0) exported.push(...(await exportNext(tenant)));
-      else if (what === 1) await observeTransactions(kyselyOf(rig.orm), 0);
+      else if (what === 1) await observeTransactions(rig.opened.db, 0);
       else if (what === 2) await random.pick([toggleOther, commitPrepared])();
       else await moveOn(random.pick(writers));
       if (step === 100) committed.push(...(await store(early!)));

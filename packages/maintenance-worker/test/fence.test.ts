@@ -2,30 +2,30 @@ import pg from 'pg';
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { makePartitions } from '@sluice/shared/database/partitions';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { makePartitions } from '@sluice/store/layout/partitions';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
-import { fenceAge } from '../src/fence/fence-age.ts';
-import { inWindow, readFence } from '../src/fence/fence.ts';
-import { hiddenRoles, observeTransactions } from '../src/fence/observe-transactions.ts';
+import { fenceAge } from '@sluice/store/fence/fence-age';
+import { inWindow, readFence } from '@sluice/store/fence/fence';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import { checkFenceJob } from '../src/jobs/check-fence.ts';
 
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 const clients: pg.Client[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({ url: database.url, poolSize: 3, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database.url, poolSize: 3, statementTimeoutMs: 30_000, applicationName: 'test' });
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.end()));
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 
@@ -42,7 +42,7 @@ it('a transaction in another database holds the fence back, and its age says who
   const client = await connect(elsewhere.url);
   await client.query("SET application_name = 'a report'");
   await client.query('BEGIN; SELECT pg_current_xact_id()');
-  const db = kyselyOf(orm);
+  const db = opened.db;
   const before = await readFence(db);
   await database.query('SELECT pg_current_xact_id()');
   const after = await readFence(db);
@@ -72,17 +72,17 @@ it('the job that checks the fence notes what is open, and raises an alarm with t
     { write: (line: string) => void lines.push(line) },
   );
   const redis = new Redis(inject('redisUrl'), { lazyConnect: true });
-  const context = { orm, redis, logger, config: {} as MaintenanceConfig };
-  await checkFenceJob(context);
+  const context = { database: opened, redis, logger, config: {} as MaintenanceConfig };
+  await checkFenceJob.run(context);
   // What other tests had open then must be over: else nothing was noted behind which all has ended.
   await behindFence(database);
   const client = await connect();
   await client.query('BEGIN; SELECT pg_current_xact_id()');
-  await checkFenceJob(context);
+  await checkFenceJob.run(context);
   expect(lines.join('\n')).not.toContain('holds the fence back');
   // Nothing has been behind it for an hour.
   await database.query("UPDATE fence_observations SET observed_at = observed_at - interval '1 hour'");
-  const { rows, details } = await checkFenceJob(context);
+  const { rows, details } = await checkFenceJob.run(context);
   expect(rows).toBeGreaterThan(3_500);
   expect(details).toMatchObject({ hidden_roles: [] });
   expect(lines.join('\n')).toContain('holds the fence back');
@@ -93,8 +93,8 @@ it('the job that checks the fence notes what is open, and raises an alarm with t
 });
 
 it('windows prune partitions and blocks by the floor of their position', async () => {
-  await makePartitions(orm, new Date(), 2);
-  const db = kyselyOf(orm);
+  await makePartitions(opened, new Date(), 2);
+  const db = opened.db;
   await observeTransactions(db);
   await behindFence(database);
   const from = await readFence(db);
@@ -106,7 +106,7 @@ it('windows prune partitions and blocks by the floor of their position', async (
   const [partitions] = await database.query(
     "SELECT count(*)::int AS count FROM pg_inherits WHERE inhparent = 'events'::regclass",
   );
-  await makePartitions(orm, new Date(Date.now() - 28 * 24 * 3_600_000), 1);
+  await makePartitions(opened, new Date(Date.now() - 28 * 24 * 3_600_000), 1);
   const { rows: again } = await sql<{ 'QUERY PLAN': string }>`
     EXPLAIN SELECT * FROM events WHERE tenant = ${'default'} AND ${inWindow(from, to)}`.execute(db);
   expect(again.map((row) => row['QUERY PLAN']).join('\n')).toBe(plan);
@@ -115,7 +115,7 @@ it('windows prune partitions and blocks by the floor of their position', async (
 
 it('without an observation below the fence nothing is pruned', async () => {
   await database.query('DELETE FROM fence_observations');
-  expect((await readFence(kyselyOf(orm))).floor).toBe('1970-01-01T00:00:00.000000Z');
+  expect((await readFence(opened.db)).floor).toBe('1970-01-01T00:00:00.000000Z');
 });
 
 it('a role whose sessions hide when they began makes windows begin where they began before, and is named', async () => {
@@ -132,13 +132,13 @@ it('a role whose sessions hide when they began makes windows begin where they be
     url.password = role;
     return url.href;
   };
-  const worker = await createOrm({
+  const worker = openDatabase({
     url: urlOf('worker'),
     poolSize: 1,
     statementTimeoutMs: 30_000,
     applicationName: 'test',
   });
-  const db = kyselyOf(worker);
+  const db = worker.db;
   await database.query('DELETE FROM fence_observations');
   const observations = async (): Promise<number> => (await database.query('SELECT FROM fence_observations')).length;
   const other = await connect(urlOf('other'));
@@ -151,7 +151,7 @@ it('a role whose sessions hide when they began makes windows begin where they be
   expect(await hiddenRoles(db)).toEqual([]);
   await observeTransactions(db);
   expect(await observations()).toBe(1);
-  await worker.close(true);
+  await worker.close();
   await other.end();
   clients.length = 0;
   await database.query(`DROP OWNED BY ${name}_other, ${name}_worker; DROP ROLE ${name}_other, ${name}_worker`);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { slotLock } from '../src/runs/job-slot.ts';
+import { slotLock } from '../src/running/job-slot.ts';
 import type { JobRun } from '../src/jobs/job.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 

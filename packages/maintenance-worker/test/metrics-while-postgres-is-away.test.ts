@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import { startTcpProxy, type TcpProxy } from '../../../tests/faults/tcp-proxy.ts';
-import { scrape } from '../../../tests/setup/scrape.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
+import { scrape } from '@sluice/testkit/scrape';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const PATIENCE = { timeout: 40_000, interval: 100 };
 const OF_POSTGRES = [

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { partitionOf } from '@sluice/shared/database/partitions';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { type Scrape, scrape } from '../../../tests/setup/scrape.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { partitionOf } from '@sluice/store/layout/partitions';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { type Scrape, scrape } from '@sluice/testkit/scrape';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { STORE_EVENTS } from './fixtures/export-rig.ts';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
 

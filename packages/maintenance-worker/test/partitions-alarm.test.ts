@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { partitionOf } from '@sluice/shared/database/partitions';
-import { get } from '../../../tests/setup/http.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { partitionOf } from '@sluice/store/layout/partitions';
+import { get } from '@sluice/testkit/http';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { checkPartitionsJob } from '../src/jobs/check-partitions.ts';
-import { createOrm } from '@sluice/shared/database/orm';
+import { openDatabase } from '@sluice/store/database';
 import type { JobContext } from '../src/jobs/job.ts';
 
 let database: TestDatabase;
@@ -27,8 +27,8 @@ afterAll(async () => {
 const health = async () => (await get(`${worker.url}/health`)).body as Record<string, Record<string, unknown>>;
 
 it('a missing partition of this week or the next degrades the worker and fails the check, by name', async () => {
-  const orm = await createOrm({ url: database.url, poolSize: 1, statementTimeoutMs: 5_000, applicationName: 'test' });
-  const check = () => checkPartitionsJob({ orm } as JobContext);
+  const opened = openDatabase({ url: database.url, poolSize: 1, statementTimeoutMs: 5_000, applicationName: 'test' });
+  const check = () => checkPartitionsJob.run({ database: opened } as JobContext);
   expect((await health())['checks']).toMatchObject({ partitions: 'ok' });
   expect(await check()).toEqual({ rows: 0 });
 
@@ -45,5 +45,5 @@ it('a missing partition of this week or the next degrades the worker and fails t
   await database.query(`DROP TABLE ${week.name}`);
   expect((await health())['details']).toMatchObject({ partitions: { missing: [week.name, next.name] } });
   await expect(check()).rejects.toThrow(`${week.name} and ${next.name}`);
-  await orm.close(true);
+  await opened.close();
 });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 const LETTERS = 2_000;
 

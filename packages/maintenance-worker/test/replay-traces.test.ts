@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { decodeEntry } from '@sluice/shared/stream/stream-entry';
+import { decodeEntry } from '@sluice/stream/stream-entry';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';

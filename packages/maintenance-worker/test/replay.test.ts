@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
 let operations: Operations;
 let worker: TestDaemon;

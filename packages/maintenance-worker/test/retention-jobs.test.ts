@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { makePartitions, partitionOf } from '@sluice/shared/database/partitions';
-import { createLogger } from '@sluice/shared/runtime/logger';
-import { readMaintenanceConfig } from '../src/config.ts';
+import { makePartitions, partitionOf } from '@sluice/store/layout/partitions';
+import { createLogger } from '@sluice/daemon/log/logger';
+import { type MaintenanceConfig, readMaintenanceConfig } from '../src/config.ts';
 import { expirePartitionsJob } from '../src/jobs/expire-partitions.ts';
 import { expireTenantEventsJob } from '../src/jobs/expire-tenant-events.ts';
 import type { Job, JobContext, JobResult } from '../src/jobs/job.ts';
-import { jobsFor } from '../src/schedules.ts';
+import { allJobs } from '../src/jobs/all-jobs.ts';
 import { type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -31,7 +31,7 @@ beforeEach(async () => {
     `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations, expiring_partitions, kept_partitions,
               tenant_retention, export_configs, export_positions, export_runs`,
   );
-  await makePartitions(rig.orm, WEEK.from, 0);
+  await makePartitions(rig.opened, WEEK.from, 0);
   await rig.store(200, { storedAt: new Date(WEEK.from.getTime() + DAY_MS).toISOString() });
   await rig.store(100, { tenant: 'shop' });
 });
@@ -39,18 +39,29 @@ beforeEach(async () => {
 const configOf = (variables: Record<string, string>) =>
   readMaintenanceConfig({ DATABASE_URL: rig.database.url, EVENT_RETENTION_DAYS: '30', ...variables });
 
-function run(job: Job['run'], variables: Record<string, string> = {}, input: object = {}): Promise<JobResult> {
+function run(
+  jobFor: (config: MaintenanceConfig) => Job,
+  variables: Record<string, string> = {},
+  input: object = {},
+): Promise<JobResult> {
   const logger = createLogger(
     { daemon: 'maintenance-worker', version: '0', level: 'info' },
     { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const context = { orm: rig.orm, config: configOf(variables), logger } as unknown as JobContext;
-  return job(context, { id: 'run', input: { ...input }, signal: new AbortController().signal, progress: () => {} });
+  const config = configOf(variables);
+  const context = { opened: rig.opened, config, logger } as unknown as JobContext;
+  return jobFor(config).run(context, {
+    id: 'run',
+    input: { ...input },
+    signal: new AbortController().signal,
+    progress: () => {},
+  });
 }
 const isThere = async (): Promise<boolean> =>
   (await rig.database.query('SELECT to_regclass($1) IS NOT NULL AS there', [WEEK.name]))[0]!['there'] as boolean;
 
-const dryRun = (job: Job['run'], variables?: Record<string, string>) => run(job, variables, { dry_run: true });
+const dryRun = (jobFor: (config: MaintenanceConfig) => Job, variables?: Record<string, string>) =>
+  run(jobFor, variables, { dry_run: true });
 
 const snapshot = () =>
   rig.database.query(
@@ -124,7 +135,7 @@ it('an export that is behind is named in the log and in the result', async () =>
 });
 
 it('CLEANUP_INTERVAL_HOURS is how often they run', () => {
-  const schedules = jobsFor(configOf({ CLEANUP_INTERVAL_HOURS: '6', REDIS_URL: inject('redisUrl') }))
+  const schedules = allJobs(configOf({ CLEANUP_INTERVAL_HOURS: '6', REDIS_URL: inject('redisUrl') }))
     .filter(({ name }) => name === 'expire-partitions' || name === 'expire-tenant-events')
     .map(({ schedule }) => schedule);
   expect(schedules).toEqual([{ everyMs: 6 * 60 * 60_000 }, { everyMs: 6 * 60 * 60_000 }]);

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
-import { expirePartitions, type ExpireOptions } from '../src/retention/expire-partitions.ts';
+import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { dropPartitions, type DropOptions } from '../src/retention/drop-partitions.ts';
 import { judgePartitions } from '../src/retention/judge-partitions.ts';
-import { createOrm } from '@sluice/shared/database/orm';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { expireTenantEvents } from '../src/retention/expire-tenant-events.ts';
+import { openDatabase } from '@sluice/store/database';
+import { deleteTenantEvents } from '../src/retention/delete-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -25,12 +24,12 @@ beforeEach(async () => {
               tenant_retention, export_configs, export_positions`,
   );
   for (const { from } of [YOUNG, OLD, OLDEST]) {
-    await makePartitions(rig.orm, from, 0);
+    await makePartitions(rig.opened, from, 0);
     await rig.store(300, { storedAt: new Date(from.getTime() + DAY_MS).toISOString() });
   }
 });
 
-const OPTIONS: ExpireOptions = {
+const OPTIONS: DropOptions = {
   now: NOW,
   days: 30,
   exportsByDefault: false,
@@ -39,7 +38,7 @@ const OPTIONS: ExpireOptions = {
   lockTimeoutMs: 100,
   progress: () => {},
 };
-const expire = (options: Partial<ExpireOptions> = {}) => expirePartitions(rig.orm, { ...OPTIONS, ...options });
+const expire = (options: Partial<DropOptions> = {}) => dropPartitions(rig.opened, { ...OPTIONS, ...options });
 
 const weeks = async (): Promise<string[]> => {
   const rows = await rig.database.query<{ name: string }>(
@@ -52,7 +51,7 @@ const count = async (table: string, where = 'true'): Promise<number> =>
   (await rig.database.query<{ count: number }>(`SELECT count(*)::int FROM ${table} WHERE ${where}`))[0]!.count;
 
 const due = async (now: Date): Promise<string[]> =>
-  (await judgePartitions(kyselyOf(rig.orm), { now, days: 30, exportsByDefault: false })).map(
+  (await judgePartitions(rig.opened.db, { now, days: 30, exportsByDefault: false })).map(
     ({ partition }) => partition.name,
   );
 
@@ -171,7 +170,7 @@ it('behind one that waits for a reader, the others wait as well; then all go', a
 });
 
 it('a statement that takes too long is a failure, and not somebody who has the partition open', async () => {
-  const orm = await createOrm({
+  const opened = openDatabase({
     url: rig.database.url,
     poolSize: 2,
     statementTimeoutMs: 1_000,
@@ -179,10 +178,10 @@ it('a statement that takes too long is a failure, and not somebody who has the p
   });
   const folder = await rig.database.connect();
   await folder.query('BEGIN; LOCK TABLE rollup_generations IN ACCESS EXCLUSIVE MODE');
-  const { waiting, failures } = await expirePartitions(orm, OPTIONS);
+  const { waiting, failures } = await dropPartitions(opened, OPTIONS);
   await folder.query('ROLLBACK');
   await folder.end();
-  await orm.close(true);
+  await opened.close();
   expect(waiting).toEqual([]);
   expect(failures.map(({ error }) => error)).toEqual([
     expect.stringContaining('statement timeout'),
@@ -273,11 +272,11 @@ describe('a partition that somebody needs', () => {
       signal: new AbortController().signal,
       progress: () => {},
     };
-    expect(await expireTenantEvents(rig.orm, options)).toBe(1_800);
+    expect(await deleteTenantEvents(rig.opened, options)).toBe(1_800);
     expect([await count(OLD.name, "tenant = 'museum'"), await count(OLD.name)]).toEqual([1_500, 1_500]);
     expect(await count('event_ids')).toBe(1_800);
     await expectExact(rig);
-    expect(await expireTenantEvents(rig.orm, options)).toBe(0);
+    expect(await deleteTenantEvents(rig.opened, options)).toBe(0);
 
     await rig.database.query('UPDATE tenant_retention SET days = 31');
     expect((await expire()).dropped).toEqual([OLD.name]);

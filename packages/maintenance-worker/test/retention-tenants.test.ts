@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { makePartitions } from '@sluice/shared/database/partitions';
-import { expireTenantEvents, planExpiry } from '../src/retention/expire-tenant-events.ts';
+import { makePartitions } from '@sluice/store/layout/partitions';
+import { deleteTenantEvents, planExpiry } from '../src/retention/delete-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -11,7 +10,7 @@ const daysAgo = (days: number): string => new Date(NOW.getTime() - days * DAY_MS
 let rig: RolledUp;
 beforeAll(async () => {
   rig = await startRolledUp();
-  for (const days of [0, 7, 14, 21]) await makePartitions(rig.orm, new Date(daysAgo(days)), 0);
+  for (const days of [0, 7, 14, 21]) await makePartitions(rig.opened, new Date(daysAgo(days)), 0);
 });
 afterAll(() => rig.stop());
 beforeEach(() =>
@@ -28,7 +27,7 @@ const keep = (tenant: string, days: number) =>
     [tenant, days],
   );
 const expire = (options: { now?: Date; days?: number; signal?: AbortSignal; progress?: () => void } = {}) =>
-  expireTenantEvents(rig.orm, {
+  deleteTenantEvents(rig.opened, {
     now: NOW,
     days: 90,
     exportsByDefault: false,
@@ -63,9 +62,7 @@ it('events of a tenant with a shorter retention go to the moment, with their ids
 });
 
 const due = async () =>
-  (await planExpiry(kyselyOf(rig.orm), { now: NOW, days: 90, exportsByDefault: false })).due.map(
-    ({ tenants }) => tenants,
-  );
+  (await planExpiry(rig.opened.db, { now: NOW, days: 90, exportsByDefault: false })).due.map(({ tenants }) => tenants);
 
 it('tenants with the same retention are read for once; a new one is caught up with', async () => {
   for (const tenant of ['a', 'b', 'c']) await rig.store(50, { tenant, storedAt: daysAgo(10) });

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import { type ArchivePartition, type Expired, expirePartitions } from '../src/retention/expire-partitions.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { type ArchivePartition, type Dropped, dropPartitions } from '../src/retention/drop-partitions.ts';
 import { PATIENCE, storing } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const weeksAgo = (weeks: number): Partition => partitionOf(new Date(Date.now() - weeks * 7 * DAY_MS));
 
 let pipeline: Pipeline;
-let orm: Orm;
+let opened: Database;
 beforeAll(async () => {
   pipeline = await startPipeline();
-  orm = await createOrm({
+  opened = openDatabase({
     url: pipeline.database.url,
     poolSize: 4,
     statementTimeoutMs: 30_000,
@@ -23,12 +23,12 @@ beforeAll(async () => {
   await pipeline.startWriter('writer-1');
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await pipeline.stop();
 });
 
-const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null): Promise<Expired> =>
-  expirePartitions(orm, {
+const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null): Promise<Dropped> =>
+  dropPartitions(opened, {
     now: new Date(),
     days: 30,
     exportsByDefault: false,
@@ -51,7 +51,7 @@ const waiting = (statement: string): Promise<number> =>
   }, PATIENCE);
 
 async function oldEvents(partition: Partition): Promise<void> {
-  await makePartitions(orm, partition.from, 0);
+  await makePartitions(opened, partition.from, 0);
   await pipeline.database.query(storing(200, { storedAt: new Date(partition.from.getTime() + DAY_MS).toISOString() }));
 }
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { makePartitions, type Partition, partitionOf } from '@sluice/shared/database/partitions';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { expectExact, PATIENCE, storing } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -13,16 +13,16 @@ const OLD_EVENTS = 10_000;
 const YOUNG_EVENTS = 300;
 
 let operations: Operations;
-let orm: Orm;
+let opened: Database;
 let worker: TestDaemon;
 beforeAll(async () => {
   operations = await startOperations();
-  orm = await createOrm({ url: database().url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
+  opened = openDatabase({ url: database().url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
   for (const [partition, events] of [
     [OLD, OLD_EVENTS],
     [YOUNG, YOUNG_EVENTS],
   ] as const) {
-    await makePartitions(orm, partition.from, 0);
+    await makePartitions(opened, partition.from, 0);
     await query(storing(events, { storedAt: new Date(partition.from.getTime() + 3 * DAY_MS).toISOString() }));
   }
   worker = await operations.startMaintenance();
@@ -33,7 +33,7 @@ beforeAll(async () => {
   }, PATIENCE);
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await operations.stop();
 });
 

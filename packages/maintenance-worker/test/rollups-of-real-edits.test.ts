@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 import { type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
-import { type Edit, readRealEdits, realEditsAreThere } from '../../../tests/setup/real-edits.ts';
 
 const tenantOf = (batch: number): string => ['en', 'de', 'fr'][batch % 3]!;
 
-describe.skipIf(!realEditsAreThere)('30,000 real edits', () => {
+describe.skipIf(!realEditsAreThere)('30,000 real edits', needsRealEdits, () => {
   let rig: RolledUp;
   let edits: Edit[];
   beforeAll(async () => {

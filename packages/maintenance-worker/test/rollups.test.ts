@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { makePartitions } from '@sluice/shared/database/partitions';
+import { inTransaction } from '@sluice/store/transaction';
+import { makePartitions } from '@sluice/store/layout/partitions';
 import { UNSTORED_COLUMNS, unstoreEvents } from '../src/retention/unstore-events.ts';
 import { sql } from 'kysely';
 import { foldRollupsJob } from '../src/jobs/fold-rollups.ts';
 import type { JobContext } from '../src/jobs/job.ts';
 import { rebuildRollupsJob } from '../src/jobs/rebuild-rollups.ts';
-import { dropRetired } from '../src/rollups/drop-retired.ts';
-import { fold } from '../src/rollups/fold.ts';
-import { rebuildRollups } from '../src/rollups/rebuild.ts';
-import { summarizeNewBlocks } from '../src/rollups/summarize-new-blocks.ts';
+import { dropRetired } from '@sluice/projections/counts/drop-retired';
+import { fold } from '@sluice/projections/counts/fold';
+import { rebuildRollups } from '@sluice/projections/counts/rebuild';
+import { summarizeNewBlocks } from '@sluice/projections/counts/summarize-new-blocks';
 import { beginLive, expectExact, PATIENCE, type RolledUp, startRolledUp, storing } from './fixtures/rolled-up.ts';
 
 let rig: RolledUp;
@@ -52,7 +52,7 @@ describe('folding', () => {
       await rig.database.query("SELECT FROM rollup_days WHERE tenant = 'umbrella' AND dimension = 'actor'"),
     ).toEqual([]);
     // Nothing new: nothing is counted again.
-    await fold(rig.orm, 'live', always);
+    await fold(rig.opened, 'live', always);
     await expectExact(rig);
   });
 
@@ -82,7 +82,7 @@ describe('folding', () => {
 
   it('takes a backlog of weeks window by window', async () => {
     const weeks = [1, 2, 3].map((week) => new Date(Date.now() - week * 7 * 24 * 60 * 60_000));
-    for (const week of weeks) await makePartitions(rig.orm, week, 0);
+    for (const week of weeks) await makePartitions(rig.opened, week, 0);
     for (const week of weeks) await rig.store(100, { storedAt: week.toISOString() });
     await rig.store(100);
     await rig.foldUntil(400);
@@ -97,7 +97,7 @@ describe('folding', () => {
     // Room at the front of the table, which the newest events take: rows do not lie in the order of their ids.
     await rig.database.query('DELETE FROM events');
     await rig.database.query("UPDATE rollup_generations SET state = 'retired'");
-    await beginLive(rig.orm);
+    await beginLive(rig.opened);
     await rig.database.query('VACUUM events');
     // All of it is younger than the fence's floor, which is a minute behind.
     for (let batch = 0; batch < 20; batch += 1) await rig.store(50);
@@ -109,7 +109,7 @@ describe('folding', () => {
     };
     await vi.waitFor(async () => {
       before = 0;
-      expect(await fold(rig.orm, 'live', { ...always, windowEvents: 25, onEvents })).toMatchObject({
+      expect(await fold(rig.opened, 'live', { ...always, windowEvents: 25, onEvents })).toMatchObject({
         end: 'caught_up',
       });
       const [live] = await rig.database.query("SELECT events::int FROM rollup_generations WHERE state = 'live'");
@@ -129,7 +129,7 @@ describe('folding', () => {
     await rig.foldUntil(1_000);
     await Promise.all([
       ...Array.from({ length: 10 }, () => rig.store(100)),
-      ...Array.from({ length: 3 }, () => fold(rig.orm, 'live', always)),
+      ...Array.from({ length: 3 }, () => fold(rig.opened, 'live', always)),
     ]);
     await rig.foldUntil(2_000);
     await expectExact(rig);
@@ -142,7 +142,7 @@ describe('folding', () => {
     // Stops the fold behind what it has added to the hours, where it moves its position.
     const blocker = await rig.database.connect();
     await blocker.query('BEGIN; SELECT FROM rollup_generations FOR UPDATE');
-    const dying = fold(rig.orm, 'live', always);
+    const dying = fold(rig.opened, 'live', always);
     const death = dying.then(
       () => 'none',
       (error: Error) => error.message,
@@ -168,8 +168,8 @@ describe('folding', () => {
     await rig.store(100);
     await rig.foldUntil(100);
     await rig.database.query("UPDATE rollup_generations SET system_identifier = '7'");
-    await expect(fold(rig.orm, 'live', always)).rejects.toThrow('sluice jobs run rebuild-rollups');
-    await rebuildRollups(rig.orm, { signal: new AbortController().signal, progress: () => {} });
+    await expect(fold(rig.opened, 'live', always)).rejects.toThrow('sluice jobs run rebuild-rollups');
+    await rebuildRollups(rig.opened, { signal: new AbortController().signal, progress: () => {} });
     await expectExact(rig);
   });
 
@@ -190,21 +190,21 @@ describe('folding', () => {
   it('begins by itself when the job runs first, and ends when all is in', async () => {
     await rig.store(100);
     const run = { id: 'run', input: {}, signal: new AbortController().signal, progress: () => {} };
-    const context = { orm: rig.orm } as JobContext;
+    const context = { database: rig.opened } as JobContext;
     await vi.waitFor(async () => {
-      expect((await foldRollupsJob(context, run)).details).toEqual({ end: 'caught_up' });
+      expect((await foldRollupsJob.run(context, run)).details).toEqual({ end: 'caught_up' });
       expect(await generations()).toEqual([{ generation: 1, state: 'live', events: 100 }]);
     }, PATIENCE);
-    await rebuildRollupsJob(context, run);
+    await rebuildRollupsJob.run(context, run);
     await rig.foldUntil(100);
-    await foldRollupsJob(context, run);
+    await foldRollupsJob.run(context, run);
     expect(await generations()).toEqual([{ generation: 2, state: 'live', events: 100 }]);
     await expectExact(rig);
   });
 
   it('keeps the index on stored_at up to date without VACUUM', async () => {
     await rig.store(20_000);
-    await summarizeNewBlocks(rig.orm, new Date());
+    await summarizeNewBlocks(rig.opened, new Date());
     const [left] = await rig.database.query<{ left: number }>(
       `SELECT sum(brin_summarize_new_values(indexrelid))::int AS left FROM pg_index JOIN pg_class c ON c.oid = indexrelid
        WHERE relkind = 'i' AND relam = (SELECT oid FROM pg_am WHERE amname = 'brin')`,
@@ -214,7 +214,7 @@ describe('folding', () => {
 });
 
 const deleteSome = (where: string) =>
-  inTransaction(rig.orm, (db) =>
+  inTransaction(rig.opened, (db) =>
     unstoreEvents(db, sql`DELETE FROM events WHERE ${sql.raw(where)} RETURNING ${UNSTORED_COLUMNS}`),
   );
 
@@ -248,7 +248,7 @@ describe('unfolding', () => {
     await Promise.all([
       ...Array.from({ length: 5 }, (_, at) => deleteSome(`session_id = 'session-${at}'`)),
       ...Array.from({ length: 5 }, () => rig.store(100, { occurredHours: 10 })),
-      ...Array.from({ length: 3 }, () => fold(rig.orm, 'live', always)),
+      ...Array.from({ length: 3 }, () => fold(rig.opened, 'live', always)),
     ]);
     const [row] = await rig.database.query<{ events: number }>('SELECT count(*)::int AS events FROM events');
     await rig.foldUntil(row!.events);
@@ -257,7 +257,7 @@ describe('unfolding', () => {
 });
 
 const rebuild = (signal = new AbortController().signal, progress = (_done: number) => {}) =>
-  rebuildRollups(rig.orm, { signal, progress });
+  rebuildRollups(rig.opened, { signal, progress });
 
 describe('rebuilding', () => {
   it('makes the same from the events, whatever was there', async () => {
@@ -272,14 +272,14 @@ describe('rebuilding', () => {
       { generation: 1, state: 'retired', events: 500 },
       { generation: 2, state: 'live', events: 600 },
     ]);
-    await dropRetired(rig.orm, () => true);
+    await dropRetired(rig.opened, () => true);
     expect(await generations()).toEqual([{ generation: 2, state: 'live', events: 600 }]);
     expect(await rig.database.query('SELECT FROM rollup_hours WHERE generation = 1')).toEqual([]);
     await expectExact(rig);
   });
 
   it('is continued where it was interrupted; until the end the old ones are read, and deletions go to both', async () => {
-    await makePartitions(rig.orm, new Date(Date.now() - 7 * 24 * 60 * 60_000), 0);
+    await makePartitions(rig.opened, new Date(Date.now() - 7 * 24 * 60 * 60_000), 0);
     await rig.store(200, { storedAt: new Date(Date.now() - 7 * 24 * 60 * 60_000).toISOString() });
     await rig.store(100);
     await rig.foldUntil(300);
@@ -292,7 +292,7 @@ describe('rebuilding', () => {
       { generation: 1, state: 'live', events: 300 },
       { generation: 2, state: 'building', events: expect.any(Number) as number },
     ]);
-    const deleted = await inTransaction(rig.orm, (db) =>
+    const deleted = await inTransaction(rig.opened, (db) =>
       unstoreEvents(db, sql`DELETE FROM events WHERE actor = 'user-3' RETURNING ${UNSTORED_COLUMNS}`),
     );
     await expectExact(rig);
@@ -303,7 +303,7 @@ describe('rebuilding', () => {
   });
 
   it('takes events whose transaction ids are of another cluster', async () => {
-    await makePartitions(rig.orm, new Date(Date.now() - 7 * 24 * 60 * 60_000), 0);
+    await makePartitions(rig.opened, new Date(Date.now() - 7 * 24 * 60 * 60_000), 0);
     await rig.store(100, { storedAt: new Date(Date.now() - 7 * 24 * 60 * 60_000).toISOString() });
     await rig.database.query("UPDATE events SET tx = '9999999999'");
     await rig.store(50);
@@ -311,7 +311,7 @@ describe('rebuilding', () => {
     await rig.foldUntil(150);
     await expectExact(rig);
     // And they can be taken out again.
-    await inTransaction(rig.orm, (db) =>
+    await inTransaction(rig.opened, (db) =>
       unstoreEvents(db, sql`DELETE FROM events WHERE tx = '9999999999' RETURNING ${UNSTORED_COLUMNS}`),
     );
     await expectExact(rig);

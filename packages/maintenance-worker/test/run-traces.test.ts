@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import type { ReceivedSpan } from '../../local-stack/src/otlp-messages.ts';
-import { partitionOf } from '@sluice/shared/database/partitions';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { partitionOf } from '@sluice/store/layout/partitions';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';

@@ -1,10 +1,10 @@
 import { Queue, Worker } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { SCHEDULES_QUEUE } from '../src/run-schedules.ts';
-import { restAfterErrors } from '../src/schedules/rest-after-errors.ts';
+import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
+import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
+import { restAfterErrors } from '../src/running/rest-after-errors.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 
 let server: OwnServer;

@@ -1,11 +1,10 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { jobConnection, jobsPrefix } from '@sluice/shared/jobs/job-queues';
-import { SCHEDULES_QUEUE } from '../src/run-schedules.ts';
-import { noteSkipped } from '../src/runs/run-rows.ts';
-import { noteNextTicks, registerJobs } from '../src/schedules/register-jobs.ts';
-import { removeOtherSchedules, writeSchedules } from '../src/schedules/write-schedules.ts';
+import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
+import { noteSkipped } from '../src/running/run-rows.ts';
+import { noteNextTicks, registerJobs } from '../src/running/register-jobs.ts';
+import { removeOtherSchedules, writeSchedules } from '../src/running/write-schedules.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 
 let rig: JobRig;
@@ -175,18 +174,18 @@ const outdate = (name: string, ticked: string) =>
 
 it('several workers note the next ticks at once, and do not deadlock', async () => {
   const jobs = Array.from({ length: 20 }, (_, at) => makeJob({ name: `job-${at}`, schedule: { everyMs: 3_600_000 } }));
-  await registerJobs(kyselyOf(rig.orm), jobs, true);
+  await registerJobs(rig.opened.db, jobs, true);
   const names = jobs.map(({ name }) => name);
   let noted = 0;
   const note = async (): Promise<void> => {
     for (let round = 0; round < 300; round += 1) {
       noted += 1;
-      await noteNextTicks(kyselyOf(rig.orm), new Map(names.map((name) => [name, new Date(noted)])));
+      await noteNextTicks(rig.opened.db, new Map(names.map((name) => [name, new Date(noted)])));
     }
   };
   // What each tick writes too; it moves its job behind the others in the table.
   const tick = async (): Promise<void> => {
-    for (let round = 0; round < 1_200; round += 1) await noteSkipped(kyselyOf(rig.orm), names[(round * 7) % 20]!);
+    for (let round = 0; round < 1_200; round += 1) await noteSkipped(rig.opened.db, names[(round * 7) % 20]!);
   };
   const all = Promise.all([note(), note(), note(), note(), tick(), tick(), tick()]);
   await expect(all).resolves.toHaveLength(7);

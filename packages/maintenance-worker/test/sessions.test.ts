@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import type { CanonicalEvent } from '@sluice/shared/events/canonical-event';
-import { insertEventsAndSessions } from '../../writer-worker/src/event-statements.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { insertEventsAndSessions } from '@sluice/store/write/event-statements';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { closeSessions } from '../src/jobs/close-sessions.ts';
 
 const DAY_SECONDS = 86_400;
 let database: TestDatabase;
-let orm: Orm;
+let opened: Database;
 beforeAll(async () => {
   database = await createTestDatabase();
-  orm = await createOrm({
+  opened = openDatabase({
     url: database.url,
     poolSize: 10,
     // A look that waits for a writer after all fails with this, and not with the test's own limit.
@@ -20,13 +19,13 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await orm.close(true);
+  await opened.close();
   await database.drop();
 });
 beforeEach(() => database.query('TRUNCATE events, event_ids, sessions'));
 
 const run = (signal = new AbortController().signal) => ({ signal, progress: () => {} });
-const close = (idleSeconds: number, signal?: AbortSignal) => closeSessions(kyselyOf(orm), idleSeconds, run(signal));
+const close = (idleSeconds: number, signal?: AbortSignal) => closeSessions(opened.db, idleSeconds, run(signal));
 
 let nextId = 0;
 function eventOf(sessionId: string, tenant = 'default'): CanonicalEvent {
@@ -48,7 +47,7 @@ function eventOf(sessionId: string, tenant = 'default'): CanonicalEvent {
     payload: '{}',
   };
 }
-const write = (events: readonly CanonicalEvent[]) => insertEventsAndSessions(events).execute(kyselyOf(orm));
+const write = (events: readonly CanonicalEvent[]) => insertEventsAndSessions(events).execute(opened.db);
 
 /** `count` sessions of a tenant, last seen so long ago. */
 const seed = (count: number, age: string, tenant = 'default', ended = false) =>

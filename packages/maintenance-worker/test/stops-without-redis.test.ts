@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 let redis: OwnServer;
 let database: TestDatabase;

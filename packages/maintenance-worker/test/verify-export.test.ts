@@ -3,9 +3,9 @@ import { appendFile, readFile, rename, rm, truncate, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import type { Manifest } from '@sluice/shared/exports/manifest';
-import { behindFence } from '../../../tests/setup/behind-fence.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
+import type { Manifest } from '@sluice/exports/manifest';
+import { behindFence } from '@sluice/testkit/behind-fence';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
 import { archivePartition } from '../src/exports/archive-partition.ts';
 import { countRows } from '../src/exports/count-rows.ts';
@@ -23,8 +23,8 @@ beforeAll(async () => {
   database = await createTestDatabase();
   rig = await exportRig(database, {}, 20_000);
   redis = new Redis(inject('redisUrl'), { lazyConnect: true });
-  const { orm, logger, settings } = rig.context;
-  context = { orm, logger, redis, config: { exports: settings } as MaintenanceConfig };
+  const { database: opened, logger, settings } = rig.context;
+  context = { database: opened, logger, redis, config: { exports: settings } as MaintenanceConfig };
   await database.query(STORE_EVENTS, ['default', EVENTS]);
   await behindFence(database);
 });
@@ -40,7 +40,7 @@ async function exported(format: string, compression = 'none'): Promise<Manifest>
 }
 
 const verify = ({ run_id }: Manifest): Promise<JobResult> =>
-  verifyExportJob(context, {
+  verifyExportJob.run(context, {
     id: run_id,
     input: { run_id },
     signal: new AbortController().signal,

@@ -1,13 +1,13 @@
 import { Type } from 'typebox';
-import { readExportSettings } from '@sluice/shared/exports/export-settings';
-import { exportVariables } from '@sluice/shared/exports/export-variables';
-import { daemonVariables, databaseVariables, redisVariables } from '@sluice/shared/runtime/daemon-variables';
-import { httpVariables } from '@sluice/shared/runtime/http-variables';
-import { readConfig } from '@sluice/shared/runtime/read-config';
-import type { Environment } from '@sluice/shared/runtime/read-environment';
-import { integer, list, port, text } from '@sluice/shared/runtime/variables';
-import { streamVariables } from '@sluice/shared/stream/stream-variables';
-import { parseOperatorKeys } from './operator-keys.ts';
+import { readExportSettings } from '@sluice/exports/export-settings';
+import { exportVariables } from '@sluice/exports/export-variables';
+import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { httpVariables } from '@sluice/daemon/http/http-variables';
+import { readConfig } from '@sluice/daemon/config/read-config';
+import type { Environment } from '@sluice/daemon/config/read-environment';
+import { integer, list, port, text } from '@sluice/daemon/config/variables';
+import { streamVariables } from '@sluice/stream/stream-variables';
+import { parseOperatorKeys } from './keys/operator-keys.ts';
 
 const NAME = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { FastifyInstance } from 'fastify';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import type { DrainMeter } from './drain-meter.ts';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { poll } from '@sluice/daemon/retry/poll';
+import type { DrainMeter } from './queue/drain-meter.ts';
 
 /** How often the replica is asked, in milliseconds. */
 const SAMPLE_MS = 1_000;
@@ -11,7 +11,7 @@ const SAMPLE_MS = 1_000;
 export interface ReplicaLagMeter {
   /** Seconds; null while it is not known. */
   readonly seconds: number | null;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Age of what is read: of the oldest entry that waits in the queue, and of the replica on top. */
@@ -33,22 +33,25 @@ export function addDataAge(server: FastifyInstance, ageSeconds: () => number | n
 /** Starts measuring; `db` is the one that DATABASE_READ_URL names. */
 export function startReplicaLagMeter(db: Kysely<unknown>, logger: Logger): ReplicaLagMeter {
   let seconds: number | null = null;
-  const sample = async (): Promise<void> => {
-    try {
-      seconds = await replicaLagSeconds(db);
-    } catch (error) {
-      seconds = null;
-      // The requests themselves say it (503), and /health.
-      logger.debug({ error: messageOf(error) }, 'the lag of the replica cannot be measured');
-    }
-  };
-  void sample();
-  const timer = setInterval(() => void sample(), SAMPLE_MS).unref();
+  const sampling = poll({
+    everyMs: SAMPLE_MS,
+    async turn() {
+      try {
+        seconds = await replicaLagSeconds(db);
+      } catch (error) {
+        seconds = null;
+        throw error;
+      }
+    },
+    // The requests themselves say it (503), and /health.
+    onFailing: (error) => logger.debug({ error }, 'the lag of the replica cannot be measured'),
+  });
+  void sampling.now();
   return {
     get seconds() {
       return seconds;
     },
-    stop: () => clearInterval(timer),
+    stop: () => sampling.stop(),
   };
 }
 

@@ -1,27 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { withStoredKeys } from '@sluice/shared/access/key-ring';
-import { createOrm } from '@sluice/shared/database/orm';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
-import { openReplayJobs } from '@sluice/shared/jobs/replay-jobs';
-import { openRunRequests } from '@sluice/shared/jobs/run-requests';
-import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { startLog } from '@sluice/shared/runtime/start-log';
-import { connectRedis } from '@sluice/shared/stream/connect-redis';
-import { readRedisMemory } from '@sluice/shared/stream/redis-memory';
-import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
-import { createMetrics } from '@sluice/shared/telemetry/metrics';
-import { createPoolMetrics } from '@sluice/shared/telemetry/pool-metrics';
+import { withStoredKeys } from '@sluice/access/key-ring';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
+import { openDatabase } from '@sluice/store/database';
+import { openExportJobs } from '@sluice/jobs/export-jobs';
+import { openReplayJobs } from '@sluice/jobs/replay-jobs';
+import { openRunRequests } from '@sluice/jobs/run-requests';
+import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
+import { startLog } from '@sluice/daemon/log/start-log';
+import { withTimeout } from '@sluice/daemon/retry/with-timeout';
+import { connectRedis } from '@sluice/stream/connect-redis';
+import { readRedisMemory } from '@sluice/stream/redis-memory';
+import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
-import { startDrainMeter } from './drain-meter.ts';
-import { callerOf } from './operator-keys.ts';
+import { startDrainMeter } from './queue/drain-meter.ts';
+import { callerOf } from './keys/operator-keys.ts';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
-import { readQueue } from './read-queue.ts';
+import { readQueue } from './queue/read-queue.ts';
 import { buildServer } from './server.ts';
-import { syncKeys } from './sync-keys.ts';
+import { syncKeys } from './keys/sync-keys.ts';
 import { createLiveTail } from './tail/live-tail.ts';
 
 /** Redis commands are given up after this long, in milliseconds. */
@@ -43,20 +44,20 @@ await startOrExit('query-api', async () => {
   }
   const registry = createMetrics('query-api');
   const pools = createPoolMetrics(registry);
-  const database = {
+  const options = {
     url: config.DATABASE_URL,
     poolSize: config.DB_POOL_SIZE,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: 'sluice-query',
+    applicationName: APPLICATION_NAMES.query,
   };
-  const orm = await createOrm({ ...database, watchPool: pools.watch('query') });
-  const readOrm =
+  const database = openDatabase({ ...options, watchPool: pools.watch('query') });
+  const readDatabase =
     config.DATABASE_READ_URL === undefined
-      ? orm
-      : await createOrm({
-          ...database,
+      ? database
+      : openDatabase({
+          ...options,
           url: config.DATABASE_READ_URL,
-          applicationName: 'sluice-query-read',
+          applicationName: APPLICATION_NAMES.queryRead,
           watchPool: pools.watch('read'),
         });
   const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
@@ -75,8 +76,8 @@ await startOrExit('query-api', async () => {
     shards: config.STREAM_SHARDS,
   });
 
-  const replicaLag = readOrm === orm ? null : startReplicaLagMeter(kyselyOf(readOrm), logger);
-  const liveTail = createLiveTail({ orm, logger });
+  const replicaLag = readDatabase === database ? null : startReplicaLagMeter(readDatabase.db, logger);
+  const liveTail = createLiveTail({ database, logger });
   createQueryMetrics(registry, {
     async readRedis() {
       const [shards, memory] = await Promise.all([
@@ -89,31 +90,31 @@ await startOrExit('query-api', async () => {
     liveTail,
   });
 
-  const keysOrm = await createOrm({
-    ...database,
+  const keysDatabase = openDatabase({
+    ...options,
     poolSize: 1,
     statementTimeoutMs: KEYS_TIMEOUT_MS,
-    applicationName: 'sluice-query-keys',
+    applicationName: APPLICATION_NAMES.queryKeys,
     watchPool: pools.watch('keys'),
   });
   const syncedKeys = syncKeys({
-    orm: keysOrm,
+    database: keysDatabase,
     redis,
     logger,
     namespace: config.SLUICE_NAMESPACE,
     refreshMs: config.KEY_REFRESH_MS,
   });
-  await Promise.race([syncedKeys.refresh(), delay(KEYS_WAIT_MS, undefined, { ref: false })]);
+  await withTimeout(syncedKeys.refresh(), KEYS_WAIT_MS).catch(() => {});
 
-  const checks = queryChecks({ redis, orm, readOrm, config, storedKeys: syncedKeys.keys });
+  const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
   let stopping = false;
   const server = await buildServer({
     config,
     keys: withStoredKeys(config.configuredKeys, syncedKeys.keys, callerOf),
     syncedKeys,
-    orm,
-    readOrm,
+    database,
+    readDatabase,
     redis,
     replayJobs,
     runRequests,
@@ -133,10 +134,7 @@ await startOrExit('query-api', async () => {
       url,
       async stop() {
         stopping = true;
-        liveTail.stop();
-        drainMeter.stop();
-        replicaLag?.stop();
-        syncedKeys.stop();
+        const tailEnded = liveTail.stop();
         // Answers that are on their way are finished; a download that takes longer than this is cut.
         const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
         await server.close();
@@ -144,10 +142,11 @@ await startOrExit('query-api', async () => {
         // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
         const patience = delay(config.SHUTDOWN_TIMEOUT_MS * 0.1, undefined, { ref: false });
         await Promise.race([Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]), patience]);
+        await Promise.all([tailEnded, drainMeter.stop(), replicaLag?.stop(), syncedKeys.stop()]);
         redis.disconnect();
-        if (readOrm !== orm) await readOrm.close(true);
-        await keysOrm.close(true);
-        await orm.close(true);
+        if (readDatabase !== database) await readDatabase.close();
+        await keysDatabase.close();
+        await database.close();
       },
     },
     { name: 'query-api', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },

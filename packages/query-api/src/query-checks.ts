@@ -1,25 +1,25 @@
 import type { Redis } from 'ioredis';
-import type { StoredKeys } from '@sluice/shared/access/stored-keys';
-import type { Orm } from '@sluice/shared/database/orm';
-import { postgresCheck } from '@sluice/shared/database/postgres-check';
-import type { HealthCheck } from '@sluice/shared/runtime/health';
-import { redisCheck } from '@sluice/shared/stream/redis-check';
+import type { StoredKeys } from '@sluice/access/stored-keys';
+import type { Database } from '@sluice/store/database';
+import { postgresCheck } from '@sluice/store/postgres-check';
+import type { HealthCheck } from '@sluice/daemon/http/health';
+import { redisCheck } from '@sluice/stream/redis-check';
 import type { QueryConfig } from './config.ts';
 
 /** What `/health` and `/ready` of the query API look at. Without Redis only the queue can't be shown. */
 export function queryChecks(parts: {
   redis: Redis;
-  orm: Orm;
-  readOrm: Orm;
+  database: Database;
+  readDatabase: Database;
   config: QueryConfig;
   storedKeys: StoredKeys;
 }): HealthCheck[] {
-  const { redis, orm, readOrm, config, storedKeys } = parts;
+  const { redis, database, readDatabase, config, storedKeys } = parts;
   const { open } = config.configuredKeys;
   return [
-    postgresCheck(orm),
+    postgresCheck(database),
     // Without its replica it still serves operators.
-    ...(readOrm === orm ? [] : [{ ...postgresCheck(readOrm), name: 'read_replica', critical: false }]),
+    ...(readDatabase === database ? [] : [{ ...postgresCheck(readDatabase), name: 'read_replica', critical: false }]),
     { ...redisCheck(redis), critical: false },
     {
       name: 'authentication',

@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis';
-import type { KeyRing } from '@sluice/shared/access/key-ring';
-import type { Orm } from '@sluice/shared/database/orm';
-import type { WakeQueue } from '@sluice/shared/jobs/wake-queue';
-import type { HealthCheck } from '@sluice/shared/runtime/health';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import type { Metrics } from '@sluice/shared/telemetry/metrics';
+import type { KeyRing } from '@sluice/access/key-ring';
+import type { Database } from '@sluice/store/database';
+import type { WakeQueue } from '@sluice/jobs/wake-queue';
+import type { HealthCheck } from '@sluice/daemon/http/health';
+import type { Logger } from '@sluice/daemon/log/logger';
+import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { QueryConfig } from './config.ts';
-import type { DrainMeter } from './drain-meter.ts';
-import type { Caller } from './operator-keys.ts';
-import type { SyncedKeys } from './sync-keys.ts';
+import type { DrainMeter } from './queue/drain-meter.ts';
+import type { Caller } from './keys/operator-keys.ts';
+import type { SyncedKeys } from './keys/sync-keys.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
 /** What the routes need. */
@@ -17,9 +17,9 @@ export interface QueryContext {
   /** The configured and the stored keys. */
   readonly keys: KeyRing<Caller>;
   readonly syncedKeys: SyncedKeys;
-  readonly orm: Orm;
-  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `orm`. */
-  readonly readOrm: Orm;
+  readonly database: Database;
+  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `database`. */
+  readonly readDatabase: Database;
   /** Follows what is committed, on the primary. */
   readonly liveTail: LiveTail;
   /** Seconds by which what is read may be behind what was accepted; null while that is not known. */

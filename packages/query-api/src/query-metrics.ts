@@ -1,8 +1,8 @@
 import { Counter, Gauge } from 'prom-client';
-import type { Metrics } from '@sluice/shared/telemetry/metrics';
-import type { RedisMemory } from '@sluice/shared/stream/redis-memory';
-import type { DrainMeter } from './drain-meter.ts';
-import type { ShardStatus } from './read-queue.ts';
+import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import type { RedisMemory } from '@sluice/stream/redis-memory';
+import type { DrainMeter } from './queue/drain-meter.ts';
+import type { ShardStatus } from './queue/read-queue.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
 /** For how long one look at Redis serves, in milliseconds: a second Prometheus must not cost a second look. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { expectError } from '../../ingest-api/test/fixtures/expect-error.ts';
-import type { Answer } from '../../../tests/setup/http.ts';
-import { secretOf } from '../../../tests/setup/stored-keys.ts';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { expectError } from '@sluice/testkit/expect-error';
+import type { Answer } from '@sluice/testkit/http';
+import { secretOf } from '@sluice/testkit/stored-keys';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
 const IN_AN_HOUR = new Date(Date.now() + 3_600_000).toISOString();
 const IN_A_DAY = new Date(Date.now() + 86_400_000).toISOString();

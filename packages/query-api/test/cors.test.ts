@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 const APP = 'https://app.example.com';
 

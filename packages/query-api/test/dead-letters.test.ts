@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 

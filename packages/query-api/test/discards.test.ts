@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
 beforeAll(async () => {

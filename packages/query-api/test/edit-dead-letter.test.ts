@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type WireEvent, makeEvent } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type WireEvent, makeEvent } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
 let id: string;

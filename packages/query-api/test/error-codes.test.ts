@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { CODES_OF, type QueryErrorCode } from '@sluice/shared/errors/api-errors';
-import { expectError } from '../../ingest-api/test/fixtures/expect-error.ts';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { testKey } from '../../../tests/setup/stored-keys.ts';
-import { exchange, openConnection, type RawAnswer, sendRaw } from '../../../tests/setup/raw-http.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { CODES_OF, type QueryErrorCode } from '@sluice/errors/api-errors';
+import { expectError } from '@sluice/testkit/expect-error';
+import { freePort } from '@sluice/local-stack/free-port';
+import { type Answer, get } from '@sluice/testkit/http';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { testKey } from '@sluice/testkit/stored-keys';
+import { exchange, openConnection, type RawAnswer, sendRaw } from '@sluice/testkit/raw-http';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 const KEY = { 'x-api-key': 'the-key' };
 

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 const CREDENTIALS = { access_key_id: 'AKIAEXAMPLEKEY01', secret_access_key: 'the-planted-secret/of+the=tenant' };
 const S3 = { kind: 's3', bucket: 'acme-events', prefix: 'raw', region: 'eu-central-1' };

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 const CREDENTIALS = { access_key_id: 'AKIA', secret_access_key: 'secret' };
 const S3 = { kind: 's3', bucket: 'evil-bucket', prefix: '' };

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { freePort } from '@sluice/local-stack/free-port';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
 const SECRET = 'planted-secret-of-the-tenant-7fQ';
 const SERVERS_SECRET = 'planted-secret-of-the-server-9zK';

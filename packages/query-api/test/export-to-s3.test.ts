@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { S3_CREDENTIALS, type S3Server, startS3Server } from '../../../tests/setup/s3-server.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3-server';
 
 const PATIENCE = { timeout: 40_000, interval: 100 };
 const EVENTS = 25;

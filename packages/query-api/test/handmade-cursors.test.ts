@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { cursorFrom } from '../src/list-cursor.ts';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { cursorFrom } from '../src/http/list-cursor.ts';
 
 const ID = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';
 const TIME = '2026-01-31T09:30:00.000000Z';

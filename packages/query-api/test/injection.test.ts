@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Answer, post } from '../../../tests/setup/http.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { type Answer, post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
 /** What means something to SQL, to arrays, JSON, patterns or URLs of somebody who does not bind it. */
 const HOSTILE = [

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, inject, it, vi } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvent, makeEvents, type WireEvent } from '../../../tests/setup/make-event.ts';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents, type WireEvent } from '@sluice/testkit/make-event';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 /** For a machine that hangs, not for one that is slow. */
 const PATIENCE = { timeout: 50_000, interval: 10 };

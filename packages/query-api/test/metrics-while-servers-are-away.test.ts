@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, inject, it, vi } from 'vitest';
-import { type OwnServer, ownPostgres, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { type Scrape, scrape } from '../../../tests/setup/scrape.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-servers';
+import { type Scrape, scrape } from '@sluice/testkit/scrape';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 const PATIENCE = { timeout: 30_000, interval: 50 };
 

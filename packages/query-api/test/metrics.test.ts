@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { scrape } from '../../../tests/setup/scrape.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { scrape } from '@sluice/testkit/scrape';
 
 /** The queue is looked at once a second at most. */
 const PATIENCE = { timeout: 45_000, interval: 50 };

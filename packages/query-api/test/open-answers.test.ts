@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
 const LIMIT = 10;
 const DOWNLOAD = { accept: 'application/x-ndjson', 'content-type': 'application/json' };

@@ -1,9 +1,9 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { get as fetchJson, post } from '../../../tests/setup/http.ts';
-import { makeEvent, type WireEvent } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { get as fetchJson, post } from '@sluice/testkit/http';
+import { makeEvent, type WireEvent } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 const NO_EVENT = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { expectError } from '../../ingest-api/test/fixtures/expect-error.ts';
-import { get } from '../../../tests/setup/http.ts';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { expectError } from '@sluice/testkit/expect-error';
+import { get } from '@sluice/testkit/http';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 let operations: Operations;
 let open: TestDaemon;

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import { createOrm } from '@sluice/shared/database/orm';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { type PostgresHandle, startPostgres } from '../../local-stack/src/postgres.ts';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvent } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { freePort } from '@sluice/local-stack/free-port';
+import { type PostgresHandle, startPostgres } from '@sluice/local-stack/postgres';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvent } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const PATIENCE = { timeout: 30_000, interval: 20 };
 const SETTINGS = { shared_buffers: '64MB', fsync: 'off' };
@@ -27,9 +27,9 @@ beforeAll(async () => {
   const [first, second] = [join(folder, 'primary'), join(folder, 'replica')];
   const port = await freePort();
   primary = await startPostgres({ dataDir: first, port, settings: SETTINGS });
-  const orm = await createOrm({ url: primary.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
-  await prepareDatabase(orm, new Date());
-  await orm.close(true);
+  const opened = openDatabase({ url: primary.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
+  await prepareDatabase(opened, new Date());
+  await opened.close();
   // A copy of a server that was stopped in order is as good as a base backup.
   await primary.stop();
   await cp(first, second, { recursive: true });

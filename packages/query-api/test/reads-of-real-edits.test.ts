@@ -1,17 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { fold } from '../../maintenance-worker/src/rollups/fold.ts';
-import { beginGeneration, lockGenerations } from '../../maintenance-worker/src/rollups/generations.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { type Edit, readRealEdits, realEditsAreThere, storeThroughPipeline } from '../../../tests/setup/real-edits.ts';
+import { fold } from '@sluice/projections/counts/fold';
+import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
+import { inTransaction } from '@sluice/store/transaction';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import {
+  type Edit,
+  needsRealEdits,
+  readRealEdits,
+  realEditsAreThere,
+  storeThroughPipeline,
+} from '@sluice/testkit/real-edits';
 
 /** How many are folded into the roll-ups; the rest is read from the events. */
 const FOLDED = 8_000;
 const COUNT = 10_000;
 
 let operations: Operations;
-let orm: Orm;
+let opened: Database;
 let edits: Edit[];
 
 beforeAll(async () => {
@@ -21,20 +27,20 @@ beforeAll(async () => {
   const { pipeline } = operations;
   await pipeline.startWriter('writer-1');
   await storeThroughPipeline(pipeline, edits.slice(0, FOLDED));
-  orm = await createOrm({
+  opened = openDatabase({
     url: pipeline.database.url,
     poolSize: 2,
     statementTimeoutMs: 30_000,
     applicationName: 'sluice-maintenance',
   });
-  await inTransaction(orm, async (db) => {
+  await inTransaction(opened, async (db) => {
     await lockGenerations(db);
     await beginGeneration(db, 'live');
   });
   // Transactions of other test files hold the fence back for a moment.
   await vi.waitFor(
     async () => {
-      await fold(orm, 'live', { goOn: () => true });
+      await fold(opened, 'live', { goOn: () => true });
       const [folded] = await pipeline.database.query<{ events: number }>(
         "SELECT coalesce(sum(events), 0)::int AS events FROM rollup_days WHERE dimension = 'event_type'",
       );
@@ -46,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   if (!realEditsAreThere) return;
-  await orm.close(true);
+  await opened.close();
   await operations.stop();
 });
 
@@ -136,7 +142,7 @@ function mostActive(): string[] {
     .map(([user]) => user);
 }
 
-describe.skipIf(!realEditsAreThere)('real edits', () => {
+describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
   it('statistics count what is folded and what is not, in every kind of range', async () => {
     for (const [start, end] of [
       ['2015-09-01T00:00:00Z', '2015-10-01T00:00:00Z'],

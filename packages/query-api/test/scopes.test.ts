@@ -1,13 +1,13 @@
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKeyRing } from '@sluice/shared/access/key-ring';
-import { SCOPES } from '@sluice/shared/access/scopes';
-import { expectError } from '../../ingest-api/test/fixtures/expect-error.ts';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { addAuthentication } from '../src/authenticate.ts';
-import { addRateLimits } from '../src/rate-limits.ts';
+import { createKeyRing } from '@sluice/access/key-ring';
+import { SCOPES } from '@sluice/access/scopes';
+import { expectError } from '@sluice/testkit/expect-error';
+import { type Answer, get } from '@sluice/testkit/http';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
+import { addAuthentication } from '../src/http/require-scope.ts';
+import { addRateLimits } from '../src/http/rate-limits.ts';
 
 interface Operation {
   readonly method: string;

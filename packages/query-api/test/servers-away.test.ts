@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { get } from '../../../tests/setup/http.ts';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { freePort } from '@sluice/local-stack/free-port';
+import { get } from '@sluice/testkit/http';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 let operations: Operations;
 beforeAll(async () => {

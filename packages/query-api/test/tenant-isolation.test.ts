@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { operatorKey, type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
 const ATTACKER = 'attackers-key';
 const NO_REPLAY = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { freePort } from '../../local-stack/src/free-port.ts';
-import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/test-database.ts';
-import { startTestDaemon, type TestDaemon } from '../../../tests/setup/test-daemon.ts';
-import { testNamespace } from '../../../tests/setup/test-namespace.ts';
+import { freePort } from '@sluice/local-stack/free-port';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const SECRETS = {
   configured: 'planted-configured-key-5dG',

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { ReceivedSpan } from '../../local-stack/src/otlp-messages.ts';
-import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvent, makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Operations, startOperations } from '../../../tests/setup/operations.ts';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let receiver: OtlpReceiver;
 let operations: Operations;

@@ -1,27 +1,27 @@
 import Fastify from 'fastify';
-import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
-import { createOrm } from '@sluice/shared/database/orm';
-import { addHealthRoutes } from '@sluice/shared/runtime/health';
-import { readEnvironment } from '@sluice/shared/runtime/read-environment';
-import { runUntilStopped, startOrExit } from '@sluice/shared/runtime/run-daemon';
-import { startLog } from '@sluice/shared/runtime/start-log';
-import { connectBlockingRedis, connectRedis } from '@sluice/shared/stream/connect-redis';
-import { addHealthMetrics } from '@sluice/shared/telemetry/health-metrics';
-import { addMetricsRoute, createMetrics } from '@sluice/shared/telemetry/metrics';
-import { createPoolMetrics } from '@sluice/shared/telemetry/pool-metrics';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { openDatabase } from '@sluice/store/database';
+import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
+import { addHealthRoutes } from '@sluice/daemon/http/health';
+import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
+import { startLog } from '@sluice/daemon/log/start-log';
+import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
+import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { addMetricsRoute, createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readWriterConfig } from './config.ts';
-import { type Batch, BatchBuffer } from './batch-buffer.ts';
-import { Breaker } from './breaker.ts';
-import { consume } from './consumer.ts';
-import { liveCheck } from './live-check.ts';
-import { type Outcome, processBatch } from './process-batch.ts';
-import { prepareUntilReady } from './prepare-until-ready.ts';
-import { Progress } from './progress.ts';
-import { runAlone } from './run-alone.ts';
-import { untilPostgresAnswers } from './until-postgres-answers.ts';
-import { writerChecks } from './writer-checks.ts';
-import { createWriterMetrics } from './writer-metrics.ts';
-import { newWriterState } from './writer-state.ts';
+import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
+import { Breaker } from './batch/breaker.ts';
+import { consume } from './fetch/consumer.ts';
+import { liveCheck } from './watch/live-check.ts';
+import { type Outcome, processBatch } from './batch/process-batch.ts';
+import { Progress } from './watch/progress.ts';
+import { runAlone } from './fetch/run-alone.ts';
+import { untilPostgresAnswers } from './start/until-postgres-answers.ts';
+import { writerChecks } from './watch/writer-checks.ts';
+import { createWriterMetrics } from './watch/writer-metrics.ts';
+import { newWriterState } from './watch/writer-state.ts';
 
 /** Most bytes of JSON in one transaction's statement. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
@@ -37,7 +37,7 @@ await startOrExit('writer-worker', async () => {
   const stopWorking = new AbortController();
   const redis = connectRedis(config.REDIS_URL, { name: 'writer', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
   const registry = createMetrics('writer-worker');
-  const orm = await createOrm({
+  const database = openDatabase({
     url: config.DATABASE_URL,
     poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
@@ -56,7 +56,7 @@ await startOrExit('writer-worker', async () => {
   const buffer = new BatchBuffer(limits);
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
   const processing = {
-    orm,
+    database,
     redis,
     logger,
     state,
@@ -69,7 +69,8 @@ await startOrExit('writer-worker', async () => {
   const store = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
 
   const consuming = (async () => {
-    if (!(await prepareUntilReady(orm, state, logger, stopFetching.signal))) return;
+    if (!(await prepareUntilReady(database, logger, stopFetching.signal))) return;
+    state.databaseReady = true;
     await consume({
       redis,
       openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
@@ -92,7 +93,7 @@ await startOrExit('writer-worker', async () => {
           redis,
           logger,
           process: store,
-          postgresAnswers: () => untilPostgresAnswers(orm, stopFetching.signal, () => progress.moved()),
+          postgresAnswers: () => untilPostgresAnswers(database, stopFetching.signal, () => progress.moved()),
         }),
       process: store,
     });
@@ -100,7 +101,7 @@ await startOrExit('writer-worker', async () => {
 
   const server = Fastify({ logger: false });
   const live = { state, progress, buffer, timeoutMs: config.PROGRESS_TIMEOUT_MS, stopFetching: stopFetching.signal };
-  const checks = writerChecks({ redis, orm, state });
+  const checks = writerChecks({ redis, database, state });
   addHealthMetrics(registry, checks);
   addHealthRoutes(server, checks, { live: () => liveCheck(live) });
   addMetricsRoute(server, registry);
@@ -116,7 +117,7 @@ await startOrExit('writer-worker', async () => {
         await consuming;
         clearTimeout(deadline);
         redis.disconnect();
-        await Promise.all([server.close(), orm.close(true)]);
+        await Promise.all([server.close(), database.close()]);
       },
     },
     { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },

@@ -1,5 +1,5 @@
-import { startTracing } from '@sluice/shared/telemetry/start-tracing';
-import { limitMemory } from './limit-memory.ts';
+import { startTracing } from '@sluice/daemon/telemetry/start-tracing';
+import { limitMemory } from './start/limit-memory.ts';
 
 // Before anything else: loading main.ts alone makes V8 give new objects 64 MiB.
 limitMemory();

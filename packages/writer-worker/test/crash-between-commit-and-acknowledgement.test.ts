@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readConservation } from '@sluice/shared/stream/conservation';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { readConservation } from '@sluice/stream/conservation';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 
 let redisServer: OwnServer;
 let pipeline: Pipeline;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { enqueue } from './fixtures/enqueue.ts';
 
 let receiver: OtlpReceiver;

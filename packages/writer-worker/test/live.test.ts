@@ -1,23 +1,23 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createOrm, type Orm } from '@sluice/shared/database/orm';
-import { addHealthRoutes } from '@sluice/shared/runtime/health';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import { createMetrics } from '@sluice/shared/telemetry/metrics';
-import { startTcpProxy, type TcpProxy } from '../../../tests/faults/tcp-proxy.ts';
-import { type Answer, get } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { ownRedis } from '../../../tests/setup/own-servers.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import { BatchBuffer } from '../src/batch-buffer.ts';
-import { Breaker } from '../src/breaker.ts';
-import { consume } from '../src/consumer.ts';
-import { liveCheck } from '../src/live-check.ts';
-import { processBatch } from '../src/process-batch.ts';
-import { Progress } from '../src/progress.ts';
-import { createWriterMetrics } from '../src/writer-metrics.ts';
-import { newWriterState } from '../src/writer-state.ts';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { addHealthRoutes } from '@sluice/daemon/http/health';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
+import { type Answer, get } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { ownRedis } from '@sluice/testkit/own-servers';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { BatchBuffer } from '../src/batch/batch-buffer.ts';
+import { Breaker } from '../src/batch/breaker.ts';
+import { consume } from '../src/fetch/consumer.ts';
+import { liveCheck } from '../src/watch/live-check.ts';
+import { processBatch } from '../src/batch/process-batch.ts';
+import { Progress } from '../src/watch/progress.ts';
+import { createWriterMetrics } from '../src/watch/writer-metrics.ts';
+import { newWriterState } from '../src/watch/writer-state.ts';
 import { enqueue } from './fixtures/enqueue.ts';
 import { readMetrics } from './fixtures/read-metrics.ts';
 
@@ -99,7 +99,7 @@ describe('a restart is not asked for, because the writer goes on trying,', () =>
 describe('a restart is asked for when the consumer is wedged:', () => {
   let pipeline: Pipeline;
   let proxy: TcpProxy;
-  let orm: Orm;
+  let opened: Database;
   let server: FastifyInstance;
   let url: string;
   let stop: () => Promise<void>;
@@ -107,7 +107,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
   beforeEach(async () => {
     pipeline = await startPipeline();
     proxy = await startTcpProxy(Number(new URL(inject('redisUrl')).port));
-    orm = await createOrm({
+    opened = openDatabase({
       url: pipeline.database.url,
       poolSize: 3,
       statementTimeoutMs: 600_000,
@@ -121,7 +121,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
     const buffer = new BatchBuffer(limits);
     const metrics = createWriterMetrics(createMetrics('test'), { state, breaker, buffer, progress });
     const logger = { debug: silent, info: silent, warn: silent, error: silent } as unknown as Logger;
-    const context = { orm, redis: pipeline.redis, logger, state, metrics, progress, breaker };
+    const context = { database: opened, redis: pipeline.redis, logger, state, metrics, progress, breaker };
     const consuming = consume({
       ...context,
       openBlocking() {
@@ -163,7 +163,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
   afterEach(async () => {
     await stop();
     await server.close();
-    await orm.close(true);
+    await opened.close();
     await proxy.close();
     await pipeline.stop();
   });

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createGroup } from '@sluice/shared/stream/consumer-group';
-import { readConservation } from '@sluice/shared/stream/conservation';
-import { startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import { get } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { createGroup } from '@sluice/stream/consumer-group';
+import { readConservation } from '@sluice/stream/conservation';
+import { startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { get } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { enqueue, refusePoison } from './fixtures/enqueue.ts';
 import { readMetrics } from './fixtures/read-metrics.ts';
 

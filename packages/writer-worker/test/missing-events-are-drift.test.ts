@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readConservation } from '@sluice/shared/stream/conservation';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { readConservation } from '@sluice/stream/conservation';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { enqueue } from './fixtures/enqueue.ts';
 
 let pipeline: Pipeline;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { enqueue } from './fixtures/enqueue.ts';
 
 const PATIENCE = { timeout: 45_000, interval: 20 };

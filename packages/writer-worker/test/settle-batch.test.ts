@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createGroup } from '@sluice/shared/stream/consumer-group';
-import { readConservation, settledKey } from '@sluice/shared/stream/conservation';
-import { type OwnServer, ownRedis } from '../../../tests/setup/own-servers.ts';
-import { settleBatch, type Settleable } from '../src/settle-batch.ts';
+import { createGroup } from '@sluice/stream/consumer-group';
+import { readConservation, settledKey } from '@sluice/stream/conservation';
+import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { settleBatch, type Settleable } from '../src/batch/settle-batch.ts';
 
 const STREAM = 'test:{events:0}';
 const OTHER = 'test:{events:1}';

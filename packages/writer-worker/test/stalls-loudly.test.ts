@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
 let pipeline: Pipeline;
 beforeEach(async () => {

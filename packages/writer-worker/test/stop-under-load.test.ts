@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import { startTestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 const SHUTDOWN_TIMEOUT_MS = '8000';
 let pipeline: Pipeline;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
 import { readMetrics } from './fixtures/read-metrics.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 
 let pipeline: Pipeline;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createGroup } from '@sluice/shared/stream/consumer-group';
-import { post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { createGroup } from '@sluice/stream/consumer-group';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
 let pipeline: Pipeline;
 let writer: TestDaemon;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type OtlpReceiver, startOtlpReceiver } from '../../local-stack/src/otlp-receiver.ts';
-import type { ReceivedSpan } from '../../local-stack/src/otlp-messages.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
-import type { TestDaemon } from '../../../tests/setup/test-daemon.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { enqueue, refusePoison } from './fixtures/enqueue.ts';
 
 let pipeline: Pipeline;

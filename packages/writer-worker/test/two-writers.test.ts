@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { get, post } from '../../../tests/setup/http.ts';
-import { makeEvents } from '../../../tests/setup/make-event.ts';
-import { type Pipeline, startPipeline } from '../../../tests/setup/pipeline.ts';
+import { get, post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 
 let pipeline: Pipeline;
 beforeAll(async () => {

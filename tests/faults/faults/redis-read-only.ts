@@ -1,4 +1,4 @@
-import { freePort } from '../../../packages/local-stack/src/free-port.ts';
+import { freePort } from '@sluice/local-stack/free-port';
 import type { Fault } from '../fault.ts';
 
 export const redisReadOnly: Fault = {

@@ -1,4 +1,4 @@
-import { governanceTracker } from '@sluice/shared/events/adapters/governance-tracker';
+import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
 import { generateEvents } from '@sluice/local-stack/generate-events';
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { generateEvents } from '@sluice/local-stack/generate-events';
-import { type EntryFields, encodeEntry } from '@sluice/shared/stream/stream-entry';
-import { createStreamProducer } from '@sluice/shared/stream/stream-producer';
+import { type EntryFields, encodeEntry } from '@sluice/stream/stream-entry';
+import { createStreamProducer } from '@sluice/stream/stream-producer';
 import type { Redis } from 'ioredis';
 
 const BATCH = 500;

@@ -1,5 +1,5 @@
-import { createOrm } from '@sluice/shared/database/orm';
-import { prepareDatabase } from '@sluice/shared/database/prepare-database';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
 import { Client } from 'pg';
 import { PEER_SCHEMA } from '../../peers/peer-schema.ts';
 
@@ -19,11 +19,11 @@ export async function makeDatabase(serverUrl: string, name: string, schema: 'slu
 
 /** Makes Sluice's tables, where no writer has done it. */
 export async function prepareTables(url: string): Promise<void> {
-  const orm = await createOrm({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'bench' });
+  const database = openDatabase({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'bench' });
   try {
-    await prepareDatabase(orm, new Date());
+    await prepareDatabase(database, new Date());
   } finally {
-    await orm.close(true);
+    await database.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { streamKey } from '@sluice/shared/stream/stream-keys';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { fillStream, makeEntries } from './fill-stream.ts';

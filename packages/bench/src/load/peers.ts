@@ -22,7 +22,7 @@ const CONCURRENCY = 3;
 
 /** Debian's packages belong to Debian's Python, whatever other `python3` is on PATH. */
 const PYTHON = '/usr/bin/python3';
-const FASTAPI_NAMES = { orm: 'ORM', core: 'Core' };
+const FASTAPI_NAMES = { database: 'ORM', core: 'Core' };
 const PYTHON_PACKAGES = ['fastapi', 'sqlalchemy', 'asyncpg', 'uvicorn'];
 /** What makes it faster where it is there: C for SQLAlchemy, and uvicorn's better loop and parser. */
 const FASTER_PACKAGES = ['sqlalchemy-ext', 'uvloop', 'httptools'];
@@ -93,7 +93,7 @@ export async function fastapiMissing(): Promise<string | null> {
  * @param store with objects of a mapped class, as such services are usually written, or with plain rows, the fastest
  *   that SQLAlchemy has; see peers/fastapi/app.py
  */
-export async function startFastapi(store: 'orm' | 'core', around: PeerSurroundings): Promise<Peer> {
+export async function startFastapi(store: 'database' | 'core', around: PeerSurroundings): Promise<Peer> {
   const databaseUrl = await makeDatabase(around.databaseUrl, `peer_fastapi_${store}`, 'peer');
   const port = await freePort();
   const logFile = join(around.folder, `fastapi-${store}.log`);

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { streamKey } from '@sluice/shared/stream/stream-keys';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { emptyTables } from './empty-tables.ts';
 import type { Target } from './target.ts';
 

@@ -23,7 +23,9 @@ export async function startPeers({ around, running }: Surroundings): Promise<Pee
     direct: await start(startDirectInsert(around)),
     bullmq: await start(startBullmq(around)),
     fastapi:
-      missing === null ? [await start(startFastapi('orm', around)), await start(startFastapi('core', around))] : [],
+      missing === null
+        ? [await start(startFastapi('database', around)), await start(startFastapi('core', around))]
+        : [],
     notes: missing === null ? [] : [missing],
   };
 }

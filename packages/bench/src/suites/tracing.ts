@@ -1,5 +1,5 @@
 import type { RunningDaemon } from '@sluice/local-stack/launch-daemon';
-import { streamKey } from '@sluice/shared/stream/stream-keys';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { Redis } from 'ioredis';
 import type { BenchOptions } from '../bench-options.ts';
 import type { Figure, Goal } from '../figure.ts';

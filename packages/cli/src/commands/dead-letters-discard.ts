@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import { withFilterOptions } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
@@ -15,7 +15,7 @@ export function addDiscardCommand(parent: Command, context: () => { api: ApiClie
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters discard 41 --note "test data"\n  sluice dead-letters discard --event-type Probe --note "load test" --yes',
+      '\nExamples:\n  ./sluice dead-letters discard 41 --note "test data"\n  ./sluice dead-letters discard --event-type Probe --note "load test" --yes',
     )
     .action(async (ids: string[], options: { note: string; yes?: boolean } & Record<string, unknown>) => {
       const { api, output } = context();

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type ApiClient, CommandError } from '../api-client.ts';
+import { type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import type { CliConfig } from '../config.ts';
-import { parseKeepingDigits } from '@sluice/shared/events/parse-json';
+import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { parseId } from '../dead-letter-filter.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import type { Output } from '../output.ts';
 
 /** `dead-letters edit ID`: mends the payload, in an editor or from a file. */
@@ -23,7 +23,7 @@ export function addEditCommand(
     .option('--reason <text>', 'why, for the audit log')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters edit 42\n  sluice dead-letters edit 42 --payload fixed.json --reason "wrong unit"',
+      '\nExamples:\n  ./sluice dead-letters edit 42\n  ./sluice dead-letters edit 42 --payload fixed.json --reason "wrong unit"',
     )
     .action(async (id: string, options: { payload?: string; reason?: string }) => {
       const { api, output, config } = context();
@@ -39,7 +39,7 @@ export function addEditCommand(
         path: { id },
         body: { payload: parsePayload(edited.text), version: edited.version, reason: options.reason },
       });
-      output.result(letter, `Dead letter ${id} has its new payload. Replay it: sluice dead-letters replay ${id}`);
+      output.result(letter, `Dead letter ${id} has its new payload. Replay it: ./sluice dead-letters replay ${id}`);
     });
 }
 

@@ -2,10 +2,10 @@ import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import { type ApiClient, CommandError } from '../api-client.ts';
+import { type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import type { CliConfig } from '../config.ts';
 import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import type { Output } from '../output.ts';
 
 const NEWLINE = 0x0a;
@@ -21,7 +21,7 @@ export function addExportCommand(
     .option('--state <state>', 'dead, replaying, replayed, discarded or all', 'dead')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters export dead.ndjson --since 7d\n  npx pnpm@12 --silent sluice dead-letters export | jq .reason',
+      '\nExamples:\n  ./sluice dead-letters export dead.ndjson --since 7d\n  ./sluice dead-letters export | jq .reason',
     )
     .action(async (file: string | undefined, options: Record<string, unknown>) => {
       const { api, output, config } = context();

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
 import { formatTable, type Output } from '../output.ts';
 
@@ -13,7 +13,7 @@ export function addListCommand(parent: Command, context: () => { api: ApiClient;
     .option('--summary', 'count them by reason, type and hour instead')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters list --reason invalid_value --since 24h\n  sluice dead-letters list --summary --json',
+      '\nExamples:\n  ./sluice dead-letters list --reason invalid_value --since 24h\n  ./sluice dead-letters list --summary --json',
     )
     .action(async (options: Record<string, string>) => {
       const { api, output } = context();

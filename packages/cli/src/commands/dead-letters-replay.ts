@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { type AnswerOf, type ApiClient, CommandError } from '../api-client.ts';
+import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import { filterOf, parseId, withFilterOptions } from '../dead-letter-filter.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { followReplay } from '../follow-replay.ts';
 import { formatTable, type Output } from '../output.ts';
 
@@ -33,7 +33,7 @@ export function addReplayCommand(parent: Command, context: () => { api: ApiClien
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice dead-letters replay 41 42\n  sluice dead-letters replay --reason invalid_value --since 24h --dry-run\n  sluice dead-letters replay --all --rate 500 --yes',
+      '\nExamples:\n  ./sluice dead-letters replay 41 42\n  ./sluice dead-letters replay --reason invalid_value --since 24h --dry-run\n  ./sluice dead-letters replay --all --rate 500 --yes',
     )
     .action(async (ids: string[], options: ReplayOptions & Record<string, unknown>) => {
       const { api, output } = context();

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { parseId } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import type { CliConfig } from '../config.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { type ConfigInput, type ConfigOptions, readConfigInput, withConfigOptions } from '../export-config-options.ts';
 import { formatTable, type Output } from '../output.ts';
 import { describeSchedule } from './exports-status.ts';
@@ -17,7 +17,7 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
     .command('show')
     .description('the configuration; of credentials only that there are some')
     .option('--tenant <tenant>', "whose; if not given, the key's, or default")
-    .addHelpText('after', '\nExamples:\n  sluice exports config show --tenant acme')
+    .addHelpText('after', '\nExamples:\n  ./sluice exports config show --tenant acme')
     .action(async (query: { tenant?: string }) => {
       const { api, output } = context();
       const config = await api.call('get', '/export/config', { query });
@@ -28,7 +28,7 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
     .description('change the configuration; what no option names stays as it is')
     .addHelpText(
       'after',
-      '\nA secret never stands on the command line: --secret-file names a file, or - for standard input.\n\nExamples:\n  sluice exports config set --tenant acme --bucket acme-events --region eu-central-1 --access-key-id AKIA… --secret-file ./secret\n  sluice exports config set --schedule daily --format parquet\n  sluice exports config set --local acme --schedule "30 2 * * MON-FRI"\n  sluice exports config set --tenant acme --file config.json',
+      '\nA secret never stands on the command line: --secret-file names a file, or - for standard input.\n\nExamples:\n  ./sluice exports config set --tenant acme --bucket acme-events --region eu-central-1 --access-key-id AKIA… --secret-file ./secret\n  ./sluice exports config set --schedule daily --format parquet\n  ./sluice exports config set --local acme --schedule "30 2 * * MON-FRI"\n  ./sluice exports config set --tenant acme --file config.json',
     )
     .action(async (options: ConfigOptions) => {
       const { api, output, config } = context();
@@ -37,14 +37,14 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
       const body = await readConfigInput(options, inputOf(present), config.callerFolder);
       const kept = await api.call('put', '/export/config', { query, body });
       output.result(kept, formatConfig(kept));
-      output.note('Try it with "sluice exports config test".');
+      output.note('Try it with "./sluice exports config test".');
     });
 
   withConfigOptions(parent.command('test'))
     .description('write, read and remove a small file where exports go, or would go')
     .addHelpText(
       'after',
-      '\nWithout options it tries what is kept. It ends with 1 when something is wrong.\n\nExamples:\n  sluice exports config test --tenant acme\n  sluice exports config test --bucket acme-events --access-key-id AKIA… --secret-file -',
+      '\nWithout options it tries what is kept. It ends with 1 when something is wrong.\n\nExamples:\n  ./sluice exports config test --tenant acme\n  ./sluice exports config test --bucket acme-events --access-key-id AKIA… --secret-file -',
     )
     .action(async (options: ConfigOptions) => {
       const { api, output, config } = context();

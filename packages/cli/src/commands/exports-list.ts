@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 
 type State = AnswerOf<'get', '/export/runs/{id}'>['state'];
@@ -21,7 +21,7 @@ export function addExportsListCommand(parent: Command, context: () => { api: Api
     .addOption(new Option('--state <state>', 'in this state').choices(STATES))
     .option('--limit <n>', 'how many', wholeNumber, 20)
     .option('--cursor <cursor>', 'go on after the list before')
-    .addHelpText('after', '\nExamples:\n  sluice exports list\n  sluice exports list --state failed --tenant acme')
+    .addHelpText('after', '\nExamples:\n  ./sluice exports list\n  ./sluice exports list --state failed --tenant acme')
     .action(async (query: ListOptions) => {
       const { api, output } = context();
       const page = await api.call('get', '/export/runs', { query });

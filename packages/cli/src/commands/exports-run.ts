@@ -4,9 +4,9 @@ import {
   EXPORT_FORMATS,
   type ExportCompression,
   type ExportFormat,
-} from '@sluice/shared/exports/export-formats';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+} from '@sluice/api-client/choices';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { timeAgo } from '../time-option.ts';
@@ -33,13 +33,13 @@ export function addExportsRunCommand(parent: Command, context: () => { api: ApiC
     .option('--wait', 'wait for the end, and show how far it is', false)
     .addHelpText(
       'after',
-      '\nWith --wait it ends with 0 when the export succeeded and with 1 when it did not. Ctrl-C leaves it alone.\n\nExamples:\n  sluice exports run --since 24h --format csv --compression gzip --wait\n  sluice exports run --tenant acme --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z',
+      '\nWith --wait it ends with 0 when the export succeeded and with 1 when it did not. Ctrl-C leaves it alone.\n\nExamples:\n  ./sluice exports run --since 24h --format csv --compression gzip --wait\n  ./sluice exports run --tenant acme --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z',
     )
     .action(async ({ wait, ...query }: RunOptions) => {
       const { api, output } = context();
       const run = await api.call('post', '/export/run', { query, body: {} });
       if (!wait) {
-        output.result(run, `Export ${run.id} is ${run.state}; see "sluice exports show ${run.id}".`);
+        output.result(run, `Export ${run.id} is ${run.state}; see "./sluice exports show ${run.id}".`);
         return;
       }
       const ended = await followExport(api, run, output);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 
@@ -9,7 +9,7 @@ export function addExportsShowCommand(parent: Command, context: () => { api: Api
     .command('show')
     .description('one export run whole: how far it is, its files, why it failed')
     .argument('<id>', 'its id', parseRunId)
-    .addHelpText('after', '\nExamples:\n  sluice exports show 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
+    .addHelpText('after', '\nExamples:\n  ./sluice exports show 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
     .action(async (id: string) => {
       const { api, output } = context();
       const run = await api.call('get', '/export/runs/{id}', { path: { id } });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 
 type TenantExports = AnswerOf<'get', '/export/status'>['tenants'][number];
@@ -10,7 +10,7 @@ export function addExportsStatusCommand(parent: Command, context: () => { api: A
     .command('status')
     .description('how far the exports are, when they run next, what is in their way')
     .option('--tenant <tenant>', 'of one tenant')
-    .addHelpText('after', '\nExamples:\n  sluice exports status\n  sluice exports status --tenant acme --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice exports status\n  ./sluice exports status --tenant acme --json')
     .action(async (query: { tenant?: string }) => {
       const { api, output } = context();
       const found = await api.call('get', '/export/status', { query });
@@ -35,7 +35,7 @@ function formatStatus(tenants: readonly TenantExports[]): string {
       ? []
       : [
           `${each.tenant} is paused since ${each.paused.since.slice(0, 19)}: ${each.paused.reason} [${each.paused.code}]`,
-          'Mend it, then "sluice exports config test" and "sluice exports retry" of the failed run.',
+          'Mend it, then "./sluice exports config test" and "./sluice exports retry" of the failed run.',
         ],
   );
   return [formatTable(headings, rows), ...paused].join('\n');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
@@ -14,7 +14,7 @@ export function addExportsSteerCommands(parent: Command, context: () => { api: A
     .option('--wait', 'wait for the end, and show how far it is', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice exports list --state failed\n  sluice exports retry 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11 --wait',
+      '\nExamples:\n  ./sluice exports list --state failed\n  ./sluice exports retry 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11 --wait',
     )
     .action(async (id: string, { wait }: { wait: boolean }) => {
       const { api, output } = context();
@@ -27,7 +27,7 @@ export function addExportsSteerCommands(parent: Command, context: () => { api: A
     .command('cancel')
     .description('end an export before it is done; the next scheduled one takes its window')
     .argument('<id>', 'its id', parseRunId)
-    .addHelpText('after', '\nExamples:\n  sluice exports cancel 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
+    .addHelpText('after', '\nExamples:\n  ./sluice exports cancel 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
     .action(async (id: string) => {
       const { api, output } = context();
       const run = await api.call('post', '/export/runs/{id}/cancel', { path: { id }, body: {} });

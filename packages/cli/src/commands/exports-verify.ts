@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { followVerification, type Verification } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
@@ -13,7 +13,7 @@ export function addExportsVerifyCommand(parent: Command, context: () => { api: A
     .argument('<id>', 'its id', parseRunId)
     .addHelpText(
       'after',
-      '\nIt ends with 0 when all is as the manifest says, else with 1.\n\nExamples:\n  sluice exports verify 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
+      '\nIt ends with 0 when all is as the manifest says, else with 1.\n\nExamples:\n  ./sluice exports verify 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
     )
     .action(async (id: string) => {
       const { api, output } = context();

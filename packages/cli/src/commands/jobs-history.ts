@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatSeconds, formatTable, type Output } from '../output.ts';
 
 /** `jobs history [NAME]`: how runs ended. */
@@ -10,7 +10,7 @@ export function addJobsHistoryCommand(parent: Command, context: () => { api: Api
     .argument('[name]', 'of this job only')
     .option('--limit <n>', 'how many', '20')
     .option('--cursor <cursor>', 'go on after the list before')
-    .addHelpText('after', '\nExamples:\n  sluice jobs history\n  sluice jobs history close-sessions --limit 5')
+    .addHelpText('after', '\nExamples:\n  ./sluice jobs history\n  ./sluice jobs history close-sessions --limit 5')
     .action(async (name: string | undefined, options: { limit: string; cursor?: string }) => {
       const { api, output } = context();
       const query = { limit: Number(options.limit), cursor: options.cursor };

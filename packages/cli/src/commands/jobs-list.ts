@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { formatSeconds, formatTable, type Output } from '../output.ts';
 
 type JobStatus = AnswerOf<'get', '/api/jobs'>['jobs'][number];
@@ -9,7 +9,7 @@ export function addJobsListCommand(parent: Command, context: () => { api: ApiCli
   parent
     .command('list')
     .description('every job: when it runs, how its last run ended, when the next one is')
-    .addHelpText('after', '\nExamples:\n  sluice jobs list\n  sluice jobs list --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice jobs list\n  ./sluice jobs list --json')
     .action(async () => {
       const { api, output } = context();
       const found = await api.call('get', '/api/jobs', {});

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ApiClient } from '../api-client.ts';
-import { EXIT } from '../exit-codes.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { followRun } from '../follow-run.ts';
 import { formatSeconds, type Output } from '../output.ts';
 
@@ -9,12 +9,12 @@ export function addJobsRunCommand(parent: Command, context: () => { api: ApiClie
   parent
     .command('run')
     .description('run a job now')
-    .argument('<name>', 'which; see "sluice jobs list"')
+    .argument('<name>', 'which; see "./sluice jobs list"')
     .option('--input <name=value...>', 'what it is told; a value that is JSON counts as that, else as text', addInput)
     .option('--no-wait', 'do not wait for the end')
     .addHelpText(
       'after',
-      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves the run alone.\n\nExamples:\n  sluice jobs run make-partitions\n  sluice jobs run expire-sessions --no-wait --json',
+      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves the run alone.\n\nExamples:\n  ./sluice jobs run make-partitions\n  ./sluice jobs run expire-sessions --no-wait --json',
     )
     .action(async (name: string, options: { input?: Record<string, unknown>; wait: boolean }) => {
       const { api, output } = context();

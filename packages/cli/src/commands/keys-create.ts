@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SCOPES, type Scope } from '@sluice/shared/access/scopes';
-import type { ApiClient } from '../api-client.ts';
+import { SCOPES, type Scope } from '@sluice/api-client/choices';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import type { Output } from '../output.ts';
 import { timeAhead } from '../time-option.ts';
 
@@ -29,7 +29,7 @@ export function addKeysCreateCommand(parent: Command, context: () => { api: ApiC
     .option('--events-per-second <n>', 'its own quota at ingest; 0 for none', wholeNumber)
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice keys create add-in --scope ingest --tenant acme\n  sluice keys create dashboard --scope read --expires 90d',
+      '\nExamples:\n  ./sluice keys create add-in --scope ingest --tenant acme\n  ./sluice keys create dashboard --scope read --expires 90d',
     )
     .action(async (name: string, options: CreateOptions) => {
       const { api, output } = context();

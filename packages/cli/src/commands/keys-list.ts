@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatTable, type Output } from '../output.ts';
 
 /** `keys list`: who may do what, without the keys themselves. */
@@ -10,7 +10,7 @@ export function addKeysListCommand(parent: Command, context: () => { api: ApiCli
     .option('--revoked', 'those that were revoked, too')
     .option('--limit <n>', 'how many', '50')
     .option('--cursor <cursor>', 'go on after the list before')
-    .addHelpText('after', '\nExamples:\n  sluice keys list\n  sluice keys list --revoked --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice keys list\n  ./sluice keys list --revoked --json')
     .action(async (options: { revoked?: boolean; limit: string; cursor?: string }) => {
       const { api, output } = context();
       const page = await api.call('get', '/api/keys', {

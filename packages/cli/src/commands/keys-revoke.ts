@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import type { Output } from '../output.ts';
 
@@ -8,11 +8,11 @@ export function addKeysRevokeCommand(parent: Command, context: () => { api: ApiC
   parent
     .command('revoke')
     .description('end a key for good; it stops everywhere within 30 s')
-    .argument('<id>', 'its id, from "sluice keys list"')
+    .argument('<id>', 'its id, from "./sluice keys list"')
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice keys revoke 3f2a9c0d1e4b5a67\n  sluice keys revoke 3f2a9c0d1e4b5a67 --yes',
+      '\nExamples:\n  ./sluice keys revoke 3f2a9c0d1e4b5a67\n  ./sluice keys revoke 3f2a9c0d1e4b5a67 --yes',
     )
     .action(async (id: string, options: { yes?: boolean }) => {
       const { api, output } = context();

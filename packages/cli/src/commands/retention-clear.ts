@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import type { Output } from '../output.ts';
 
@@ -10,7 +10,7 @@ export function addRetentionClearCommand(parent: Command, context: () => { api: 
     .description('let EVENT_RETENTION_DAYS hold for a tenant again')
     .argument('<tenant>', 'whose')
     .option('-y, --yes', 'do not ask')
-    .addHelpText('after', '\nExamples:\n  sluice retention clear museum')
+    .addHelpText('after', '\nExamples:\n  ./sluice retention clear museum')
     .action(async (tenant: string, options: { yes?: boolean }) => {
       const { api, output } = context();
       const held = await api.call('get', '/api/retention/{tenant}', { path: { tenant } });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatTable, type Output } from '../output.ts';
 
 /** `retention list`: tenants whose events are kept for another time than EVENT_RETENTION_DAYS. */
@@ -9,7 +9,7 @@ export function addRetentionListCommand(parent: Command, context: () => { api: A
     .description('tenants with a retention of their own, by name')
     .option('--limit <n>', 'how many', '50')
     .option('--cursor <cursor>', 'go on after the list before')
-    .addHelpText('after', '\nExamples:\n  sluice retention list --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice retention list --json')
     .action(async (options: { limit: string; cursor?: string }) => {
       const { api, output } = context();
       const page = await api.call('get', '/api/retention', {

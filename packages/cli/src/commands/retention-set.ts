@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import type { Output } from '../output.ts';
 
@@ -13,7 +13,7 @@ export function addRetentionSetCommand(parent: Command, context: () => { api: Ap
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
-      '\nWhat is older goes within CLEANUP_INTERVAL_HOURS, for good.\n\nExamples:\n  sluice retention set acme 30\n  sluice retention set museum 0',
+      '\nWhat is older goes within CLEANUP_INTERVAL_HOURS, for good.\n\nExamples:\n  ./sluice retention set acme 30\n  ./sluice retention set museum 0',
     )
     .action(async (tenant: string, days: number, options: { yes?: boolean }) => {
       const { api, output } = context();

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '../api-client.ts';
+import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 
 type QueueStatus = AnswerOf<'get', '/api/queue'>;
@@ -15,7 +15,7 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
       'the queue: how much waits, since when, who works on it, and whether all that came in is accounted for',
     )
     .option('-w, --watch', 'again every second, until Ctrl-C')
-    .addHelpText('after', '\nExamples:\n  sluice status\n  sluice status --watch\n  sluice status --json')
+    .addHelpText('after', '\nExamples:\n  ./sluice status\n  ./sluice status --watch\n  ./sluice status --json')
     .action(async (options: { watch?: boolean }) => {
       const { api, output } = context();
       for (;;) {

@@ -1,12 +1,12 @@
-import { DestinationError } from '@sluice/shared/exports/destination';
-import { messageOf } from '@sluice/shared/errors/message-of';
+import { DestinationError } from '@sluice/exports/destination';
+import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+import { messageOf } from '@sluice/errors/message-of';
 import type { Kysely } from 'kysely';
-import { failRun, putOff } from './export-run.ts';
+import { failRun, putOff } from './export-states.ts';
 import { RunError } from './run-error.ts';
 
-/** First and longest wait between two attempts, in milliseconds; it doubles in between. */
-const FIRST_WAIT_MS = 5_000;
-const LONGEST_WAIT_MS = 60 * 60_000;
+/** Waits between two attempts. Part of each is left to chance: many tenants' exports may wait for the same server. */
+const BACKOFF: Backoff = { initialMs: 5_000, maxMs: 60 * 60_000 };
 
 /**
  * Attempts of a run that somebody asked for: the last one is about an hour and a half after the first. Scheduled runs
@@ -48,12 +48,7 @@ export async function afterFailure(
     await failRun(db, run.id, { code: 'too_many_attempts', message: `after ${MAX_ATTEMPTS} attempts: ${message}` });
     return { state: 'failed', waitMs: 0 };
   }
-  const waitMs = backoff(run.attempts);
+  const waitMs = backoffDelay(BACKOFF, run.attempts + 1);
   await putOff(db, run.id, { code: error.code, message, waitMs, spent: true });
   return { state: 'queued', waitMs };
-}
-
-/** Exponential, with jitter: many tenants' exports may wait for the same server. */
-function backoff(attempts: number): number {
-  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts, 20)) * (0.5 + Math.random() / 2);
 }

@@ -1,4 +1,4 @@
-import { isoTime } from '@sluice/shared/database/iso-time';
+import { isoTime } from '@sluice/store/iso-time';
 import { sql } from 'kysely';
 import { epochMicroseconds } from './export-row.ts';
 import { openParquetFile, type ParquetColumn } from './parquet-file.ts';

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { Destination, DestinationSettings } from '@sluice/shared/exports/destination';
-import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/shared/exports/manifest';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Destination, DestinationSettings } from '@sluice/exports/destination';
+import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
+import { messageOf } from '@sluice/errors/message-of';
+import { VERSION } from '@sluice/errors/version';
 import type { JobContext } from '../jobs/job.ts';
 import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { publishManifest } from './publish-manifest.ts';
 import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
-import { verifyExport } from './verify-export.ts';
+import { checkAgainstManifest } from './check-against-manifest.ts';
 import { writeFiles } from './write-files.ts';
 
 /** Bytes of one file of an archive before the next one is begun. */
@@ -33,8 +32,8 @@ export interface Archived {
  * @throws when anything is not as it should be; the table must not be dropped then
  */
 export async function archivePartition(context: JobContext, table: string, signal: AbortSignal): Promise<Archived> {
-  const db = kyselyOf(context.orm);
-  const rowsThere = await inTransaction(context.orm, async (transaction) => {
+  const db = context.database.db;
+  const rowsThere = await inTransaction(context.database, async (transaction) => {
     // A week of events takes longer to count than any other statement of a job.
     await sql.raw(`SET LOCAL statement_timeout = ${EXPORT_TIMEOUT_MS}`).execute(transaction);
     const { rows } = await sql<{ count: string }>`SELECT count(*) FROM ${sql.table(table)}`.execute(transaction);
@@ -48,7 +47,7 @@ export async function archivePartition(context: JobContext, table: string, signa
       throw new Error(`the archive of ${table} has ${manifest.rows} rows, the table ${rowsThere}`);
     }
     for (const destination of destinations) {
-      const { ok, problems } = await verifyExport(destination, run.key, manifest, signal);
+      const { ok, problems } = await checkAgainstManifest(destination, run.key, manifest, signal);
       if (!ok) throw new Error(`the archive of ${table} is not as its manifest says: ${problems.join('; ')}`);
     }
     await sql`
@@ -116,11 +115,11 @@ async function write(
   key: string,
   table: string,
   destinations: readonly Destination[],
-  { orm }: JobContext,
+  { database }: JobContext,
   signal: AbortSignal,
 ): Promise<Manifest> {
   const query = sql<ArchiveRow>`SELECT ${ARCHIVE_COLUMNS} FROM ${sql.table(table)}`;
-  const files: ManifestFile[] = await readInBatches(orm, query, (batches) =>
+  const files: ManifestFile[] = await readInBatches(database, query, (batches) =>
     writeFiles(key.slice(0, -MANIFEST_NAME.length - 1), batches, {
       format: archiveFormat,
       compression: 'none',

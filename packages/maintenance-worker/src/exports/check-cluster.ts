@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { knownCluster } from '../fence/clusters.ts';
+import { knownCluster } from '@sluice/store/fence/clusters';
 import { RunError } from './run-error.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 
 /** How long counting may take, in milliseconds: it is for the progress only. */
@@ -10,12 +10,12 @@ const QUERY_CANCELED = '57014';
 
 /** How many events a run has before it; null when counting them takes too long. */
 export async function countExpected(
-  orm: Orm,
+  database: Database,
   rows: RawBuilder<SqlBool>,
   timeoutMs = COUNT_TIMEOUT_MS,
 ): Promise<number | null> {
   try {
-    return await inTransaction(orm, async (db: Kysely<unknown>) => {
+    return await inTransaction(database, async (db: Kysely<unknown>) => {
       await sql.raw(`SET LOCAL statement_timeout = ${timeoutMs}`).execute(db);
       const counted = await sql<{ count: string }>`SELECT count(*) FROM events WHERE ${rows}`.execute(db);
       return Number(counted.rows[0]?.count);

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { type Fence, inWindow } from '../fence/fence.ts';
+import { type Fence, inWindow } from '@sluice/store/fence/fence';
 import { readPosition } from './fix-window.ts';
 
 /**

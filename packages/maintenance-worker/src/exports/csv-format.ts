@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
-import { toWire } from '@sluice/shared/events/to-wire';
-import type { ManifestColumn } from '@sluice/shared/exports/manifest';
+import { toWire } from '@sluice/events/adapters/to-wire';
+import type { ManifestColumn } from '@sluice/exports/manifest';
 import type { ExportRow } from './export-row.ts';
 import type { FileFormat } from './row-format.ts';
 

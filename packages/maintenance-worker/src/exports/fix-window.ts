@@ -1,10 +1,10 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { isoTime } from '@sluice/shared/database/iso-time';
-import type { ManifestWindow } from '@sluice/shared/exports/manifest';
-import { noteFirstCluster } from '../fence/clusters.ts';
-import { type Fence, inWindow, type Position, readFence, storedSince } from '../fence/fence.ts';
+import { isoTime } from '@sluice/store/iso-time';
+import type { ManifestWindow } from '@sluice/exports/manifest';
+import { noteFirstCluster } from '@sluice/store/fence/clusters';
+import { type Fence, inWindow, type Position, readFence, storedSince } from '@sluice/store/fence/fence';
 import { checkCluster } from './check-cluster.ts';
-import type { ExportRun } from './export-run.ts';
+import type { ExportRun } from './export-states.ts';
 import { RunError } from './run-error.ts';
 
 /** What a run covers; fixed at its first start, so that every attempt covers the same. */

@@ -1,7 +1,7 @@
-import type { Destination, DestinationSettings } from '@sluice/shared/exports/destination';
-import type { ExportSettings } from '@sluice/shared/exports/export-settings';
-import { openDestination } from '@sluice/shared/exports/open-destination';
-import { openTenantDestination } from '@sluice/shared/exports/open-tenant-destination';
+import type { Destination, DestinationSettings } from '@sluice/exports/destination';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { openDestination } from '@sluice/exports/open-destination';
+import { openTenantDestination } from '@sluice/exports/open-tenant-destination';
 import type { Kysely } from 'kysely';
 
 /**

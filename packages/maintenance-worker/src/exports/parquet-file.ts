@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync } from 'node:zlib';
 import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
-import { VERSION } from '@sluice/shared/runtime/version';
+import { VERSION } from '@sluice/errors/version';
 import type { RowFormat } from './row-format.ts';
 
 /** A row group is written at either of these; it is what a writer, and a reader, hold in memory. */

@@ -1,4 +1,4 @@
-import { toWire } from '@sluice/shared/events/to-wire';
+import { toWire } from '@sluice/events/adapters/to-wire';
 import { epochMicroseconds, type ExportRow } from './export-row.ts';
 import { openParquetFile, type ParquetColumn } from './parquet-file.ts';
 import type { FileFormat } from './row-format.ts';

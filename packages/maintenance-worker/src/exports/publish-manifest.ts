@@ -1,5 +1,5 @@
-import type { Destination } from '@sluice/shared/exports/destination';
-import { inSpan } from '@sluice/shared/telemetry/in-span';
+import type { Destination } from '@sluice/exports/destination';
+import { inSpan } from '@sluice/daemon/telemetry/in-span';
 import { streamOf } from './write-part.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
-import { untraced } from '@sluice/shared/telemetry/untraced';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
 
 /** As many rows are asked for at a time as would have this many characters if all were as long as the longest before. */
 const BATCH_CHARS = 4 * 1024 * 1024;
@@ -28,11 +28,11 @@ export interface Batches<Row> {
  * @param query must give strings, so that the size of a row is known
  */
 export async function readInBatches<Row extends object, T>(
-  orm: Orm,
+  database: Database,
   query: RawBuilder<Row>,
   work: (batches: Batches<Row>) => Promise<T>,
 ): Promise<T> {
-  return inTransaction(orm, async (db: Kysely<unknown>) => {
+  return inTransaction(database, async (db: Kysely<unknown>) => {
     await sql`SET TRANSACTION READ ONLY`.execute(db);
     // Between two batches the destination is waited for; the first row of a sparse window may be far away.
     await sql.raw(`SET LOCAL idle_in_transaction_session_timeout = ${EXPORT_TIMEOUT_MS}`).execute(db);

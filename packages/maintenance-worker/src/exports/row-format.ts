@@ -1,4 +1,4 @@
-import type { ManifestColumn } from '@sluice/shared/exports/manifest';
+import type { ManifestColumn } from '@sluice/exports/manifest';
 
 /** Writes one file of an export. Made anew for each file; what it gives back is written in order. */
 export interface RowFormat<Row> {

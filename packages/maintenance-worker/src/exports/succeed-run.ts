@@ -1,7 +1,7 @@
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { type Kysely, sql } from 'kysely';
-import type { ExportRun, Publishing } from './export-run.ts';
+import type { ExportRun, Publishing } from './export-states.ts';
 import type { Window } from './fix-window.ts';
 import { RunError } from './run-error.ts';
 
@@ -12,12 +12,12 @@ import { RunError } from './run-error.ts';
  * @throws RunError `superseded` when the position is somewhere else
  */
 export async function succeedRun(
-  orm: Orm,
+  database: Database,
   run: ExportRun,
   window: Window,
   { manifest, key }: Publishing,
 ): Promise<void> {
-  await inTransaction(orm, async (db) => {
+  await inTransaction(database, async (db) => {
     await sql`
       UPDATE export_runs
       SET state = 'succeeded', manifest = ${JSON.stringify(manifest)}::jsonb, manifest_key = ${key},

@@ -1,6 +1,6 @@
 import { type Static, type TObject, Type } from 'typebox';
-import { ConfigError } from '@sluice/shared/runtime/config-error';
-import { text } from '@sluice/shared/runtime/variables';
+import { ConfigError } from '@sluice/daemon/config/config-error';
+import { text } from '@sluice/daemon/config/variables';
 
 /** Variables of the webhook that is told of exports. */
 export const webhookVariables = {

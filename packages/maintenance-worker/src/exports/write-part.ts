@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { PassThrough, type Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
-import type { Destination } from '@sluice/shared/exports/destination';
-import type { ExportCompression } from '@sluice/shared/exports/export-formats';
-import type { ManifestFile } from '@sluice/shared/exports/manifest';
+import type { Destination } from '@sluice/exports/destination';
+import type { ExportCompression } from '@sluice/exports/export-formats';
+import type { ManifestFile } from '@sluice/exports/manifest';
 import type { Batches } from './read-in-batches.ts';
 import type { FileFormat } from './row-format.ts';
 

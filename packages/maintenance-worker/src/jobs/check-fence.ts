@@ -1,18 +1,27 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { noteFirstCluster } from '../fence/clusters.ts';
-import { fenceAge } from '../fence/fence-age.ts';
-import { hiddenRoles, observeTransactions } from '../fence/observe-transactions.ts';
-import type { JobContext, JobResult } from './job.ts';
-
-/** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */
-const ALARM_SECONDS = 15 * 60;
+import { noteFirstCluster } from '@sluice/store/fence/clusters';
+import { fenceAge } from '@sluice/store/fence/fence-age';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { hiddenRoles } from '@sluice/store/fence/open-transactions';
+import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /**
  * Notes what is open, which later windows are pruned by, and looks how far the fence is behind; a row is a second.
  * When it is far, whoever holds it back is named in an error of the log and in the details of the run.
  */
-export async function checkFenceJob({ orm, logger }: JobContext): Promise<JobResult> {
-  const db = kyselyOf(orm);
+export const checkFenceJob = {
+  name: 'check-fence',
+  description: 'Looks how far the fence is behind, in seconds, and who holds it back',
+  schedule: { everyMs: MINUTE_MS },
+  timeoutMs: MINUTE_MS,
+  concurrency: 1,
+  run: checkFence,
+} satisfies Job;
+
+/** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */
+const ALARM_SECONDS = 15 * 60;
+
+async function checkFence({ database, logger }: JobContext): Promise<JobResult> {
+  const db = database.db;
   await noteFirstCluster(db);
   await observeTransactions(db);
   const { seconds, holders } = await fenceAge(db);

@@ -1,13 +1,21 @@
 import { type Kysely, sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
+
+/** Ends sessions of which nothing has arrived for `SESSION_IDLE_HOURS`. */
+export const closeSessionsJob = {
+  name: 'close-sessions',
+  description: 'Ends sessions of which nothing has arrived for SESSION_IDLE_HOURS',
+  schedule: { everyMs: MINUTE_MS },
+  timeoutMs: 5 * MINUTE_MS,
+  concurrency: 1,
+  run: closeIdleSessions,
+} satisfies Job;
 
 /** Open sessions that one statement looks at. */
 const BATCH = 1_000;
 
-/** Ends sessions of which nothing has arrived for `SESSION_IDLE_HOURS`. */
-export async function closeSessionsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  return closeSessions(kyselyOf(orm), config.SESSION_IDLE_HOURS * 3_600, run);
+async function closeIdleSessions({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  return closeSessions(database.db, config.SESSION_IDLE_HOURS * 3_600, run);
 }
 
 /**

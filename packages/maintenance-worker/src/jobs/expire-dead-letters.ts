@@ -1,15 +1,23 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { deleteInBatches } from './delete-in-batches.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { deleteInBatches } from '../retention/delete-in-batches.ts';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
  * Deletes dead letters that were settled (replayed or discarded) more than `DEAD_LETTER_RETENTION_DAYS` ago, replays
  * that ended before that, and entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. What is dead or on its
  * way back stays, however old: it is the only copy of an event.
  */
-export async function expireDeadLettersJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  const db = kyselyOf(orm);
+export const expireDeadLettersJob = {
+  name: 'expire-dead-letters',
+  description: 'Deletes settled dead letters, ended replays and audit entries that are past their retention',
+  schedule: { everyMs: HOUR_MS },
+  timeoutMs: HOUR_MS / 2,
+  concurrency: 1,
+  run: expireDeadLetters,
+} satisfies Job;
+
+async function expireDeadLetters({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = database.db;
   const old = sql`now() - make_interval(days => ${config.DEAD_LETTER_RETENTION_DAYS})`;
   const letters = await deleteInBatches(
     db,

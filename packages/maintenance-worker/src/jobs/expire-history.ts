@@ -1,14 +1,22 @@
 import { sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { deleteInBatches } from './delete-in-batches.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { deleteInBatches } from '../retention/delete-in-batches.ts';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
+
+/** Deletes ended runs from the history: those beyond the newest thousand of their job, and those older than 30 days. */
+export const expireHistoryJob = {
+  name: 'expire-history',
+  description: "Deletes ended runs of jobs, beyond each job's newest thousand or older than 30 days",
+  schedule: { everyMs: HOUR_MS },
+  timeoutMs: HOUR_MS / 2,
+  concurrency: 1,
+  run: expireHistory,
+} satisfies Job;
 
 /** Ended runs of each job that are kept, and for how long. */
 const KEPT_RUNS = 1_000;
 const KEPT_DAYS = 30;
 
-/** Deletes ended runs from the history: those beyond the newest thousand of their job, and those older than 30 days. */
-export async function expireHistoryJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+async function expireHistory({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const old = {
     table: 'job_runs',
     where: sql`state NOT IN ('queued', 'running') AND (
@@ -18,5 +26,5 @@ export async function expireHistoryJob({ orm }: JobContext, run: JobRun): Promis
       ) placed WHERE place > ${KEPT_RUNS}))`,
     order: sql`created_at`,
   };
-  return { rows: await deleteInBatches(kyselyOf(orm), old, run) };
+  return { rows: await deleteInBatches(database.db, old, run) };
 }

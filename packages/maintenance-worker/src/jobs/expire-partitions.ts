@@ -1,20 +1,30 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { archivePartition } from '../exports/archive-partition.ts';
-import { expirePartitions } from '../retention/expire-partitions.ts';
+import { dropPartitions } from '../retention/drop-partitions.ts';
 import { expiringPartitions } from '../retention/expiring-partitions.ts';
 import { estimateEvents } from '../retention/estimate-events.ts';
 import { type JudgedPartition, judgePartitions } from '../retention/judge-partitions.ts';
-import { retentionRules } from '../retention/retention-rules.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { DRY_RUN_INPUT, retentionRules } from '../retention/retention-rules.ts';
+import type { MaintenanceConfig } from '../config.ts';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
+
+/** Drops whole partitions that are past EVENT_RETENTION_DAYS, with their ids and their part of the roll-ups. */
+export const expirePartitionsJob = (config: Pick<MaintenanceConfig, 'CLEANUP_INTERVAL_HOURS'>): Job => ({
+  name: 'expire-partitions',
+  description: 'Drops partitions that are past EVENT_RETENTION_DAYS, with their ids and their part of the roll-ups',
+  schedule: { everyMs: config.CLEANUP_INTERVAL_HOURS * HOUR_MS },
+  timeoutMs: 12 * HOUR_MS,
+  concurrency: 1,
+  input: DRY_RUN_INPUT,
+  run: dropExpired,
+});
 
 /** Longest wait for one transaction that has a partition open, in milliseconds; the next run waits again. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-/** Drops whole partitions that are past EVENT_RETENTION_DAYS, with their ids and their part of the roll-ups. */
-export async function expirePartitionsJob(context: JobContext, run: JobRun): Promise<JobResult> {
-  const { orm, config, logger } = context;
+async function dropExpired(context: JobContext, run: JobRun): Promise<JobResult> {
+  const { database, config, logger } = context;
   if (run.input['dry_run'] === true) return dryRun(context);
-  const expired = await expirePartitions(orm, {
+  const expired = await dropPartitions(database, {
     ...retentionRules(config, new Date()),
     archive: config.RETENTION_ARCHIVE === 'true' ? (table, signal) => archivePartition(context, table, signal) : null,
     signal: run.signal,
@@ -41,8 +51,8 @@ export async function expirePartitionsJob(context: JobContext, run: JobRun): Pro
   return { rows: expired.events, details };
 }
 
-async function dryRun({ orm, config }: JobContext): Promise<JobResult> {
-  const db = kyselyOf(orm);
+async function dryRun({ database, config }: JobContext): Promise<JobResult> {
+  const db = database.db;
   const judged = await judgePartitions(db, retentionRules(config, new Date()));
   const free = judged.filter(({ keepers, heldBackBy }) => keepers.length + heldBackBy.length === 0);
   const begun = (await expiringPartitions(db)).filter(({ state }) => state === 'pending' || state === 'detached');

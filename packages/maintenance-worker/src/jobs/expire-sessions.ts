@@ -1,14 +1,22 @@
 import { type RawBuilder, sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { deleteInBatches } from './delete-in-batches.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { deleteInBatches } from '../retention/delete-in-batches.ts';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
  * Deletes sessions that ended longer ago than the events of their tenant are kept: `EVENT_RETENTION_DAYS`, or the
  * tenant's own time. With 0 days they are kept for ever, as the events are.
  */
-export async function expireSessionsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
-  const db = kyselyOf(orm);
+export const expireSessionsJob = {
+  name: 'expire-sessions',
+  description: 'Deletes sessions that ended more than EVENT_RETENTION_DAYS ago',
+  schedule: { everyMs: HOUR_MS },
+  timeoutMs: HOUR_MS / 2,
+  concurrency: 1,
+  run: expireSessions,
+} satisfies Job;
+
+async function expireSessions({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
+  const db = database.db;
   const { rows: own } = await sql<{ tenant: string; days: number }>`
     SELECT tenant, days FROM tenant_retention WHERE days > 0 ORDER BY tenant`.execute(db);
   let deleted = 0;

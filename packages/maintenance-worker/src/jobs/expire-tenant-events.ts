@@ -1,14 +1,28 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { expireTenantEvents, planExpiry } from '../retention/expire-tenant-events.ts';
-import { type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { deleteTenantEvents, planExpiry } from '../retention/delete-tenant-events.ts';
+import { DRY_RUN_INPUT, type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
+import type { MaintenanceConfig } from '../config.ts';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /** Deletes events row by row where tenants have a retention of their own. */
-export async function expireTenantEventsJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+export const expireTenantEventsJob = (config: Pick<MaintenanceConfig, 'CLEANUP_INTERVAL_HOURS'>): Job => ({
+  name: 'expire-tenant-events',
+  description: 'Deletes events of tenants with a retention of their own, row by row',
+  schedule: { everyMs: config.CLEANUP_INTERVAL_HOURS * HOUR_MS },
+  timeoutMs: 12 * HOUR_MS,
+  concurrency: 1,
+  input: DRY_RUN_INPUT,
+  run: deleteExpired,
+});
+
+async function deleteExpired({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const rules = retentionRules(config, new Date());
-  if (run.input['dry_run'] === true) return dryRun(kyselyOf(orm), rules);
-  const rows = await expireTenantEvents(orm, { ...rules, signal: run.signal, progress: (done) => run.progress(done) });
+  if (run.input['dry_run'] === true) return dryRun(database.db, rules);
+  const rows = await deleteTenantEvents(database, {
+    ...rules,
+    signal: run.signal,
+    progress: (done) => run.progress(done),
+  });
   return { rows };
 }
 

@@ -1,9 +1,18 @@
-import { makePartitions } from '@sluice/shared/database/partitions';
-import { PARTITIONS_AHEAD } from '@sluice/shared/database/prepare-database';
-import type { JobContext, JobResult } from './job.ts';
+import { makePartitions } from '@sluice/store/layout/partitions';
+import { PARTITIONS_AHEAD } from '@sluice/store/prepare-database';
+import { HOUR_MS, type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /** Makes the partitions of this week and the next two, where they are missing. */
-export async function makePartitionsJob({ orm }: JobContext): Promise<JobResult> {
-  const made = await makePartitions(orm, new Date(), PARTITIONS_AHEAD);
+export const makePartitionsJob = {
+  name: 'make-partitions',
+  description: 'Makes the partitions of this week and the next two',
+  schedule: { everyMs: HOUR_MS },
+  timeoutMs: MINUTE_MS,
+  concurrency: 1,
+  run: makeMissing,
+} satisfies Job;
+
+async function makeMissing({ database }: JobContext): Promise<JobResult> {
+  const made = await makePartitions(database, new Date(), PARTITIONS_AHEAD);
   return { rows: made.length, details: { made } };
 }

@@ -1,13 +1,21 @@
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { openExportJobs } from '@sluice/shared/jobs/export-jobs';
-import { queueDueExports } from '../exports/due-exports.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { messageOf } from '@sluice/errors/message-of';
+import { openExportJobs } from '@sluice/jobs/export-jobs';
+import { queueDueExports } from '../exports/queue-due-exports.ts';
+import { type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
 
 /** Queues the exports that are due; a row is a run. */
-export async function queueExportsJob({ orm, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
+export const queueExportsJob = {
+  name: 'queue-exports',
+  description: 'Queues a run for every tenant whose export is due',
+  schedule: { everyMs: MINUTE_MS },
+  timeoutMs: 5 * MINUTE_MS,
+  concurrency: 1,
+  run: queueExports,
+} satisfies Job;
+
+async function queueExports({ database, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
   const knownSince = new Date(performance.timeOrigin);
-  const queued = await queueDueExports(kyselyOf(orm), { settings: config.exports, knownSince, signal });
+  const queued = await queueDueExports(database.db, { settings: config.exports, knownSince, signal });
   if (queued.length === 0) return { rows: 0 };
   const jobs = openExportJobs({
     redisUrl: config.REDIS_URL,

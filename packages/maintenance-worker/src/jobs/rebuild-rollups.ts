@@ -1,8 +1,17 @@
-import { rebuildRollups } from '../rollups/rebuild.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { rebuildRollups } from '@sluice/projections/counts/rebuild';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /** Builds the roll-ups anew from the events. */
-export async function rebuildRollupsJob({ orm }: JobContext, run: JobRun): Promise<JobResult> {
+export const rebuildRollupsJob = {
+  name: 'rebuild-rollups',
+  description: 'Builds the roll-ups anew beside those that are read, then puts them in their place',
+  schedule: null,
+  timeoutMs: 12 * HOUR_MS,
+  concurrency: 1,
+  run: rebuild,
+} satisfies Job;
+
+async function rebuild({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const { signal } = run;
-  return { rows: await rebuildRollups(orm, { signal, progress: (done, of) => run.progress(done, of) }) };
+  return { rows: await rebuildRollups(database, { signal, progress: (done, of) => run.progress(done, of) }) };
 }

@@ -1,7 +1,17 @@
 import type { Redis } from 'ioredis';
-import { findShards } from '@sluice/shared/stream/consumer-group';
-import { WRITERS_GROUP } from '@sluice/shared/stream/stream-keys';
-import type { JobContext, JobResult, JobRun } from './job.ts';
+import { findShards } from '@sluice/stream/consumer-group';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
+
+/** Removes consumers of writers that are gone, on all shards. */
+export const removeIdleConsumersJob = {
+  name: 'remove-idle-consumers',
+  description: 'Removes consumers of writers that are gone and have nothing pending',
+  schedule: { everyMs: HOUR_MS },
+  timeoutMs: MINUTE_MS,
+  concurrency: 1,
+  run: removeFromAllShards,
+} satisfies Job;
 
 /** A consumer that has not read for this long belongs to a writer that is gone, in milliseconds. */
 const IDLE_MS = 60 * 60_000;
@@ -21,8 +31,7 @@ const REMOVE_IF_IDLE = `
   end
   return 0`;
 
-/** Removes consumers of writers that are gone, on all shards. */
-export async function removeIdleConsumersJob({ redis, config }: JobContext, run: JobRun): Promise<JobResult> {
+async function removeFromAllShards({ redis, config }: JobContext, run: JobRun): Promise<JobResult> {
   return removeIdleConsumers(redis, {
     keys: await findShards(redis, config.SLUICE_NAMESPACE, config.STREAM_SHARDS),
     idleMs: IDLE_MS,

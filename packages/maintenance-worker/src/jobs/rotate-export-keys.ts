@@ -1,12 +1,9 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
-import { openCredentials, sealCredentials } from '@sluice/shared/exports/export-credentials';
-import { type SealingKeys, SealError } from '@sluice/shared/exports/sealed-secrets';
-import type { JobContext, JobResult, JobRun } from './job.ts';
-
-/** Configurations that are sealed anew in one transaction. */
-const BATCH = 100;
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
+import { type SealingKeys, SealError } from '@sluice/exports/sealed-secrets';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
  * Seals all credentials with the active key, so that the other keys can be taken out of EXPORT_ENCRYPTION_KEYS; a row
@@ -14,7 +11,19 @@ const BATCH = 100;
  *
  * @throws SealError of the first tenant whose credentials can't be opened, when all others are done
  */
-export async function rotateExportKeysJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+export const rotateExportKeysJob = {
+  name: 'rotate-export-keys',
+  description: 'Seals the credentials of all tenants with the first key of EXPORT_ENCRYPTION_KEYS',
+  schedule: null,
+  timeoutMs: HOUR_MS,
+  concurrency: 1,
+  run: rotateExportKeys,
+} satisfies Job;
+
+/** Configurations that are sealed anew in one transaction. */
+const BATCH = 100;
+
+async function rotateExportKeys({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const { keys } = config.exports;
   if (keys.active === null) throw new SealError('unknown_key', 'EXPORT_ENCRYPTION_KEYS is not set');
   let rows = 0;
@@ -22,7 +31,7 @@ export async function rotateExportKeysJob({ orm, config }: JobContext, run: JobR
   let failure: SealError | null = null;
   for (let after = ''; ;) {
     run.signal.throwIfAborted();
-    const batch = await sealBatch(orm, keys, keys.active.id, after);
+    const batch = await sealBatch(database, keys, keys.active.id, after);
     rows += batch.sealed;
     failed += batch.failures.length;
     failure ??= batch.failures[0] ?? null;
@@ -46,8 +55,8 @@ interface Batch {
   readonly last: string | null;
 }
 
-async function sealBatch(orm: Orm, keys: SealingKeys, active: string, after: string): Promise<Batch> {
-  return inTransaction(orm, async (db) => {
+async function sealBatch(database: Database, keys: SealingKeys, active: string, after: string): Promise<Batch> {
+  return inTransaction(database, async (db) => {
     const { rows } = await sql<{ tenant: string; secrets: Buffer; key_id: string }>`
       SELECT tenant, secrets, key_id FROM export_configs
       WHERE secrets IS NOT NULL AND key_id <> ${active} AND tenant > ${after}

@@ -1,14 +1,10 @@
 import { Type } from 'typebox';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
 import { sql } from 'kysely';
-import type { DestinationSettings } from '@sluice/shared/exports/destination';
-import type { Manifest } from '@sluice/shared/exports/manifest';
+import type { DestinationSettings } from '@sluice/exports/destination';
+import type { Manifest } from '@sluice/exports/manifest';
 import { openRunDestinations } from '../exports/open-run-destinations.ts';
-import { verifyExport } from '../exports/verify-export.ts';
-import type { JobContext, JobResult, JobRun } from './job.ts';
-
-/** Which run is verified. */
-export const VERIFY_INPUT = Type.Object({ run_id: Type.String({ format: 'uuid' }) }, { additionalProperties: false });
+import { checkAgainstManifest } from '../exports/check-against-manifest.ts';
+import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
  * Reads an export again, from its destination and its backup, and checks it against its manifest; a row is a row of it.
@@ -16,9 +12,19 @@ export const VERIFY_INPUT = Type.Object({ run_id: Type.String({ format: 'uuid' }
  * @throws when the run has no manifest, or a destination can't be asked; files that are not as they should be are a
  *   result: `ok: false` with what is wrong
  */
-export async function verifyExportJob({ orm, config }: JobContext, run: JobRun): Promise<JobResult> {
+export const verifyExportJob = {
+  name: 'verify-export',
+  description: 'Reads an export again and checks it against its manifest',
+  schedule: null,
+  timeoutMs: 12 * HOUR_MS,
+  concurrency: 2,
+  input: Type.Object({ run_id: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),
+  run: verify,
+} satisfies Job;
+
+async function verify({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const id = String(run.input['run_id']);
-  const db = kyselyOf(orm);
+  const db = database.db;
   const { rows } = await sql<{
     tenant: string | null;
     destination: string;
@@ -43,7 +49,7 @@ export async function verifyExportJob({ orm, config }: JobContext, run: JobRun):
   let done = 0;
   try {
     for (const place of destinations) {
-      const verified = await verifyExport(place, key, manifest, run.signal, (more) =>
+      const verified = await checkAgainstManifest(place, key, manifest, run.signal, (more) =>
         run.progress(done + more, manifest.rows * destinations.length),
       );
       done += manifest.rows;

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { findShards } from '@sluice/shared/stream/consumer-group';
+import { findShards } from '@sluice/stream/consumer-group';
 
 /** A place in time of the streams: an entry id. */
 export type Horizon = string;

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 
 /** Most letters in one step. */
 const MAX_STEP = 500;
@@ -21,7 +21,7 @@ export function createPacer(ratePerSecond: number, signal: AbortSignal): Pacer {
       const waitMs = dueAt - now;
       // What was missed while Redis or Postgres was slow is not made up for by a burst.
       dueAt = Math.max(dueAt, now) + (letters / ratePerSecond) * 1000;
-      if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => {});
+      if (waitMs > 0) await waitOrAbort(waitMs, signal);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/shared/database/dead-letter-filter';
-import { readLetter, type ReplayableLetter, type ReplayedEntry } from '@sluice/shared/stream/replay-entry';
+import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
+import { readLetter, type ReplayableLetter, type ReplayedEntry } from '@sluice/stream/replay-entry';
 
 /** What one step of a replay found to do. */
 export interface TakenLetters {

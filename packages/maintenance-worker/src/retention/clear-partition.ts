@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/shared/database/in-transaction';
-import type { Orm } from '@sluice/shared/database/orm';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /** Blocks of 8 KiB in one transaction: of real events 1,000 to 3,000. */
@@ -14,14 +14,14 @@ const BLOCKS = 64;
  * @throws when the signal is aborted
  */
 export async function clearPartition(
-  orm: Orm,
+  database: Database,
   name: string,
   run: { signal: AbortSignal; onEvents: (events: number) => void },
 ): Promise<number> {
   let cleared = 0;
   for (;;) {
     run.signal.throwIfAborted();
-    const events = await inTransaction(orm, (db) => clearBlocks(db, name));
+    const events = await inTransaction(database, (db) => clearBlocks(db, name));
     if (events === null) return cleared;
     cleared += events;
     run.onEvents(events);

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { ListedPartition } from '@sluice/shared/database/list-partitions';
+import type { ListedPartition } from '@sluice/store/layout/list-partitions';
 
 /** A registered partition, and how far the catalog says it is. */
 export interface ExpiringPartition {

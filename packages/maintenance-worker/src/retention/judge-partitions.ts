@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { type ListedPartition, listPartitions } from '@sluice/shared/database/list-partitions';
+import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';
 
 /** A partition that is past EVENT_RETENTION_DAYS, and what becomes of it. */

@@ -1,4 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { Type } from 'typebox';
 import type { MaintenanceConfig } from '../config.ts';
 
 /** What decides how long events stay, beside what is set for single tenants. */
@@ -9,6 +10,12 @@ export interface RetentionRules {
   /** Whether a tenant without an export configuration of its own is exported by schedule. */
   readonly exportsByDefault: boolean;
 }
+
+/** Input of the retention jobs: whether to say what would go, and change nothing. */
+export const DRY_RUN_INPUT = Type.Object(
+  { dry_run: Type.Optional(Type.Boolean({ description: 'Say what would go, and change nothing.' })) },
+  { additionalProperties: false },
+);
 
 export function retentionRules({ EVENT_RETENTION_DAYS, exports }: MaintenanceConfig, now: Date): RetentionRules {
   const { enabled, schedule } = exports.defaults;

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { DIMENSIONS } from '../rollups/count-values.ts';
-import { lockGenerations } from '../rollups/generations.ts';
-import { countsToUnfold, type DeletedCounts, unfold } from '../rollups/unfold.ts';
+import { DIMENSIONS } from '@sluice/projections/counts/count-values';
+import { lockGenerations } from '@sluice/projections/counts/generations';
+import { countsToUnfold, type DeletedCounts, unfold } from '@sluice/projections/counts/unfold';
 
 /** The columns of `events` that are needed to take an event out of everything else. */
 export const UNSTORED_COLUMNS = sql.raw(

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { WIRE_COLUMNS } from '@sluice/shared/database/wire-columns';
-import type { StoredEvent } from '@sluice/shared/events/to-wire';
-import { allOf } from '../queries/event-filter.ts';
+import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
+import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import { allOf } from '../events/event-filter.ts';
 
 /**
  * Where a reader of committed events stands. Events are in the order of their transactions' ids, and of their own ids

@@ -1,7 +1,8 @@
-import { type Kysely, sql } from 'kysely';
-import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
+import type { Kysely } from 'kysely';
+import { observeOpenTransactions } from '@sluice/store/fence/open-transactions';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 
-/** What Postgres says of its transactions at one moment. */
+/** An observation of Postgres's transactions, in numbers. */
 export interface Sighting {
   /** Every transaction below this has ended. */
   readonly fence: bigint;
@@ -13,35 +14,26 @@ export interface Sighting {
   readonly at: number;
 }
 
-/** What a backend may need between taking its start time and showing it to others, in milliseconds. */
-const MARGIN_MS = 5_000;
+/**
+ * The tail's limits as an observer. A sighting is used for minutes, so five seconds of margin are enough. A transaction that
+ * is open for longer than a writer's may be is taken for one that only reads: readers can ask for what they missed.
+ */
+const TAIL_LIMITS = { marginMs: 5_000, longestMs: LONGEST_TRANSACTION_MS };
 
 const MAX_SIGHTINGS = 1_000;
 
 /**
- * Looks at Postgres's transactions, on the primary.
+ * Observes Postgres's transactions, on the primary.
  *
- * In two statements, and in this order: a transaction that gets its id after the second is either open at the first,
- * and then counted there, or begins after it.
+ * @throws when the server is a replica
  */
 export async function sightTransactions(db: Kysely<unknown>): Promise<Sighting> {
-  const open = await sql<{ now: string; oldest: string | null; hidden: boolean }>`
-    SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now,
-           floor(extract(epoch FROM min(xact_start)) * 1000)::text AS oldest,
-           -- Exports read for hours and store no events. Without pg_read_all_stats, sessions of other roles show nothing but that they are there.
-           coalesce(bool_or(backend_type IS NULL), false) AS hidden
-    FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'sluice-maintenance'`.execute(db);
-  const { now, oldest, hidden } = open.rows[0]!;
-  const ids = await sql<{ fence: string; unassigned: string; replica: boolean }>`
-    SELECT pg_snapshot_xmin(s)::text AS fence, pg_snapshot_xmax(s)::text AS unassigned, pg_is_in_recovery() AS replica
-    FROM pg_current_snapshot() s`.execute(db);
-  const { fence, unassigned, replica } = ids.rows[0]!;
-  if (replica) throw new Error('committed events can only be followed on the primary; DATABASE_URL names a replica');
-  const at = Number(now);
+  const { endedBelow, nextTx, floor, observedAt } = await observeOpenTransactions(db, TAIL_LIMITS);
+  const at = Date.parse(observedAt);
   return {
-    fence: BigInt(fence),
-    unassigned: BigInt(unassigned),
-    begunSince: Math.max(at - LONGEST_TRANSACTION_MS, hidden ? 0 : Math.min(at, Number(oldest ?? at)) - MARGIN_MS),
+    fence: BigInt(endedBelow),
+    unassigned: BigInt(nextTx),
+    begunSince: floor === null ? at - LONGEST_TRANSACTION_MS : Date.parse(floor),
     at,
   };
 }

@@ -1,12 +1,11 @@
 import { type SqlBool, sql } from 'kysely';
-import { messageOf } from '@sluice/shared/errors/message-of';
-import { toWire } from '@sluice/shared/events/to-wire';
-import { LONGEST_TRANSACTION_MS } from '@sluice/shared/database/longest-transaction';
-import { kyselyOf } from '@sluice/shared/database/kysely-of';
-import type { Orm } from '@sluice/shared/database/orm';
-import type { Logger } from '@sluice/shared/runtime/logger';
-import { Outage } from '@sluice/shared/runtime/outage';
-import { type EventFilter, matchesFilter } from '../queries/event-filter.ts';
+import { messageOf } from '@sluice/errors/message-of';
+import { toWire } from '@sluice/events/adapters/to-wire';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import type { Database } from '@sluice/store/database';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { poll as startPoll } from '@sluice/daemon/retry/poll';
+import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';
 import { createFenceHistory, sightTransactions } from './fence-history.ts';
@@ -48,7 +47,7 @@ export interface LiveTail {
   /** Streams that are open. */
   readonly readers: number;
   /** Ends all streams. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /**
@@ -56,8 +55,8 @@ export interface LiveTail {
  * continued from there, and a late commit is in exactly one window. A long transaction anywhere in the cluster holds
  * the fence, and so all readers, back; they are told. See docs/decisions/0013-reads.md.
  */
-export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): LiveTail {
-  const db = kyselyOf(orm);
+export function createLiveTail({ database, logger }: { database: Database; logger: Logger }): LiveTail {
+  const db = database.db;
   /** Have got everything below `reached`. */
   const live = new Set<TailReader>();
   const open = new Set<TailReader>();
@@ -194,17 +193,13 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
     history = createFenceHistory();
   }
 
-  const outage = new Outage();
-  const timer = setInterval(() => {
-    if (open.size === 0) return;
-    poll().then(
-      () => outage.over(),
-      (error: unknown) => {
-        const reason = outage.news(error);
-        if (reason !== null) logger.warn({ error: reason }, 'committed events cannot be followed');
-      },
-    );
-  }, POLL_MS).unref();
+  const following = startPoll({
+    everyMs: POLL_MS,
+    when: () => open.size > 0,
+    turn: poll,
+    onFailing: (error) => logger.warn({ error }, 'committed events cannot be followed'),
+    onRecovered: () => logger.info('committed events are followed again'),
+  });
 
   return {
     async follow(reader, resume) {
@@ -220,10 +215,10 @@ export function createLiveTail({ orm, logger }: { orm: Orm; logger: Logger }): L
     get readers() {
       return open.size;
     },
-    stop() {
+    async stop() {
       stopped = true;
-      clearInterval(timer);
       for (const { stream } of open) stream.end('stopping', 'This instance is stopping; another one takes over.');
+      await following.stop();
     },
   };
 }

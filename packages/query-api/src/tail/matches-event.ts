@@ -1,4 +1,4 @@
-import type { EventFilter } from '../queries/event-filter.ts';
+import type { EventFilter } from '../events/event-filter.ts';
 import type { CommittedEvent } from './committed-events.ts';
 
 /** The filter's fields on an event that was read already; the same as `matchesFilter` in SQL. */

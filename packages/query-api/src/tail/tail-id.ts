@@ -1,4 +1,4 @@
-import { ApiError } from '@sluice/shared/errors/api-errors';
+import { ApiError } from '@sluice/errors/api-errors';
 import type { CommittedEvent } from './committed-events.ts';
 
 /** What a client gives back as `Last-Event-ID`. */

@@ -1,0 +1,134 @@
+import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import type { paths } from './api-types.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** A failure that ends the command: one line for people, and its exit code. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+  }
+}
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** Paths of the API that take this method, as its documentation has them. */
+type PathOf<M extends Method> = {
+  [P in keyof paths]: paths[P][M] extends { responses: object } ? P : never;
+}[keyof paths];
+
+type PathPart<Operation> = Operation extends { parameters: { path: infer Values } } ? { path: Values } : object;
+type QueryPart<Operation> = Operation extends { parameters: { query?: infer Values } } ? { query?: Values } : object;
+type BodyPart<Operation> = Operation extends { requestBody: { content: { 'application/json': infer Body } } }
+  ? { body: Body }
+  : object;
+
+/** What a request has to say: `path`, `query` and `body`, as far as the operation has them. */
+type RequestOf<M extends Method, P extends keyof paths> = PathPart<paths[P][M]> &
+  QueryPart<paths[P][M]> &
+  BodyPart<paths[P][M]>;
+
+type JsonOf<Response> = Response extends { content: { 'application/json': infer Body } } ? Body : never;
+
+/** The answer of an operation when it succeeds. */
+export type AnswerOf<M extends Method, P extends PathOf<M>> = paths[P][M] extends { responses: infer Responses }
+  ? JsonOf<Responses[keyof Responses]>
+  : never;
+
+type Parameter = string | number | boolean | undefined;
+
+/** A request, when nothing is left to be checked about it. */
+interface AnyRequest {
+  readonly path?: Readonly<Record<string, string>>;
+  /** Undefined ones are left out; a list is sent as so many parameters of one name. */
+  readonly query?: Readonly<Record<string, Parameter | readonly Parameter[]>>;
+  readonly body?: unknown;
+}
+
+/** Talks to the query API. Large whole numbers in answers keep their digits, so that an edit gives them back. */
+export interface ApiClient {
+  readonly url: string;
+  /** Asks for what the API documents, and for nothing else: paths, parameters and answers are typed from there. */
+  call<M extends Method, P extends PathOf<M>>(method: M, path: P, request: RequestOf<M, P>): Promise<AnswerOf<M, P>>;
+  /** The answer's bytes as they come. */
+  stream<P extends PathOf<'get'>>(
+    path: P,
+    request: RequestOf<'get', P>,
+    accept: string,
+  ): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** @param timeoutMs how long an answer may take to begin; streams may go on for longer */
+export function createApiClient(url: string, key: string | undefined, timeoutMs = 30_000): ApiClient {
+  async function send(method: Method, path: string, request: AnyRequest, accept: string): Promise<Response> {
+    const { path: names = {}, query = {}, body } = request;
+    const target = new URL(
+      path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(names[name]!)),
+      url,
+    );
+    for (const [name, value] of Object.entries(query)) {
+      for (const each of [value].flat()) if (each !== undefined) target.searchParams.append(name, String(each));
+    }
+    const headers = {
+      accept,
+      ...(key === undefined ? {} : { 'x-api-key': key }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), timeoutMs);
+    let response: Response;
+    try {
+      response = await fetch(target, {
+        method: method.toUpperCase(),
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: limit.signal,
+      });
+    } catch (error) {
+      const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
+      throw new CommandError(
+        `The query API at ${url} cannot be reached (${reason}). Is it running? Start it with "npx -y pnpm@12 start", or name another with --url.`,
+        EXIT.unreachable,
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!response.ok) throw await refusal(response);
+    return response;
+  }
+  return {
+    url,
+    async call(method, path, request) {
+      const response = await send(method, path, request, 'application/json');
+      return parseKeepingDigits(await response.text()) as never;
+    },
+    async stream(path, request, accept) {
+      const response = await send('get', path, request, accept);
+      if (response.body === null) throw new CommandError('The answer has no body.', EXIT.failed);
+      return response.body;
+    },
+  };
+}
+
+async function refusal(response: Response): Promise<CommandError> {
+  const text = await response.text();
+  let told: { code?: string; message?: string; request_id?: string } = {};
+  try {
+    told = (JSON.parse(text) as { error?: typeof told }).error ?? {};
+  } catch {
+    told = { message: text.slice(0, 200) };
+  }
+  const hint = response.status === 401 ? ' Give a key with --key or API_KEY.' : '';
+  return new CommandError(
+    `${told.message ?? response.statusText} [${told.code ?? response.status}${told.request_id ? `, request ${told.request_id}` : ''}]${hint}`,
+    EXIT.failed,
+  );
+}
+
+function reasonOf(error: unknown): string {
+  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+  return cause?.code ?? cause?.message ?? String(error);
+}

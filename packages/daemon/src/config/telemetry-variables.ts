@@ -1,0 +1,81 @@
+import { Type } from 'typebox';
+import { choice, integer, number, text } from './variables.ts';
+
+/** A list as OpenTelemetry has it: values percent-encoded. */
+const PAIRS = '^[^=,\\s]+=[^,]*(,\\s*[^=,\\s]+=[^,]*)*$';
+
+/** Variables of tracing, which every daemon reads. The names with OTEL_ are OpenTelemetry's own. */
+export const telemetryVariables = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    text({
+      unit: 'URL',
+      // It may hold a login.
+      secret: true,
+      // With the path the exporter would send to /v1/traces/v1/traces, and a collector says no more than "Not Found".
+      pattern: '^https?://(?!.*/v1/traces/?$)',
+      format: 'url',
+      expected: 'a URL that starts with http:// or https://, without /v1/traces at its end',
+      description: 'Where traces go, by OTLP over HTTP (Jaeger v2: port 4318); not set: nothing is traced.',
+    }),
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: Type.Optional(
+    text({
+      unit: 'list',
+      secret: true,
+      pattern: PAIRS,
+      expected: 'a list such as api-key=abc,tenant=1',
+      description: 'Headers of each export, for collectors that ask for a key.',
+    }),
+  ),
+  OTEL_SDK_DISABLED: choice(['true', 'false'], {
+    default: 'false',
+    unit: '-',
+    description: 'true: nothing is traced, whatever else is set.',
+  }),
+  OTEL_SERVICE_NAME: Type.Optional(
+    text({ unit: '-', description: "Name of the service in traces; not set: `sluice-` and the daemon's name." }),
+  ),
+  OTEL_RESOURCE_ATTRIBUTES: Type.Optional(
+    text({
+      unit: 'list',
+      pattern: PAIRS,
+      expected: 'a list such as deployment.environment.name=test,team=data',
+      description: 'What every span says of its process, beside name, version and instance.',
+    }),
+  ),
+  OTEL_TRACES_SAMPLER_ARG: number({
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+    unit: 'ratio',
+    description:
+      'Share of traces that are kept, where the client has not decided; what fails behind the queue is kept in any case.',
+  }),
+  OTEL_BSP_MAX_QUEUE_SIZE: integer({
+    default: 4_096,
+    minimum: 16,
+    maximum: 1_000_000,
+    unit: 'spans',
+    description: 'Most spans that wait for a collector; more are dropped and counted.',
+  }),
+  OTEL_BSP_SCHEDULE_DELAY: integer({
+    default: 1_000,
+    minimum: 10,
+    maximum: 60_000,
+    unit: 'ms',
+    description: 'How often waiting spans are sent.',
+  }),
+  TRACE_CLIENTS: choice(['continue', 'link'], {
+    default: 'continue',
+    unit: '-',
+    description: "Whether a request goes on with its client's `traceparent`, or starts a trace that links to it.",
+  }),
+};
+
+/** Whether a configuration asks for traces. */
+export function isTracingWanted(config: {
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  readonly OTEL_SDK_DISABLED: 'true' | 'false';
+}): boolean {
+  return config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && config.OTEL_SDK_DISABLED !== 'true';
+}

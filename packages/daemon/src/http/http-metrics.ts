@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify';
+import { Gauge, Histogram } from 'prom-client';
+import { elapsedMs } from './request-clock.ts';
+import { exemplar, type Metrics } from '../telemetry/metrics.ts';
+
+/** From half a millisecond to ten seconds: acknowledgements take single milliseconds, reads up to seconds. */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** The methods of OpenTelemetry's conventions. Node's parser takes two dozen more, each of which would be a label. */
+const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
+
+/**
+ * Measures every request that is answered: rate, errors and duration, by method, route and status. Names and labels are
+ * those that OpenTelemetry's conventions give in Prometheus. After `addRequestClock`, before the routes.
+ */
+export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void {
+  const registers = [registry];
+  const duration = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Time from the headers of a request to the end of its answer.',
+    labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
+    buckets: SECONDS,
+    enableExemplars: true,
+    registers,
+  });
+  const active = new Gauge({
+    name: 'http_server_active_requests',
+    help: 'Requests that are not answered yet.',
+    registers,
+  });
+  server.addHook('onRequest', (_request, reply, done) => {
+    active.inc();
+    // Also when the client hangs up, of which onResponse is not told.
+    reply.raw.once('close', () => active.dec());
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const exemplarLabels = exemplar();
+    duration.observe({
+      value: elapsedMs(request) / 1000,
+      labels: {
+        http_request_method: METHODS.has(request.method) ? request.method : '_OTHER',
+        // Paths that are no route would be as many labels as somebody cares to try.
+        http_route: request.routeOptions.url ?? '(none)',
+        http_response_status_code: String(reply.statusCode),
+      },
+      ...(exemplarLabels === undefined ? {} : { exemplarLabels }),
+    });
+    done();
+  });
+}

@@ -1,0 +1,49 @@
+import { logTracing } from './log-tracing.ts';
+import { tracingState } from '../telemetry/tracing-state.ts';
+import { logConsole } from './log-console.ts';
+import type { LogFormat } from './log-output.ts';
+import { logOutput } from './log-output.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { redactUrl } from './redact-url.ts';
+import { VERSION } from '@sluice/errors/version';
+
+/** The variables that the log needs; part of every daemon's configuration. */
+export interface LogConfig {
+  readonly LOG_LEVEL: string;
+  readonly LOG_FORMAT: LogFormat;
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  readonly OTEL_SDK_DISABLED: 'true' | 'false';
+  readonly OTEL_TRACES_SAMPLER_ARG: number;
+  readonly REDIS_URL?: string | undefined;
+  readonly DATABASE_URL?: string | undefined;
+}
+
+/**
+ * Begins a daemon's log: with what runs, what it talks to and whether it is traced. From here on, what libraries print
+ * is in the log too.
+ *
+ * @param more what else the first line says
+ */
+export async function startLog(daemon: string, config: LogConfig, more: object = {}): Promise<Logger> {
+  const logger = createLogger(
+    { daemon, version: VERSION, level: config.LOG_LEVEL },
+    await logOutput(config.LOG_FORMAT),
+  );
+  logConsole(logger);
+  logTracing(logger);
+  const { REDIS_URL: redis, DATABASE_URL: database } = config;
+  const tracing = tracingState(config);
+  logger.info(
+    {
+      node: process.version,
+      ...(redis === undefined ? {} : { redis: redactUrl(redis) }),
+      ...(database === undefined ? {} : { database: redactUrl(database) }),
+      ...more,
+      tracing,
+    },
+    'starting',
+  );
+  if (tracing.state === 'not loaded')
+    logger.warn('nothing is traced: OTEL_EXPORTER_OTLP_ENDPOINT is set, but tracing.ts was not loaded with --import');
+  return logger;
+}

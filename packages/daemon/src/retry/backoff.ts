@@ -1,0 +1,18 @@
+/** How long to wait between tries: a wait that doubles up to a longest one. */
+export interface Backoff {
+  /** Longest first wait, in milliseconds. */
+  readonly initialMs: number;
+  /** Longest wait, in milliseconds. */
+  readonly maxMs: number;
+  /**
+   * Share of a wait that is left to chance, from 0 to 1, so that clients that failed together do not come back together.
+   * A half when left out.
+   */
+  readonly jitter?: number;
+}
+
+/** @returns the wait after try number `attempt` (from 1), in milliseconds */
+export function backoffDelay({ initialMs, maxMs, jitter = 0.5 }: Backoff, attempt: number): number {
+  const ceiling = Math.min(initialMs * 2 ** Math.min(attempt - 1, 30), maxMs);
+  return ceiling * (1 - jitter * Math.random());
+}

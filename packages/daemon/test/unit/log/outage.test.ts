@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { Outage } from '../../../src/log/outage.ts';
+
+it('a reason is news once, until there is another or it was over', () => {
+  const outage = new Outage();
+  expect(outage.news(new Error('away'))).toBe('away');
+  expect(outage.news(new Error('away'))).toBeNull();
+  expect(outage.news(new Error('full'))).toBe('full');
+  expect(outage.news(new Error('away'))).toBe('away');
+  outage.over();
+  expect(outage.news(new Error('away'))).toBe('away');
+});

@@ -1,0 +1,80 @@
+import { Type } from 'typebox';
+import { choice, list, text } from '@sluice/daemon/config/variables';
+import { EXPORT_FORMATS } from './export-formats.ts';
+
+const NAME = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
+
+/** Variables of the daemons that plan and run exports. */
+export const exportVariables = {
+  EXPORT_SCHEDULE: text({
+    default: 'hourly',
+    unit: '-',
+    description:
+      'Schedule of tenants that say none themselves: hourly, daily, realtime, manual, `threshold:N` or a cron line in UTC. Tenants without any configuration are exported only if CLIENT_S3_BUCKET is set.',
+  }),
+  EXPORT_FORMAT: choice(EXPORT_FORMATS, {
+    default: 'ndjson',
+    unit: '-',
+    description: 'Format where neither the request nor the tenant says another.',
+  }),
+  EXPORT_DIR: text({
+    default: './exports',
+    unit: 'folder',
+    description: 'Holds the files of exports whose destination is local; the same for query API and maintenance.',
+  }),
+  CLIENT_S3_BUCKET: Type.Optional(
+    text({
+      unit: '-',
+      description:
+        'Bucket for all tenants without a configuration of their own. Without it these are not exported by schedule.',
+    }),
+  ),
+  CLIENT_S3_PREFIX: text({
+    default: 'sluice',
+    unit: '-',
+    description: 'Start of every key in CLIENT_S3_BUCKET and S3_BACKUP_BUCKET.',
+  }),
+  CLIENT_S3_REGION: Type.Optional(text({ unit: '-', description: 'Region of CLIENT_S3_BUCKET.' })),
+  CLIENT_S3_ENDPOINT: Type.Optional(
+    text({
+      unit: 'URL',
+      description: 'S3-compatible server of CLIENT_S3_BUCKET; left out for AWS.',
+    }),
+  ),
+  CLIENT_S3_PATH_STYLE: choice(['true', 'false'], {
+    default: 'false',
+    unit: '-',
+    description: 'Whether the bucket is named in the path and not in the host name; most servers but AWS want it.',
+  }),
+  CLIENT_S3_ACCESS_KEY: Type.Optional(
+    text({
+      unit: '-',
+      secret: true,
+      description: "Access key of CLIENT_S3_BUCKET. Left out, the AWS SDK's own chain is asked, so IAM roles work.",
+    }),
+  ),
+  CLIENT_S3_SECRET_KEY: Type.Optional(
+    text({ unit: '-', secret: true, description: 'Secret of CLIENT_S3_ACCESS_KEY.' }),
+  ),
+  S3_BACKUP_BUCKET: Type.Optional(
+    text({
+      unit: '-',
+      description: 'Second bucket for the same files, at the endpoint and with the credentials of CLIENT_S3_BUCKET.',
+    }),
+  ),
+  EXPORT_ENCRYPTION_KEYS: Type.Optional(
+    list({
+      unit: 'list',
+      secret: true,
+      item: `${NAME}:[A-Za-z0-9+/]{43}=`,
+      expected: 'a list of id:base64-of-32-bytes, separated by commas',
+      description:
+        "Keys that tenants' credentials are sealed with, as `id:base64-of-32-bytes`; the first seals, the others still open. Without it no credentials are kept.",
+    }),
+  ),
+  EXPORT_ALLOW_PRIVATE: choice(['true', 'false'], {
+    default: 'false',
+    unit: '-',
+    description: "Whether tenants' S3 endpoints and the webhook may lie in private networks or on this machine.",
+  }),
+};

@@ -1,0 +1,225 @@
+import type { Database } from '@sluice/store/database';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
+import type { Destination } from '@sluice/exports/destination';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
+import { folderName } from '@sluice/exports/safe-key';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
+import { VERSION } from '@sluice/errors/version';
+import { type Kysely, sql } from 'kysely';
+import { inRunTrace } from '../running/run-trace.ts';
+import { countExpected } from './count-expected.ts';
+import { csvFormat } from './csv-format.ts';
+import { EXPORT_COLUMNS, type ExportRow } from './export-row.ts';
+import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-states.ts';
+import { fixWindow, manifestWindow, rowsOf, type Window } from './fix-window.ts';
+import { jsonFormat } from './json-format.ts';
+import { ndjsonFormat } from './ndjson-format.ts';
+import { openRunDestinations } from './open-run-destinations.ts';
+import { parquetFormat } from './parquet-format.ts';
+import { publishManifest } from './publish-manifest.ts';
+import { readInBatches } from './read-in-batches.ts';
+import type { FileFormat } from './row-format.ts';
+import { succeedRun } from './succeed-run.ts';
+import { writeFiles } from './write-files.ts';
+
+/** What an export needs. */
+export interface ExportContext {
+  /** Its statements may take long; see EXPORT_TIMEOUT_MS. */
+  readonly database: Database;
+  readonly settings: ExportSettings;
+  readonly logger: Logger;
+  /** A file ends behind the batch with which it reaches this. */
+  readonly maxFileBytes: number;
+}
+
+/** What one attempt of an export came to. */
+export type Attempt = { readonly state: 'succeeded'; readonly manifest: Manifest } | { readonly state: 'cancelled' };
+
+/** How an attempt is traced. */
+export interface AttemptTrace {
+  /** `traceparent` of who asked for the run. */
+  readonly requestedBy?: string | null | undefined;
+  /** Told the `traceparent` of the attempt's own span, once there is something to do. */
+  readonly begun?: (traceparent: string | null) => void;
+}
+
+/** How often progress is written to Postgres, and a cancel noticed, in milliseconds. */
+const PROGRESS_MS = 1_000;
+
+/**
+ * Runs one attempt of an export; the row in Postgres is the only truth about it:
+ *
+ *     queued ──► running ──► succeeded    the position moves in the same transaction
+ *        ▲          ├──────► failed        until somebody changes something and retries it
+ *        └──────────┘                      destination or Postgres away: again, after a while
+ *
+ * The window is fixed at the first start. Files are written to all destinations at once; then the manifest to Postgres,
+ * to the backup and, last, to the client's place; only what a manifest names counts. An attempt that finds a manifest in
+ * Postgres publishes that one. One process at a time does this for one run, by an advisory lock.
+ *
+ * @returns null when another process has the run, or there is nothing to do
+ * @throws what ended the attempt: DestinationError, RunError, what Postgres said, or the signal's reason
+ */
+export async function attemptExport(
+  id: string,
+  context: ExportContext,
+  signal: AbortSignal,
+  { requestedBy, begun }: AttemptTrace = {},
+): Promise<Attempt | null> {
+  let attempt: Attempt | null = null;
+  await withAdvisoryLock(context.database, `export:${id}`, async (lock) => {
+    const run = await takeRun(lock, id);
+    if (run === null) return;
+    const { tenant, trigger, format } = run;
+    const attributes = {
+      'sluice.run.id': id,
+      'sluice.run.trigger': trigger,
+      'sluice.tenant': tenant ?? '',
+      'sluice.export.format': format,
+    };
+    attempt = await inRunTrace('export events', { attributes, requestedBy }, async (span) => {
+      begun?.(activeTraceparent());
+      const ended = await attemptRun(run, lock, context, signal);
+      span.setAttribute('sluice.run.state', ended.state);
+      if (ended.state === 'succeeded')
+        span.setAttributes({ 'sluice.rows': ended.manifest.rows, 'sluice.bytes': ended.manifest.bytes });
+      return ended;
+    });
+  });
+  return attempt;
+}
+
+async function attemptRun(
+  run: ExportRun,
+  lock: Kysely<unknown>,
+  context: ExportContext,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const window = await fixWindow(lock, run);
+  const destinations = await openRunDestinations(context.database.db, run, context.settings);
+  try {
+    const ready = run.publishing ?? (await writeRun(run, window, destinations, lock, context, signal));
+    // Also proves that this process still holds the lock: with its connection it would have lost both.
+    if (ready === null || !(await beginPublishing(lock, run.id, ready))) return { state: 'cancelled' };
+    const { manifest, key } = ready;
+    if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
+    await succeedRun(context.database, run, window, ready);
+    return { state: 'succeeded', manifest };
+  } finally {
+    for (const destination of destinations) destination.close();
+  }
+}
+
+/** Writes the files. @returns null when the run was cancelled meanwhile */
+async function writeRun(
+  run: ExportRun,
+  window: Window,
+  destinations: readonly Destination[],
+  lock: Kysely<unknown>,
+  context: ExportContext,
+  signal: AbortSignal,
+): Promise<Publishing | null> {
+  signal.throwIfAborted();
+  const folder = folderOf(run);
+  const rows = rowsOf(run, window);
+  const format = formatOf(run, window);
+  const expected = await countExpected(context.database, rows);
+  await sql`UPDATE export_runs SET rows_expected = ${expected} WHERE id = ${run.id}::uuid`.execute(lock);
+  // What an attempt that was killed left there; not every server can list it.
+  for (const each of destinations) {
+    await each
+      .removeUnfinished(folder, signal)
+      .catch((error: Error) =>
+        context.logger.debug({ run: run.id, error: error.message }, 'leftovers are not removed'),
+      );
+  }
+  const stop = new AbortController();
+  const cancelled = new Error('the run was cancelled');
+  const progress = progressWriter(run.id, lock, {
+    onGone: () => stop.abort(cancelled),
+    // Another process may begin the same run now; this one must not write over its files.
+    onLost: (error) => stop.abort(error),
+  });
+  const working = AbortSignal.any([signal, stop.signal]);
+  const query = sql<ExportRow>`SELECT ${EXPORT_COLUMNS} FROM events WHERE ${rows}`;
+  let files: ManifestFile[];
+  try {
+    files = await readInBatches(context.database, query, (batches) =>
+      writeFiles(folder, batches, {
+        format,
+        compression: run.compression,
+        destinations,
+        maxBytes: context.maxFileBytes,
+        signal: working,
+        onProgress: (more, bytes) => progress.add(more, bytes),
+      }),
+    );
+  } catch (error) {
+    if (stop.signal.reason === cancelled) return null;
+    throw error;
+  } finally {
+    await progress.settle();
+  }
+  const manifest: Manifest = {
+    manifest_version: 1,
+    run_id: run.id,
+    tenant: run.tenant,
+    trigger: run.trigger,
+    format: run.format,
+    compression: run.compression,
+    columns: format.columns,
+    window: manifestWindow(run, window),
+    files,
+    rows: files.reduce((sum, file) => sum + file.rows, 0),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    created_at: new Date().toISOString(),
+    sluice_version: VERSION,
+  };
+  // Nobody asked for a scheduled run, so one that finds nothing publishes nothing.
+  return { manifest, key: manifest.rows === 0 && run.trigger !== 'request' ? null : `${folder}/${MANIFEST_NAME}` };
+}
+
+/** `acme/2026/11/21/<run id>`: the day that the run was asked for, so that every attempt has the same folder. */
+function folderOf(run: ExportRun): string {
+  const day = run.createdAt.slice(0, 10).replaceAll('-', '/');
+  return `${folderName(run.tenant ?? '')}/${day}/${run.id}`;
+}
+
+function formatOf(run: ExportRun, window: Window): FileFormat<ExportRow> {
+  const { tenant, id, trigger, createdAt } = run;
+  const metadata = { run_id: id, tenant, trigger, requested_at: createdAt, window: manifestWindow(run, window) };
+  return { ndjson: ndjsonFormat, json: jsonFormat(metadata), csv: csvFormat, parquet: parquetFormat }[run.format];
+}
+
+/** Writes progress now and then, one statement at a time, on the connection that holds the lock. */
+function progressWriter(
+  id: string,
+  lock: Kysely<unknown>,
+  { onGone, onLost }: { onGone: () => void; onLost: (error: unknown) => void },
+) {
+  let rows = 0;
+  let lastAt = performance.now();
+  let writing: Promise<void> | null = null;
+  return {
+    add(more: number, bytes: number): void {
+      rows += more;
+      const now = performance.now();
+      if (writing !== null || now - lastAt < PROGRESS_MS) return;
+      lastAt = now;
+      writing = untraced(() => noteProgress(lock, id, rows, bytes))
+        .then((alive) => {
+          if (!alive) onGone();
+        })
+        .catch(onLost)
+        .finally(() => {
+          writing = null;
+        });
+    },
+    async settle(): Promise<void> {
+      await writing;
+    },
+  };
+}

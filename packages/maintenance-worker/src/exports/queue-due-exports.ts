@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice/exports/export-config';
+import { nextDue } from '@sluice/exports/export-schedule';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { type Fence, readFence } from '@sluice/store/fence/fence';
+import { countWaiting } from './count-waiting.ts';
+
+/** Tenants that are looked at together. */
+const PAGE = 500;
+
+/** A tenant without an open scheduled run, and what decides whether it is due. */
+interface Candidate {
+  tenant: string;
+  /** Its newest scheduled run. */
+  last_id: string | null;
+  /** When that was queued; without one, when its configuration was made, or when an event of it was stored. */
+  since_ms: string;
+  /** By the server's clock; all in milliseconds. */
+  now_ms: string;
+  /** When its newest scheduled run failed; null when it did not. */
+  failed_ms: string | null;
+}
+
+/**
+ * Queues a scheduled run for every tenant that is due and has none open. Ticks that were missed, because no worker ran
+ * or the tenant's run took long, make one run together: it takes all from the tenant's position on.
+ *
+ * A tenant without a configuration of its own has nothing that could be paused: where what the variables name has failed for
+ * good, it is left alone until somebody retries the run or starts the worker anew, with variables that may be mended.
+ *
+ * @param options.knownSince when the variables were read
+ * @returns ids of the runs
+ */
+export async function queueDueExports(
+  db: Kysely<unknown>,
+  { settings, knownSince, signal }: { settings: ExportSettings; knownSince: Date; signal: AbortSignal },
+): Promise<string[]> {
+  const fence = await readFence(db);
+  const queued: string[] = [];
+  const pages = [configuredTenants, ...(settings.defaults.enabled ? [otherTenants] : [])];
+  for (const page of pages) {
+    for (let after = ''; !signal.aborted;) {
+      const candidates = await readCandidates(db, page(after));
+      const configs = await readExportConfigs(
+        db,
+        candidates.map(({ tenant }) => tenant),
+      );
+      for (const candidate of candidates) {
+        if (signal.aborted) break;
+        const own = configs.get(candidate.tenant);
+        if (own === undefined && Number(candidate.failed_ms ?? 0) > knownSince.getTime()) continue;
+        const config = own ?? environmentConfig(candidate.tenant, settings);
+        if (!(await isDue(db, config, candidate, fence))) continue;
+        const id = await queueRun(db, config, candidate.last_id);
+        if (id !== null) queued.push(id);
+      }
+      const last = candidates.at(-1);
+      if (candidates.length < PAGE || last === undefined) break;
+      after = last.tenant;
+    }
+  }
+  return queued;
+}
+
+async function isDue(
+  db: Kysely<unknown>,
+  { tenant, schedule }: ExportConfig,
+  { since_ms: sinceMs, now_ms: nowMs }: Candidate,
+  fence: Fence,
+): Promise<boolean> {
+  if ('manual' in schedule) return false;
+  if ('every_events' in schedule) {
+    return (await countWaiting(db, tenant, fence, schedule.every_events)) >= schedule.every_events;
+  }
+  const due = nextDue(schedule, new Date(Number(sinceMs)));
+  if (due === null || due.getTime() > Number(nowMs)) return false;
+  // Each minute without an event would leave a run with nothing in it.
+  if ('every' in schedule && schedule.every === 'minute') return (await countWaiting(db, tenant, fence, 1)) > 0;
+  return true;
+}
+
+/**
+ * @param lastId the scheduled run that was the newest when this one was found to be due
+ * @returns null when another worker was faster
+ */
+async function queueRun(db: Kysely<unknown>, config: ExportConfig, lastId: string | null): Promise<string | null> {
+  const { tenant, format, compression, destination, backup } = config;
+  const { rows } = await sql<{ id: string }>`
+    INSERT INTO export_runs (id, tenant, trigger, state, format, compression, destination, backup, requested_by)
+    SELECT ${randomUUID()}::uuid, ${tenant}, 'schedule', 'queued', ${format}, ${compression},
+           ${JSON.stringify(destination)}::jsonb, ${backup === null ? null : JSON.stringify(backup)}::jsonb, 'schedule'
+    WHERE ${lastScheduled(sql`${tenant}::text`)} IS NOT DISTINCT FROM ${lastId}::uuid
+    ON CONFLICT DO NOTHING RETURNING id`.execute(db);
+  return rows[0]?.id ?? null;
+}
+
+async function readCandidates(db: Kysely<unknown>, tenants: RawBuilder<unknown>): Promise<Candidate[]> {
+  const { rows } = await sql<Candidate>`
+    SELECT t.tenant, l.id AS last_id,
+           floor(extract(epoch FROM coalesce(l.created_at, t.since)) * 1000)::text AS since_ms,
+           floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
+           CASE WHEN l.state = 'failed' THEN floor(extract(epoch FROM l.finished_at) * 1000)::text END AS failed_ms
+    FROM (${tenants}) t
+    LEFT JOIN export_runs l ON l.id = ${lastScheduled(sql`t.tenant`)}
+    WHERE NOT EXISTS (
+      SELECT FROM export_runs o WHERE o.tenant = t.tenant AND o.trigger IN ('schedule', 'rebase')
+        AND o.state IN ('queued', 'running', 'paused'))
+    ORDER BY t.tenant LIMIT ${PAGE}`.execute(db);
+  return rows;
+}
+
+function lastScheduled(tenant: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(SELECT n.id FROM export_runs n WHERE n.tenant = ${tenant} AND n.trigger = 'schedule'
+              ORDER BY n.created_at DESC, n.id DESC LIMIT 1)`;
+}
+
+/** Tenants that want to be exported and are not paused. */
+function configuredTenants(after: string): RawBuilder<unknown> {
+  return sql`SELECT tenant, updated_at AS since FROM export_configs
+             WHERE enabled AND paused_at IS NULL AND tenant > ${after}`;
+}
+
+/** Tenants of the id ledger without a configuration, found by jumping from one to the next in its primary key. */
+function otherTenants(after: string): RawBuilder<unknown> {
+  return sql`
+    WITH RECURSIVE names AS (
+      (SELECT tenant, stored_at FROM event_ids WHERE tenant > ${after} ORDER BY tenant LIMIT 1)
+      UNION ALL
+      SELECT next.* FROM names CROSS JOIN LATERAL (
+        SELECT e.tenant, e.stored_at FROM event_ids e WHERE e.tenant > names.tenant ORDER BY e.tenant LIMIT 1) next
+    )
+    SELECT tenant, stored_at AS since FROM names
+    WHERE NOT EXISTS (SELECT FROM export_configs c WHERE c.tenant = names.tenant)`;
+}

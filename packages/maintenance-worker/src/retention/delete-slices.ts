@@ -1,0 +1,89 @@
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
+
+/** Events that one transaction deletes. */
+const BATCH = 1_000;
+
+/**
+ * A slice of `stored_at` holds fewer events than this, of all tenants. No index leads by tenant and `stored_at`: each
+ * batch reads the slice by the BRIN index, so a slice is read at most this ÷ BATCH times.
+ */
+const MOST_EVENTS = 20_000;
+
+/** First width of a slice, in milliseconds; from there it is fitted to how many events there are. */
+const FIRST_WIDTH_MS = 60_000;
+
+/** Which events of one partition. */
+export interface Doomed {
+  readonly partition: string;
+  /** By `stored_at`: inclusive, exclusive; ISO 8601. */
+  readonly from: string;
+  readonly to: string;
+  readonly which: RawBuilder<SqlBool>;
+}
+
+/**
+ * Deletes events with their ledger rows and their part of the roll-ups, a thousand a transaction. Rows that somebody has
+ * locked are left.
+ *
+ * @param run.passed told after each slice from which nothing is left, and how many events were deleted
+ * @returns false when a slice had locked rows, or the signal was aborted: the rest is for another time
+ */
+export async function deleteSlices(
+  database: Database,
+  { partition, from, to, which }: Doomed,
+  run: { signal: AbortSignal; passed: (until: string, events: number) => Promise<void> },
+): Promise<boolean> {
+  const db = database.db;
+  const end = Date.parse(to);
+  let widthMs = FIRST_WIDTH_MS;
+  for (let start = Date.parse(from); start < end;) {
+    if (run.signal.aborted) return false;
+    const until = Math.min(end, start + widthMs);
+    const slice = sql<SqlBool>`
+      stored_at >= ${iso(start)}::timestamptz AND stored_at < ${iso(until)}::timestamptz`;
+    const found = await countUpTo(db, partition, slice, MOST_EVENTS);
+    if (found === MOST_EVENTS && widthMs > 1) {
+      widthMs = Math.max(1, Math.floor(widthMs / 4));
+      continue;
+    }
+    let deleted = 0;
+    if (found > 0) {
+      const doomed = sql<SqlBool>`${slice} AND ${which}`;
+      for (let last = BATCH; last === BATCH; deleted += last) {
+        if (run.signal.aborted) return false;
+        last = await inTransaction(database, (transaction) => deleteBatch(transaction, partition, doomed));
+      }
+      if ((await countUpTo(db, partition, doomed, 1)) > 0) return false;
+    }
+    await run.passed(iso(until), deleted);
+    start = until;
+    if (found < MOST_EVENTS / 4) widthMs *= 2;
+  }
+  return true;
+}
+
+async function countUpTo(
+  db: Kysely<unknown>,
+  partition: string,
+  where: RawBuilder<SqlBool>,
+  most: number,
+): Promise<number> {
+  const { rows } = await sql<{ count: string }>`
+    SELECT count(*) FROM (SELECT FROM ${sql.table(partition)} WHERE ${where} LIMIT ${most}) AS e`.execute(db);
+  return Number(rows[0]!.count);
+}
+
+function deleteBatch(db: Kysely<unknown>, partition: string, doomed: RawBuilder<SqlBool>): Promise<number> {
+  const table = sql.table(partition);
+  return unstoreEvents(
+    db,
+    sql`DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
+          SELECT ctid FROM ${table} WHERE ${doomed} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+        )) RETURNING ${UNSTORED_COLUMNS}`,
+  );
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

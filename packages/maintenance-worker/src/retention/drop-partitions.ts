@@ -1,0 +1,138 @@
+import { type Kysely, sql } from 'kysely';
+import { detachPartition, finalizeDetach } from '@sluice/store/layout/detach-partition';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { messageOf } from '@sluice/errors/message-of';
+import { clearPartition } from './clear-partition.ts';
+import {
+  type ExpiringPartition,
+  expiringPartitions,
+  forget,
+  isDetachPending,
+  register,
+} from './expiring-partitions.ts';
+import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
+import type { RetentionRules } from './retention-rules.ts';
+
+/** Exports all rows of a detached partition and verifies what it wrote; throws when anything is wrong. */
+export type ArchivePartition = (table: string, signal: AbortSignal) => Promise<{ manifestKey: string }>;
+
+export interface DropOptions extends RetentionRules {
+  /** Null where partitions are dropped without an archive. */
+  readonly archive: ArchivePartition | null;
+  readonly signal: AbortSignal;
+  /** Longest wait for one transaction that has the partition open, in milliseconds. */
+  readonly lockTimeoutMs: number;
+  readonly progress: (events: number) => void;
+}
+
+/** SQLSTATEs of waiting in vain: lock_timeout, statement_timeout. */
+const STILL_OPEN = new Set(['55P03', '57014']);
+
+/** What one run did. */
+export interface Dropped {
+  /** Partitions that were dropped. */
+  readonly dropped: string[];
+  /** Events that were in what this run took out of ledger and roll-ups. */
+  events: number;
+  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export is behind. */
+  readonly judged: readonly JudgedPartition[];
+  /** Somebody still has them open; the next run goes on with them. */
+  readonly waiting: string[];
+  /** What went wrong, partition by partition; the next run tries again. */
+  readonly failures: { readonly partition: string; readonly error: string }[];
+}
+
+/**
+ * Drops the partitions that are past their time:
+ *
+ *     register → DETACH CONCURRENTLY → archive → ledger and roll-ups, block by block → DROP
+ *
+ * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
+ * the next run has to go on. What fails keeps its table and stops none of the others.
+ */
+export async function dropPartitions(database: Database, options: DropOptions): Promise<Dropped> {
+  const db = database.db;
+  const judged = await judgePartitions(db, options);
+  const expired: Dropped = { dropped: [], events: 0, judged, waiting: [], failures: [] };
+  /** `work` says whether the partition could be had; what it throws is noted. */
+  const attempt = async (partition: string, work: () => Promise<boolean>): Promise<void> => {
+    if (options.signal.aborted) return;
+    try {
+      if (!(await work()) && !options.signal.aborted) expired.waiting.push(partition);
+    } catch (error) {
+      if (!options.signal.aborted) expired.failures.push({ partition, error: messageOf(error) });
+    }
+  };
+  // What was begun comes first: of one parent's partitions only one can be on its way out at a time.
+  for (const partition of await expiringPartitions(db)) {
+    await attempt(partition.name, () => finish(database, partition, options, expired));
+  }
+  for (const { partition, keepers, heldBackBy } of judged) {
+    if (keepers.length > 0 || heldBackBy.length > 0) continue;
+    await attempt(partition.name, async () => {
+      if (await isDetachPending(db)) return false;
+      await register(db, partition);
+      const detached = await unlessOpen(() =>
+        db.connection().execute((connection) => detachPartition(connection, partition.name, options)),
+      );
+      return detached && finish(database, { ...partition, state: 'detached', manifestKey: null }, options, expired);
+    });
+  }
+  return expired;
+}
+
+/** @returns false when somebody has the table open for longer than is waited for */
+async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (STILL_OPEN.has((error as { code?: string }).code ?? '')) return false;
+    throw error;
+  }
+}
+
+/** @returns false when somebody has the table open */
+async function finish(
+  database: Database,
+  { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
+  options: DropOptions,
+  expired: Dropped,
+): Promise<boolean> {
+  const db = database.db;
+  if (state === 'attached' || state === 'gone') {
+    // Registered and not detached: it is judged anew. Or somebody dropped it.
+    await forget(db, name);
+    return true;
+  }
+  if (state === 'pending') {
+    const finalized = await unlessOpen(() =>
+      db.connection().execute((connection) => finalizeDetach(connection, name, options)),
+    );
+    if (!finalized) return false;
+  }
+  if (options.archive !== null && manifestKey === null) {
+    const archived = await options.archive(name, options.signal);
+    await sql`UPDATE expiring_partitions SET manifest_key = ${archived.manifestKey} WHERE name = ${name}`.execute(db);
+  }
+  await clearPartition(database, name, {
+    signal: options.signal,
+    onEvents(events) {
+      expired.events += events;
+      options.progress(expired.events);
+    },
+  });
+  const dropped = await unlessOpen(() =>
+    inTransaction(database, (transaction) => drop(transaction, name, options.lockTimeoutMs)),
+  );
+  if (dropped) expired.dropped.push(name);
+  return dropped;
+}
+
+async function drop(db: Kysely<unknown>, name: string, lockTimeoutMs: number): Promise<void> {
+  // A reader whose snapshot is older than the detach may still have it open; the next run drops it then.
+  await sql.raw(`SET LOCAL lock_timeout = ${lockTimeoutMs}`).execute(db);
+  await sql`DROP TABLE ${sql.table(name)}`.execute(db);
+  await forget(db, name);
+}

@@ -1,0 +1,36 @@
+import type { Worker } from 'bullmq';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+
+/** Rests of a worker that met an error. */
+const REST: Backoff = { initialMs: 100, maxMs: 5_000 };
+
+/**
+ * Makes a BullMQ worker rest after an error, longer each time. By itself it asks again at once when Redis refuses a
+ * command: over maxmemory that is some 3,500 errors a second. Logs each new error once.
+ */
+export function restAfterErrors(worker: Worker, logger: Logger): void {
+  let errors = 0;
+  let lastError = '';
+  let lastAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+  worker.on('error', ({ message }) => {
+    if (message !== lastError)
+      logger.warn({ queue: worker.name, error: message }, 'BullMQ met an error; it tries again');
+    lastError = message;
+    const now = performance.now();
+    if (now - lastAt > 2 * REST.maxMs) errors = 0;
+    lastAt = now;
+    if (timer !== undefined) return;
+    errors += 1;
+    worker.pause(true).catch(() => {});
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        void worker.resume();
+      },
+      backoffDelay(REST, errors),
+    );
+  });
+  worker.on('closing', () => clearTimeout(timer));
+}

@@ -1,0 +1,180 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { type Fence, readFence } from '@sluice/store/fence/fence';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { foldWindow } from './fold-window.ts';
+import { type Generation, lockGenerations } from './generations.ts';
+
+/** More of `stored_at` than this is folded window by window, in milliseconds. */
+const ONE_GO_MS = 60_000;
+
+/** About this many events are folded in one transaction of a backlog. */
+const WINDOW_EVENTS = 100_000;
+
+/** So many times as many are not folded in one transaction: behind a quiet stretch a window may be days wide. */
+const MOST_WINDOWS = 4;
+
+/** First width of a window, in milliseconds; from there it is fitted to how many events there are. */
+const FIRST_WINDOW_MS = 10_000;
+
+/** A window is never wider, in milliseconds: behind a long quiet time it would be doubled without end. */
+const WIDEST_WINDOW_MS = 7 * 24 * 3_600_000;
+
+/** What one call of `fold` did. */
+export interface Folded {
+  readonly events: number;
+  /** `caught_up`: everything up to the fence is in. `stopped`: told to, with more to do. */
+  readonly end: 'caught_up' | 'stopped';
+}
+
+/** What one transaction did. */
+interface Step {
+  /** A slice of time, some transactions, all up to the fence, or nothing because the slice held too many. */
+  readonly did: 'slice' | 'transactions' | 'all' | 'too_many';
+  readonly events: number;
+}
+
+/**
+ * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position with what it
+ * adds, so whatever ends this, nothing is counted twice and nothing is left out.
+ *
+ * @param options.goOn asked between two transactions
+ * @param options.windowEvents about so many are folded in one transaction of a backlog
+ * @throws when the position is of another cluster
+ */
+export async function fold(
+  database: Database,
+  state: Generation['state'],
+  options: { goOn: () => boolean; onEvents?: (events: number) => void; windowEvents?: number },
+): Promise<Folded> {
+  const { windowEvents = WINDOW_EVENTS } = options;
+  let events = 0;
+  let widthMs = FIRST_WINDOW_MS;
+  await observeTransactions(database.db);
+  while (options.goOn()) {
+    const step = await inTransaction(database, (db) => foldStep(db, state, { widthMs, windowEvents }));
+    if (step.did !== 'too_many' && step.events > 0) {
+      events += step.events;
+      options.onEvents?.(events);
+    }
+    if (step.did === 'all') return { events, end: 'caught_up' };
+    if (step.did === 'transactions') continue;
+    // Towards the wanted size, but at most doubled: a quiet hour says little about the next.
+    const wanted = widthMs * Math.min(2, windowEvents / Math.max(1, step.events));
+    widthMs = Math.min(WIDEST_WINDOW_MS, Math.max(1, Math.round(wanted)));
+  }
+  return { events, end: 'stopped' };
+}
+
+/** How much of a backlog is taken at once. */
+interface Size {
+  readonly widthMs: number;
+  readonly windowEvents: number;
+}
+
+async function foldStep(db: Kysely<unknown>, state: Generation['state'], size: Size): Promise<Step> {
+  const mostEvents = MOST_WINDOWS * size.windowEvents;
+  const position = (await lockGenerations(db)).find((each) => each.state === state);
+  if (position === undefined) throw new Error(`there are no ${state} roll-ups`);
+  const fence = await readFence(db);
+  checkCluster(position, fence);
+  const { behind_ms: behindMs, floor } = await compareFloors(db, position, fence);
+  if (behindMs > ONE_GO_MS) return foldSlice(db, position, fence, size);
+  const open = sql<boolean>`
+    stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8 AND tx < ${fence.tx}::xid8`;
+  if ((await countSome(db, open, mostEvents)) === mostEvents)
+    return foldTransactions(db, position, open, size.windowEvents);
+  // What the new position says is folded, and the old one did not. Below the floor there may be ids above the fence's: those of
+  // the cluster that this one was restored from. Above it they stay in the tail until the floor is beyond them.
+  const rest = sql<boolean>`
+    stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8
+    AND (tx < ${fence.tx}::xid8 OR stored_at < ${floor}::timestamptz)`;
+  const events = await foldWindow(db, position.generation, rest);
+  await moveTo(db, position, { tx: fence.tx, floor }, events);
+  return { did: 'all', events };
+}
+
+/** How far the position is behind the fence's floor, and the later one of the two floors. */
+async function compareFloors(db: Kysely<unknown>, position: Generation, fence: Fence): Promise<Floors> {
+  const { rows } = await sql<Floors>`
+    SELECT (extract(epoch FROM fence - position) * 1000)::float8 AS behind_ms,
+           greatest(fence, position)::text AS floor
+    FROM (SELECT ${fence.floor}::timestamptz, ${position.floor}::timestamptz) AS f (fence, position)`.execute(db);
+  return rows[0]!;
+}
+
+interface Floors {
+  behind_ms: number;
+  floor: string;
+}
+
+/** Everything stored before the fence's floor has ended, so a backlog can be taken in slices of `stored_at`. */
+async function foldSlice(
+  db: Kysely<unknown>,
+  position: Generation,
+  fence: Fence,
+  { widthMs, windowEvents }: Size,
+): Promise<Step> {
+  const ends = await sql<{ until: string }>`
+    SELECT least(${position.floor}::timestamptz + make_interval(secs => ${widthMs / 1000}),
+                 ${fence.floor}::timestamptz)::text AS until`.execute(db);
+  const { until } = ends.rows[0]!;
+  // The bound is a parameter of its own: partitions are pruned by it when the statement is planned.
+  const slice = sql<boolean>`
+    stored_at >= ${position.floor}::timestamptz AND stored_at < ${until}::timestamptz AND tx >= ${position.tx}::xid8`;
+  const mostEvents = MOST_WINDOWS * windowEvents;
+  const found = await countSome(db, slice, mostEvents);
+  if (found === mostEvents && widthMs > 1) return { did: 'too_many', events: found };
+  const events = found === 0 ? 0 : await foldWindow(db, position.generation, slice);
+  await moveTo(db, position, { tx: position.tx, floor: until }, events);
+  return { did: 'slice', events };
+}
+
+/**
+ * Some of what the fence is beyond, by transaction ids. The fence's floor is a minute behind, and at 10,000 events a second
+ * that minute alone is too much for one go; but whatever is below the fence has ended, and so has any part of it that
+ * begins at the position. The floor stays: transactions of the rest may have begun right behind it.
+ */
+async function foldTransactions(
+  db: Kysely<unknown>,
+  position: Generation,
+  open: RawBuilder<boolean>,
+  windowEvents: number,
+): Promise<Step> {
+  // Each step reads all from the floor on, so twice as many are taken; of a larger transaction all.
+  const { rows } = await sql<{ tx: string }>`
+    SELECT (coalesce(min(tx) FILTER (WHERE upto >= ${2 * windowEvents}), max(tx))::text::bigint + 1)::text AS tx
+    FROM (SELECT tx, sum(count(*)) OVER (ORDER BY tx) AS upto FROM events WHERE ${open} GROUP BY tx) AS e`.execute(db);
+  const { tx } = rows[0]!;
+  const events = await foldWindow(db, position.generation, sql<boolean>`${open} AND tx < ${tx}::xid8`);
+  await moveTo(db, position, { tx, floor: position.floor }, events);
+  return { did: 'transactions', events };
+}
+
+/** How many there are, up to `most`. */
+async function countSome(db: Kysely<unknown>, which: RawBuilder<boolean>, most: number): Promise<number> {
+  const { rows } = await sql<{ count: string }>`
+    SELECT count(*) FROM (SELECT FROM events WHERE ${which} LIMIT ${most}) AS e`.execute(db);
+  return Number(rows[0]!.count);
+}
+
+function checkCluster(position: Generation, fence: Fence): void {
+  if (position.systemIdentifier === fence.systemIdentifier) return;
+  throw new Error(
+    `the roll-ups were made in another cluster (${position.systemIdentifier}; this one is ${fence.systemIdentifier}), ` +
+      'whose transaction ids mean nothing here; make them anew: sluice jobs run rebuild-rollups',
+  );
+}
+
+async function moveTo(
+  db: Kysely<unknown>,
+  { generation }: Generation,
+  to: Pick<Generation, 'tx' | 'floor'>,
+  events: number,
+): Promise<void> {
+  await sql`
+    UPDATE rollup_generations
+    SET tx = ${to.tx}::xid8, floor = ${to.floor}::timestamptz, folded_at = clock_timestamp(), events = events + ${events}
+    WHERE generation = ${generation}`.execute(db);
+}

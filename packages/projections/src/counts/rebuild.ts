@@ -1,0 +1,58 @@
+import { type Kysely, sql } from 'kysely';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { fold } from './fold.ts';
+import { beginGeneration, lockGenerations } from './generations.ts';
+
+/** How a rebuild is stopped and watched. */
+export interface RebuildOptions {
+  readonly signal: AbortSignal;
+  readonly progress: (done: number, of?: number) => void;
+}
+
+/**
+ * Builds the roll-ups anew beside the ones that are read, and then puts them in their place in one step. An
+ * interrupted rebuild is continued by the next.
+ *
+ * @returns how many events are in them
+ * @throws when the signal is aborted
+ */
+export async function rebuildRollups(database: Database, { signal, progress }: RebuildOptions): Promise<number> {
+  const { done, of } = await inTransaction(database, begin);
+  const goOn = (): boolean => !signal.aborted;
+  progress(done, of);
+  for (let already = done; ;) {
+    const folded = await fold(database, 'building', { goOn, onEvents: (events) => progress(already + events, of) });
+    already += folded.events;
+    signal.throwIfAborted();
+    if (folded.end === 'caught_up') break;
+  }
+  return inTransaction(database, putInPlace);
+}
+
+/** Continues what was begun in this cluster, else begins. */
+async function begin(db: Kysely<unknown>): Promise<{ done: number; of: number }> {
+  await lockGenerations(db);
+  await sql`
+    UPDATE rollup_generations SET state = 'retired'
+    WHERE state = 'building' AND system_identifier <> (SELECT system_identifier::text FROM pg_control_system())`.execute(
+    db,
+  );
+  const generations = await lockGenerations(db);
+  if (!generations.some(({ state }) => state === 'building')) await beginGeneration(db, 'building');
+  // The planner's estimate: a count would take as long as half the rebuild.
+  const { rows } = await sql<{ done: string; of: string }>`
+    SELECT (SELECT events FROM rollup_generations WHERE state = 'building') AS done,
+           (SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
+            WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)) AS of`.execute(db);
+  return { done: Number(rows[0]!.done), of: Number(rows[0]!.of) };
+}
+
+async function putInPlace(db: Kysely<unknown>): Promise<number> {
+  await lockGenerations(db);
+  await sql`UPDATE rollup_generations SET state = 'retired' WHERE state = 'live'`.execute(db);
+  const { rows } = await sql<{ events: string }>`
+    UPDATE rollup_generations SET state = 'live' WHERE state = 'building' RETURNING events`.execute(db);
+  if (rows[0] === undefined) throw new Error('another worker has put the new roll-ups in place');
+  return Number(rows[0].events);
+}

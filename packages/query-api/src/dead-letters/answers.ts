@@ -1,0 +1,57 @@
+import { type TSchema, Type } from 'typebox';
+
+/** For OpenAPI only: answers are written as they are. */
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const time = Type.String({ format: 'date-time' });
+
+const letterProperties = {
+  id: Type.String(),
+  tenant: orNull(Type.String()),
+  event_id: orNull(Type.String({ format: 'uuid' })),
+  event_type: orNull(Type.String()),
+  source: orNull(Type.String()),
+  reason: Type.String(),
+  sqlstate: orNull(Type.String()),
+  message: Type.String(),
+  state: Type.Unsafe<string>({ type: 'string', enum: ['dead', 'replaying', 'replayed', 'discarded'] }),
+  attempts: Type.Integer(),
+  trace_id: orNull(Type.String()),
+  first_failed_at: time,
+  last_failed_at: time,
+  replay_id: orNull(Type.String({ format: 'uuid' })),
+  replay_of: orNull(Type.String()),
+  replay_result: orNull(Type.Unsafe<string>({ type: 'string', enum: ['stored', 'duplicate', 'failed'] })),
+};
+
+/** A dead letter in a list. */
+export const letterSchema = Type.Object(letterProperties);
+
+/** A dead letter whole. */
+export const wholeLetterSchema = Type.Object({
+  ...letterProperties,
+  detail: orNull(Type.String()),
+  payload: Type.Unknown({ description: "The client's event; null for an entry that could not be read." }),
+  raw: orNull(Type.String({ description: 'The bytes as base64, when there is no payload.' })),
+  original_payload: Type.Unknown({ description: 'What the payload was before somebody changed it.' }),
+  origin: Type.Unknown({ description: 'Batch, index, receive time and client of the request that brought it.' }),
+  stream: Type.String(),
+  entry_id: Type.String(),
+  entry_index: Type.Integer(),
+  history: Type.Array(Type.Unknown(), { description: 'Each failure after the first.' }),
+  replays: Type.Array(Type.Unknown(), { description: 'Dead letters that its replay ended as.' }),
+  settled_at: orNull(time),
+  trace_url: orNull(Type.String()),
+  version: Type.String({
+    description: 'Changes with every change; give it back with a PATCH to notice that of others.',
+  }),
+});
+
+/** How many dead letters there are of one kind in one hour. */
+export const letterGroupSchema = Type.Object({
+  reason: Type.String(),
+  event_type: orNull(Type.String()),
+  hour: time,
+  count: Type.Integer(),
+  first_failed_at: time,
+  last_failed_at: time,
+});

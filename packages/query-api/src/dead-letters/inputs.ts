@@ -1,0 +1,54 @@
+import { Type } from 'typebox';
+import { words } from '../http/schemas.ts';
+
+/** Ids that fit a bigint; without a leading zero, so that each has one spelling. */
+const ID_PATTERN = '^[1-9][0-9]{0,17}$';
+
+/** Most ids in one request. */
+const MAX_IDS = 10_000;
+
+/** Id of a dead letter in a path. */
+export const letterParams = Type.Object({ id: Type.String({ pattern: ID_PATTERN }) });
+
+/** What decides which dead letters are meant; the same in queries and in bodies. */
+const filterProperties = {
+  reason: Type.Optional(words(64, 'Code of the reason, e.g. invalid_value.')),
+  event_type: Type.Optional(words(64, 'Type of the event.')),
+  tenant: Type.Optional(words(64, 'Whose event it is.')),
+  since: Type.Optional(Type.String({ format: 'date-time', description: 'Failed first at or after.' })),
+  until: Type.Optional(Type.String({ format: 'date-time', description: 'Failed first before.' })),
+  text: Type.Optional(words(200, 'Part of the message or of the payload, in any letter case.')),
+};
+
+/** Adds what only lists know. */
+export const listProperties = {
+  ...filterProperties,
+  state: Type.Optional(
+    Type.Unsafe<string>({
+      type: 'string',
+      enum: ['dead', 'replaying', 'replayed', 'discarded', 'all'],
+      default: 'dead',
+      description: '`all` for every state.',
+    }),
+  ),
+  replay_id: Type.Optional(Type.String({ format: 'uuid', description: 'Taken by this replay.' })),
+};
+
+/** Which dead letters an action is about: ids, or a filter over those that are dead. */
+export const choiceProperties = {
+  ids: Type.Optional(
+    Type.Array(
+      Type.Unsafe<string | number>({
+        anyOf: [
+          { type: 'string', pattern: ID_PATTERN },
+          { type: 'integer', minimum: 1 },
+        ],
+      }),
+      {
+        minItems: 1,
+        maxItems: MAX_IDS,
+      },
+    ),
+  ),
+  filter: Type.Optional(Type.Object(filterProperties, { additionalProperties: false })),
+};

@@ -1,0 +1,215 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Kysely } from 'kysely';
+import { type Static, Type } from 'typebox';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
+import {
+  checkTenant,
+  chosenLetters,
+  listLetters,
+  listWholeLetters,
+  type PageOf,
+  summarizeLetters,
+  wholeLetter,
+} from './rows.ts';
+import { cursorAfter, type Order } from '../http/cursor.ts';
+import { pageProperties, reason } from '../http/schemas.ts';
+import { choiceProperties, letterParams, listProperties } from './inputs.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
+import type { QueryContext } from '../query-context.ts';
+import { letterGroupSchema, letterSchema, wholeLetterSchema } from './answers.ts';
+import { inTransaction } from '@sluice/store/transaction';
+import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import { discardLetters, editLetter, RejectedPayload } from './commands.ts';
+
+/** Dead letters in one page of a download: with payloads of 256 KiB each, some 25 MB in memory. */
+const DOWNLOAD_PAGE = 100;
+
+const listQuery = Type.Object(
+  {
+    ...listProperties,
+    ...pageProperties,
+    order: Type.Optional(Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], default: 'desc' })),
+  },
+  { additionalProperties: false },
+);
+const summaryQuery = Type.Object(listProperties, { additionalProperties: false });
+
+const editBody = Type.Object(
+  {
+    payload: Type.Unknown({ description: 'The whole event, as a client would send it.' }),
+    reason: Type.Optional(reason),
+    version: Type.Optional(Type.String({ maxLength: 20, description: '`version` of the letter that was edited.' })),
+  },
+  { additionalProperties: false },
+);
+const discardBody = Type.Object({ ...choiceProperties, reason }, { additionalProperties: false });
+
+const shared = { tags: ['dead letters'] };
+
+/** `/api/dead-letters`: list, download and summary; one of them; mending and discarding. */
+export function addDeadLetterRoutes(server: FastifyInstance, context: QueryContext): void {
+  addListRoutes(server, context);
+  addShowRoute(server, context);
+  addEditRoute(server, context);
+  addDiscardRoute(server, context);
+}
+
+/** `GET /api/dead-letters`, as a page or as a download, and `GET /api/dead-letters/summary`. */
+function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryContext): void {
+  const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
+  server.get('/api/dead-letters', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'What failed, newest first',
+      description:
+        'With `Accept: application/x-ndjson` the answer is a download of all matches with their payloads, one JSON object a line; `limit` and `cursor` do not count then.',
+      querystring: listQuery,
+      response: {
+        200: Type.Object({
+          dead_letters: Type.Array(letterSchema),
+          next_cursor: Type.Union([Type.String(), Type.Null()]),
+        }),
+        ...errorResponses('query', 400, 401, 403, 503, 504),
+      },
+    },
+    handler: async (request, reply) => {
+      const { limit = 50, cursor, order = 'desc', ...filter } = request.query as Static<typeof listQuery>;
+      checkTenant(filter, request.operator);
+      const db = database.db;
+      const page = { filter, owner: request.operator.tenant, order, cursor, limit };
+      if (request.headers.accept?.includes('application/x-ndjson')) {
+        holdDownload(request.operator, reply);
+        return reply
+          .type('application/x-ndjson; charset=utf-8')
+          .header('content-disposition', 'attachment; filename="dead-letters.ndjson"')
+          .send(Readable.from(downloadLetters(db, { ...page, cursor: undefined, limit: DOWNLOAD_PAGE }, isStopping)));
+      }
+      // One more than asked for tells whether there is a next page.
+      const rows = await listLetters(db, { ...page, limit: limit + 1 });
+      const letters = rows.slice(0, limit);
+      const last = letters.at(-1);
+      return {
+        dead_letters: letters,
+        next_cursor: rows.length > limit && last !== undefined ? cursorAfter(last.id, order) : null,
+      };
+    },
+  });
+
+  server.get('/api/dead-letters/summary', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'How many there are of which kind, by reason, event type and hour',
+      querystring: summaryQuery,
+      response: {
+        200: Type.Object({
+          groups: Type.Array(letterGroupSchema),
+          total: Type.Integer(),
+        }),
+        ...errorResponses('query', 400, 401, 403, 503, 504),
+      },
+    },
+    handler: async (request) => {
+      const filter = request.query as Static<typeof summaryQuery>;
+      checkTenant(filter, request.operator);
+      const groups = await summarizeLetters(database.db, filter, request.operator);
+      return { groups, total: groups.reduce((sum, { count }) => sum + count, 0) };
+    },
+  });
+}
+
+/** `GET /api/dead-letters/{id}`. */
+function addShowRoute(server: FastifyInstance, { database, config }: QueryContext): void {
+  server.get('/api/dead-letters/:id', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'One dead letter whole: payload, history, lineage, trace',
+      params: letterParams,
+      response: { 200: wholeLetterSchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
+    },
+    handler: async (request) => {
+      const { id } = request.params as Static<typeof letterParams>;
+      return wholeLetter(database.db, id, request.operator, config.TRACE_URL_TEMPLATE);
+    },
+  });
+}
+
+/** `PATCH /api/dead-letters/{id}`: mends the payload, so that a replay can succeed. */
+function addEditRoute(server: FastifyInstance, { database, config }: QueryContext): void {
+  server.patch('/api/dead-letters/:id', {
+    config: { scope: 'operate' },
+    schema: {
+      ...shared,
+      summary: 'Mend the payload of a dead letter',
+      description:
+        'The new payload is validated as ingest validates it, and has to give the event the same id. What the client sent is kept as `original_payload`.',
+      params: letterParams,
+      body: editBody,
+      response: { 200: wholeLetterSchema, ...errorResponses('query', 400, 401, 403, 404, 409, 413, 422, 503, 504) },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params as Static<typeof letterParams>;
+      const { payload, reason: why, version } = request.body as Static<typeof editBody>;
+      const { payload: exact } = parseKeepingDigits(request.bodyText) as { payload: unknown };
+      try {
+        return await inTransaction(database, async (db) => {
+          await editLetter(
+            db,
+            { id, payload, exact, reason: why, version, operator: request.operator },
+            config.MAX_EVENT_BYTES,
+          );
+          return wholeLetter(db, id, request.operator, config.TRACE_URL_TEMPLATE);
+        });
+      } catch (error) {
+        if (!(error instanceof RejectedPayload)) throw error;
+        const { code, message, statusCode, rejection } = error;
+        return (reply as FastifyReply)
+          .code(statusCode)
+          .send({ error: { code, message, request_id: request.id }, errors: [rejection] });
+      }
+    },
+  });
+}
+
+/** `POST /api/dead-letters/discards`: gives dead letters up; they stay readable. */
+function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): void {
+  server.post('/api/dead-letters/discards', {
+    config: { scope: 'operate' },
+    schema: {
+      ...shared,
+      summary: 'Give dead letters up, with a reason',
+      description: 'Either `ids` or `filter`; an empty filter means all that are dead. They stay readable.',
+      body: discardBody,
+      response: {
+        200: Type.Object({ discarded: Type.Integer() }),
+        ...errorResponses('query', 400, 401, 403, 404, 413, 503, 504),
+      },
+    },
+    handler: async (request) => {
+      const { reason: why, ...choice } = request.body as Static<typeof discardBody>;
+      const { operator } = request;
+      const filter = await chosenLetters(database.db, choice, operator);
+      return { discarded: await discardLetters(database, { filter, operator, reason: why }) };
+    },
+  });
+}
+
+/** All matches as lines, page by page: the next page is only read when the client has taken the one before. */
+async function* downloadLetters(db: Kysely<unknown>, page: PageOf, isStopping: () => boolean): AsyncGenerator<string> {
+  for (let cursor: string | undefined; ;) {
+    const from = cursor;
+    const read = () => listWholeLetters(db, { ...page, cursor: from });
+    // As children of the request's span, all these statements would make a trace that nobody can look at.
+    const letters = await (from === undefined ? read() : untraced(read));
+    yield letters.map((letter) => `${JSON.stringify(letter)}\n`).join('');
+    const last = letters.at(-1);
+    if (last === undefined || letters.length < page.limit) return;
+    // Cut on purpose: a download that looks whole and is not would be worse.
+    if (isStopping()) throw new Error('the query API is stopping');
+    cursor = cursorAfter(last.id, page.order);
+  }
+}

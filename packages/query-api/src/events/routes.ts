@@ -1,0 +1,137 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { ApiError } from '@sluice/errors/api-errors';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { isUuid } from '@sluice/events/event-id';
+import { toWire } from '@sluice/events/adapters/to-wire';
+import { untilGone } from '../http/client-gone.ts';
+import { withTimeoutHint } from '../http/database-errors.ts';
+import { downloadEvents } from './download-events.ts';
+import {
+  DEFAULT_EVENTS,
+  eventQuery,
+  type EventQuery,
+  filterOfQuery,
+  refusePaging,
+  tenantProperty,
+  TIMEOUT_HINT,
+} from './inputs.ts';
+import { cursorFrom, positionOf } from '../http/list-cursor.ts';
+import { countEvents, findEvent, placeOf, readEventPage, type TotalMethod } from './rows.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
+import type { QueryContext } from '../query-context.ts';
+import { tenantOf } from '../http/tenants.ts';
+import { nextCursor, wireEventSchema } from './answers.ts';
+
+const recentQuery = Type.Object(
+  { ...tenantProperty, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })) },
+  { additionalProperties: false },
+);
+const showParams = Type.Object({
+  event_id: Type.String({ minLength: 1, description: 'A UUID, or the text that the client sent as its id.' }),
+});
+const showQuery = Type.Object(tenantProperty, { additionalProperties: false });
+
+const shared = { tags: ['events'] };
+
+/** `/api/events`: by filter, the newest, and one of them. Their statistics and the live tail have rooms of their own. */
+export function addEventRoutes(server: FastifyInstance, context: QueryContext): void {
+  addQueryEventsRoute(server, context);
+  addRecentEventsRoutes(server, context);
+  addShowEventRoute(server, context);
+}
+
+/** `POST /api/events/query`: events by filter, as pages or as a download of all. */
+function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping }: QueryContext): void {
+  const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
+  server.post('/api/events/query', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'Events by filter, newest first',
+      description:
+        'Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`; one key may have 10 of them open.',
+      body: eventQuery,
+      response: {
+        200: Type.Object({
+          events: Type.Array(wireEventSchema),
+          next_cursor: nextCursor,
+          total: Type.Optional(Type.Integer()),
+          total_method: Type.Optional(Type.Unsafe<TotalMethod>({ type: 'string', enum: ['exact', 'estimated'] })),
+        }),
+        ...errorResponses('query', 400, 401, 403, 413, 503, 504),
+      },
+    },
+    handler: async (request, reply) => {
+      const query = request.body as EventQuery;
+      const filter = filterOfQuery(query, tenantOf(query.tenant, request.operator), request.bodyText);
+      const { order = 'desc', limit = DEFAULT_EVENTS, offset, cursor, include_total: method = false } = query;
+      const list = [filter, order];
+      if (cursor !== undefined && offset !== undefined) {
+        throw new ApiError('invalid_body', 'Give either cursor or offset.');
+      }
+      const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
+      const db = readDatabase.db;
+      const gone = untilGone(reply);
+      if (request.headers.accept?.includes('application/x-ndjson')) {
+        refusePaging(query);
+        holdDownload(request.operator, reply);
+        return reply
+          .type('application/x-ndjson; charset=utf-8')
+          .send(Readable.from(downloadEvents(db, { filter, order, after }, gone, isStopping)));
+      }
+      return withTimeoutHint(TIMEOUT_HINT, async () => {
+        const { events, more } = await readEventPage(db, { filter, order, after }, { limit, offset }, gone);
+        return {
+          events: events.map(toWire),
+          next_cursor: more ? cursorFrom(placeOf(events.at(-1)!), list) : null,
+          ...(method === false ? {} : { total: await countEvents(db, filter, method, gone), total_method: method }),
+        };
+      });
+    },
+  });
+}
+
+/** `GET /api/events/recent`, and `GET /events/recent` for clients of the web collection system. */
+function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
+  for (const path of ['/api/events/recent', '/events/recent']) {
+    server.get(path, {
+      config: { scope: 'read' },
+      schema: {
+        ...shared,
+        summary: 'The newest events, by their own time',
+        querystring: recentQuery,
+        response: {
+          200: Type.Object({ events: Type.Array(wireEventSchema) }),
+          ...errorResponses('query', 400, 401, 403, 503, 504),
+        },
+      },
+      handler: async (request, reply) => {
+        const { tenant, limit = 100 } = request.query as Static<typeof recentQuery>;
+        const filter = { tenant: tenantOf(tenant, request.operator) };
+        const { events } = await readEventPage(readDatabase.db, { filter, order: 'desc' }, { limit }, untilGone(reply));
+        return { events: events.map(toWire) };
+      },
+    });
+  }
+}
+
+/** `GET /api/events/{event_id}`. */
+function addShowEventRoute(server: FastifyInstance, { readDatabase }: QueryContext): void {
+  server.get('/api/events/:event_id', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'One event by its id',
+      params: showParams,
+      querystring: showQuery,
+      response: { 200: wireEventSchema, ...errorResponses('query', 400, 401, 403, 404, 503, 504) },
+    },
+    handler: async (request, reply) => {
+      const { event_id: id } = request.params as Static<typeof showParams>;
+      const { tenant } = request.query as Static<typeof showQuery>;
+      return toWire(await findEvent(readDatabase.db, tenantOf(tenant, request.operator), id, untilGone(reply)));
+    },
+  });
+}

@@ -1,0 +1,148 @@
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
+import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import type { UntilGone } from '../http/client-gone.ts';
+import type { Order } from '../http/cursor.ts';
+import type { Position } from '../http/list-cursor.ts';
+import { allOf, type EventFilter, matchesFilter, splitFilter, storedSince } from './event-filter.ts';
+import { ApiError } from '@sluice/errors/api-errors';
+import { eventIdFromName, isUuid } from '@sluice/events/event-id';
+
+/** Events read at once: four statements make the largest page, and 251 of the largest events are 64 MiB. */
+const CHUNK_EVENTS = 251;
+
+/** A page ends early behind this much payload, in characters. */
+const MAX_PAGE_CHARS = 8 * 1024 * 1024;
+
+/** Which events in which order. */
+export interface EventList {
+  readonly filter: EventFilter;
+  readonly order: Order;
+  /** Begins behind this one. */
+  readonly after?: Position | undefined;
+}
+
+/** The events of one page, and whether there may be more behind it. */
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  readonly more: boolean;
+}
+
+/**
+ * One page, in chunks, so that large events make a short page and not a large process.
+ *
+ * @param offset events to leave out at the beginning
+ */
+export async function readEventPage(
+  db: Kysely<unknown>,
+  list: EventList,
+  { limit, offset = 0 }: { limit: number; offset?: number | undefined },
+  untilGone: UntilGone,
+): Promise<EventPage> {
+  const events: StoredEvent[] = [];
+  let chars = 0;
+  let after = list.after;
+  while (chars < MAX_PAGE_CHARS) {
+    // One more than asked for tells whether there is a next page.
+    const wanted = Math.min(CHUNK_EVENTS, limit + 1 - events.length);
+    const skip = events.length === 0 ? offset : 0;
+    const chunk = await readEvents(db, { ...list, after }, { limit: wanted, offset: skip }, untilGone);
+    events.push(...chunk);
+    if (events.length > limit) return { events: events.slice(0, limit), more: true };
+    if (chunk.length < wanted) return { events, more: false };
+    chars += chunk.reduce((sum, { payload }) => sum + payload.length, 0);
+    after = placeOf(events.at(-1)!);
+  }
+  return { events, more: true };
+}
+
+/** The next events of a list, in one statement. */
+export async function readEvents(
+  db: Kysely<unknown>,
+  { filter, order, after }: EventList,
+  { limit, offset = 0 }: { limit: number; offset?: number },
+  untilGone: UntilGone,
+): Promise<readonly StoredEvent[]> {
+  const byTime = order === 'asc' ? BY_TIME : BY_TIME_BACKWARDS;
+  const beyond = after === undefined ? [] : behind(after, order);
+  const arms = splitFilter(filter).map(
+    (condition) => sql`
+      (SELECT event_id, event_type, occurred_at, actor, session_id, correlation_id, resource, source, payload
+       FROM events WHERE ${allOf([condition, ...beyond])} ${byTime} LIMIT ${limit + offset})`,
+  );
+  const { rows } = await sql<StoredEvent>`
+    SELECT ${WIRE_COLUMNS} FROM (${sql.join(arms, sql` UNION ALL `)}) AS events
+    ${byTime} LIMIT ${limit} OFFSET ${offset}`.execute(db, untilGone);
+  return rows;
+}
+
+/** Where an event stands in a list. */
+export function placeOf(event: StoredEvent): Position {
+  return { time: event.occurred_at, id: event.event_id };
+}
+
+// With the table's name, or it would be the text of the same name that is selected.
+const BY_TIME = sql`ORDER BY events.occurred_at, events.event_id`;
+const BY_TIME_BACKWARDS = sql`ORDER BY events.occurred_at DESC, events.event_id DESC`;
+
+function behind({ time, id }: Position, order: Order): RawBuilder<SqlBool>[] {
+  return order === 'asc'
+    ? [storedSince(time), sql<SqlBool>`(occurred_at, event_id) > (${time}::timestamptz, ${id}::uuid)`]
+    : [sql<SqlBool>`(occurred_at, event_id) < (${time}::timestamptz, ${id}::uuid)`];
+}
+
+/**
+ * One event by its id. The ledger tells when it was stored, and so in which partition it is: without, every one would
+ * be searched (1.2 ms instead of 104).
+ *
+ * @param id a UUID, or whatever else its client called it
+ * @throws ApiError `not_found`, also for an event of another tenant
+ */
+export async function findEvent(
+  db: Kysely<unknown>,
+  tenant: string,
+  id: string,
+  untilGone: UntilGone,
+): Promise<StoredEvent> {
+  const eventId = isUuid(id) ? id.toLowerCase() : eventIdFromName(tenant, id);
+  const ledger = await sql<{ stored_at: string }>`
+    SELECT stored_at::text FROM event_ids WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(
+    db,
+    untilGone,
+  );
+  const storedAt = ledger.rows[0]?.stored_at;
+  if (storedAt === undefined) throw noSuchEvent(id);
+  const { rows } = await sql<StoredEvent>`
+    SELECT ${WIRE_COLUMNS} FROM events
+    WHERE stored_at = ${storedAt}::timestamptz AND tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(
+    db,
+    untilGone,
+  );
+  // Its partition may have been dropped between the two statements.
+  if (rows[0] === undefined) throw noSuchEvent(id);
+  return rows[0];
+}
+
+function noSuchEvent(id: string): ApiError {
+  return new ApiError('not_found', `There is no event ${id}.`);
+}
+
+/** How a total is got: by counting, or from the planner's statistics, which costs a millisecond. */
+export type TotalMethod = 'exact' | 'estimated';
+
+/** How many events match. */
+export async function countEvents(
+  db: Kysely<unknown>,
+  filter: EventFilter,
+  method: TotalMethod,
+  untilGone: UntilGone,
+): Promise<number> {
+  if (method === 'exact') {
+    const { rows } = await sql<{ total: string }>`
+      SELECT count(*) AS total FROM events WHERE ${matchesFilter(filter)}`.execute(db, untilGone);
+    return Number(rows[0]!.total);
+  }
+  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
+    EXPLAIN (FORMAT JSON) SELECT 1 FROM events WHERE ${matchesFilter(filter)}`.execute(db, untilGone);
+  return rows[0]!['QUERY PLAN'][0].Plan['Plan Rows'];
+}

@@ -1,0 +1,47 @@
+import { placeProperties } from '../runs/answers.ts';
+import { type TSchema, Type } from 'typebox';
+
+/** For OpenAPI only: answers are written as they are. */
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const time = Type.String({ format: 'date-time' });
+const shownPlace = Type.Object({
+  ...placeProperties,
+  credentials: Type.Optional(
+    Type.Object({
+      set: Type.Boolean({ description: "False when the AWS SDK's own chain is asked." }),
+      access_key_id: Type.Optional(Type.String({ description: 'Its start and end.' })),
+      problem: Type.Optional(Type.String({ description: 'Why those that are kept cannot be opened.' })),
+    }),
+  ),
+});
+const outcome = Type.Object({
+  ok: Type.Boolean(),
+  label: Type.Optional(Type.String()),
+  code: Type.Optional(Type.String({ description: 'What is wrong; see docs/reference/errors.md.' })),
+  message: Type.Optional(Type.String()),
+});
+
+/** A tenant's configuration; credentials are told of, not told. */
+export const exportConfigSchema = Type.Object({
+  tenant: Type.String(),
+  source: Type.Unsafe<string>({ type: 'string', enum: ['tenant', 'environment'] }),
+  enabled: Type.Boolean(),
+  schedule: Type.Unknown(),
+  format: Type.String(),
+  compression: Type.String(),
+  destination: shownPlace,
+  backup: orNull(shownPlace),
+  paused: orNull(Type.Object({ code: Type.String(), reason: Type.String(), since: time })),
+  next_run_at: orNull(time),
+  updated_at: orNull(time),
+  updated_by: orNull(Type.String()),
+});
+
+/** What trying a destination found. */
+export const exportTestSchema = Type.Object({
+  ok: Type.Boolean(),
+  code: Type.Optional(Type.String({ description: 'Of the first that failed.' })),
+  message: Type.Optional(Type.String()),
+  destination: outcome,
+  backup: orNull(outcome),
+});

@@ -1,0 +1,211 @@
+import { isDeepStrictEqual as isDeepEqual } from 'node:util';
+import { type Static, Type } from 'typebox';
+import { ApiError } from '@sluice/errors/api-errors';
+import { findDestinationFault, isSamePlace } from '@sluice/exports/check-destination';
+import type { Credentials, DestinationSettings } from '@sluice/exports/destination';
+import type { ExportConfig } from '@sluice/exports/export-config';
+import { type DestinationRole, openCredentials, type TenantCredentials } from '@sluice/exports/export-credentials';
+import {
+  EXPORT_COMPRESSIONS,
+  EXPORT_FORMATS,
+  type ExportCompression,
+  type ExportFormat,
+  formatProblem,
+} from '@sluice/exports/export-formats';
+import { type ExportSchedule, parseSchedule } from '@sluice/exports/export-schedule';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { allowsPrivate, isDefaultPlace } from '@sluice/exports/open-tenant-destination';
+import { SealError } from '@sluice/exports/sealed-secrets';
+import type { Operator } from '../../keys/operator-keys.ts';
+
+const oneOf = <T extends string>(values: readonly T[], description?: string) =>
+  Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description === undefined ? {} : { description }) });
+
+/** What a header can carry. */
+const KEY_TEXT = '^[\\x21-\\x7e]+$';
+
+const credentialsInput = Type.Object(
+  {
+    access_key_id: Type.String({ maxLength: 256, pattern: KEY_TEXT }),
+    secret_access_key: Type.String({ maxLength: 1_024, pattern: KEY_TEXT }),
+  },
+  { additionalProperties: false, description: 'Write-only. Left out, those kept stay; null forgets them.' },
+);
+
+const destinationInput = Type.Object(
+  {
+    kind: oneOf(['s3', 'local']),
+    bucket: Type.Optional(Type.String()),
+    prefix: Type.Optional(Type.String({ default: '' })),
+    region: Type.Optional(Type.String()),
+    endpoint: Type.Optional(Type.String({ description: 'An S3-compatible server; left out for AWS.' })),
+    path_style: Type.Optional(Type.Boolean()),
+    credentials: Type.Optional(Type.Union([credentialsInput, Type.Null()])),
+  },
+  { additionalProperties: false },
+);
+
+/** Body of `PUT /export/config` and `POST /export/config/test`. */
+export const exportConfigInput = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean({ default: true })),
+    schedule: Type.Optional(
+      Type.Unknown({
+        description:
+          'hourly, daily, realtime, manual, threshold:N, a cron line in UTC, or an object: {"every":"hour","minute":0}, {"every":"day","at":"02:00","time_zone":"Europe/Berlin"}, {"every":"minute"}, {"cron":"…","time_zone":"…"}, {"every_events":1000}, {"manual":true}. Default: EXPORT_SCHEDULE.',
+      }),
+    ),
+    format: Type.Optional(oneOf(EXPORT_FORMATS, 'Default: EXPORT_FORMAT.')),
+    compression: Type.Optional(oneOf(EXPORT_COMPRESSIONS, 'Default: none.')),
+    destination: Type.Optional(destinationInput),
+    backup: Type.Optional(Type.Union([destinationInput, Type.Null()])),
+  },
+  { additionalProperties: false },
+);
+
+export type ExportConfigInput = Static<typeof exportConfigInput>;
+type DestinationInput = Static<typeof destinationInput>;
+
+/** A configuration that may be kept. */
+export interface CheckedConfig {
+  readonly enabled: boolean;
+  readonly schedule: ExportSchedule;
+  readonly format: ExportFormat;
+  readonly compression: ExportCompression;
+  readonly destination: DestinationSettings;
+  readonly backup: DestinationSettings | null;
+  readonly credentials: TenantCredentials;
+  /** Whether files go elsewhere, or with other credentials, than before. */
+  readonly moved: boolean;
+}
+
+/**
+ * Checks a configuration and fills in what it leaves out, from the variables. Only credentials are taken over from
+ * the present one, and only for the same bucket on the same server: whoever changes where the files go must know them.
+ *
+ * @throws ApiError naming the field
+ */
+export function checkExportConfig(
+  input: ExportConfigInput,
+  present: ExportConfig,
+  operator: Operator,
+  settings: ExportSettings,
+): CheckedConfig {
+  const { defaults } = settings;
+  const format = input.format ?? defaults.format;
+  const compression = input.compression ?? 'none';
+  const problem = formatProblem(format, compression);
+  if (problem !== null) throw new ApiError('invalid_body', `${problem}.`);
+  const check = (role: DestinationRole, given: DestinationInput | null | undefined): DestinationSettings | null =>
+    given === undefined ? defaults[role] : given === null ? null : checkDestination(role, given, settings);
+  const destination = check('destination', input.destination) ?? defaults.destination;
+  // The backup bucket of the variables belongs to the client bucket of the variables.
+  const backup = check('backup', input.backup === undefined && input.destination !== undefined ? null : input.backup);
+  const kept = (role: DestinationRole, place: DestinationSettings | null): Credentials | undefined =>
+    place === null ? undefined : chooseCredentials(role, place, input[role]?.credentials, present, operator, settings);
+  const credentials = {
+    ...withRole('destination', kept('destination', destination)),
+    ...withRole('backup', kept('backup', backup)),
+  };
+  return {
+    enabled: input.enabled ?? true,
+    schedule: checkSchedule(input.schedule, settings),
+    format,
+    compression,
+    destination,
+    backup,
+    credentials,
+    moved:
+      !isDeepEqual(destination, present.destination) ||
+      !isDeepEqual(backup, present.backup) ||
+      input.destination?.credentials !== undefined ||
+      input.backup?.credentials !== undefined,
+  };
+}
+
+function checkSchedule(given: unknown, { defaults }: ExportSettings): ExportSchedule {
+  if (given === undefined) return defaults.schedule;
+  try {
+    return parseSchedule(given);
+  } catch (error) {
+    if (error instanceof RangeError) throw new ApiError('invalid_body', `schedule ${error.message}.`);
+    throw error;
+  }
+}
+
+function checkDestination(
+  role: DestinationRole,
+  given: DestinationInput,
+  settings: ExportSettings,
+): DestinationSettings {
+  const { kind, bucket, prefix = '', region, endpoint, path_style: pathStyle } = given;
+  if (kind === 'local') {
+    for (const name of ['bucket', 'region', 'endpoint', 'path_style', 'credentials'] as const) {
+      if (given[name] !== undefined)
+        throw new ApiError('invalid_body', `${role}.${name} is for destinations of kind s3.`);
+    }
+  } else if (bucket === undefined) {
+    throw new ApiError('invalid_body', `${role}.bucket is missing.`);
+  }
+  const place: DestinationSettings =
+    kind === 'local'
+      ? { kind, prefix }
+      : {
+          kind,
+          bucket: bucket ?? '',
+          prefix,
+          ...(region === undefined ? {} : { region }),
+          ...(endpoint === undefined ? {} : { endpoint }),
+          ...(pathStyle === undefined ? {} : { path_style: pathStyle }),
+        };
+  const found =
+    findDestinationFault(place, { allowPrivate: true }) ??
+    findDestinationFault(place, { allowPrivate: allowsPrivate(place, settings) });
+  if (found !== null) throw new ApiError('invalid_body', `${role}.${found.field} ${found.fault}.`);
+  return place;
+}
+
+function chooseCredentials(
+  role: DestinationRole,
+  place: DestinationSettings,
+  given: Credentials | null | undefined,
+  present: ExportConfig,
+  operator: Operator,
+  settings: ExportSettings,
+): Credentials | undefined {
+  if (place.kind === 'local') return undefined;
+  if (given !== undefined && given !== null) return given;
+  const before = given === null ? undefined : presentCredentials(role, present, settings);
+  const same = present[role] !== null && isSamePlace(place, present[role]);
+  if (before !== undefined && same) return before;
+  if (before !== undefined) {
+    throw new ApiError(
+      'invalid_body',
+      `${role}.credentials must be sent again (or be null), because the bucket or the endpoint is another one.`,
+    );
+  }
+  if (operator.tenant !== null && !isDefaultPlace(place, role, settings)) {
+    throw new ApiError(
+      'invalid_body',
+      `${role}.credentials is missing: only an operator of all tenants may use the identity of this server.`,
+    );
+  }
+  return undefined;
+}
+
+function presentCredentials(
+  role: DestinationRole,
+  present: ExportConfig,
+  { keys }: ExportSettings,
+): Credentials | undefined {
+  try {
+    return openCredentials(keys, present.tenant, present.secrets)[role];
+  } catch (error) {
+    if (!(error instanceof SealError)) throw error;
+    throw new ApiError('invalid_body', `${role}.credentials must be sent again: ${error.message}.`);
+  }
+}
+
+function withRole(role: DestinationRole, credentials: Credentials | undefined): TenantCredentials {
+  return credentials === undefined ? {} : { [role]: credentials };
+}

@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { inTransaction } from '@sluice/store/transaction';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { readExportConfig } from '@sluice/exports/export-config';
+import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
+import { tenantOf } from '../../http/tenants.ts';
+import { tenantName } from '../../http/schemas.ts';
+import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
+import { showExportConfig } from './rows.ts';
+import type { QueryContext } from '../../query-context.ts';
+import { tryDestinations, tryGivenDestinations } from './try-destinations.ts';
+import { exportConfigSchema, exportTestSchema } from './answers.ts';
+
+const querystring = Type.Object({ tenant: Type.Optional(tenantName) }, { additionalProperties: false });
+const PATH = '/export/config';
+const shared = { tags: ['exports'] };
+
+/** `GET`, `PUT`, `DELETE /export/config`, and `POST /export/config/test`. */
+export function addExportConfigRoutes(server: FastifyInstance, { database, config }: QueryContext): void {
+  const settings = config.exports;
+  const namedTenant = ({ query, operator }: FastifyRequest): string =>
+    tenantOf((query as Static<typeof querystring>).tenant, operator);
+
+  server.get(PATH, {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'What is exported, when and where to',
+      description: "A tenant without a configuration of its own has that of the server's variables.",
+      querystring,
+      response: { 200: exportConfigSchema, ...errorResponses('query', 400, 503, 504) },
+    },
+    handler: async (request) => showExportConfig(database.db, namedTenant(request), settings),
+  });
+
+  server.put(PATH, {
+    config: { scope: 'admin' },
+    schema: {
+      ...shared,
+      summary: 'Say what is exported, when and where to',
+      description:
+        'Replaces the whole configuration; what is left out is that of the variables. Credentials are kept sealed and never given back; those kept stay when they are left out and the bucket and the endpoint are the same.',
+      querystring,
+      body: exportConfigInput,
+      response: { 200: exportConfigSchema, ...errorResponses('query', 400, 413, 422, 503, 504) },
+    },
+    handler: async (request) => {
+      const tenant = namedTenant(request);
+      const { operator } = request;
+      await inTransaction(database, async (db) => {
+        await lockExportConfig(db, tenant);
+        const present = await readExportConfig(db, tenant, settings);
+        const checked = checkExportConfig(request.body as ExportConfigInput, present, operator, settings);
+        await saveExportConfig(db, tenant, checked, operator, settings.keys);
+      });
+      return showExportConfig(database.db, tenant, settings);
+    },
+  });
+
+  server.delete(PATH, {
+    config: { scope: 'admin' },
+    schema: {
+      ...shared,
+      summary: "Forget a tenant's configuration and credentials",
+      description:
+        'What has been exported stays where it is, and so does the position: a new configuration goes on there.',
+      querystring,
+      response: { 200: exportConfigSchema, ...errorResponses('query', 400, 404, 503, 504) },
+    },
+    handler: async (request) => {
+      const tenant = namedTenant(request);
+      await inTransaction(database, (db) => forgetExportConfig(db, tenant, request.operator, settings));
+      return showExportConfig(database.db, tenant, settings);
+    },
+  });
+
+  server.post(`${PATH}/test`, {
+    config: { scope: 'admin' },
+    schema: {
+      ...shared,
+      summary: 'Try a configuration: write, read and remove a small file',
+      description: 'The one in the body, or without a body the one that is kept. What is wrong is told in `problem`.',
+      querystring,
+      body: Type.Union([exportConfigInput, Type.Null()]),
+      response: { 200: exportTestSchema, ...errorResponses('query', 400, 413, 503, 504) },
+    },
+    preValidation: async (request) => {
+      request.body ??= null;
+    },
+    handler: async (request) => {
+      const db = database.db;
+      const present = await readExportConfig(db, namedTenant(request), settings);
+      const given = request.body as ExportConfigInput | null;
+      if (given === null) return tryDestinations(db, present, settings);
+      return tryGivenDestinations(checkExportConfig(given, present, request.operator, settings), settings);
+    },
+  });
+}

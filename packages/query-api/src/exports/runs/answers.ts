@@ -1,0 +1,48 @@
+import { EXPORT_STATES } from './rows.ts';
+import { type TSchema, Type } from 'typebox';
+
+/** For OpenAPI only: answers are written as they are. */
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const time = Type.String({ format: 'date-time' });
+
+/** Where files go. */
+export const placeProperties = {
+  kind: Type.Unsafe<string>({ type: 'string', enum: ['s3', 'local'] }),
+  prefix: Type.String(),
+  bucket: Type.Optional(Type.String()),
+  region: Type.Optional(Type.String()),
+  endpoint: Type.Optional(Type.String()),
+  path_style: Type.Optional(Type.Boolean()),
+};
+const place = Type.Object(placeProperties, { description: 'Without credentials.' });
+
+/** An export run. */
+export const exportRunSchema = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  tenant: orNull(Type.String()),
+  trigger: Type.Unsafe<string>({ type: 'string', enum: ['schedule', 'request', 'archive', 'rebase'] }),
+  state: Type.Unsafe<string>({ type: 'string', enum: [...EXPORT_STATES] }),
+  format: Type.String(),
+  compression: Type.String(),
+  destination: place,
+  backup: orNull(place),
+  since: orNull(time),
+  until: orNull(time),
+  partition: orNull(Type.String()),
+  rows_done: Type.Integer(),
+  rows_expected: orNull(Type.Integer()),
+  bytes_done: Type.Integer(),
+  files: Type.Array(
+    Type.Object({ key: Type.String(), rows: Type.Integer(), bytes: Type.Integer(), sha256: Type.String() }),
+    { description: 'Those of the manifest; none before the run has succeeded.' },
+  ),
+  manifest_key: orNull(Type.String()),
+  attempts: Type.Integer(),
+  next_attempt_at: orNull(time),
+  error_code: orNull(Type.String()),
+  error: orNull(Type.String()),
+  requested_by: Type.String(),
+  created_at: time,
+  started_at: orNull(time),
+  finished_at: orNull(time),
+});

@@ -1,0 +1,167 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { inTransaction } from '@sluice/store/transaction';
+import { ApiError } from '@sluice/errors/api-errors';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { messageOf } from '@sluice/errors/message-of';
+import { parseTimestamp } from '@sluice/events/timestamp';
+import { readExportConfig } from '@sluice/exports/export-config';
+import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/exports/export-formats';
+import { tenantOf } from '../../http/tenants.ts';
+import { requireTenant } from '../known-tenant.ts';
+import { pageProperties, tenantName } from '../../http/schemas.ts';
+import { EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
+import { cancelExport, requestExport, retryExport } from './commands.ts';
+import type { QueryContext } from '../../query-context.ts';
+import { exportRunSchema } from './answers.ts';
+
+const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: [...values] });
+
+const runQuery = Type.Object(
+  {
+    tenant: Type.Optional(tenantName),
+    format: Type.Optional(oneOf(EXPORT_FORMATS)),
+    compression: Type.Optional(oneOf(EXPORT_COMPRESSIONS)),
+    since: Type.Optional(Type.String({ format: 'date-time', description: 'Stored at or after.' })),
+    until: Type.Optional(Type.String({ format: 'date-time', description: 'Stored before.' })),
+  },
+  { additionalProperties: false },
+);
+const listQuery = Type.Object(
+  { ...pageProperties, tenant: Type.Optional(tenantName), state: Type.Optional(oneOf(EXPORT_STATES)) },
+  { additionalProperties: false },
+);
+const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
+
+const shared = { tags: ['exports'] };
+
+/** `POST /export/run`, `GET /export/runs`, `GET` of one, and retry, cancel. */
+export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
+  const { database, exportJobs, logger, config } = context;
+  /** A worker that is not woken finds the run by itself within half a minute. */
+  const wake = async (id: string, requestId: string): Promise<void> => {
+    await exportJobs
+      .wake(id)
+      .catch((error: unknown) =>
+        logger.warn({ request_id: requestId, run: id, error: messageOf(error) }, 'nobody could be woken for an export'),
+      );
+  };
+
+  server.post('/export/run', {
+    config: { scope: 'operate' },
+    schema: {
+      ...shared,
+      summary: 'Export what was stored in a span of time',
+      description:
+        'Files go to the destination of the configuration. Without since and until, everything there is. Scheduled exports neither notice nor skip what this one took.',
+      querystring: runQuery,
+      body: noBody,
+      response: { 202: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
+    },
+    preValidation,
+    handler: async (request, reply) => {
+      const query = request.query as Static<typeof runQuery>;
+      const { operator } = request;
+      const db = database.db;
+      const tenant = tenantOf(query.tenant, operator);
+      const span = spanOf(query);
+      await requireTenant(db, tenant);
+      const present = await readExportConfig(db, tenant, config.exports);
+      const format = query.format ?? present.format;
+      // A compression of the configuration is for its format; another one may not take it.
+      const preset = formatProblem(format, present.compression) === null ? present.compression : 'none';
+      const compression = query.compression ?? preset;
+      const problem = formatProblem(format, compression);
+      if (problem !== null) throw new ApiError('invalid_request', `${problem}.`);
+      const id = await inTransaction(database, (transaction) =>
+        requestExport(transaction, { config: present, format, compression, ...span }, operator),
+      );
+      await wake(id, request.id);
+      return (reply as FastifyReply)
+        .code(202)
+        .header('location', `/export/runs/${id}`)
+        .send(await findExportRun(db, id, operator));
+    },
+  });
+
+  server.get('/export/runs', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'Export runs, newest first',
+      querystring: listQuery,
+      response: {
+        200: Type.Object({ runs: Type.Array(exportRunSchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        ...errorResponses('query', 400, 503, 504),
+      },
+    },
+    handler: async (request) => {
+      const { limit = 50, cursor, tenant, state } = request.query as Static<typeof listQuery>;
+      const { operator } = request;
+      if (tenant !== undefined) tenantOf(tenant, operator);
+      const found = { tenant: tenant ?? null, state: state ?? null, cursor, limit: limit + 1 };
+      const rows = await listExportRuns(database.db, found, operator);
+      const last = rows.slice(0, limit).at(-1);
+      const more = rows.length > limit && last !== undefined;
+      return { runs: rows.slice(0, limit), next_cursor: more ? Buffer.from(last.id).toString('base64url') : null };
+    },
+  });
+
+  server.get('/export/runs/:id', {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'How far an export is',
+      params,
+      response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
+    },
+    handler: async (request) =>
+      findExportRun(database.db, (request.params as Static<typeof params>).id, request.operator),
+  });
+
+  for (const step of ['retry', 'cancel'] as const) {
+    server.post(`/export/runs/:id/${step}`, {
+      config: { scope: 'operate' },
+      schema: {
+        ...shared,
+        summary:
+          step === 'retry'
+            ? 'Try a failed export again, and take it that what paused the destination is mended'
+            : 'End an export before it is done; nothing of it is published',
+        params,
+        body: noBody,
+        response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
+      },
+      preValidation,
+      handler: async (request) => {
+        const { id } = request.params as Static<typeof params>;
+        const { operator } = request;
+        await inTransaction(database, (db) =>
+          step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
+        );
+        await wake(id, request.id);
+        return findExportRun(database.db, id, operator);
+      },
+    });
+  }
+}
+
+/** No body, or an empty object. */
+async function preValidation(request: { body?: unknown }): Promise<void> {
+  request.body ??= null;
+}
+
+/** @throws ApiError `invalid_request` for a span that ends before it begins, or begins in the future */
+function spanOf({ since, until }: Static<typeof runQuery>): { since: string | null; until: string | null } {
+  const from = since === undefined ? null : parseTimestamp(since);
+  const to = until === undefined ? null : parseTimestamp(until);
+  if (from !== null && from.ms > Date.now()) {
+    throw new ApiError('invalid_request', 'since lies in the future: nothing is stored there.');
+  }
+  // Microseconds count; without the Z, ISO texts compare like times.
+  if (from !== null && to !== null && from.iso.slice(0, -1) >= to.iso.slice(0, -1)) {
+    throw new ApiError('invalid_request', 'until must lie after since; an export takes since and leaves out until.');
+  }
+  return { since: from?.iso ?? null, until: to?.iso ?? null };
+}

@@ -1,0 +1,101 @@
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import { ApiError } from '@sluice/errors/api-errors';
+import { isUuid } from '@sluice/events/event-id';
+import type { Operator } from '../../keys/operator-keys.ts';
+import { ownedBy } from '../../sql/owned-by.ts';
+import { utc } from '../../sql/utc.ts';
+
+/** States of an export run. */
+export const EXPORT_STATES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
+
+/** An export run as the API tells of it. */
+export interface ExportRunStatus {
+  readonly id: string;
+  /** Null for the archive of a partition, which is of all tenants. */
+  readonly tenant: string | null;
+  readonly state: string;
+  readonly rows_done: number;
+  readonly rows_expected: number | null;
+  readonly bytes_done: number;
+  readonly files: readonly unknown[];
+}
+
+interface Row extends Record<string, unknown> {
+  id: string;
+  tenant: string | null;
+  state: string;
+  rows_done: string;
+  rows_expected: string | null;
+  bytes_done: string;
+  destination: string;
+  backup: string | null;
+  files: string;
+}
+
+/** One run, as far as its operator may see it. @throws ApiError `not_found` */
+export async function findExportRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<ExportRunStatus> {
+  const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  if (run === undefined) throw noSuchExport(id);
+  return run;
+}
+
+/** The same for one that does not exist and for one of another tenant. */
+export function noSuchExport(id: string): ApiError {
+  return new ApiError('not_found', `There is no export run ${id}.`);
+}
+
+/** Which runs; what is null or undefined does not matter. */
+export interface ExportRunPage {
+  readonly tenant: string | null;
+  readonly state: string | null;
+  readonly cursor: string | undefined;
+  readonly limit: number;
+}
+
+/** A page of runs, newest first. */
+export async function listExportRuns(
+  db: Kysely<unknown>,
+  { tenant, state, cursor, limit }: ExportRunPage,
+  operator: Operator,
+): Promise<readonly ExportRunStatus[]> {
+  const beyond =
+    cursor === undefined
+      ? sql<SqlBool>`true`
+      : sql<SqlBool>`(created_at, id) < (SELECT created_at, id FROM export_runs WHERE id = ${runIn(cursor)}::uuid)`;
+  const meant = sql<SqlBool>`${beyond} AND (${tenant}::text IS NULL OR tenant = ${tenant})
+    AND (${state}::text IS NULL OR state = ${state})`;
+  return readExportRuns(db, meant, operator, limit);
+}
+
+function runIn(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString();
+  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  return id;
+}
+
+async function readExportRuns(
+  db: Kysely<unknown>,
+  condition: RawBuilder<SqlBool>,
+  operator: Operator,
+  limit: number,
+): Promise<readonly ExportRunStatus[]> {
+  const { rows } = await sql<Row>`
+    SELECT id, tenant, trigger, state, format, compression, destination::text AS destination, backup::text AS backup,
+           partition, rows_done, rows_expected, bytes_done,
+           -- Before that, a manifest is only about to be published.
+           coalesce(CASE WHEN state = 'succeeded' THEN manifest END->'files', '[]')::text AS files,
+           CASE WHEN state = 'succeeded' THEN manifest_key END AS manifest_key, attempts, error_code, error, requested_by, ${utc('since')}, ${utc('until')},
+           ${utc('next_attempt_at')}, ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
+    FROM (SELECT * FROM export_runs WHERE ${condition} AND ${ownedBy(operator)}
+          ORDER BY created_at DESC, id DESC LIMIT ${limit}) r
+    ORDER BY r.created_at DESC, r.id DESC`.execute(db);
+  return rows.map((row) => ({
+    ...row,
+    destination: JSON.parse(row.destination) as unknown,
+    backup: row.backup === null ? null : (JSON.parse(row.backup) as unknown),
+    rows_done: Number(row.rows_done),
+    rows_expected: row.rows_expected === null ? null : Number(row.rows_expected),
+    bytes_done: Number(row.bytes_done),
+    files: JSON.parse(row.files) as unknown[],
+  }));
+}

@@ -1,0 +1,39 @@
+import { type TSchema, Type } from 'typebox';
+
+/** For OpenAPI only: answers are written as they are. */
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const time = Type.String({ format: 'date-time' });
+
+/** How a tenant's exports stand. */
+export const exportStatusSchema = Type.Object({
+  tenant: Type.String(),
+  source: Type.Unsafe<string>({ type: 'string', enum: ['tenant', 'environment'] }),
+  enabled: Type.Boolean(),
+  schedule: Type.Unknown(),
+  next_run_at: orNull(time),
+  paused: orNull(Type.Object({ code: Type.String(), reason: Type.String(), since: time })),
+  position: orNull(Type.Object({ fenced_at: time })),
+  lag_seconds: orNull(
+    Type.Number({ description: 'Age of the moment up to which everything stored has been exported by schedule.' }),
+  ),
+  last_run: orNull(
+    Type.Object({
+      id: Type.String({ format: 'uuid' }),
+      state: Type.String(),
+      trigger: Type.String(),
+      created_at: time,
+      finished_at: orNull(time),
+      rows_done: Type.Integer(),
+      error_code: orNull(Type.String()),
+      error: orNull(Type.String()),
+    }),
+  ),
+  last_error: orNull(
+    Type.Object({ run_id: Type.String(), code: orNull(Type.String()), message: Type.String(), at: time }),
+  ),
+  totals: Type.Object({
+    runs: Type.Record(Type.String(), Type.Integer(), { description: 'By state.' }),
+    rows: Type.Integer(),
+    bytes: Type.Integer(),
+  }),
+});

@@ -1,0 +1,25 @@
+import { type TSchema, Type } from 'typebox';
+
+/** For OpenAPI only: answers are written as they are. */
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const time = Type.String({ format: 'date-time' });
+
+/** A verification of an export. */
+export const verificationSchema = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  run_id: Type.String({ format: 'uuid' }),
+  state: Type.Unsafe<'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'>({
+    type: 'string',
+    enum: ['queued', 'running', 'succeeded', 'failed', 'cancelled'],
+    description: '`succeeded` when all was read, whatever was found; `failed` when a destination could not be asked.',
+  }),
+  ok: orNull(Type.Boolean({ description: 'Null until it has ended.' })),
+  problems: Type.Array(Type.String(), { description: 'What is not as the manifest says.' }),
+  rows_done: Type.Integer(),
+  rows_expected: orNull(Type.Integer()),
+  error: orNull(Type.String()),
+  requested_by: orNull(Type.String()),
+  created_at: time,
+  started_at: orNull(time),
+  finished_at: orNull(time),
+});

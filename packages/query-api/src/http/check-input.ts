@@ -1,0 +1,89 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError } from '@sluice/errors/api-errors';
+import { readBody } from '@sluice/events/json/read-body';
+import { parseTimestamp } from '@sluice/events/timestamp';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body's JSON text, in which numbers still have all their digits. */
+    bodyText: string;
+  }
+}
+
+const formats = {
+  'date-time': (text: string) => parseTimestamp(text) !== null,
+  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+};
+
+/** What a part of a request is called in messages. */
+const PART: Readonly<Record<string, string>> = {
+  body: 'property',
+  querystring: 'query parameter',
+  params: 'part of the path',
+};
+
+/**
+ * Holds requests against the schemas of their routes: what is not in a schema is refused by name, and a body is
+ * taken as it is, without turning `"5"` into 5.
+ */
+export function addInputChecks(server: FastifyInstance): void {
+  const exact = new Ajv({ strict: false, useDefaults: true, formats });
+  const fromText = new Ajv({ strict: false, useDefaults: true, coerceTypes: true, formats });
+  server.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? exact : fromText).compile(schema as object),
+  );
+  // Schemas of answers are for the documentation; raw JSON numbers must go out with all their digits.
+  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  server.setSchemaErrorFormatter((errors, part) => {
+    const code = part === 'body' ? 'invalid_body' : 'invalid_request';
+    // Fastify types what Ajv found more loosely than Ajv does.
+    return new ApiError(code, explain(errors[0] as unknown as ErrorObject, part));
+  });
+  server.decorateRequest('bodyText', '');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request: FastifyRequest, body, done) => {
+    if (body.length === 0) {
+      done(null, undefined);
+      return;
+    }
+    try {
+      const { parsed, text } = readBody(body as Buffer);
+      request.bodyText = text;
+      done(null, parsed);
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/**
+ * Makes a check of bodies against schemas that are only known when a request comes; there must be few of these.
+ *
+ * @returns a function that fills in defaults, and throws ApiError `invalid_body` naming what is wrong
+ */
+export function createBodyCheck(): (schema: object, body: unknown) => void {
+  const ajv = new Ajv({ strict: false, useDefaults: true, formats });
+  const compiled = new Map<string, ValidateFunction>();
+  return (schema, body) => {
+    const text = JSON.stringify(schema);
+    const validate = compiled.get(text) ?? ajv.compile(schema);
+    compiled.set(text, validate);
+    if (!validate(body)) throw new ApiError('invalid_body', explain(validate.errors![0]!, 'body'));
+  };
+}
+
+function explain({ keyword, params, instancePath, message }: ErrorObject, part: string): string {
+  const path = instancePath.slice(1).replaceAll('/', '.');
+  const within = path === '' ? '' : `${path}.`;
+  if (keyword === 'additionalProperties') {
+    return `There is no ${PART[part] ?? 'field'} called ${within}${String(params['additionalProperty'])}.`;
+  }
+  if (keyword === 'format' && params['format'] === 'date-time') {
+    return `${path} must be a time with its zone, such as 2026-11-21T09:30:00Z or 2026-11-21T10:30:00+01:00.`;
+  }
+  if (keyword === 'required') return `${within}${String(params['missingProperty'])} is missing.`;
+  const allowed = params['allowedValues'] as unknown[] | undefined;
+  const wants = allowed === undefined ? message : `must be one of ${allowed.join(', ')}`;
+  return `${path === '' ? `The ${part}` : path} ${wants}.`;
+}

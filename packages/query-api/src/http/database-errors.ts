@@ -1,0 +1,44 @@
+import { ApiError } from '@sluice/errors/api-errors';
+import { clientGone } from './client-gone.ts';
+import { classifyFailure, isServerAway } from '@sluice/store/write/failure-policy';
+
+/** Node's code for a download whose client hung up. */
+const CLIENT_GONE = 'ERR_STREAM_PREMATURE_CLOSE';
+
+/** SQLSTATE of a statement that was cancelled: it took longer than STATEMENT_TIMEOUT_MS. */
+const QUERY_CANCELED = '57014';
+
+/** Seconds after which trying again makes sense. */
+const RETRY_AFTER_SECONDS = 2;
+
+/**
+ * Runs a query whose time-out says what would make it faster.
+ *
+ * @param hint what to narrow; ends the sentence "PostgreSQL did not answer in time: …"
+ * @throws ApiError `query_timeout` with the hint; whatever else the query throws as it is
+ */
+export async function withTimeoutHint<T>(hint: string, query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    if (error instanceof ApiError || classifyFailure(error).code !== QUERY_CANCELED) throw error;
+    throw new ApiError('query_timeout', `PostgreSQL did not answer in time: ${hint}`, { cause: error });
+  }
+}
+
+/** What Postgres answered, in Sluice's words; null for what is a defect. */
+export function translateDatabaseError(error: Error): ApiError | null {
+  if (error instanceof ApiError) return error;
+  if ('code' in error && error.code === CLIENT_GONE) return clientGone();
+  const failure = classifyFailure(error);
+  if (failure.code === QUERY_CANCELED) {
+    return new ApiError('query_timeout', 'PostgreSQL did not answer in time; narrow the filter.', { cause: error });
+  }
+  if (isServerAway(failure) || failure.kind === 'transient') {
+    return new ApiError('database_unavailable', 'PostgreSQL cannot be reached or takes no work at the moment.', {
+      retryAfter: RETRY_AFTER_SECONDS,
+      cause: error,
+    });
+  }
+  return null;
+}

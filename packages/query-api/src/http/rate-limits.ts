@@ -1,0 +1,80 @@
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { idOfApiKey } from '@sluice/access/api-key';
+import type { KeyRing } from '@sluice/access/key-ring';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Caller } from '../keys/operator-keys.ts';
+
+const WINDOW_MS = 60_000;
+
+/** Wrong keys from one address in a minute, after which it is not believed for the rest of that minute. */
+const MAX_WRONG_KEYS = 30;
+
+/**
+ * Limits how often each key may ask, on all routes that are added to this instance afterwards; every answer says in
+ * `RateLimit-*` what is left. Counted in this process alone: without Redis reads go on, and none waits for it.
+ *
+ * @param perMinute for keys without a limit of their own; 0 for none, and then wrong keys are not counted either
+ */
+export async function addRateLimits(
+  server: FastifyInstance,
+  keys: KeyRing<Caller>,
+  perMinute: number,
+): Promise<WrongKeys> {
+  const limitOf = ({ operator }: FastifyRequest): number => operator.requestsPerMinute ?? perMinute;
+  await server.register(rateLimit, {
+    enableDraftSpec: true,
+    timeWindow: WINDOW_MS,
+    max: limitOf,
+    allowList: (request) => limitOf(request) === 0,
+    // When it runs open everybody is the same caller.
+    keyGenerator: (request) => (keys.open ? addressOf(request) : request.operator.id),
+    errorResponseBuilder: (_request, { max, ttl }) => {
+      const retryAfter = Math.max(1, Math.ceil(ttl / 1_000));
+      return new ApiError('rate_limited', `More than ${max} requests in a minute. Try again in ${retryAfter} s.`, {
+        retryAfter,
+      });
+    },
+  });
+  return countWrongKeys(server, perMinute === 0);
+}
+
+/** Keeps keys from being guessed. */
+export interface WrongKeys {
+  /**
+   * Refuses an address that has sent too many wrong keys before its next one is looked at, or guessing would go on.
+   * Only a key that could be guessed is refused: one that Sluice made has 256 random bits, and its owner must not be
+   * shut out by a neighbour behind the same proxy.
+   *
+   * @throws ApiError `rate_limited`
+   */
+  check(request: FastifyRequest, key: string): Promise<void>;
+  count(request: FastifyRequest): Promise<void>;
+}
+
+function countWrongKeys(server: FastifyInstance, off: boolean): WrongKeys {
+  const count = server.createRateLimit({
+    max: MAX_WRONG_KEYS,
+    timeWindow: WINDOW_MS,
+    keyGenerator: addressOf,
+    allowList: () => off,
+  });
+  return {
+    async check(request, key) {
+      if (idOfApiKey(key) !== null) return;
+      const wrong = await count(request, { increment: false });
+      if (wrong.isAllowed || wrong.remaining > 0) return;
+      throw new ApiError('rate_limited', `Too many wrong keys. Try again in ${wrong.ttlInSeconds} s.`, {
+        retryAfter: wrong.ttlInSeconds,
+      });
+    },
+    async count(request) {
+      await count(request);
+    },
+  };
+}
+
+/** An IPv6 client is its /64: the rest of the address is its own to choose. */
+function addressOf({ ip }: FastifyRequest): string {
+  return rateLimit.normalizeIP(ip);
+}

@@ -1,0 +1,158 @@
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Operator } from '../keys/operator-keys.ts';
+import { utc } from '../sql/utc.ts';
+import { isUuid } from '@sluice/events/event-id';
+import { parseTimestamp } from '@sluice/events/timestamp';
+
+/** A job as the API tells of it. */
+export interface JobStatus {
+  readonly name: string;
+  readonly schedule: { readonly every_ms: number } | { readonly cron: string } | null;
+  /** It ought to have succeeded since it last did. */
+  readonly stale: boolean;
+}
+
+interface JobRow extends Record<string, unknown> {
+  name: string;
+  schedule: string | null;
+  input: string;
+  timeout_ms: string;
+  last_run: string | null;
+  stale: boolean;
+}
+
+/** Every job, by name. Jobs are of the whole installation: an operator of one tenant sees none. */
+export async function listJobs(db: Kysely<unknown>, operator: Operator): Promise<readonly JobStatus[]> {
+  if (operator.tenant !== null) return [];
+  const { rows } = await sql<JobRow>`
+    SELECT name, description, schedule::text AS schedule, timeout_ms, concurrency, input::text AS input,
+           ${utc('next_run_at')}, ${utc('last_succeeded_at')}, ${utc('last_skipped_at')},
+           coalesce(schedule IS NOT NULL AND stale_at < now(), false) AS stale, r.last_run::text AS last_run
+    FROM jobs LEFT JOIN LATERAL (
+      SELECT json_build_object('id', id, 'state', state, 'trigger', trigger, 'rows', rows, 'error', error,
+               'created_at', created_at, 'started_at', started_at, 'finished_at', finished_at) AS last_run
+      FROM (SELECT id, state, trigger, rows, error, ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
+            FROM job_runs WHERE job = jobs.name ORDER BY job_runs.created_at DESC, id DESC LIMIT 1) newest
+    ) r ON true ORDER BY name`.execute(db);
+  return rows.map((row) => ({
+    ...row,
+    schedule: scheduleOf(row.schedule),
+    timeout_ms: Number(row.timeout_ms),
+    input: JSON.parse(row.input) as unknown,
+    last_run: row.last_run === null ? null : (JSON.parse(row.last_run) as unknown),
+  }));
+}
+
+/**
+ * The JSON schema of what a run of a job may be told.
+ *
+ * @throws ApiError `not_found`, also for an operator of one tenant
+ */
+export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Operator): Promise<object> {
+  const { rows } = await sql<{ input: string }>`
+    SELECT input::text AS input FROM jobs WHERE name = ${name} AND ${operator.tenant}::text IS NULL`.execute(db);
+  if (rows[0] === undefined) throw noSuchJob(name);
+  return JSON.parse(rows[0].input) as object;
+}
+
+/** The same for one that does not exist and for whoever may not see it. */
+function noSuchJob(name: string): ApiError {
+  return new ApiError('not_found', `There is no job ${name}.`);
+}
+
+function scheduleOf(text: string | null): JobStatus['schedule'] {
+  if (text === null) return null;
+  const schedule = JSON.parse(text) as { everyMs: number } | { cron: string };
+  return 'everyMs' in schedule ? { every_ms: schedule.everyMs } : { cron: schedule.cron };
+}
+
+/** A run as the API tells of it. */
+export interface RunStatus {
+  readonly id: string;
+  readonly job: string;
+  readonly state: string;
+  readonly rows: number;
+  readonly rows_expected: number | null;
+  readonly duration_ms: number | null;
+  readonly created_at: string;
+}
+
+interface RunRow extends Record<string, unknown> {
+  id: string;
+  job: string;
+  state: string;
+  rows: string;
+  rows_expected: string | null;
+  duration_ms: number | null;
+  created_at: string;
+  input: string;
+  details: string;
+}
+
+/** Which runs a page has. */
+export interface RunPage {
+  /** Of all jobs when left out. */
+  readonly job?: string;
+  readonly cursor: string | undefined;
+  readonly limit: number;
+}
+
+/** Runs, newest first. An operator of one tenant sees none: jobs are of the whole installation. */
+export async function listRuns(
+  db: Kysely<unknown>,
+  { job, cursor, limit }: RunPage,
+  operator: Operator,
+): Promise<readonly RunStatus[]> {
+  const ofJob = job === undefined ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
+  return readRuns(db, sql<SqlBool>`${ofJob} AND ${before(cursor)}`, operator, limit);
+}
+
+/** @throws ApiError `not_found`, also for an operator of one tenant */
+export async function findRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<RunStatus> {
+  const [run] = await readRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  if (run === undefined) throw noSuchRun(id);
+  return run;
+}
+
+/** The same for one that does not exist and for whoever may not see it. */
+export function noSuchRun(id: string): ApiError {
+  return new ApiError('not_found', `There is no run ${id}.`);
+}
+
+/** The opaque text behind which the next page starts; the run itself may be gone by then. */
+export function cursorAfterRun({ created_at: at, id }: RunStatus): string {
+  return Buffer.from(`${at} ${id}`).toString('base64url');
+}
+
+async function readRuns(
+  db: Kysely<unknown>,
+  condition: RawBuilder<SqlBool>,
+  operator: Operator,
+  limit: number,
+): Promise<readonly RunStatus[]> {
+  if (operator.tenant !== null) return [];
+  const { rows } = await sql<RunRow>`
+    SELECT id, job, state, trigger, requested_by, input::text AS input, rows, rows_expected,
+           details::text AS details, error, worker,
+           round(extract(epoch FROM coalesce(finished_at, now()) - started_at) * 1000)::float8 AS duration_ms,
+           ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
+    FROM job_runs WHERE ${condition}
+    ORDER BY job_runs.created_at DESC, id DESC LIMIT ${limit}`.execute(db);
+  return rows.map((row) => ({
+    ...row,
+    rows: Number(row.rows),
+    rows_expected: row.rows_expected === null ? null : Number(row.rows_expected),
+    input: JSON.parse(row.input) as unknown,
+    details: JSON.parse(row.details) as unknown,
+  }));
+}
+
+function before(cursor: string | undefined): RawBuilder<SqlBool> {
+  if (cursor === undefined) return sql<SqlBool>`true`;
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const [, at, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (.*)$/.exec(text) ?? [];
+  if (at === undefined || parseTimestamp(at) === null || !isUuid(id!))
+    throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  return sql<SqlBool>`(created_at, id) < (${at}::timestamptz, ${id}::uuid)`;
+}

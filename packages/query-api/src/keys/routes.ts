@@ -1,0 +1,170 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { makeApiKey } from '@sluice/access/api-key';
+import { SCOPES } from '@sluice/access/scopes';
+import { inTransaction } from '@sluice/store/transaction';
+import { ApiError } from '@sluice/errors/api-errors';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { parseTimestamp } from '@sluice/events/timestamp';
+import { pageProperties } from '../http/schemas.ts';
+import type { Caller } from './operator-keys.ts';
+import { createKey, revokeKey, type WantedKey } from './commands.ts';
+import { listKeys } from './rows.ts';
+import { keyProperties, keySchema, scopesOf } from './answers.ts';
+import type { QueryContext } from '../query-context.ts';
+
+const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
+const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
+
+const limit = (description: string) =>
+  Type.Optional(
+    Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: 0, maximum: 1_000_000_000, description }),
+  );
+
+const createBody = Type.Object(
+  {
+    name: Type.String({ pattern: NAME, description: 'For people; goes into the audit log with the id.' }),
+    scopes: scopesOf({ minItems: 1, description: 'What it may do; none of them brings another with it.' }),
+    tenant: Type.Optional(
+      Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        pattern: TENANT,
+        description: 'Whose events; null for all tenants. That of the key that makes it, if not given.',
+      }),
+    ),
+    expires_at: Type.Optional(
+      Type.String({ format: 'date-time', description: 'Not later than the key that makes it. Never, if not given.' }),
+    ),
+    requests_per_minute: limit('Its own limit here in place of RATE_LIMIT_PER_MINUTE; 0 for none.'),
+    events_per_second: limit('Its own quota at ingest in place of INGEST_RATE_LIMIT; 0 for none.'),
+  },
+  { additionalProperties: false },
+);
+const listQuery = Type.Object(
+  {
+    ...pageProperties,
+    revoked: Type.Optional(Type.Boolean({ default: false, description: 'Those that have ended, too.' })),
+  },
+  { additionalProperties: false },
+);
+const keyParams = Type.Object({ id: Type.String({ pattern: '^[0-9a-f]{16}$' }) });
+
+const shared = { tags: ['keys'] };
+
+/** `POST` and `GET /api/keys`, and `DELETE /api/keys/{id}`. */
+export function addKeyRoutes(server: FastifyInstance, { config, database, syncedKeys }: QueryContext): void {
+  const route = {
+    config: { scope: 'admin' as const },
+    onRequest: async () => {
+      if (!config.configuredKeys.open) return;
+      throw new ApiError(
+        'forbidden',
+        'This instance runs open; who comes without a key has no say in keys. Set API_KEY.',
+      );
+    },
+  };
+
+  server.post('/api/keys', {
+    ...route,
+    schema: {
+      ...shared,
+      summary: 'Make an API key; the answer is the only one that ever shows it',
+      description:
+        'A key can be given no right that the key which makes it lacks: no other scope or tenant, no later end, and limits of its own only by a key of all tenants.',
+      body: createBody,
+      response: {
+        201: Type.Object({
+          ...keyProperties,
+          key: Type.String({ description: 'The key itself. Only its hash is kept.' }),
+        }),
+        ...errorResponses('query', 400, 413, 503, 504),
+      },
+    },
+    handler: async (request, reply) => {
+      const wanted = grantable(request.body as Static<typeof createBody>, request.operator);
+      const made = makeApiKey();
+      const listed = await inTransaction(database, (db) => createKey(db, made, wanted, request.operator));
+      await syncedKeys.refresh();
+      return (reply as FastifyReply)
+        .code(201)
+        .header('cache-control', 'no-store')
+        .send({ ...listed, key: made.key });
+    },
+  });
+
+  server.get('/api/keys', {
+    ...route,
+    schema: {
+      ...shared,
+      summary: 'API keys without the keys themselves, newest first',
+      querystring: listQuery,
+      response: {
+        200: Type.Object({ keys: Type.Array(keySchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        ...errorResponses('query', 400, 503, 504),
+      },
+    },
+    handler: async (request) => {
+      const { limit: wanted = 50, cursor, revoked = false } = request.query as Static<typeof listQuery>;
+      const page = { revoked, cursor, limit: wanted + 1 };
+      const rows = await listKeys(database.db, page, request.operator);
+      const last = rows.slice(0, wanted).at(-1);
+      return {
+        keys: rows.slice(0, wanted),
+        next_cursor: rows.length > wanted && last !== undefined ? Buffer.from(last.id).toString('base64url') : null,
+      };
+    },
+  });
+
+  server.delete('/api/keys/:id', {
+    ...route,
+    schema: {
+      ...shared,
+      summary: 'Revoke a key: at once here, everywhere within 30 s',
+      description: 'Keys that it has made stay good.',
+      params: keyParams,
+      response: { 200: keySchema, ...errorResponses('query', 400, 404, 503, 504) },
+    },
+    handler: async (request: FastifyRequest) => {
+      const { id } = request.params as Static<typeof keyParams>;
+      const key = await inTransaction(database, (db) => revokeKey(db, id, request.operator));
+      await syncedKeys.refresh();
+      return key;
+    },
+  });
+}
+
+/**
+ * What is asked for, where the maker's own rights reach so far.
+ *
+ * @throws ApiError when they do not
+ */
+function grantable(body: Static<typeof createBody>, maker: Caller): WantedKey {
+  const { name, tenant = maker.tenant, requests_per_minute: requests, events_per_second: events } = body;
+  const beyond = body.scopes.filter((scope) => !maker.scopes.includes(scope));
+  if (beyond.length > 0) {
+    throw new ApiError('forbidden', `This key lacks the scope "${beyond.join('", "')}", and so can't give it.`);
+  }
+  if (maker.tenant !== null) {
+    if (tenant !== maker.tenant) {
+      throw new ApiError('tenant_mismatch', `This key can only make keys of its own tenant (${maker.tenant}).`);
+    }
+    if (requests !== undefined || events !== undefined) {
+      throw new ApiError('forbidden', 'Only a key of all tenants can give limits of its own.');
+    }
+  }
+  const expiresAt = body.expires_at === undefined ? maker.expiresAt : parseTimestamp(body.expires_at)!.ms;
+  if (expiresAt !== null && expiresAt <= Date.now()) {
+    throw new ApiError('invalid_body', 'expires_at must be in the future.');
+  }
+  if (maker.expiresAt !== null && expiresAt! > maker.expiresAt) {
+    throw new ApiError('forbidden', 'A key can make none that lives longer than itself.');
+  }
+  return {
+    name,
+    scopes: SCOPES.filter((scope) => body.scopes.includes(scope)),
+    tenant,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    requestsPerMinute: requests ?? null,
+    eventsPerSecond: events ?? null,
+  };
+}

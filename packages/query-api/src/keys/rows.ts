@@ -1,0 +1,68 @@
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { Scope } from '@sluice/access/scopes';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Operator } from './operator-keys.ts';
+import { ownedBy } from '../sql/owned-by.ts';
+import { utc } from '../sql/utc.ts';
+import type { StoredKey } from '@sluice/access/stored-keys';
+
+/** A key as the API tells of it: everything but the key. */
+export interface ListedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly tenant: string | null;
+}
+
+/** Columns of a key as the API shows it. */
+export const KEY_COLUMNS = sql`
+  id, name, scopes, tenant, requests_per_minute, events_per_second, created_by, ${utc('created_at')}, ${utc('expires_at')},
+  ${utc('last_used_at')}, ${utc('revoked_at')}`;
+
+/** A page of keys, newest first, as far as the operator may see them. */
+export async function listKeys(
+  db: Kysely<unknown>,
+  { revoked, cursor, limit }: { revoked: boolean; cursor: string | undefined; limit: number },
+  operator: Operator,
+): Promise<readonly ListedKey[]> {
+  const alive = revoked ? sql<SqlBool>`true` : sql<SqlBool>`revoked_at IS NULL`;
+  const before =
+    cursor === undefined
+      ? sql<SqlBool>`true`
+      : sql<SqlBool>`(k.created_at, k.id) < (SELECT created_at, id FROM api_keys WHERE id = ${keyIn(cursor)})`;
+  return readKeys(db, sql<SqlBool>`${alive} AND ${before}`, operator, limit);
+}
+
+function keyIn(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString();
+  if (!/^[0-9a-f]{16}$/.test(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  return id;
+}
+
+/** @throws ApiError `not_found`, also for one of another tenant */
+export async function findKey(db: Kysely<unknown>, id: string, operator: Operator): Promise<ListedKey> {
+  const [key] = await readKeys(db, sql<SqlBool>`id = ${id}`, operator, 1);
+  if (key === undefined) throw new ApiError('not_found', `There is no key ${id}.`);
+  return key;
+}
+
+async function readKeys(
+  db: Kysely<unknown>,
+  condition: RawBuilder<SqlBool>,
+  operator: Operator,
+  limit: number,
+): Promise<readonly ListedKey[]> {
+  const { rows } = await sql<ListedKey>`
+    SELECT ${KEY_COLUMNS} FROM api_keys k WHERE ${condition} AND ${ownedBy(operator)}
+    ORDER BY k.created_at DESC, k.id DESC LIMIT ${limit}`.execute(db);
+  return rows;
+}
+
+/** Every key that is neither revoked nor expired. */
+export async function goodKeys(db: Kysely<unknown>): Promise<StoredKey[]> {
+  const { rows } = await sql<StoredKey>`
+    SELECT id, name, digest, scopes, tenant, (extract(epoch FROM expires_at) * 1000)::float8 AS "expiresAt",
+           requests_per_minute AS "requestsPerMinute", events_per_second AS "eventsPerSecond"
+    FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`.execute(db);
+  return rows;
+}

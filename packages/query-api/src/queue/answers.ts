@@ -1,0 +1,54 @@
+import { Type } from 'typebox';
+
+const integerOrNull = Type.Union([Type.Integer(), Type.Null()]);
+const numberOrNull = Type.Union([Type.Number(), Type.Null()]);
+
+const conservation = Type.Object(
+  {
+    entries: Type.Object({
+      added: Type.Integer({ description: 'Ever added to the streams.' }),
+      settled: Type.Integer({ description: 'Ever acknowledged, after their COMMIT.' }),
+      waiting: Type.Integer(),
+      drift: Type.Integer({
+        description:
+          'added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made anew.',
+      }),
+    }),
+    events: Type.Object({
+      settled: Type.Integer({ description: 'In settled entries.' }),
+      stored: Type.Integer(),
+      duplicate: Type.Integer(),
+      dead: Type.Integer(),
+      drift: Type.Integer({ description: 'settled − stored − duplicate − dead; not 0: a writer lost count.' }),
+    }),
+  },
+  { description: 'Whether everything that came in is accounted for.' },
+);
+
+/** The queue, shard by shard. */
+export const queueSchema = Type.Object({
+  shards: Type.Array(
+    Type.Object({
+      shard: Type.Integer(),
+      length: Type.Integer(),
+      bytes: Type.Integer(),
+      pending: Type.Integer({ description: 'Taken by a writer, not acknowledged yet.' }),
+      lag: integerOrNull,
+      oldest_age_seconds: numberOrNull,
+      conservation,
+      consumers: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          pending: Type.Integer(),
+          idle_ms: Type.Integer(),
+          inactive_ms: integerOrNull,
+          last_progress_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+        }),
+      ),
+    }),
+  ),
+  totals: Type.Object({ length: Type.Integer(), bytes: Type.Integer(), pending: Type.Integer() }),
+  conservation,
+  drain_rate_per_second: Type.Number({ description: 'Entries that left the streams, over the last 10 s.' }),
+  seconds_to_empty: numberOrNull,
+});

@@ -1,0 +1,121 @@
+import type { Redis } from 'ioredis';
+import { type Conservation, readConservation } from '@sluice/stream/conservation';
+import { findShards } from '@sluice/stream/consumer-group';
+import { measureShard, timeOfEntry } from '@sluice/stream/measure-shard';
+import { shardOf, WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import { messageOf } from '@sluice/errors/message-of';
+
+/** A writer, as a shard knows it. */
+export interface Consumer {
+  readonly name: string;
+  /** Entries that it has taken and not acknowledged. */
+  readonly pending: number;
+  /** Since it last asked for work. */
+  readonly idle_ms: number;
+  /** Since it last got any; null for one that never did. */
+  readonly inactive_ms: number | null;
+  readonly last_progress_at: string | null;
+}
+
+/** Whether what was put on a shard is accounted for: see `conservation` in shared. */
+export interface ConservationStatus {
+  readonly entries: {
+    /** Ever added to the stream. */
+    readonly added: number;
+    /** Deleted by a writer after their COMMIT. */
+    readonly settled: number;
+    readonly waiting: number;
+    /**
+     * added − settled − waiting, since the first was settled. Above 0: entries left the stream in another way. Below:
+     * the stream was made anew.
+     */
+    readonly drift: number;
+  };
+  readonly events: {
+    /** Acknowledged with settled entries. */
+    readonly settled: number;
+    readonly stored: number;
+    readonly duplicate: number;
+    readonly dead: number;
+    /** settled − stored − duplicate − dead: not 0 when an entry lacked one, or a writer lost count of one. */
+    readonly drift: number;
+  };
+}
+
+/** One shard of the queue. */
+export interface ShardStatus {
+  readonly shard: number | null;
+  readonly length: number;
+  readonly bytes: number;
+  /** Entries that writers have taken and not acknowledged. */
+  readonly pending: number;
+  /** Entries that no writer has taken; null when Redis can't tell. */
+  readonly lag: number | null;
+  readonly oldest_age_seconds: number | null;
+  readonly conservation: ConservationStatus;
+  readonly consumers: readonly Consumer[];
+}
+
+/** Reads every shard's state, by Redis's own clock. */
+export async function readQueue(redis: Redis, namespace: string, shards: number): Promise<readonly ShardStatus[]> {
+  const keys = await findShards(redis, namespace, shards);
+  const [seconds, microseconds] = await redis.time();
+  const now = Number(seconds) * 1000 + Number(microseconds) / 1000;
+  return Promise.all(keys.map((key) => readShard(redis, namespace, key, now)));
+}
+
+async function readShard(redis: Redis, namespace: string, key: string, now: number): Promise<ShardStatus> {
+  const [size, conservation, groups, consumers] = await Promise.all([
+    measureShard(redis, key),
+    readConservation(redis, key),
+    listed(redis.xinfo('GROUPS', key)),
+    listed(redis.xinfo('CONSUMERS', key, WRITERS_GROUP)),
+  ]);
+  const group = groups.find((each) => each['name'] === WRITERS_GROUP);
+  const age = size.oldestId === null ? null : Math.max(0, now - timeOfEntry(size.oldestId)) / 1000;
+  return {
+    shard: shardOf(namespace, key),
+    length: size.length,
+    bytes: size.bytes,
+    pending: Number(group?.['pending'] ?? 0),
+    lag: group?.['lag'] === undefined || group['lag'] === null ? null : Number(group['lag']),
+    oldest_age_seconds: age === null ? null : Math.round(age * 1000) / 1000,
+    conservation: statusOf(conservation),
+    consumers: consumers.map((each) => consumerOf(each, now)),
+  };
+}
+
+function statusOf(counts: Conservation): ConservationStatus {
+  const { added, settled, waiting, events, stored, duplicate, dead, driftEntries, driftEvents } = counts;
+  return {
+    entries: { added, settled, waiting, drift: driftEntries },
+    events: { settled: events, stored, duplicate, dead, drift: driftEvents },
+  };
+}
+
+function consumerOf(fields: Record<string, unknown>, now: number): Consumer {
+  // Redis 7.0 has no `inactive`, 7.2 and later say -1 for a consumer that never got anything.
+  const inactive = fields['inactive'] === undefined ? null : Number(fields['inactive']);
+  const since = inactive === null || inactive < 0 ? null : inactive;
+  return {
+    name: String(fields['name']),
+    pending: Number(fields['pending'] ?? 0),
+    idle_ms: Number(fields['idle'] ?? 0),
+    inactive_ms: since,
+    last_progress_at: since === null ? null : new Date(now - since).toISOString(),
+  };
+}
+
+/** Replies that are lists of names and values; none for a stream or a group that is not there yet. */
+async function listed(reply: Promise<unknown>): Promise<Record<string, unknown>[]> {
+  try {
+    return ((await reply) as unknown[][]).map((fields) =>
+      Object.fromEntries(
+        Array.from({ length: fields.length / 2 }, (_, at) => [String(fields[at * 2]), fields[at * 2 + 1]]),
+      ),
+    );
+  } catch (error) {
+    if (/no such key|NOGROUP/i.test(messageOf(error))) return [];
+    throw error;
+  }
+}

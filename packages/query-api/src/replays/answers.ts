@@ -1,0 +1,40 @@
+import { type TSchema, Type } from 'typebox';
+
+/** For OpenAPI only: answers are written as they are. */
+const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const time = Type.String({ format: 'date-time' });
+
+/** A replay. */
+export const replaySchema = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  state: Type.Unsafe<string>({
+    type: 'string',
+    enum: ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'],
+  }),
+  matched: Type.Integer(),
+  replayed: Type.Integer({ description: 'Stored, or stored already.' }),
+  stored: Type.Integer(),
+  duplicates: Type.Integer(),
+  failed: Type.Integer({ description: 'Failed again; each is a new dead letter with `replay_of`.' }),
+  skipped: Type.Integer({ description: 'Nothing to replay in it, or no longer dead when its turn came.' }),
+  pending: Type.Integer(),
+  rate: Type.Number({ description: 'Letters settled per second: lately while it runs, on average afterwards.' }),
+  rate_per_second: Type.Integer({ description: 'Its limit.' }),
+  filter: Type.Unknown(),
+  requested_by: Type.String(),
+  reason: orNull(Type.String()),
+  error: orNull(Type.String()),
+  created_at: time,
+  started_at: orNull(time),
+  finished_at: orNull(time),
+});
+
+/** What a dry run found. */
+export const dryRunSchema = Type.Object({
+  matched: Type.Integer(),
+  tried: Type.Integer(),
+  would_store: Type.Integer(),
+  would_duplicate: Type.Integer(),
+  would_skip: Type.Integer(),
+  would_fail: Type.Array(Type.Object({ id: Type.String(), reason: Type.String(), message: Type.String() })),
+});

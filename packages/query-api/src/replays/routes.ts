@@ -1,0 +1,184 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { inTransaction } from '@sluice/store/transaction';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { messageOf } from '@sluice/errors/message-of';
+import { chosenLetters } from '../dead-letters/rows.ts';
+import { choiceProperties } from '../dead-letters/inputs.ts';
+import { pageProperties, reason } from '../http/schemas.ts';
+import { findReplay, listReplays } from './rows.ts';
+import { followReplay } from './follow-replay.ts';
+import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
+import { tryReplay } from './try-replay.ts';
+import type { QueryContext } from '../query-context.ts';
+import { dryRunSchema, replaySchema } from './answers.ts';
+import { Readable } from 'node:stream';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
+
+const createBody = Type.Object(
+  {
+    ...choiceProperties,
+    dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Only say what would happen.' })),
+    rate_per_second: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 100 })),
+    reason: Type.Optional(reason),
+  },
+  { additionalProperties: false },
+);
+const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const listQuery = Type.Object(pageProperties, { additionalProperties: false });
+const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
+
+const shared = { tags: ['replays'] };
+const BASE = '/api/dead-letters/replays';
+
+/** `/api/dead-letters/replays`: ask for one, list, show and follow them; pause, resume, cancel. */
+export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
+  const { database, replayJobs, logger } = context;
+  addProgressRoute(server, context);
+  /** A worker that is not woken finds the replay by itself within half a minute. */
+  const wake = async (id: string, requestId: string): Promise<void> => {
+    await replayJobs
+      .wake(id)
+      .catch((error: unknown) =>
+        logger.warn(
+          { request_id: requestId, replay: id, error: messageOf(error) },
+          'nobody could be woken for a replay',
+        ),
+      );
+  };
+
+  server.post(BASE, {
+    config: { scope: 'operate' },
+    schema: {
+      ...shared,
+      summary: 'Put dead letters back on the stream, under their original event ids',
+      description:
+        'Either `ids` or `filter`; an empty filter means all that are dead. `dry_run` tries at most 1,000 of them in a transaction that is rolled back and answers 200.',
+      body: createBody,
+      response: {
+        200: dryRunSchema,
+        202: replaySchema,
+        ...errorResponses('query', 400, 401, 403, 404, 413, 503, 504),
+      },
+    },
+    handler: async (request, reply) => {
+      const {
+        dry_run,
+        rate_per_second: ratePerSecond = 100,
+        reason: why,
+        ...choice
+      } = request.body as Static<typeof createBody>;
+      const { operator } = request;
+      const db = database.db;
+      const filter = await chosenLetters(db, choice, operator);
+      if (dry_run === true) return tryReplay(database, filter, operator);
+      const id = await inTransaction(database, (transaction) =>
+        requestReplay(transaction, { filter, ratePerSecond, operator, reason: why }),
+      );
+      await wake(id, request.id);
+      return (reply as FastifyReply)
+        .code(202)
+        .header('location', `${BASE}/${id}`)
+        .send(await findReplay(db, id, operator));
+    },
+  });
+
+  server.get(BASE, {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'Replays, newest first',
+      querystring: listQuery,
+      response: {
+        200: Type.Object({ replays: Type.Array(replaySchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        ...errorResponses('query', 400, 401, 503, 504),
+      },
+    },
+    handler: async (request) => {
+      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
+      const rows = await listReplays(database.db, { cursor, limit: limit + 1 }, request.operator);
+      const last = rows.slice(0, limit).at(-1);
+      const more = rows.length > limit && last !== undefined;
+      return {
+        replays: rows.slice(0, limit),
+        next_cursor: more ? Buffer.from(last.id).toString('base64url') : null,
+      };
+    },
+  });
+
+  server.get(`${BASE}/:id`, {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'How far a replay is',
+      params,
+      response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
+    },
+    handler: async (request) => findReplay(database.db, (request.params as Static<typeof params>).id, request.operator),
+  });
+
+  for (const step of REPLAY_STEPS) {
+    server.post(`${BASE}/:id/${step}`, {
+      config: { scope: 'operate' },
+      schema: {
+        ...shared,
+        summary: SUMMARY[step],
+        params,
+        body: noBody,
+        response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 409, 503, 504) },
+      },
+      // No body, or an empty object.
+      preValidation: async (request) => {
+        request.body ??= null;
+      },
+      handler: async (request) => {
+        const { id } = request.params as Static<typeof params>;
+        await inTransaction(database, (db) => steerReplay(db, id, step, request.operator));
+        if (step !== 'pause') await wake(id, request.id);
+        return findReplay(database.db, id, request.operator);
+      },
+    });
+  }
+}
+
+const SUMMARY: Readonly<Record<ReplayStep, string>> = {
+  pause: 'Let a replay rest: what is on the stream is still stored, nothing more is put there',
+  resume: 'Let a paused replay go on',
+  cancel: 'End a replay for good: what has not been put on the stream stays dead',
+};
+
+/** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
+function addProgressRoute(server: FastifyInstance, { database, isStopping }: QueryContext): void {
+  const holdStream = limitOpenAnswers(MAX_OPEN_ANSWERS);
+  server.get(`${BASE}/:id/progress`, {
+    config: { scope: 'read' },
+    schema: {
+      ...shared,
+      summary: 'Follow a replay, as server-sent events',
+      description: 'An event `progress` with the replay as JSON at each change; the stream ends with the replay.',
+      params,
+      response: {
+        200: {
+          description: 'Events of type progress.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        ...errorResponses('query', 400, 401, 404, 503, 504),
+      },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params as Static<typeof params>;
+      const db = database.db;
+      const look = () => findReplay(db, id, request.operator);
+      const first = await look();
+      holdStream(request.operator, reply);
+      const gone = new AbortController();
+      // The client went away: nobody is told any more.
+      reply.raw.once('close', () => gone.abort());
+      return (reply as FastifyReply)
+        .type('text/event-stream; charset=utf-8')
+        .header('cache-control', 'no-store')
+        .header('x-accel-buffering', 'no')
+        .send(Readable.from(followReplay(first, look, () => gone.signal.aborted || isStopping(), gone.signal)));
+    },
+  });
+}

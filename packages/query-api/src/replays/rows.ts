@@ -1,0 +1,111 @@
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import { ApiError } from '@sluice/errors/api-errors';
+import { isUuid } from '@sluice/events/event-id';
+import type { Operator } from '../keys/operator-keys.ts';
+import { ownedBy } from '../sql/owned-by.ts';
+import { utc } from '../sql/utc.ts';
+
+/** A replay as the API tells of it. */
+export interface ReplayStatus {
+  readonly id: string;
+  readonly state: string;
+  readonly matched: number;
+  readonly replayed: number;
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly pending: number;
+  readonly rate: number;
+  readonly rate_per_second: number;
+}
+
+/** States that a replay does not leave. */
+export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
+
+/** Seconds over which the rate of a running replay is measured. */
+const RATE_WINDOW = 5;
+
+type Row = Record<string, unknown> &
+  Record<'matched' | 'stored' | 'duplicates' | 'failed' | 'skipped' | 'rate', string> & {
+    id: string;
+    state: string;
+    filter: string;
+    rate_per_second: number;
+  };
+
+/** One replay, as far as its operator may see it. */
+export async function findReplay(db: Kysely<unknown>, id: string, operator: Operator): Promise<ReplayStatus> {
+  const [replay] = await readReplays(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  if (replay === undefined) throw noSuchReplay(id);
+  return replay;
+}
+
+/** The same for one that does not exist and for one of another tenant. */
+export function noSuchReplay(id: string): ApiError {
+  return new ApiError('not_found', `There is no replay ${id}.`);
+}
+
+/** A page of replays, newest first. */
+export async function listReplays(
+  db: Kysely<unknown>,
+  { cursor, limit }: { cursor: string | undefined; limit: number },
+  operator: Operator,
+): Promise<readonly ReplayStatus[]> {
+  const before =
+    cursor === undefined
+      ? sql<SqlBool>`true`
+      : sql<SqlBool>`(created_at, id) < (SELECT created_at, id FROM replays WHERE id = ${replayIn(cursor)}::uuid)`;
+  return readReplays(db, before, operator, limit);
+}
+
+function replayIn(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString();
+  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
+  return id;
+}
+
+async function readReplays(
+  db: Kysely<unknown>,
+  condition: RawBuilder<SqlBool>,
+  operator: Operator,
+  limit: number,
+): Promise<readonly ReplayStatus[]> {
+  const { rows } = await sql<Row>`
+    SELECT id, state, matched, skipped, filter::text AS filter, rate_per_second, requested_by, reason, error,
+           ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}, c.stored, c.duplicates, c.failed,
+           CASE WHEN finished_at IS NULL THEN c.lately::float / ${RATE_WINDOW}
+                ELSE c.settled / greatest(0.001, extract(epoch FROM finished_at - coalesce(started_at, created_at))) END AS rate
+    FROM (SELECT * FROM replays WHERE ${condition} AND ${ownedBy(operator)} ORDER BY created_at DESC, id DESC LIMIT ${limit}) r
+    CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE replay_result = 'stored') AS stored,
+             count(*) FILTER (WHERE replay_result = 'duplicate') AS duplicates,
+             count(*) FILTER (WHERE replay_result = 'failed') AS failed,
+             count(replay_result) AS settled,
+             count(*) FILTER (WHERE settled_at > now() - make_interval(secs => ${RATE_WINDOW})) AS lately
+      FROM dead_letters d WHERE d.replay_id = r.id
+    ) c
+    ORDER BY r.created_at DESC, r.id DESC`.execute(db);
+  return rows.map(statusOf);
+}
+
+function statusOf(row: Row): ReplayStatus {
+  const stored = Number(row.stored);
+  const duplicates = Number(row.duplicates);
+  const failed = Number(row.failed);
+  const skipped = Number(row.skipped);
+  const matched = Number(row.matched);
+  const replayed = stored + duplicates;
+  return {
+    ...row,
+    matched,
+    replayed,
+    stored,
+    duplicates,
+    failed,
+    skipped,
+    pending: Math.max(0, matched - replayed - failed - skipped),
+    rate: Math.round(Number(row.rate) * 10) / 10,
+    filter: JSON.parse(row.filter) as unknown,
+  } as ReplayStatus;
+}

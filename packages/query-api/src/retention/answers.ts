@@ -1,0 +1,12 @@
+import { Type } from 'typebox';
+
+/** For how many days events are retained. */
+export const days = (description: string) => Type.Integer({ minimum: 0, maximum: 36_500, description });
+
+/** For how long the events of one tenant are retained. */
+export const retentionSchema = Type.Object({
+  tenant: Type.String(),
+  days: days('0 keeps for ever.'),
+  updated_at: Type.String({ format: 'date-time' }),
+  updated_by: Type.String(),
+});

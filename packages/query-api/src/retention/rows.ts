@@ -1,0 +1,42 @@
+import { type Kysely, sql } from 'kysely';
+import { isoTime } from '@sluice/store/iso-time';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Operator } from '../keys/operator-keys.ts';
+import { ownedBy } from '../sql/owned-by.ts';
+
+/** How long the events of one tenant are kept, where it has a time of its own. */
+export interface RetentionRow {
+  readonly tenant: string;
+  /** 0 keeps for ever. */
+  readonly days: number;
+  readonly updated_at: string;
+  readonly updated_by: string;
+}
+
+/** Columns of a tenant's retention. */
+export const RETENTION_COLUMNS = sql`tenant, days, ${isoTime('updated_at')} AS updated_at, updated_by`;
+
+/** Those of tenants behind `after`, by name; of one tenant when the operator is of one. */
+export async function listRetention(
+  db: Kysely<unknown>,
+  operator: Operator,
+  page: { after: string; limit: number },
+): Promise<RetentionRow[]> {
+  const { rows } = await sql<RetentionRow>`
+    SELECT ${RETENTION_COLUMNS} FROM tenant_retention
+    WHERE tenant > ${page.after} AND ${ownedBy(operator)}
+    ORDER BY tenant LIMIT ${page.limit}`.execute(db);
+  return rows;
+}
+
+/** @throws ApiError `not_found` when the tenant has none of its own */
+export async function readTenantRetention(db: Kysely<unknown>, tenant: string): Promise<RetentionRow> {
+  const { rows } = await sql<RetentionRow>`
+    SELECT ${RETENTION_COLUMNS} FROM tenant_retention WHERE tenant = ${tenant}`.execute(db);
+  return rows[0] ?? notThere(tenant);
+}
+
+/** @throws ApiError `not_found` */
+export function notThere(tenant: string): never {
+  throw new ApiError('not_found', `Tenant ${tenant} has no retention of its own; EVENT_RETENTION_DAYS holds for it.`);
+}

@@ -1,0 +1,95 @@
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { UntilGone } from '../http/client-gone.ts';
+import type { Order } from '../http/cursor.ts';
+import type { Position } from '../http/list-cursor.ts';
+import { allOf } from '../events/event-filter.ts';
+import { utc } from '../sql/utc.ts';
+
+/** A session as the API tells of it. */
+export interface Session {
+  readonly session_id: string;
+  /** Who; of its first event that said so. */
+  readonly user_name: string | null;
+  readonly state: 'open' | 'closed';
+  /** Time of its earliest event, ISO 8601 UTC with microseconds. */
+  readonly started_at: string;
+  readonly last_event_at: string;
+  /** When its newest event was stored. */
+  readonly last_seen_at: string;
+  readonly ended_at: string | null;
+  readonly event_count: number;
+}
+
+/** Which sessions; what is not given does not matter. */
+export interface SessionFilter {
+  readonly tenant: string;
+  readonly userNames?: readonly string[] | undefined;
+  readonly state?: 'open' | 'closed' | undefined;
+  /** Started at or after, ISO 8601 UTC. */
+  readonly start?: string | undefined;
+  /** Started before. */
+  readonly end?: string | undefined;
+}
+
+/** Which page of which list. */
+export interface SessionList {
+  readonly filter: SessionFilter;
+  readonly order: Order;
+  readonly after: Position | undefined;
+  readonly limit: number;
+}
+
+/** Sessions by their start. */
+export async function listSessions(
+  db: Kysely<unknown>,
+  { filter, order, after, limit }: SessionList,
+  untilGone: UntilGone,
+): Promise<readonly Session[]> {
+  const { tenant, userNames, state, start, end } = filter;
+  const beyond =
+    after === undefined
+      ? null
+      : order === 'asc'
+        ? sql<SqlBool>`(started_at, session_id) > (${after.time}::timestamptz, ${after.id})`
+        : sql<SqlBool>`(started_at, session_id) < (${after.time}::timestamptz, ${after.id})`;
+  const conditions = [
+    sql<SqlBool>`tenant = ${tenant}`,
+    userNames === undefined ? null : sql<SqlBool>`actor = ANY(${userNames}::text[])`,
+    state === undefined ? null : state === 'open' ? sql<SqlBool>`ended_at IS NULL` : sql<SqlBool>`ended_at IS NOT NULL`,
+    start === undefined ? null : sql<SqlBool>`started_at >= ${start}::timestamptz`,
+    end === undefined ? null : sql<SqlBool>`started_at < ${end}::timestamptz`,
+    beyond,
+  ].filter((each) => each !== null);
+  const byStart =
+    order === 'asc'
+      ? sql`ORDER BY sessions.started_at, session_id`
+      : sql`ORDER BY sessions.started_at DESC, session_id DESC`;
+  return readSessions(db, allOf(conditions), sql`${byStart} LIMIT ${limit}`, untilGone);
+}
+
+/** @throws ApiError `not_found`, also for a session of another tenant */
+export async function findSession(
+  db: Kysely<unknown>,
+  tenant: string,
+  sessionId: string,
+  untilGone: UntilGone,
+): Promise<Session> {
+  const condition = sql<SqlBool>`tenant = ${tenant} AND session_id = ${sessionId}`;
+  const [session] = await readSessions(db, condition, sql``, untilGone);
+  if (session === undefined) throw new ApiError('not_found', `There is no session ${sessionId}.`);
+  return session;
+}
+
+async function readSessions(
+  db: Kysely<unknown>,
+  condition: RawBuilder<SqlBool>,
+  rest: RawBuilder<unknown>,
+  untilGone: UntilGone,
+): Promise<readonly Session[]> {
+  const { rows } = await sql<Omit<Session, 'event_count'> & { event_count: string }>`
+    SELECT session_id, actor AS user_name, CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
+           ${utc('started_at')}, ${utc('last_event_at')}, ${utc('last_seen_at')}, ${utc('ended_at')}, event_count
+    FROM sessions WHERE ${condition} ${rest}`.execute(db, untilGone);
+  return rows.map((row) => ({ ...row, event_count: Number(row.event_count) }));
+}

@@ -1,0 +1,66 @@
+import type { EventAdapter, JsonObject, Rejection } from '@sluice/events/adapters/event-adapter';
+import type { EventSpan } from '@sluice/events/json/locate-events';
+import { CHARACTERS_REPLACED, hasUnstorableText, maySpellUnstorableText } from '@sluice/events/json/unstorable-text';
+import { validateEvent } from '@sluice/events/validate-event';
+
+/** One line of `errors` in the answer. */
+export interface RejectedEvent extends Rejection {
+  readonly index: number;
+  readonly event_id: string | null;
+}
+
+/** One line of `warnings`: an event that is taken, but not quite as it was sent. */
+export interface EventWarning {
+  readonly index: number;
+  readonly code: typeof CHARACTERS_REPLACED;
+  readonly message: string;
+}
+
+/** What became of a batch. */
+export interface Verdict {
+  readonly rejected: readonly RejectedEvent[];
+  readonly warnings: readonly EventWarning[];
+}
+
+/** What validation needs to know of the request. */
+export interface ValidationContext {
+  readonly adapter: EventAdapter;
+  readonly tenant: string;
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number;
+  readonly maxEventBytes: number;
+  /** Where each event stands in the body; null when none of them can be too large. */
+  readonly spans: readonly EventSpan[] | null;
+}
+
+/**
+ * Looks at each event of a batch. An event that can't be taken is rejected with its reason, the others are
+ * not affected by it.
+ *
+ * @param text the body's JSON
+ * @throws ApiError for what condemns the whole request: nesting beyond the limit, another tenant's name
+ */
+export function validateEvents(events: readonly unknown[], text: string, context: ValidationContext): Verdict {
+  const rejected: RejectedEvent[] = [];
+  const warnings: EventWarning[] = [];
+  const mayNeedReplacing = maySpellUnstorableText(text);
+  for (const [index, event] of events.entries()) {
+    const span = context.spans?.[index];
+    const rejection = validateEvent(event, {
+      ...context,
+      bytes: span === undefined ? null : span.end - span.start,
+      name: `Event ${index}`,
+    });
+    if (rejection !== null) {
+      const id = (event as JsonObject | null)?.['eventId'];
+      rejected.push({ index, event_id: typeof id === 'string' ? id.slice(0, 128) : null, ...rejection });
+    } else if (mayNeedReplacing && hasUnstorableText(event)) {
+      warnings.push({
+        index,
+        code: CHARACTERS_REPLACED,
+        message: 'Characters that PostgreSQL cannot store (U+0000, lone surrogates) are stored as U+FFFD.',
+      });
+    }
+  }
+  return { rejected, warnings };
+}

@@ -1,0 +1,178 @@
+import { isUtf8 } from 'node:buffer';
+import { TEXT_FIELDS } from './governance-tracker.ts';
+import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
+import { daysInMonth } from '../../timestamp.ts';
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  hasBytesAt,
+  NULL,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  POINT,
+  QUOTE,
+  skipDigits,
+  skipPlainString,
+  skipSpace,
+  skipString,
+  skipValue,
+  skipWord,
+} from '../../json/skip-json.ts';
+
+/** What may be left to the parser: more than this is. */
+export interface PlainLimits {
+  readonly maxEvents: number;
+  readonly maxEventBytes: number;
+}
+
+/** What a property's value has to be. */
+type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';
+
+/** A property that validation looks at. */
+interface Known {
+  readonly name: Buffer;
+  readonly kind: Kind;
+}
+
+/** All of them, by the length of their name. */
+const KNOWN: readonly (readonly Known[] | undefined)[] = byLength([
+  { name: Buffer.from('eventType'), kind: 'type' },
+  { name: Buffer.from('timestamp'), kind: 'time' },
+  { name: Buffer.from('tenant'), kind: 'tenant' },
+  ...TEXT_FIELDS.map((name) => ({ name: Buffer.from(name), kind: 'text' as const })),
+]);
+
+function byLength(known: readonly Known[]): Known[][] {
+  const lists: Known[][] = [];
+  for (const each of known) (lists[each.name.length] ??= []).push(each);
+  return lists;
+}
+
+const EVENTS = Buffer.from('"events"');
+
+/** `2026-11-21T09:30:00`, with the largest digit that each place may have. */
+const SECOND = Buffer.from('9999-19-39T29:59:59');
+/** Behind it may be a point and this many digits, as JavaScript, Python and .NET write it. */
+const MOST_DECIMALS = 9;
+const UTC = [Buffer.from('Z'), Buffer.from('+00:00')] as const;
+
+/**
+ * Counts the events of a body `{"events":[…]}` in which there is nothing to object to, from its bytes alone. Nearly all
+ * bodies are such. Making text and values of 500 events and looking at each takes 0.55 ms of processor, and their garbage
+ * some more; this takes 0.25 ms and leaves none. Together a request of 500 takes 30 % less.
+ *
+ * It knows only the usual, and never decides against anybody: what it counts is what `readBody` and `validateEvents`
+ * take without an error, a rejection or a warning. Whatever else there is, they say what is wrong with it, if anything.
+ *
+ * @param receivedAt milliseconds since 1970
+ * @returns 0 for a body that has to be parsed
+ */
+export function countPlainEvents(body: Buffer, receivedAt: number, limits: PlainLimits): number {
+  // An escape could spell it too, but only by \u, at which the search ends.
+  if (!isUtf8(body) || body.includes('__proto__')) return 0;
+  let at = skipSpace(body, 0);
+  if (body[at] !== OPEN_BRACE) return 0;
+  at = skipSpace(body, at + 1);
+  if (!hasBytesAt(body, at, EVENTS)) return 0;
+  at = skipSpace(body, at + EVENTS.length);
+  if (body[at] !== COLON) return 0;
+  at = skipSpace(body, at + 1);
+  if (body[at] !== OPEN_BRACKET) return 0;
+  const latest = Buffer.from(new Date(receivedAt + MAX_FUTURE_MS).toISOString(), 'latin1');
+  let events = 0;
+  do {
+    const end = skipEvent(body, skipSpace(body, at + 1), latest, limits.maxEventBytes);
+    if (end < 0) return 0;
+    events += 1;
+    if (events > limits.maxEvents) return 0;
+    at = skipSpace(body, end);
+  } while (body[at] === COMMA);
+  if (body[at] !== CLOSE_BRACKET) return 0;
+  at = skipSpace(body, at + 1);
+  if (body[at] !== CLOSE_BRACE) return 0;
+  return skipSpace(body, at + 1) === body.length ? events : 0;
+}
+
+/** Of a property that is there twice JSON.parse takes the last one; here both must be fine. */
+function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number): number {
+  if (body[from] !== OPEN_BRACE) return -1;
+  let hasType = false;
+  let hasTime = false;
+  let at = from;
+  do {
+    const name = skipSpace(body, at + 1);
+    const nameEnd = skipPlainString(body, name);
+    if (nameEnd < 0) return -1;
+    at = skipSpace(body, nameEnd);
+    if (body[at] !== COLON) return -1;
+    const value = skipSpace(body, at + 1);
+    switch (kindOf(body, name + 1, nameEnd - 1)) {
+      case 'any':
+        at = skipValue(body, value, 1);
+        break;
+      case 'text':
+        at = body[value] === QUOTE ? skipString(body, value) : skipWord(body, value, NULL);
+        break;
+      case 'type':
+        at = skipPlainString(body, value);
+        // Bytes, of which there are at least as many as characters.
+        if (at === value + 2 || at > value + 2 + MAX_EVENT_TYPE_CHARS) return -1;
+        hasType = true;
+        break;
+      case 'time':
+        at = skipPlainString(body, value);
+        if (at < 0 || !isTimeBefore(body, value + 1, at - 1, latest)) return -1;
+        hasTime = true;
+        break;
+      case 'tenant':
+        return -1;
+    }
+    // No use in reading on.
+    if (at < 0 || at - from > maxBytes) return -1;
+    at = skipSpace(body, at);
+  } while (body[at] === COMMA);
+  return body[at] === CLOSE_BRACE && hasType && hasTime && at + 1 - from <= maxBytes ? at + 1 : -1;
+}
+
+function kindOf(body: Buffer, from: number, end: number): Kind {
+  const known = KNOWN[end - from];
+  if (known === undefined) return 'any';
+  for (let at = 0; at < known.length; at += 1) {
+    if (hasBytesAt(body, from, known[at]!.name)) return known[at]!.kind;
+  }
+  return 'any';
+}
+
+/** Whether a time in UTC stands there, on a day that there is, and in an earlier second than another one. */
+function isTimeBefore(body: Buffer, from: number, end: number, latest: Buffer): boolean {
+  const zone = UTC.find((each) => hasBytesAt(body, end - each.length, each));
+  const decimals = from + SECOND.length;
+  if (zone === undefined || !isFraction(body, decimals, end - zone.length)) return false;
+  let later = 0;
+  for (let place = 0; place < SECOND.length; place += 1) {
+    const byte = body[from + place]!;
+    const most = SECOND[place]!;
+    // Digits up to the largest one; anything else as it stands there.
+    if (byte > most || (byte < 0x30 ? byte !== most : most > 0x39 && byte !== most)) return false;
+    if (later === 0) later = byte - latest[place]!;
+  }
+  if (later >= 0 || numberAt(body, from + 11) > 23) return false;
+  const month = numberAt(body, from + 5);
+  const day = numberAt(body, from + 8);
+  const year = 100 * numberAt(body, from) + numberAt(body, from + 2);
+  return year > 0 && month >= 1 && month <= 12 && day >= 1 && (day <= 28 || day <= daysInMonth(year, month));
+}
+
+/** Nothing, or a point with digits. */
+function isFraction(body: Buffer, from: number, end: number): boolean {
+  if (end === from) return true;
+  return (
+    body[from] === POINT && end > from + 1 && end <= from + 1 + MOST_DECIMALS && skipDigits(body, from + 1) === end
+  );
+}
+
+function numberAt(body: Buffer, at: number): number {
+  return (body[at]! - 0x30) * 10 + body[at + 1]! - 0x30;
+}

@@ -1,0 +1,99 @@
+import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
+import type { EventAdapter, EventOrigin, JsonObject } from '../event-adapter.ts';
+import { isUuid, resolveEventId } from '../../event-id.ts';
+import { indexedText } from '../../indexed-text.ts';
+import { digitsOf } from '../../json/parse-json.ts';
+import { parseTimestampLeniently } from '../../timestamp.ts';
+import { replaceUnstorableText } from '../../json/unstorable-text.ts';
+
+/** What a hit is when the page does not say. */
+const DEFAULT_EVENT_TYPE = 'page_view';
+
+/**
+ * `/collect` and `/pixel.gif`: the body is one event. A page must not break because of its tracking, so
+ * nothing is required and odd values are read as well as they can be; what a column can't hold as it was
+ * sent stays in the payload.
+ */
+export const webCollection: EventAdapter = {
+  source: 'web-collection',
+
+  eventsOf(body) {
+    return typeof body === 'object' && body !== null && !Array.isArray(body) ? [body] : null;
+  },
+
+  bodyOf: (event) => event,
+
+  validate(event, receivedAt) {
+    const timestamp = parseTimestampLeniently(event['timestamp']);
+    if (timestamp !== null && timestamp.ms > receivedAt + MAX_FUTURE_MS) {
+      return {
+        code: 'timestamp_in_future',
+        field: 'timestamp',
+        message: 'timestamp lies more than 24 hours after the time on the server.',
+      };
+    }
+    return null;
+  },
+
+  project(event, origin) {
+    const payload: Record<string, unknown> = { ...event };
+    const timestamp = parseTimestampLeniently(event['timestamp']);
+    if (timestamp !== null && timestamp.iso === event['timestamp']) delete payload['timestamp'];
+
+    if (typeof event['eventId'] === 'string' && isUuid(event['eventId'])) delete payload['eventId'];
+
+    const column = (name: string): string | null => {
+      const given = textOf(event[name]);
+      if (given === null || given === '') return null;
+      const text = indexedText(given);
+      if (text === event[name]) delete payload[name];
+      return text;
+    };
+    const type = textOf(event['eventType']) || DEFAULT_EVENT_TYPE;
+    // The cut may go through a surrogate pair; Postgres could not store the half.
+    const eventType = type.slice(0, MAX_EVENT_TYPE_CHARS).toWellFormed();
+    if (eventType === event['eventType']) delete payload['eventType'];
+
+    return {
+      tenant: origin.tenant,
+      eventId: collectedEventId(event, origin),
+      eventType,
+      occurredAt: timestamp?.iso ?? origin.receivedAt,
+      receivedAt: origin.receivedAt,
+      actor: column('visitorId'),
+      sessionId: column('sessionId'),
+      correlationId: column('correlationId'),
+      resource: resourceOf(event, payload),
+      clientIp: origin.clientIp,
+      traceId: origin.traceId,
+      source: this.source,
+      payload: JSON.stringify(payload),
+    };
+  },
+};
+
+/** The id under which an event is stored; ingest answers with the same. */
+export function collectedEventId(event: JsonObject, origin: Pick<EventOrigin, 'tenant' | 'batchId' | 'index'>): string {
+  const given = textOf(replaceUnstorableText(event['eventId']));
+  return resolveEventId(origin.tenant, given, origin.batchId, origin.index);
+}
+
+/** The page: its path, or the whole URL (which then stays in the payload too, as exports want both). */
+function resourceOf(event: JsonObject, payload: Record<string, unknown>): string | null {
+  const path = textOf(event['path']);
+  const url = indexedText(textOf(event['url']) ?? '') || null;
+  if (path !== null && path !== '') {
+    const text = indexedText(path);
+    // A path that equals the URL stays, or the row would look like one of a page that sent its URL alone.
+    if (text === event['path'] && text !== url) delete payload['path'];
+    return text;
+  }
+  return url;
+}
+
+/** Text of a scalar; a page may send its visitor as a number. Nothing for objects, arrays and null. */
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return digitsOf(value);
+}

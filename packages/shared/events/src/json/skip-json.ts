@@ -1,0 +1,151 @@
+import { MAX_NESTING } from '../canonical-event.ts';
+
+/*
+ * Finds the end of JSON values without making anything of them. What starts with `skip` answers the place behind what
+ * it read: -1 for what is no JSON, and for what has to be looked at with more care than is taken here. That is `\u`,
+ * which may spell a forbidden name or a character that Postgres can't store, any number with an exponent or of very
+ * many digits, and nesting beyond the limit.
+ */
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
+const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
+export const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** 1 for the bytes that a string goes on with: all but its end, a backslash and what must be written as an escape. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 0 : 1,
+);
+
+/** What may follow a backslash. */
+const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
+
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
+export const NULL = Buffer.from('null');
+
+/** A whole number of so many digits is far from the largest that a 64-bit float can hold, 1.8e308. */
+const MAX_DIGITS = 300;
+
+/** To the next byte that is not white space, or the end. */
+export function skipSpace(body: Uint8Array, from: number): number {
+  let at = from;
+  while (at < body.length) {
+    const byte = body[at]!;
+    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
+    at += 1;
+  }
+  return at;
+}
+
+/** A string without any escape: the text is the bytes. */
+export function skipPlainString(body: Uint8Array, from: number): number {
+  if (body[from] !== QUOTE) return -1;
+  let at = from + 1;
+  while (at < body.length && PLAIN[body[at]!] === 1) at += 1;
+  return body[at] === QUOTE ? at + 1 : -1;
+}
+
+/** A string, also with the escapes of one letter. */
+export function skipString(body: Uint8Array, from: number): number {
+  if (body[from] !== QUOTE) return -1;
+  let at = from + 1;
+  for (;;) {
+    while (at < body.length && PLAIN[body[at]!] === 1) at += 1;
+    if (body[at] === QUOTE) return at + 1;
+    if (body[at] !== BACKSLASH || !ESCAPED.has(body[at + 1]!)) return -1;
+    at += 2;
+  }
+}
+
+/**
+ * A value of any kind.
+ *
+ * @param level nesting level of what it stands in
+ */
+export function skipValue(body: Uint8Array, at: number, level: number): number {
+  switch (body[at]!) {
+    case QUOTE:
+      return skipString(body, at);
+    case OPEN_BRACE:
+      return skipObject(body, at, level + 1);
+    case OPEN_BRACKET:
+      return skipArray(body, at, level + 1);
+    case TRUE[0]:
+      return skipWord(body, at, TRUE);
+    case FALSE[0]:
+      return skipWord(body, at, FALSE);
+    case NULL[0]:
+      return skipWord(body, at, NULL);
+    default:
+      return skipNumber(body, at);
+  }
+}
+
+function skipObject(body: Uint8Array, from: number, level: number): number {
+  if (level > MAX_NESTING) return -1;
+  let at = skipSpace(body, from + 1);
+  if (body[at] === CLOSE_BRACE) return at + 1;
+  for (;;) {
+    at = skipString(body, at);
+    if (at < 0) return -1;
+    at = skipSpace(body, at);
+    if (body[at] !== COLON) return -1;
+    at = skipValue(body, skipSpace(body, at + 1), level);
+    if (at < 0) return -1;
+    at = skipSpace(body, at);
+    if (body[at] === CLOSE_BRACE) return at + 1;
+    if (body[at] !== COMMA) return -1;
+    at = skipSpace(body, at + 1);
+  }
+}
+
+function skipArray(body: Uint8Array, from: number, level: number): number {
+  if (level > MAX_NESTING) return -1;
+  let at = skipSpace(body, from + 1);
+  if (body[at] === CLOSE_BRACKET) return at + 1;
+  for (;;) {
+    at = skipValue(body, at, level);
+    if (at < 0) return -1;
+    at = skipSpace(body, at);
+    if (body[at] === CLOSE_BRACKET) return at + 1;
+    if (body[at] !== COMMA) return -1;
+    at = skipSpace(body, at + 1);
+  }
+}
+
+/** An exponent is left standing, where every caller wants a comma or an end. */
+function skipNumber(body: Uint8Array, from: number): number {
+  const first = body[from] === MINUS ? from + 1 : from;
+  const end = skipDigits(body, first);
+  if (end === first || end - first > MAX_DIGITS || (body[first] === ZERO && end > first + 1)) return -1;
+  if (body[end] !== POINT) return end;
+  const decimalsEnd = skipDigits(body, end + 1);
+  return decimalsEnd === end + 1 ? -1 : decimalsEnd;
+}
+
+/** To the next byte that is no digit. */
+export function skipDigits(body: Uint8Array, from: number): number {
+  let at = from;
+  while (at < body.length && body[at]! >= ZERO && body[at]! <= NINE) at += 1;
+  return at;
+}
+
+/** Exactly this word: `null`. */
+export function skipWord(body: Uint8Array, from: number, word: Uint8Array): number {
+  return hasBytesAt(body, from, word) ? from + word.length : -1;
+}
+
+/** Whether exactly these bytes stand there. */
+export function hasBytesAt(body: Uint8Array, from: number, bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += 1) if (body[from + at] !== bytes[at]) return false;
+  return true;
+}

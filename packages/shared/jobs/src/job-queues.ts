@@ -1,0 +1,26 @@
+import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+
+/** Waits between two tries to reach Redis. */
+const RECONNECT: Backoff = { initialMs: 200, maxMs: 5_000 };
+
+/**
+ * A connection on which nothing came for this long, though something was asked, is given up, in milliseconds: its
+ * peer may have vanished without a FIN. BullMQ's blocking reads wait 10 s at most.
+ */
+const SILENCE_MS = 15_000;
+
+/** Prefix of BullMQ's keys: a hash tag, so that all of them are in one slot of a Redis Cluster. */
+export function jobsPrefix(namespace: string): string {
+  return `{${namespace}:jobs}`;
+}
+
+/** How BullMQ reaches Redis: it waits as long as it takes. */
+export function jobConnection(redisUrl: string) {
+  return {
+    url: redisUrl,
+    maxRetriesPerRequest: null,
+    socketTimeout: SILENCE_MS,
+    keepAlive: 10_000,
+    retryStrategy: (attempt: number) => backoffDelay(RECONNECT, attempt),
+  };
+}

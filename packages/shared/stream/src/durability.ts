@@ -1,0 +1,95 @@
+import { messageOf } from '@sluice/errors/message-of';
+import type { Redis } from 'ioredis';
+
+/**
+ * What a 202 can promise, from weak to strong: Redis has it in memory; it is on Redis's disk; it is on
+ * the disk of replicas too.
+ */
+export const DURABILITY_LEVELS = ['memory', 'fsync', 'replicated'] as const;
+export type Durability = (typeof DURABILITY_LEVELS)[number];
+
+/** Redis's own settings, as far as they decide what an acknowledged write survives. */
+export interface RedisSettings {
+  readonly version: string;
+  /** False when this user may not run CONFIG GET; then nothing is known of the rest. */
+  readonly readable: boolean;
+  readonly appendonly: boolean;
+  readonly appendfsync: string;
+  readonly noAppendfsyncOnRewrite: boolean;
+  readonly maxmemory: number;
+  readonly maxmemoryPolicy: string;
+}
+
+/** How a level is reached on a server: nothing to do, or a WAITAOF behind each write. */
+export interface DurabilityPlan {
+  /** The level that is truly reached, and the one a 202 states. */
+  readonly level: Durability;
+  /** WAITAOF numlocal numreplicas, or null when the server fsyncs before it answers or nothing is waited for. */
+  readonly waitAof: { readonly local: number; readonly replicas: number } | null;
+  /** What an operator should know: that `level` is lower than what was asked for, or that it is slow to reach. */
+  readonly warning: string | null;
+}
+
+/** Reads the settings of the server behind a connection. Being denied INFO or CONFIG GET is an answer, not an error. */
+export async function readRedisSettings(redis: Redis): Promise<RedisSettings> {
+  let version = '0';
+  const values = new Map<string, string>();
+  try {
+    version = /redis_version:([\d.]+)/.exec(await redis.info('server'))?.[1] ?? version;
+    for (const name of ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite', 'maxmemory', 'maxmemory-policy']) {
+      const reply = await redis.config('GET', name);
+      if (reply[1] !== undefined) values.set(name, reply[1]);
+    }
+  } catch (error) {
+    if (!/^(?:NOPERM|ERR) /.test(messageOf(error))) throw error;
+  }
+  return {
+    version,
+    readable: values.size > 0,
+    appendonly: values.get('appendonly') === 'yes',
+    appendfsync: values.get('appendfsync') ?? 'unknown',
+    noAppendfsyncOnRewrite: values.get('no-appendfsync-on-rewrite') === 'yes',
+    maxmemory: Number(values.get('maxmemory') ?? 0),
+    maxmemoryPolicy: values.get('maxmemory-policy') ?? 'unknown',
+  };
+}
+
+/**
+ * Decides what can be promised: never more than the server's settings give.
+ *
+ * @param replicas how many replicas must have an entry on disk for `replicated`
+ */
+export function planDurability(wanted: Durability, settings: RedisSettings, replicas: number): DurabilityPlan {
+  if (wanted === 'memory') return { level: 'memory', waitAof: null, warning: null };
+  if (!settings.readable) return lower('memory', wanted, 'Redis does not let this user read its settings (CONFIG GET)');
+  if (!settings.appendonly) return lower('memory', wanted, 'Redis keeps no append-only file (appendonly no)');
+  // WAITAOF would wait for an fsync that only the kernel decides about, for half a minute or more.
+  if (settings.appendfsync === 'no')
+    return lower('memory', wanted, 'Redis leaves fsync to the kernel (appendfsync no)');
+  const hasWaitAof = atLeast(settings.version, 7, 2);
+  const fsyncsBeforeReply = settings.appendfsync === 'always' && !settings.noAppendfsyncOnRewrite;
+  if (wanted === 'replicated' && hasWaitAof)
+    return { level: 'replicated', waitAof: { local: 1, replicas }, warning: null };
+  if (fsyncsBeforeReply) {
+    return wanted === 'fsync'
+      ? { level: 'fsync', waitAof: null, warning: null }
+      : lower('fsync', wanted, 'Redis is older than 7.2 and has no WAITAOF');
+  }
+  if (hasWaitAof) {
+    const warning = 'Every 202 waits for an fsync of Redis, up to two seconds: set appendfsync always';
+    return { level: 'fsync', waitAof: { local: 1, replicas: 0 }, warning };
+  }
+  const reason = settings.noAppendfsyncOnRewrite
+    ? 'no-appendfsync-on-rewrite yes'
+    : `appendfsync ${settings.appendfsync}`;
+  return lower('memory', wanted, `Redis answers before its disk has the write (${reason})`);
+}
+
+function lower(level: Durability, wanted: Durability, reason: string): DurabilityPlan {
+  return { level, waitAof: null, warning: `DURABILITY=${wanted} is not reached: ${reason}. 202s say "${level}".` };
+}
+
+function atLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split('.').map(Number);
+  return a > major || (a === major && b >= minor);
+}

@@ -1,0 +1,66 @@
+import { adapterBySource } from '@sluice/events/adapters/adapter-by-source';
+import { type EntryFields, encodeEntry, type EntryHeader } from './stream-entry.ts';
+
+/** What a replay needs of a dead letter. */
+export interface ReplayableLetter {
+  readonly id: string;
+  readonly tenant: string | null;
+  readonly source: string | null;
+  /** JSON text of the event. */
+  readonly event: string | null;
+  /** JSON text: where the event came from. */
+  readonly origin: string | null;
+}
+
+/** Where an event came from, as its dead letter keeps it. */
+export interface LetterOrigin {
+  readonly batch_id: string;
+  readonly index: number;
+  readonly received_at: string;
+  readonly client_ip: string | null;
+  readonly traceparent: string | null;
+}
+
+/** What a dead letter's event is brought back with. */
+export interface ReplayedEntry {
+  /** Id of the letter. */
+  readonly letter: string;
+  readonly header: EntryHeader;
+  readonly body: Buffer;
+}
+
+/** The stream entry that brings a dead letter's event back; null when there is none. */
+export function replayEntry(letter: ReplayableLetter): EntryFields | null {
+  const entry = readLetter(letter);
+  return entry === null ? null : encodeEntry(entry.header, entry.body);
+}
+
+/**
+ * What the stream entry that brings a dead letter's event back is made of. Its header is the one of the first delivery,
+ * so an id that is derived from batch and index is the same again, and the trace leads to the original request.
+ *
+ * @returns null when there is no event to bring back: the letter is an entry that nobody could read
+ */
+export function readLetter(letter: ReplayableLetter): ReplayedEntry | null {
+  const { tenant, source, event, origin } = letter;
+  if (tenant === null || source === null || event === null || origin === null) return null;
+  const adapter = adapterBySource(source);
+  if (adapter === undefined) return null;
+  const { batch_id, index, received_at, client_ip, traceparent } = JSON.parse(origin) as LetterOrigin;
+  return {
+    letter: letter.id,
+    header: {
+      source,
+      tenant,
+      batchId: batch_id,
+      firstIndex: index,
+      accepted: 1,
+      rejected: [],
+      clientIp: client_ip,
+      receivedAt: received_at,
+      traceparent,
+      replayOf: letter.id,
+    },
+    body: Buffer.from(adapter.bodyOf(event)),
+  };
+}

@@ -1,0 +1,29 @@
+import { type Kysely, sql } from 'kysely';
+import type { Database } from './database.ts';
+
+/**
+ * Runs `work` on one connection that holds an advisory lock, so that of all processes one does it at a time. The
+ * lock is the connection's: it is free at once when the process dies, however it dies.
+ *
+ * @param work gets the connection; its statements fail when the lock is lost with it
+ * @returns false when another connection holds the lock; `work` was not run then
+ */
+export async function withAdvisoryLock(
+  database: Database,
+  name: string,
+  work: (db: Kysely<unknown>) => Promise<void>,
+): Promise<boolean> {
+  const db = database.db;
+  return db.connection().execute(async (connection) => {
+    const { rows } = await sql<{ taken: boolean }>`
+      SELECT pg_try_advisory_lock(hashtextextended(${name}, 0)) AS taken`.execute(connection);
+    if (rows[0]?.taken !== true) return false;
+    try {
+      await work(connection);
+    } finally {
+      // On a broken connection this fails, and the lock is gone with the connection.
+      await sql`SELECT pg_advisory_unlock(hashtextextended(${name}, 0))`.execute(connection).catch(() => {});
+    }
+    return true;
+  });
+}

@@ -1,0 +1,90 @@
+import { isoTime } from '../iso-time.ts';
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+
+/**
+ * The fence: every transaction with an id below `tx` has ended, so rows with `events.tx < tx` are complete: no
+ * commit can add one any more. What has been read up to one fence is continued from there to the next, and a
+ * transaction that commits late is in exactly one of the two.
+ *
+ * `pg_snapshot_xmin` looks at the transactions of the whole cluster: a long one in any database holds the fence back.
+ */
+export interface Fence {
+  /** An xid8, as text. */
+  readonly tx: string;
+  /** Transaction ids mean nothing in another cluster, e.g. after a restore. */
+  readonly systemIdentifier: string;
+  /** When it was read, by the server's clock. All times here are ISO 8601 UTC with microseconds. */
+  readonly fencedAt: string;
+  /**
+   * No row with `tx` at or above this fence has a `stored_at` before this; see observe-transactions. Prunes
+   * partitions, and nothing else.
+   */
+  readonly floor: string;
+  /**
+   * Rows stored before this are of another cluster, from which this one was restored; their `tx` says nothing here.
+   * Null when the data has never moved.
+   */
+  readonly base: string | null;
+}
+
+/** How far a reader (an export, the roll-ups) has come: the fence up to which it has read everything. */
+export type Position = Fence;
+
+/**
+ * Reads the fence. Statements behind it may run on any connection of the primary: what is below `tx` has ended for all.
+ *
+ * @throws when the server is a replica, whose snapshots say nothing of the primary's running transactions
+ */
+export async function readFence(db: Kysely<unknown>): Promise<Fence> {
+  const { rows } = await sql<{
+    tx: string;
+    system_identifier: string;
+    fenced_at: string;
+    floor: string;
+    base: string | null;
+    replica: boolean;
+  }>`
+    WITH now AS MATERIALIZED (
+      SELECT pg_snapshot_xmin(pg_current_snapshot()) AS tx, system_identifier::text FROM pg_control_system()
+    )
+    SELECT tx::text, system_identifier, pg_is_in_recovery() AS replica,
+           ${isoTime(sql`clock_timestamp()`)} AS fenced_at,
+           -- The newest observation that is older than every transaction at or above the fence.
+           ${isoTime(sql`coalesce((
+             SELECT o.floor FROM fence_observations o
+             WHERE o.system_identifier = now.system_identifier AND o.next_tx <= now.tx
+             ORDER BY o.next_tx DESC LIMIT 1), 'epoch')`)} AS floor,
+           ${isoTime(sql`(
+             SELECT c.base FROM fence_clusters c
+             WHERE c.system_identifier = now.system_identifier ORDER BY c.id DESC LIMIT 1)`)} AS base
+    FROM now`.execute(db);
+  const row = rows[0];
+  if (row === undefined || row.replica)
+    throw new Error('the fence can only be read on the primary; this server is a replica');
+  return {
+    tx: row.tx,
+    systemIdentifier: row.system_identifier,
+    fencedAt: row.fenced_at,
+    floor: row.floor,
+    base: row.base,
+  };
+}
+
+/**
+ * The rows of `events` between a position and a fence.
+ *
+ * @param from null for everything from the beginning
+ */
+export function inWindow(from: Position | null, to: Fence): RawBuilder<SqlBool> {
+  if (from !== null) {
+    return sql<SqlBool>`(${storedSince(from)} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8)`;
+  }
+  if (to.base === null) return sql<SqlBool>`tx < ${to.tx}::xid8`;
+  return sql<SqlBool>`(stored_at < ${to.base}::timestamptz OR tx < ${to.tx}::xid8)`;
+}
+
+/** Leaves out what no row behind a position can be stored before. The times are bound as they are, so they prune. */
+export function storedSince({ floor, base }: Position): RawBuilder<SqlBool> {
+  const since = sql<SqlBool>`stored_at >= ${floor}::timestamptz`;
+  return base === null ? since : sql<SqlBool>`${since} AND stored_at >= ${base}::timestamptz`;
+}

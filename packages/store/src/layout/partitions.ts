@@ -1,0 +1,73 @@
+import { type Kysely, sql } from 'kysely';
+import { inTransaction } from '../transaction.ts';
+import type { Database } from '../database.ts';
+
+/** One week of events: Monday 00:00 UTC to the next. */
+export interface Partition {
+  /** e.g. `events_2026w47`, by ISO 8601 week. */
+  readonly name: string;
+  /** Inclusive. */
+  readonly from: Date;
+  /** Exclusive. */
+  readonly to: Date;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const WEEK_MS = 7 * DAY_MS;
+
+/** Longest wait for a lock while a partition is attached, in milliseconds; then it is tried again. */
+const LOCK_TIMEOUT_MS = 2_000;
+
+/** Key of the advisory lock under which partitions are made, one daemon at a time. */
+const PARTITION_LOCK = 0x736c75696366n;
+
+/** The weekly partition that holds an instant. */
+export function partitionOf(instant: Date): Partition {
+  const midnight = Date.UTC(instant.getUTCFullYear(), instant.getUTCMonth(), instant.getUTCDate());
+  const monday = midnight - ((instant.getUTCDay() + 6) % 7) * DAY_MS;
+  // The ISO week belongs to the year that its Thursday is in.
+  const thursday = new Date(monday + 3 * DAY_MS);
+  const year = thursday.getUTCFullYear();
+  const week = 1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / WEEK_MS);
+  return {
+    name: `events_${year}w${String(week).padStart(2, '0')}`,
+    from: new Date(monday),
+    to: new Date(monday + WEEK_MS),
+  };
+}
+
+/**
+ * Makes the partition of the current week and of `ahead` weeks after it, where they are missing.
+ *
+ * A partition is made as a table of its own and then attached: with one reader on the parent open,
+ * `CREATE TABLE … PARTITION OF` would wait for it and make every writer wait behind, ATTACH does not.
+ *
+ * @returns names of the partitions that this call made
+ */
+export async function makePartitions(database: Database, now: Date, ahead: number): Promise<string[]> {
+  const wanted = Array.from({ length: ahead + 1 }, (_, week) => partitionOf(new Date(now.getTime() + week * WEEK_MS)));
+  const made: string[] = [];
+  for (const partition of wanted) {
+    const created = await inTransaction(database, async (db) => {
+      await sql`SELECT pg_advisory_xact_lock(${PARTITION_LOCK.toString()}::bigint)`.execute(db);
+      return attach(db, partition);
+    });
+    if (created) made.push(partition.name);
+  }
+  return made;
+}
+
+async function attach(db: Kysely<unknown>, partition: Partition): Promise<boolean> {
+  const found = await sql<{ attached: boolean }>`
+    SELECT relispartition AS attached FROM pg_class WHERE oid = to_regclass(${partition.name})`.execute(db);
+  if (found.rows[0]?.attached === true) return false;
+  await sql.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`).execute(db);
+  const table = sql.table(partition.name);
+  if (found.rows.length === 0) {
+    await sql`CREATE TABLE ${table} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`.execute(db);
+  }
+  const from = sql.lit(partition.from.toISOString());
+  const to = sql.lit(partition.to.toISOString());
+  await sql`ALTER TABLE events ATTACH PARTITION ${table} FOR VALUES FROM (${from}) TO (${to})`.execute(db);
+  return true;
+}

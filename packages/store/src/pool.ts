@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { SILENCE_MARGIN_MS } from './silence-margin.ts';
+
+/** What a pool is made of; see `DatabaseOptions`. */
+interface PoolOptions {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly statementTimeoutMs: number;
+  readonly applicationName: string;
+  readonly transactionTimeoutMs?: number;
+}
+
+/**
+ * Opens a pool of connections. Nothing is connected yet: the first query is, so a daemon starts and waits while Postgres
+ * is away. A connection on which Postgres is silent for too long is ended.
+ */
+export function openPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    ...serverOf(options.url),
+    max: options.poolSize,
+    application_name: options.applicationName,
+    statement_timeout: options.statementTimeoutMs,
+    // A client that died between two statements must not hold its locks.
+    idle_in_transaction_session_timeout: options.statementTimeoutMs,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types: { getTypeParser },
+  });
+  // A connection that the server ends is an `error` event, which nobody else listens to, and would end the process. Its
+  // statement is rejected as well, and the pool makes a new connection.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+    endWhenSilent(client as Client, options.statementTimeoutMs + SILENCE_MARGIN_MS);
+    if (options.transactionTimeoutMs !== undefined) limitTransactions(client, options.transactionTimeoutMs);
+  });
+  return pool;
+}
+
+/**
+ * What a URL says of the server. Its query is left out: there a parameter such as `application_name` would replace the
+ * one that the fence relies on.
+ */
+function serverOf(url: string): pg.ClientConfig {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  return {
+    host: decodeURIComponent(hostname),
+    port: Number(port),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: decodeURIComponent(pathname).replace(/^\//, ''),
+  };
+}
+
+/** Dates, times and intervals stay text: a JavaScript Date has no microseconds, and entities parse the text themselves. */
+const AS_TEXT = new Set([1082, 1114, 1184, 1186]);
+/** Arrays of these. */
+const AS_TEXTS = new Set([1182, 1115, 1185, 1187]);
+const TEXT_ARRAY = 1009;
+
+const getTypeParser = ((oid: number, format?: 'text' | 'binary') => {
+  if (format !== 'binary' && AS_TEXT.has(oid)) return (text: string) => text;
+  return pg.types.getTypeParser(AS_TEXTS.has(oid) ? TEXT_ARRAY : oid, format as 'text');
+}) as typeof pg.types.getTypeParser;
+
+/** A connection of a pool. What pg's clients have and its types leave out is added. */
+export type Client = pg.PoolClient & {
+  /** Of the server's process. */
+  readonly processID: number;
+  readonly readyForQuery: boolean;
+  readonly connection: { readonly stream: Socket };
+};
+
+/**
+ * Ends a connection on which a statement has been without an answer for too long. The server ends each statement
+ * after its time-out, so longer silence means that nobody is there any more: a peer that vanished without a FIN
+ * would otherwise keep a transaction waiting for as long as the kernel sends again, about a quarter of an hour.
+ */
+function endWhenSilent(client: Client, silenceMs: number): void {
+  const { stream } = client.connection;
+  stream.setTimeout(silenceMs);
+  stream.on('timeout', () => {
+    // Between statements a connection may be idle, and hold a lock, for as long as its owner likes.
+    if (client.readyForQuery) return;
+    stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
+  });
+}
+
+/** Sets transaction_timeout; an older server would refuse it as a start-up parameter, and with it the connection. */
+function limitTransactions(client: pg.PoolClient, timeoutMs: number): void {
+  client
+    .query(
+      `SELECT set_config('transaction_timeout', '${timeoutMs}', false) WHERE current_setting('server_version_num')::int >= 170000`,
+    )
+    // On a connection that is broken already, the next statement says so.
+    .catch(() => {});
+}

@@ -1,0 +1,33 @@
+import type { Logger } from '@sluice/daemon/log/logger';
+import type { Backoff } from '@sluice/daemon/retry/backoff';
+import { retry } from '@sluice/daemon/retry/retry';
+import type { Database } from './database.ts';
+import { prepareDatabase } from './prepare-database.ts';
+import { classifyFailure } from './write/failure-policy.ts';
+
+const BACKOFF: Backoff = { initialMs: 100, maxMs: 5_000 };
+
+/**
+ * Prepares the database, waiting for it as long as it takes. Each reason why it is not ready is logged once: an error
+ * where somebody has to act, else a warning.
+ *
+ * @returns false when the stop came first
+ */
+export async function prepareUntilReady(database: Database, logger: Logger, stop: AbortSignal): Promise<boolean> {
+  let lastMessage: string | null = null;
+  const prepared = await retry(() => prepareDatabase(database, new Date()), {
+    backoff: BACKOFF,
+    signal: stop,
+    onFailure(error, attempt) {
+      const { kind, code, message } = classifyFailure(error);
+      const about = { class: kind, code, error: message, attempt };
+      if (message === lastMessage) logger.debug(about, 'database is still not ready');
+      else if (kind === 'operator') logger.error(about, 'database is not ready and somebody has to act; trying again');
+      else logger.warn(about, 'database is not ready; trying again');
+      lastMessage = message;
+    },
+  });
+  if (prepared === null) return false;
+  logger.info(prepared, 'database is ready');
+  return true;
+}

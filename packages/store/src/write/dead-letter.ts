@@ -1,0 +1,170 @@
+import { type Kysely, sql } from 'kysely';
+import type { DeadLetterReason } from '../dead-letter-reasons.ts';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
+import type { EntryHeader } from '@sluice/stream/stream-entry';
+import { type DecodedEntry, readEntry, traceIdOf, type WireEvent } from './decode-entry.ts';
+
+/** Place of a dead letter that is a whole entry. */
+const ENTRY_ITSELF = -1;
+
+/** In the place of the stream, for what failed again in a replay: its entry id is then the letter's. */
+const REPLAYED = 'replays';
+
+/** Why an event or an entry can't be stored. */
+export interface DeathCause {
+  readonly reason: DeadLetterReason;
+  readonly sqlstate: string | null;
+  readonly message: string;
+  readonly detail: string | null;
+}
+
+/** A dead letter before it has an id. */
+export interface DeadLetterDraft extends DeathCause {
+  readonly tenant: string | null;
+  readonly eventId: string | null;
+  readonly eventType: string | null;
+  readonly source: string | null;
+  /** JSON text of the client's event. */
+  readonly body: string | null;
+  /** Bytes of an entry that can't be read: its fields, each as base64, in a JSON array. */
+  readonly raw: Buffer | null;
+  /** JSON text of what a replay needs of the entry's header. */
+  readonly origin: string | null;
+  readonly stream: string;
+  readonly entryId: string;
+  readonly entryIndex: number;
+  readonly traceId: string | null;
+  /** Of the request that brought it; not stored. */
+  readonly traceparent: string | null;
+  readonly replayOf: string | null;
+}
+
+/** A dead letter that was not there before. */
+export interface NewDeadLetter extends Pick<
+  DeadLetterDraft,
+  'reason' | 'sqlstate' | 'message' | 'eventId' | 'traceparent'
+> {
+  readonly id: string;
+}
+
+/** Reason of a row error, by its SQLSTATE. */
+export function reasonOf(sqlstate: string): DeadLetterReason {
+  if (sqlstate === '23502') return 'missing_value';
+  return sqlstate.startsWith('54') ? 'too_complex' : 'invalid_value';
+}
+
+/** An event that can't be stored, and why. */
+export interface Poisoned {
+  readonly event: CanonicalEvent;
+  readonly cause: DeathCause;
+}
+
+/** Dead letters for events of one entry, each with the event as its client sent it. */
+export function deadEvents(entry: DecodedEntry, poisoned: readonly Poisoned[]): DeadLetterDraft[] {
+  // The entry is read again, once: keeping what clients sent beside every event would double the writer's memory.
+  const { header, wire } = readEntry(entry);
+  const sentAs = new Map(entry.events.map((event, at) => [event, wire[at]]));
+  return poisoned.map(({ event, cause }) => deadEvent(entry, header, event, sentAs.get(event), cause));
+}
+
+function deadEvent(
+  entry: DecodedEntry,
+  header: EntryHeader,
+  event: CanonicalEvent,
+  sent: WireEvent | undefined,
+  cause: DeathCause,
+): DeadLetterDraft {
+  return {
+    ...cause,
+    tenant: event.tenant,
+    eventId: event.eventId,
+    eventType: event.eventType,
+    source: event.source,
+    body: JSON.stringify(sent?.event ?? null),
+    raw: null,
+    origin: JSON.stringify(
+      replaceUnstorableText({
+        batch_id: header.batchId,
+        index: sent?.index ?? 0,
+        received_at: header.receivedAt,
+        client_ip: header.clientIp,
+        traceparent: header.traceparent,
+      }),
+    ),
+    // A replay that was interrupted may put the same letter on the stream twice; failing twice is one dead letter.
+    ...(entry.replayOf === null
+      ? { stream: entry.key, entryId: entry.id, entryIndex: sent?.place ?? 0 }
+      : { stream: REPLAYED, entryId: entry.replayOf, entryIndex: 0 }),
+    traceId: traceIdOf(header),
+    traceparent: header.traceparent,
+    replayOf: entry.replayOf,
+  };
+}
+
+/** A dead letter for an entry as a whole, with its bytes. */
+export function deadEntry(
+  entry: Pick<DecodedEntry, 'key' | 'id' | 'fields' | 'replayOf'>,
+  cause: DeathCause,
+): DeadLetterDraft {
+  return {
+    ...cause,
+    tenant: null,
+    eventId: null,
+    eventType: null,
+    source: null,
+    body: null,
+    raw: Buffer.from(JSON.stringify(entry.fields.map((field) => field.toString('base64')))),
+    origin: null,
+    stream: entry.key,
+    entryId: entry.id,
+    entryIndex: ENTRY_ITSELF,
+    traceId: null,
+    traceparent: null,
+    replayOf: entry.replayOf,
+  };
+}
+
+/**
+ * Inserts dead letters, inside the caller's transaction. One whose id is stored already is not inserted: the
+ * event is there, only this copy of it is bad. One that is there from an earlier delivery of the same entry
+ * gets its failure noted and stays one.
+ *
+ * @returns those that are new
+ */
+export async function insertDeadLetters(
+  db: Kysely<unknown>,
+  drafts: readonly DeadLetterDraft[],
+): Promise<NewDeadLetter[]> {
+  if (drafts.length === 0) return [];
+  const text = (name: Exclude<keyof DeadLetterDraft, 'raw' | 'entryIndex' | 'traceparent'>): (string | null)[] =>
+    drafts.map((draft) => draft[name]?.toWellFormed().replaceAll('\0', '\uFFFD') ?? null);
+  const result = await sql<{ id: string; stream: string; entry_id: string; entry_index: number; is_new: boolean }>`
+    INSERT INTO dead_letters AS d (tenant, event_id, event_type, source, reason, sqlstate, message, detail, payload, raw,
+                                   origin, stream, entry_id, entry_index, trace_id, replay_of)
+    SELECT tenant, event_id, event_type, source, reason, sqlstate, message, detail,
+           CASE WHEN pg_input_is_valid(body, 'jsonb') THEN body::jsonb END,
+           CASE WHEN body IS NULL THEN raw WHEN NOT pg_input_is_valid(body, 'jsonb') THEN convert_to(body, 'UTF8') END,
+           origin::jsonb, stream, entry_id, entry_index, trace_id, replay_of
+    FROM unnest(
+      ${text('tenant')}::text[], ${text('eventId')}::uuid[], ${text('eventType')}::text[], ${text('source')}::text[],
+      ${text('reason')}::text[], ${text('sqlstate')}::text[], ${text('message')}::text[], ${text('detail')}::text[],
+      ${text('body')}::text[], ${drafts.map((draft) => draft.raw)}::bytea[], ${text('origin')}::text[],
+      ${text('stream')}::text[], ${text('entryId')}::text[], ${drafts.map((draft) => draft.entryIndex)}::integer[],
+      ${text('traceId')}::text[], ${text('replayOf')}::bigint[]
+    ) AS i (tenant, event_id, event_type, source, reason, sqlstate, message, detail, body, raw, origin, stream, entry_id,
+            entry_index, trace_id, replay_of)
+    WHERE event_id IS NULL OR NOT EXISTS (
+      SELECT 1 FROM event_ids l WHERE l.tenant = i.tenant AND l.event_id = i.event_id)
+    ORDER BY stream, entry_id, entry_index
+    ON CONFLICT (stream, entry_id, entry_index) DO UPDATE SET
+      attempts = d.attempts + 1,
+      last_failed_at = now(),
+      history = d.history || jsonb_build_array(jsonb_build_object(
+        'at', now(), 'reason', excluded.reason, 'sqlstate', excluded.sqlstate, 'message', excluded.message))
+    RETURNING id, stream, entry_id, entry_index, xmax = 0 AS is_new`.execute(db);
+  const draftAt = new Map(drafts.map((draft) => [`${draft.stream} ${draft.entryId} ${draft.entryIndex}`, draft]));
+  return result.rows
+    .filter((row) => row.is_new)
+    .map((row) => ({ ...draftAt.get(`${row.stream} ${row.entry_id} ${row.entry_index}`)!, id: row.id }));
+}

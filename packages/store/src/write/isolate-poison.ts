@@ -1,0 +1,131 @@
+import type { Span } from '@opentelemetry/api';
+import { type Kysely, sql } from 'kysely';
+import { inTransaction } from '../transaction.ts';
+import type { Database } from '../database.ts';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import { deadEntry, deadEvents, type DeathCause, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
+import type { DecodedEntry } from './decode-entry.ts';
+import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
+import { classifyFailure, type Failure } from './failure-policy.ts';
+import { screenEvents } from './screen-events.ts';
+import { settleReplays } from './settle-replays.ts';
+import { firstOfEachId, type Written } from './write-events.ts';
+
+/** Runs work in a transaction, as `inTransaction` does. */
+type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Written>) => Promise<Written>;
+
+/**
+ * Stores a batch of which something can't be stored: the good events, and a dead letter for each bad one and
+ * for each unreadable entry, in one transaction.
+ *
+ * First one statement screens all events at once; what that does not see is found by halving inside
+ * savepoints, with at most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only
+ * ledger and events are written; sessions are counted once, last, from what was really inserted: counted per
+ * half, rolled-back halves left row locks in an order that deadlocked in 14 of 40 tries.
+ *
+ * @param transact what runs the transaction; a dry run gives one that is rolled back
+ * @param moved called after each step, which is a few statements
+ * @throws what is not the fault of an event: the caller decides about trying the whole again
+ */
+export async function isolatePoison(
+  database: Database,
+  entries: readonly DecodedEntry[],
+  transact: Transact = inTransaction,
+  moved: () => void = () => {},
+): Promise<Written> {
+  try {
+    return await transact(database, (db) => isolate(db, entries, screenEvents, moved));
+  } catch (error) {
+    // A value that not even a text parameter can hold (U+0000) fails the screening itself; halving finds it too.
+    if (classifyFailure(error).kind !== 'row') throw error;
+    return transact(database, (db) => isolate(db, entries, async () => [], moved));
+  }
+}
+
+async function isolate(
+  db: Kysely<unknown>,
+  entries: readonly DecodedEntry[],
+  screen: typeof screenEvents,
+  moved: () => void,
+): Promise<Written> {
+  const entryOf = new Map(entries.flatMap((entry) => entry.events.map((event) => [event, entry] as const)));
+  const events = firstOfEachId([...entryOf.keys()]);
+  const unreadable = entries.flatMap((entry) =>
+    entry.unreadable === null ? [] : [deadEntry(entry, causeOfUnreadable(entry.unreadable))],
+  );
+  const poisoned: Poisoned[] = await screen(db, events);
+  moved();
+  const bad = new Set(poisoned.map((each) => each.event));
+  const stored: StoredRow[] = [];
+  const rest = events.filter((event) => !bad.has(event));
+  // Nothing found by screening: the whole fails for certain, so halving starts at once.
+  const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
+  for (const half of halves) await bisect(db, half, { stored, poisoned, moved });
+  if (stored.length > 0) await upsertSessions(stored).execute(db);
+  moved();
+  const byEntry = Map.groupBy(poisoned, ({ event }) => entryOf.get(event)!);
+  const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
+  const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
+  moved();
+  await settleReplays(db, entries);
+  const total = entryOf.size + unreadable.length;
+  const duplicates = total - stored.length - letters.length;
+  return { stored: stored.length, dead: letters.length, duplicates, letters };
+}
+
+/** What a bisection has found so far. */
+interface Found {
+  readonly stored: StoredRow[];
+  readonly poisoned: Poisoned[];
+  readonly moved: () => void;
+}
+
+/** Inserts all, or halves until the events that fail stand alone. */
+async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], found: Found): Promise<void> {
+  if (events.length === 0) return;
+  const attempt = await inSpan('isolate half', { attributes: { 'sluice.events': events.length } }, (span) =>
+    inSavepoint(db, span, async () => (await insertEvents(events).execute(db)).rows),
+  );
+  found.moved();
+  if (attempt.ok) {
+    found.stored.push(...attempt.value);
+  } else if (events.length === 1) {
+    found.poisoned.push({ event: events[0]!, cause: causeOfFailure(attempt.failure) });
+  } else {
+    for (const half of halvesOf(events)) await bisect(db, half, found);
+  }
+}
+
+function halvesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
+  if (items.length <= 1) return [items];
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)];
+}
+
+type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
+
+/** Three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Only a row error is caught. */
+async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promise<T>): Promise<Attempt<T>> {
+  await sql`SAVEPOINT isolate`.execute(db);
+  try {
+    const value = await work();
+    await sql`RELEASE SAVEPOINT isolate`.execute(db);
+    return { ok: true, value };
+  } catch (error) {
+    const failure = classifyFailure(error);
+    if (failure.kind !== 'row') throw error;
+    // No failure of the step: that is what it is there to find out.
+    span.setAttribute('db.response.status_code', failure.code);
+    await sql`ROLLBACK TO SAVEPOINT isolate`.execute(db);
+    return { ok: false, failure };
+  }
+}
+
+function causeOfFailure({ code, message, detail }: Failure): DeathCause {
+  return { reason: reasonOf(code), sqlstate: code, message, detail };
+}
+
+function causeOfUnreadable({ code, message }: NonNullable<DecodedEntry['unreadable']>): DeathCause {
+  return { reason: code, sqlstate: null, message, detail: null };
+}

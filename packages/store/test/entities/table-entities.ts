@@ -1,0 +1,35 @@
+import { DeadLetter } from './dead-letter.ts';
+import { Event } from './event.ts';
+import { EventId } from './event-id.ts';
+import { ExpiringPartition } from './expiring-partition.ts';
+import { ExportPosition } from './export-position.ts';
+import { ExportRun } from './export-run.ts';
+import { FenceCluster } from './fence-cluster.ts';
+import { FenceObservation } from './fence-observation.ts';
+import { Job } from './job.ts';
+import { JobRun } from './job-run.ts';
+import { KeptPartition } from './kept-partition.ts';
+import { Replay } from './replay.ts';
+import { RollupDay, RollupHour } from './rollup.ts';
+import { RollupGeneration } from './rollup-generation.ts';
+import { Session } from './session.ts';
+
+/** The tables that daemons use by SQL alone, described once more: a second opinion on what the migrations make. */
+export const TABLE_ENTITIES = [
+  DeadLetter,
+  Event,
+  EventId,
+  ExpiringPartition,
+  ExportPosition,
+  ExportRun,
+  FenceCluster,
+  FenceObservation,
+  Job,
+  JobRun,
+  KeptPartition,
+  Replay,
+  RollupDay,
+  RollupGeneration,
+  RollupHour,
+  Session,
+];

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { insertEventsAndSessions } from '../src/write/event-statements.ts';
+import { makePartitions } from '../src/layout/partitions.ts';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { migrate, MIGRATIONS } from '../src/migrate.ts';
+import { openDatabase, type Database } from '../src/database.ts';
+import { prepareDatabase } from '../src/prepare-database.ts';
+
+const eventOf = (n: number): CanonicalEvent => ({
+  tenant: 'default',
+  eventId: `00000000-0000-4000-8000-00000000000${n}`,
+  eventType: 'CellChange',
+  occurredAt: '2026-01-31T09:30:00.000Z',
+  receivedAt: '2026-01-31T09:30:00.000Z',
+  actor: 'ada',
+  sessionId: 'a',
+  correlationId: null,
+  resource: null,
+  clientIp: null,
+  traceId: null,
+  source: 'governance-tracker',
+  flags: null,
+  payload: '{}',
+});
+
+let database: TestDatabase;
+let openeds: Database[];
+
+beforeEach(async () => {
+  database = await createTestDatabase({ empty: true });
+  const options = { url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' };
+  openeds = await Promise.all(Array.from({ length: 6 }, () => openDatabase(options)));
+});
+afterEach(async () => {
+  await Promise.all(openeds.map((opened) => opened.close()));
+  await database.drop();
+});
+
+it('several daemons prepare an empty database at once; each migration and partition is made once', async () => {
+  const prepared = await Promise.all(
+    openeds.map((opened) => prepareDatabase(opened, new Date('2026-11-21T10:00:00Z'))),
+  );
+  expect(prepared.flatMap((each) => each.migrations)).toEqual(MIGRATIONS.map((migration) => migration.name));
+  expect(prepared.flatMap((each) => each.partitions).toSorted()).toEqual([
+    'events_2026w47',
+    'events_2026w48',
+    'events_2026w49',
+  ]);
+  expect(await database.query('SELECT name FROM sluice_migrations')).toHaveLength(MIGRATIONS.length);
+});
+
+it('a database of the first version is brought up to date as it is, also where its indexes were made beforehand', async () => {
+  const opened = openeds[0]!;
+  const later = MIGRATIONS.slice(2);
+  const published = MIGRATIONS.slice(0, 2);
+  await database.query('CREATE TABLE sluice_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())');
+  for (const { name, statements } of published) {
+    for (const statement of statements) await database.query(statement);
+    await database.query('INSERT INTO sluice_migrations (name) VALUES ($1)', [name]);
+  }
+  await makePartitions(opened, new Date(), 0);
+  const write = (n: number) => insertEventsAndSessions([eventOf(n)]).execute(opened.db);
+  await write(1);
+  // What docs/operate/upgrade.md tells to do where there are many sessions.
+  const sessionIndexes = later
+    .flatMap(({ statements }) => statements)
+    .filter((statement) => /^CREATE INDEX .* ON sessions /.test(statement));
+  expect(sessionIndexes).toHaveLength(4);
+  for (const statement of sessionIndexes) {
+    await database.query(statement.replace('CREATE INDEX', 'CREATE INDEX CONCURRENTLY'));
+  }
+
+  expect(await migrate(opened)).toEqual(later.map(({ name }) => name));
+  // The writers of the first version go on beside the new ones, with the same statement.
+  await write(2);
+  expect(await database.query('SELECT session_id, event_count::int, ended_at FROM sessions')).toEqual([
+    { session_id: 'a', event_count: 2, ended_at: null },
+  ]);
+  expect(await database.query('SELECT count(*)::int FROM events JOIN event_ids USING (tenant, event_id)')).toEqual([
+    { count: 2 },
+  ]);
+});
+
+it('a daemon that is older than the schema refuses to run', async () => {
+  await migrate(openeds[0]!);
+  await database.query("INSERT INTO sluice_migrations (name) VALUES ('9999-of-the-future')");
+  await expect(migrate(openeds[1]!)).rejects.toThrow(/9999-of-the-future/);
+});

@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findRedisServer } from '@sluice/local-stack/find-redis';
+import { startPostgres } from '@sluice/local-stack/postgres';
+import { startRedis } from '@sluice/local-stack/redis';
+
+/** A server that one test may stop, pause or break. */
+export interface OwnServer {
+  readonly url: string;
+  pid(): number;
+  /** Stops it and keeps its data. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** Starts it again on the same port and data. */
+  start(): Promise<void>;
+  /** Stops it and removes its data. */
+  remove(): Promise<void>;
+}
+
+/** A Redis of the test's own; its data in a folder of its own within `parent`. */
+export async function ownRedis(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
+  const folder = await mkdtemp(join(parent, 'sluice-redis-'));
+  // The first start finds a port that is still free when it takes it; later ones must have the same.
+  let port: number | undefined;
+  const server = await findRedisServer({ env: process.env, report: () => {} });
+  const start = () => startRedis({ dataDir: folder, server, port, settings });
+  let handle = await start();
+  port = handle.port;
+  return {
+    url: handle.url,
+    pid: () => handle.pid,
+    stop: () => handle.stop(),
+    async start() {
+      handle = await start();
+    },
+    async remove() {
+      await handle.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A Postgres of the test's own; its data in a folder of its own within `parent`. */
+export async function ownPostgres(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
+  const folder = await mkdtemp(join(parent, 'sluice-postgres-'));
+  let port: number | undefined;
+  const start = () => startPostgres({ dataDir: folder, port, settings: { shared_buffers: '64MB', ...settings } });
+  let handle = await start();
+  port = handle.port;
+  return {
+    url: handle.url,
+    pid: () => handle.pid,
+    stop: (mode = 'fast') => handle.stop(mode),
+    async start() {
+      handle = await start();
+    },
+    async remove() {
+      await handle.stop('immediate');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

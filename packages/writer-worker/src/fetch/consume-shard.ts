@@ -1,0 +1,136 @@
+import { messageOf } from '@sluice/errors/message-of';
+import type { Redis } from 'ioredis';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { backoffDelay } from '@sluice/daemon/retry/backoff';
+import type { RawEntry } from '@sluice/store/write/decode-entry';
+import { deliveryCounts } from './delivery-counts.ts';
+import type { Progress } from '../watch/progress.ts';
+import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
+import { reclaimPending } from './reclaim-pending.ts';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import type { WriterMetrics } from '../watch/writer-metrics.ts';
+
+/** One shard's reader. */
+export interface ShardOptions {
+  readonly key: string;
+  readonly consumer: string;
+  /** A connection of its own: a blocking read holds up whatever comes behind it. */
+  readonly blocking: Redis;
+  readonly redis: Redis;
+  readonly logger: Logger;
+  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost' | 'streamLost'>;
+  readonly progress: Progress;
+  readonly stopFetching: AbortSignal;
+  readonly reclaimIdleMs: number;
+  /** Resolves with how many entries may be read now; waits while the writer holds as much as it may. */
+  readonly room: () => Promise<number>;
+  /** Takes over an entry; the same id may come again and is then ignored while the first is in work. */
+  readonly accept: (entry: RawEntry) => void;
+  /** Takes over an entry that was delivered more than `deliveryLimit` times, to be run alone. */
+  readonly suspect: (entry: RawEntry) => void;
+  readonly deliveryLimit: number;
+}
+
+/** Longest wait for new entries, in milliseconds; a stop cuts it short. */
+const BLOCK_MS = 5_000;
+
+/**
+ * Reads one shard until `stopFetching`: first what a crash of this consumer left pending, then new entries,
+ * and now and then what other writers have held too long. Redis being away ends nothing: reading is tried
+ * again, and after each error the own pending entries are read first, because a reply that was lost on the
+ * way left its entries pending.
+ */
+export async function consumeShard(options: ShardOptions): Promise<void> {
+  const { logger, progress, stopFetching, reclaimIdleMs } = options;
+  let failures = 0;
+  let reclaimAt = performance.now() + reclaimIdleMs / 2;
+  let recovered = false;
+  let hasRead = false;
+  const reading: ShardReading = {
+    ...options,
+    onGroupGone() {
+      // A shard that came to be without its group (one above a lowered STREAM_SHARDS) has lost nothing.
+      if (!hasRead) return;
+      options.metrics.streamLost();
+      logger.error(
+        { shard: options.key },
+        'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on',
+      );
+    },
+  };
+  while (!stopFetching.aborted) {
+    try {
+      if (!recovered) await readBacklogOfThisConsumer(options, reading);
+      recovered = true;
+      if (performance.now() >= reclaimAt) {
+        await reclaimFromOthers(options);
+        reclaimAt = performance.now() + reclaimIdleMs / 2;
+      }
+      const count = await options.room();
+      if (stopFetching.aborted) return;
+      const blockMs = Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
+      const entries = await progress.during('read', { stream: options.key }, () =>
+        readNewEntries(options.blocking, reading, count, blockMs),
+      );
+      hasRead = true;
+      entries.forEach(options.accept);
+      failures = 0;
+    } catch (error) {
+      if (stopFetching.aborted) return;
+      progress.moved();
+      failures += 1;
+      recovered = false;
+      if (failures === 1) logger.warn({ shard: options.key, error: messageOf(error) }, 'reading failed; trying again');
+      await waitOrAbort(backoffDelay({ initialMs: 50, maxMs: 1_000 }, failures), stopFetching);
+    }
+  }
+}
+
+async function readBacklogOfThisConsumer(options: ShardOptions, reading: ShardReading): Promise<void> {
+  let after = '0';
+  while (!options.stopFetching.aborted) {
+    const count = await options.room();
+    if (options.stopFetching.aborted) return;
+    const { entries, last } = await readOwnPending(options.redis, reading, count, after);
+    await acceptDeliveredBefore(entries, options);
+    if (last === null) return;
+    after = last;
+  }
+}
+
+async function reclaimFromOthers(options: ShardOptions): Promise<void> {
+  let start = '0-0';
+  do {
+    await options.room();
+    if (options.stopFetching.aborted) return;
+    const { entries, lost, next } = await reclaimPending(
+      options.redis,
+      options.key,
+      options.consumer,
+      options.reclaimIdleMs,
+      start,
+    );
+    options.progress.moved();
+    options.metrics.lost(lost.length);
+    options.metrics.reclaimed(entries.length);
+    if (lost.length > 0) {
+      options.logger.error(
+        { shard: options.key, lost },
+        'LOST: entries were deleted from the stream before they were stored',
+      );
+    }
+    if (entries.length > 0)
+      options.logger.warn({ shard: options.key, entries: entries.length }, 'took over entries of another writer');
+    await acceptDeliveredBefore(entries, options);
+    start = next;
+  } while (start !== '0-0');
+}
+
+/** Takes entries over that were delivered before; one that was so too often may be what its readers died of. */
+async function acceptDeliveredBefore(entries: readonly RawEntry[], options: ShardOptions): Promise<void> {
+  const counts = await deliveryCounts(options.redis, options.key, options.consumer, entries);
+  for (const entry of entries) {
+    if ((counts.get(entry.id) ?? 0) > options.deliveryLimit) options.suspect(entry);
+    else options.accept(entry);
+  }
+}

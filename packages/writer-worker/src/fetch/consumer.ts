@@ -1,0 +1,163 @@
+import type { Redis } from 'ioredis';
+import { messageOf } from '@sluice/errors/message-of';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { waitForRedis } from '@sluice/stream/connect-redis';
+import { createGroups, findShards } from '@sluice/stream/consumer-group';
+import type { Batch, BatchBuffer, BatchLimits } from '../batch/batch-buffer.ts';
+import { consumeShard, type ShardOptions } from './consume-shard.ts';
+import { decodeEntry, type RawEntry } from '@sluice/store/write/decode-entry';
+import { FetchGate } from './fetch-gate.ts';
+import type { Outcome } from '../batch/process-batch.ts';
+import type { Progress } from '../watch/progress.ts';
+import { Permits } from '../batch/permits.ts';
+import { SuspectRunner } from './suspect-runner.ts';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import type { WriterMetrics } from '../watch/writer-metrics.ts';
+import type { WriterState } from '../watch/writer-state.ts';
+
+/** What the consumer needs. */
+export interface ConsumerOptions {
+  readonly redis: Redis;
+  /** Opens a connection for one shard's blocking reads. */
+  readonly openBlocking: (name: string) => Redis;
+  readonly logger: Logger;
+  readonly state: WriterState;
+  readonly metrics: WriterMetrics;
+  readonly progress: Progress;
+  /** Between reading and transactions; with the limits that follow. */
+  readonly buffer: BatchBuffer;
+  readonly namespace: string;
+  readonly shards: number;
+  readonly consumer: string;
+  readonly concurrency: number;
+  readonly limits: BatchLimits;
+  readonly reclaimIdleMs: number;
+  readonly deliveryLimit: number;
+  /** @param stored to be called when the transaction is over and only the acknowledgement is left */
+  readonly process: (batch: Batch, stored: () => void) => Promise<Outcome>;
+  /** Runs one entry with nothing else in work. */
+  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
+  /** True while nothing may be fetched: the database is away, or a batch can't be stored. */
+  readonly isShut: () => boolean;
+  /** First of the two stops: fetch nothing more, finish what is here. */
+  readonly stopFetching: AbortSignal;
+}
+
+/** How often shards that are new in Redis are looked for, in milliseconds. */
+const FIND_SHARDS_MS = 30_000;
+/** How long a new connection gets before its being away is reported, in milliseconds. */
+const CONNECT_MS = 2_000;
+
+type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
+
+/**
+ * The writer's loop: read → decode → merge or linger → process (write, settle), with `concurrency`
+ * transactions in flight. Resolves when all that was fetched has ended, after `stopFetching`.
+ */
+export async function consume(options: ConsumerOptions): Promise<void> {
+  const { state, buffer, stopFetching } = options;
+  // Making the schema before may have taken long.
+  options.progress.moved();
+  /** Entries between being read and being settled; the same id may be read again meanwhile. */
+  const inWork = new Set<string>();
+  const suspects = new SuspectRunner({ ...options, isIdle: () => inWork.size === 0 });
+  const gate = new FetchGate({
+    maxEvents: options.limits.maxEvents * (options.concurrency + 2),
+    maxBytes: options.limits.maxBytes * (options.concurrency + 2),
+    held: () => ({ events: buffer.events, bytes: buffer.bytes }),
+    isShut: () => suspects.size > 0 || options.isShut(),
+    stopFetching,
+  });
+  /** Brought by reads that had begun before there was a suspect. Beside one, nothing is even decoded. */
+  const heldBack: RawEntry[] = [];
+
+  const accept = (entry: RawEntry): void => {
+    if (inWork.has(idOf(entry)) || suspects.has(idOf(entry))) return;
+    if (suspects.size > 0) {
+      heldBack.push(entry);
+      return;
+    }
+    const decoded = decodeEntry(entry);
+    inWork.add(idOf(entry));
+    gate.observe(decoded.events.length, decoded.bytes);
+    buffer.push(decoded);
+  };
+  const suspect = (entry: RawEntry): void => {
+    if (!inWork.has(idOf(entry))) suspects.add(idOf(entry), entry);
+  };
+  suspects.onDone(() => {
+    if (suspects.size === 0 && !stopFetching.aborted) heldBack.splice(0).forEach(accept);
+    gate.release();
+  });
+
+  // A batch that is committed gives its place in Postgres to the next one while Redis still makes its end durable: with
+  // `appendfsync always` that takes as long as a tenth of the transaction.
+  const transactions = new Permits(options.concurrency);
+  const slots = Array.from({ length: options.concurrency * 2 }, async () => {
+    for (;;) {
+      const release = await transactions.take();
+      const batch = await buffer.take();
+      if (batch === null) return release();
+      state.inFlight += 1;
+      const outcome = await options.process(batch, release);
+      // In any case: a place that is lost is lost for good.
+      release();
+      state.inFlight -= 1;
+      reportOutcome(outcome, batch.entries.length, options.logger);
+      for (const entry of batch.entries) inWork.delete(idOf(entry));
+      suspects.changed();
+      gate.release();
+    }
+  });
+
+  await readAllShards(options, { room: () => gate.room(), accept, suspect });
+  buffer.close();
+  await Promise.all([...slots, suspects.ended()]);
+}
+
+function idOf(entry: Pick<RawEntry, 'key' | 'id'>): string {
+  return `${entry.key} ${entry.id}`;
+}
+
+/** Tells of a batch that did not come to its end. */
+function reportOutcome(outcome: Outcome, entries: number, logger: Logger): void {
+  if (outcome.kind === 'settled') return;
+  logger.warn({ outcome: outcome.kind, entries }, 'entries stay pending and are delivered again');
+}
+
+/** Starts a reader for each shard, looks for new ones now and then, and ends when all readers have. */
+async function readAllShards(options: ConsumerOptions, reading: Reading): Promise<void> {
+  const { redis, logger, stopFetching } = options;
+  const readers = new Map<string, Promise<void>>();
+  await waitForRedis(redis, CONNECT_MS, stopFetching);
+  while (!stopFetching.aborted) {
+    try {
+      if (readers.size === 0) await createGroups(redis, options.namespace, options.shards);
+      for (const key of await findShards(redis, options.namespace, options.shards)) {
+        if (!readers.has(key)) readers.set(key, readShard(key, options, reading));
+      }
+      await waitOrAbort(FIND_SHARDS_MS, stopFetching);
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'shards cannot be looked up; trying again');
+      // Only while nothing is read yet: looking for shards is no sign of a reader's life.
+      if (readers.size === 0) options.progress.moved();
+      await waitOrAbort(1_000, stopFetching);
+    }
+  }
+  await Promise.all(readers.values());
+}
+
+async function readShard(key: string, options: ConsumerOptions, reading: Reading): Promise<void> {
+  const blocking = options.openBlocking(key);
+  // A blocked read is cut short; entries that Redis hands out at that very moment stay pending under this
+  // consumer's name and are read first at its next start.
+  const cut = (): void => blocking.disconnect();
+  options.stopFetching.addEventListener('abort', cut, { once: true });
+  try {
+    await waitForRedis(blocking, CONNECT_MS, options.stopFetching);
+    await consumeShard({ ...options, ...reading, key, blocking });
+  } finally {
+    options.stopFetching.removeEventListener('abort', cut);
+    blocking.disconnect();
+  }
+}

@@ -1,0 +1,28 @@
+import type { Redis } from 'ioredis';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import type { RawEntry } from '@sluice/store/write/decode-entry';
+
+/** How often each of these entries, pending at this consumer and in ascending order, has been delivered. */
+export async function deliveryCounts(
+  redis: Redis,
+  key: string,
+  consumer: string,
+  entries: readonly RawEntry[],
+): Promise<ReadonlyMap<string, number>> {
+  const [first, last] = [entries[0], entries.at(-1)];
+  if (first === undefined || last === undefined) return new Map();
+  const counts = new Map<string, number>();
+  let start = first.id;
+  // Others of this consumer's may lie between them, so a page may not reach the last one.
+  for (;;) {
+    const page = (await redis.xpending(key, WRITERS_GROUP, start, last.id, 1_000, consumer)) as [
+      string,
+      string,
+      number,
+      number,
+    ][];
+    for (const [id, , , deliveries] of page) counts.set(id, deliveries);
+    if (page.length < 1_000) return counts;
+    start = `(${page.at(-1)![0]}`;
+  }
+}

@@ -1,0 +1,72 @@
+import { messageOf } from '@sluice/errors/message-of';
+import type { Redis } from 'ioredis';
+import { createGroup } from '@sluice/stream/consumer-group';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import type { RawEntry } from '@sluice/store/write/decode-entry';
+
+/** One reply of XREADGROUP or XAUTOCLAIM: id and fields; fields are null for an entry that was deleted meanwhile. */
+export type StreamReply = [id: Buffer, fields: Buffer[] | null][];
+
+/** Who reads what, and what happens when the group is found to be gone. */
+export interface ShardReading {
+  readonly key: string;
+  readonly consumer: string;
+  /** Called after a group that was gone (FLUSHALL, a new server) was made again; reading goes on. */
+  readonly onGroupGone: () => void;
+}
+
+/** Reads up to `count` entries of one shard that nobody has read yet, waiting at most `blockMs`. */
+export async function readNewEntries(
+  redis: Redis,
+  { key, consumer, onGroupGone }: ShardReading,
+  count: number,
+  blockMs: number,
+): Promise<RawEntry[]> {
+  const reply = await readGroup(redis, key, onGroupGone, () =>
+    redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>'),
+  );
+  return toRawEntries(key, reply);
+}
+
+/**
+ * Reads entries that this consumer was given before and never acknowledged: what a crash left behind.
+ *
+ * @param after id of the last one read before; `0` for the first call
+ * @returns the entries, and the id to go on after; null when there are no more
+ */
+export async function readOwnPending(
+  redis: Redis,
+  { key, consumer, onGroupGone }: ShardReading,
+  count: number,
+  after: string,
+): Promise<{ entries: RawEntry[]; last: string | null }> {
+  const reply = await readGroup(redis, key, onGroupGone, () =>
+    redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'STREAMS', key, after),
+  );
+  return { entries: toRawEntries(key, reply), last: reply.at(-1)?.[0].toString() ?? null };
+}
+
+async function readGroup(
+  redis: Redis,
+  key: string,
+  onGroupGone: () => void,
+  read: () => Promise<unknown>,
+): Promise<StreamReply> {
+  try {
+    // [[key, [[id, [field, value, …]], …]]], or null when nothing came.
+    const reply = (await read()) as [Buffer, StreamReply][] | null;
+    return reply?.[0]?.[1] ?? [];
+  } catch (error) {
+    if (!messageOf(error).startsWith('NOGROUP')) throw error;
+    await createGroup(redis, key);
+    onGroupGone();
+    return [];
+  }
+}
+
+/** Leaves out entries that were deleted while they were pending: nothing is left to store of those. */
+export function toRawEntries(key: string, reply: StreamReply): RawEntry[] {
+  return reply.flatMap(([id, fields]) =>
+    fields === null || fields.length === 0 ? [] : [{ key, id: id.toString(), fields }],
+  );
+}

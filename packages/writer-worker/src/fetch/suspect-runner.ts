@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { messageOf } from '@sluice/errors/message-of';
+import type { Logger } from '@sluice/daemon/log/logger';
+import type { RawEntry } from '@sluice/store/write/decode-entry';
+import type { Outcome } from '../batch/process-batch.ts';
+
+/** What the runner needs. */
+export interface SuspectOptions {
+  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
+  /** True when no other entry is in work. */
+  readonly isIdle: () => boolean;
+  readonly logger: Logger;
+  readonly stopFetching: AbortSignal;
+}
+
+/**
+ * Runs suspected entries one after the other, each while nothing else is in work, so that a death can be
+ * blamed on the one. While it holds any, nothing new is fetched.
+ */
+export class SuspectRunner {
+  readonly #options: SuspectOptions;
+  readonly #waiting = new Map<string, RawEntry>();
+  readonly #events = new EventTarget();
+  #running: Promise<void> | undefined;
+
+  constructor(options: SuspectOptions) {
+    this.#options = options;
+    options.stopFetching.addEventListener('abort', () => this.changed(), { once: true });
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  has(id: string): boolean {
+    return this.#waiting.has(id);
+  }
+
+  add(id: string, entry: RawEntry): void {
+    this.#waiting.set(id, entry);
+    this.#running ??= this.#run();
+  }
+
+  /** To be called when other work has ended. */
+  changed(): void {
+    this.#events.dispatchEvent(new Event('change'));
+  }
+
+  /** @param listener called each time a suspect has been run */
+  onDone(listener: () => void): void {
+    this.#events.addEventListener('done', listener);
+  }
+
+  /** Resolves when nothing is being run; after a stop no further one is begun. */
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { runAlone, isIdle, logger, stopFetching } = this.#options;
+    for (const [id, entry] of this.#waiting) {
+      while (!isIdle() && !stopFetching.aborted) await once(this.#events, 'change');
+      if (stopFetching.aborted) return;
+      try {
+        await runAlone(entry);
+      } catch (error) {
+        // Redis did not take the note or the answer: the entry stays pending and comes again.
+        logger.warn({ entry: entry.id, error: messageOf(error) }, 'a suspected entry could not be run alone');
+      }
+      this.#waiting.delete(id);
+      this.#events.dispatchEvent(new Event('done'));
+    }
+    // At once and not when the promise resolves: one that is added in between would never be run.
+    this.#running = undefined;
+  }
+}

@@ -1,0 +1,17 @@
+import type { Database } from '@sluice/store/database';
+import { retry } from '@sluice/daemon/retry/retry';
+
+/**
+ * Resolves once Postgres answers a query, however long that takes; at once when the signal is aborted.
+ *
+ * @param moved called after each try
+ */
+export async function untilPostgresAnswers(database: Database, stop: AbortSignal, moved: () => void): Promise<void> {
+  if (stop.aborted) return;
+  await retry(() => database.check(), {
+    backoff: { initialMs: 100, maxMs: 2_000 },
+    signal: stop,
+    // Whatever it was, it is no answer.
+    onFailure: moved,
+  });
+}

@@ -1,0 +1,103 @@
+import { type Attributes, context, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import { type SpanStart, tracer } from '@sluice/daemon/telemetry/in-span';
+import { KEEP, KEEP_FAILURES } from '@sluice/daemon/telemetry/sampler';
+import { contextOf, linksTo, spanContextOf, traceparentOf } from '@sluice/daemon/telemetry/trace-context';
+import type { Batch } from '../batch/batch-buffer.ts';
+import type { NewDeadLetter } from '@sluice/store/write/dead-letter';
+
+/** OpenTelemetry's attributes of messaging; the destination is the stream of all shards. */
+function messaging(operation: string, entries: number): Attributes {
+  return {
+    'messaging.system': 'redis',
+    'messaging.operation.name': operation,
+    'messaging.operation.type': operation,
+    'messaging.destination.name': 'events',
+    'messaging.consumer.group.name': WRITERS_GROUP,
+    'messaging.batch.message_count': entries,
+  };
+}
+
+/** When the first of a batch's entries was read, by `performance.now()`. */
+function readAt(entries: Batch['entries']): number {
+  return entries.reduce((first, { decoding }) => Math.min(first, decoding.from), Infinity);
+}
+
+/**
+ * How the span of a transaction starts: a trace of its own, since it serves many requests, with a link to each of them.
+ * It is kept at any sampling ratio when something in it fails, also a try that a later one made good.
+ */
+export function processEvents(batch: Batch): SpanStart {
+  const links = linksTo(new Set(batch.entries.map((entry) => entry.traceparent)));
+  return {
+    kind: SpanKind.CONSUMER,
+    root: true,
+    startTime: readAt(batch.entries),
+    links,
+    attributes: {
+      ...messaging('process', batch.entries.length),
+      'sluice.entries': batch.entries.length,
+      'sluice.events': batch.eventCount,
+      'sluice.links': links.length,
+      [KEEP_FAILURES]: true,
+    },
+  };
+}
+
+/** The span of decoding, which was done entry by entry before there was a batch; as a child of the active span. */
+export function recordDecoding({ entries }: Batch): void {
+  const startTime = readAt(entries);
+  const last = entries.reduce((end, { decoding }) => Math.max(end, decoding.to), startTime);
+  const busy = entries.reduce((sum, { decoding }) => sum + decoding.to - decoding.from, 0);
+  const attributes = { 'sluice.entries': entries.length, 'sluice.decode.busy_ms': Math.round(busy * 1000) / 1000 };
+  tracer().startSpan('decode events', { startTime, attributes }).end(last);
+}
+
+/** How the span of an acknowledgement starts. */
+export function settleEvents({ entries }: Batch): SpanStart {
+  return { kind: SpanKind.CLIENT, attributes: messaging('settle', entries.length) };
+}
+
+/**
+ * A span for each request of the transaction whose trace is kept, in that trace and linked to the transaction, whose span
+ * is the active one: a viewer shows a link where it starts only, and whoever holds the request's trace shall find the
+ * commit. Only after COMMIT.
+ */
+export function recordStored({ entries }: Batch): void {
+  const links = linksTo([traceparentOf(trace.getActiveSpan())]);
+  if (links.length === 0) return;
+  const startTime = readAt(entries);
+  for (const [traceparent, own] of Map.groupBy(entries, (entry) => entry.traceparent)) {
+    const sender = spanContextOf(traceparent);
+    if (sender === null || (sender.traceFlags & TraceFlags.SAMPLED) === 0) continue;
+    const events = own.reduce((sum, entry) => sum + entry.events.length, 0);
+    const attributes = { 'sluice.entries': own.length, 'sluice.events': events };
+    tracer().startSpan('store events', { startTime, links, attributes }, contextOf(traceparent)).end();
+  }
+}
+
+/**
+ * A span for each new dead letter, in the trace of the request that brought the event and linked to the transaction,
+ * whose span is the active one. Only after COMMIT: before it there is no dead letter.
+ */
+export function recordDeadLetters(letters: readonly NewDeadLetter[]): void {
+  const links = linksTo([traceparentOf(trace.getActiveSpan())]);
+  for (const { id, reason, sqlstate, message, eventId, traceparent } of letters) {
+    const span = tracer().startSpan(
+      'dead-letter event',
+      {
+        links,
+        attributes: {
+          'sluice.dead_letter.id': id,
+          'sluice.dead_letter.reason': reason,
+          ...(sqlstate === null ? {} : { 'db.response.status_code': sqlstate }),
+          ...(eventId === null ? {} : { 'sluice.event.id': eventId }),
+          [KEEP]: true,
+        },
+      },
+      spanContextOf(traceparent) === null ? context.active() : contextOf(traceparent),
+    );
+    span.setStatus({ code: SpanStatusCode.ERROR, message });
+    span.end();
+  }
+}

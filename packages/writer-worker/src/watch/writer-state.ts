@@ -1,0 +1,33 @@
+import type { Failure } from '@sluice/store/write/failure-policy';
+
+/** What the writer does, for its health endpoints and its log. Plain numbers, changed in place by the loop. */
+export interface WriterState {
+  /** False until Postgres has answered and the schema is there. */
+  databaseReady: boolean;
+  /** Set while a batch can't be stored and nobody but an operator can change that; nothing is fetched meanwhile. */
+  stalled: (Failure & { readonly since: string; readonly entries: readonly string[] }) | null;
+  /** Set while the last try of some batch failed with an error that passes by itself. */
+  retrying: (Failure & { readonly since: string }) | null;
+  /** Batches in a transaction or being acknowledged. */
+  inFlight: number;
+  storedEvents: number;
+  duplicateEvents: number;
+  deadLetters: number;
+  transactions: number;
+  /** Milliseconds since 1970 of the last commit; null before the first. */
+  lastCommitAt: number | null;
+}
+
+export function newWriterState(): WriterState {
+  return {
+    databaseReady: false,
+    stalled: null,
+    retrying: null,
+    inFlight: 0,
+    storedEvents: 0,
+    duplicateEvents: 0,
+    deadLetters: 0,
+    transactions: 0,
+    lastCommitAt: null,
+  };
+}

@@ -1,0 +1,24 @@
+import { availableParallelism } from 'node:os';
+import { describe, it } from 'vitest';
+import type { Fault } from './fault.ts';
+import { runFault } from './run-fault.ts';
+import { takeTurns } from './take-turns.ts';
+
+const SEED = 1;
+
+/** One test for each fault, which runs once; `pnpm faults --minutes N` goes on with other seeds. */
+export function describeFaults(faults: readonly Fault[]): void {
+  // Each has a Postgres, a Redis and two or three daemons of its own, which mostly wait for each other.
+  const inTurn = takeTurns(Math.max(2, Math.min(4, availableParallelism())));
+  describe.concurrent('nothing is lost and nothing is stored twice:', () => {
+    for (const fault of faults) {
+      it(`${fault.name}: ${fault.does}`, { timeout: 600_000 }, async ({ expect, skip }) => {
+        const progress: string[] = [];
+        const run = await inTurn(() => runFault(fault, SEED, (line) => progress.push(line)));
+        if (run.skipped !== null) skip(run.skipped);
+        expect(run.violations, progress.join('\n')).toEqual([]);
+        expect(run.acked).toBeGreaterThan(0);
+      });
+    }
+  });
+}

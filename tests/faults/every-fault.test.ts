@@ -1,0 +1,4 @@
+import { FAULTS } from './all-faults.ts';
+import { describeFaults } from './describe-faults.ts';
+
+describeFaults(FAULTS);

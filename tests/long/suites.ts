@@ -1,0 +1,50 @@
+/** A part of the tests that takes long, or needs programs that are not Node's and Redis's. */
+export interface LongSuite {
+  readonly name: string;
+  /** One line, for people who choose. */
+  readonly proves: string;
+  /** What must be on the machine, and whether the suite installs it. */
+  readonly needs: string;
+  /** Commands, one after the other, run in the repository; `node` is this process's own. */
+  readonly full: readonly Command[];
+  /** All of the suite's assertions, in the time that continuous integration has. */
+  readonly short: readonly Command[];
+}
+
+/** A program and its arguments. */
+export type Command = readonly [program: string, ...args: string[]];
+
+/** Tests of one project of vitest.config.ts. */
+function project(name: string): Command {
+  return ['node', 'node_modules/vitest/vitest.mjs', 'run', '--project', name];
+}
+
+/** Every long suite there is, in the order in which they run. A new one is an entry here. */
+export const LONG_SUITES: readonly LongSuite[] = [
+  {
+    name: 'bench',
+    proves: 'every benchmark runs to its end, with small numbers, and finds figures above zero',
+    needs: 'nothing more than `pnpm test`',
+    full: [project('bench')],
+    short: [project('bench')],
+  },
+  {
+    name: 'deploy',
+    proves: 'alerts fire, dashboards have answers, nginx and compose accept what is in deploy/',
+    needs: 'prometheus, promtool, nginx and docker-compose; as root on Debian and Ubuntu it installs them with apt',
+    full: [project('deploy')],
+    short: [project('deploy')],
+  },
+  {
+    name: 'faults',
+    proves: 'nothing acknowledged is lost and nothing is stored twice, whatever breaks',
+    needs: 'nothing more than `pnpm test`; the faults of full disks also need the right to mount a tmpfs',
+    // Ten minutes of rounds, each with the next seed; and mistakes in a copy of the code, which the faults must find.
+    full: [
+      project('faults'),
+      ['node', 'tests/faults/main.ts', '--minutes', '10', '--seed', '2'],
+      ['node', 'tests/faults/find-mutants.ts'],
+    ],
+    short: [project('faults')],
+  },
+];
