@@ -31,7 +31,7 @@ describe('files for editors', () => {
     const { configurations } = readJson('.vscode/launch.json') as {
       configurations: { name: string; program: string; args: string[] }[];
     };
-    const launched = configurations.filter(({ program }) => program.endsWith('/dev.ts')).map(({ args }) => args[0]);
+    const launched = configurations.filter(({ program }) => program.endsWith('/dev.ts')).map(({ args }) => args[0]!);
     expect(launched.toSorted()).toEqual([...DAEMONS].toSorted());
     expect(configurations.find(({ program }) => program.endsWith('/vitest.mjs'))?.args).toContain('${relativeFile}');
   });

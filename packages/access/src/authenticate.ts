@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApiError } from '@sluice/errors/api-errors';
+import type { Principal } from './principal.ts';
 import type { Scope } from './scopes.ts';
 
 /** The key that a request carries, as `X-API-Key: …` or `Authorization: Bearer …`; null for none. */
@@ -15,12 +16,17 @@ export function keyRequired(): ApiError {
   return new ApiError('unauthorized', 'An API key is needed: send it as X-API-Key or as Authorization: Bearer.');
 }
 
-/** The answer to a key that nobody has, or no longer. */
+/** The answer to a key that is not known, or was revoked. */
 export function keyUnknown(): ApiError {
   return new ApiError('unauthorized', 'The API key is not known, or is no longer good.');
 }
 
-/** The answer to a key that may not do what was asked. */
-export function scopeMissing(scope: Scope): ApiError {
-  return new ApiError('forbidden', `This key lacks the scope "${scope}", which this request needs.`);
+/**
+ * Checks that a principal may do what a request asks for.
+ *
+ * @throws ApiError `forbidden`
+ */
+export function requireScope({ scopes }: Pick<Principal, 'scopes'>, scope: Scope): void {
+  if (scopes.includes(scope)) return;
+  throw new ApiError('forbidden', `This key lacks the scope "${scope}", which this request needs.`);
 }

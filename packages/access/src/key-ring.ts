@@ -1,17 +1,19 @@
 import { timingSafeEqual } from 'node:crypto';
+import { ConfigError } from '@sluice/daemon/config/config-error';
+import { type Principal, principalOf } from './principal.ts';
 import { sha256 } from './sha256.ts';
-import type { StoredKey, StoredKeys } from './stored-keys.ts';
+import type { StoredKeys } from './stored-keys.ts';
 
 /** One key that is known, by its hash. */
-export interface KnownKey<Owner> {
+export interface KnownKey {
   /** SHA-256 of the key. */
   readonly digest: Buffer;
-  readonly owner: Owner;
+  readonly owner: Principal;
 }
 
 /** The known keys, as hashes. */
-export interface KeyRing<Owner> {
-  /** True when requests without a key are taken; decided at boot, never by an empty list later. */
+export interface KeyRing {
+  /** True when requests without a key are served; decided at boot, never by an empty list later. */
   readonly open: boolean;
   /**
    * Whose key this is; null for a key that is not known. Takes the same time whichever key it is compared
@@ -19,16 +21,16 @@ export interface KeyRing<Owner> {
    *
    * @throws ApiError `keys_unavailable` for what may be a stored key, before these are known
    */
-  find(key: string): Owner | null;
+  find(key: string): Principal | null;
 }
 
-/** @param open whether requests without a key are taken, because none is configured */
-export function createKeyRing<Owner>(known: readonly KnownKey<Owner>[], open: boolean): KeyRing<Owner> {
+/** @param open whether requests without a key are served, because none is configured */
+export function createKeyRing(known: readonly KnownKey[], open: boolean): KeyRing {
   return {
     open,
     find(key) {
       const digest = sha256(key);
-      let found: Owner | null = null;
+      let found: Principal | null = null;
       for (const each of known) {
         if (timingSafeEqual(each.digest, digest)) found = each.owner;
       }
@@ -37,19 +39,34 @@ export function createKeyRing<Owner>(known: readonly KnownKey<Owner>[], open: bo
   };
 }
 
-/** The configured keys, and behind them those of the table `api_keys`. */
-export function withStoredKeys<Owner>(
-  configured: KeyRing<Owner>,
-  stored: StoredKeys,
-  ownerOf: (key: StoredKey) => Owner,
-): KeyRing<Owner> {
+/** The configured keys first, then those of the table `api_keys`. */
+export function withStoredKeys(configured: KeyRing, stored: StoredKeys): KeyRing {
   return {
     open: configured.open,
     find(key) {
       const owner = configured.find(key);
       if (owner !== null) return owner;
       const found = stored.find(key);
-      return found === null ? null : ownerOf(found);
+      return found === null ? null : principalOf(found);
     },
   };
+}
+
+/**
+ * Checks that no key belongs to two owners: whose it is would be a matter of luck.
+ *
+ * @param variable that the keys come from
+ * @throws ConfigError naming the owners, and not the key
+ */
+export function refuseTwoOwners(
+  variable: string,
+  known: readonly KnownKey[],
+  nameOf: (owner: Principal) => string,
+): void {
+  const owners = new Map(known.map(({ digest, owner }) => [digest.toString('hex'), nameOf(owner)]));
+  const problems = known.flatMap(({ digest, owner }) => {
+    const other = owners.get(digest.toString('hex'));
+    return other === nameOf(owner) ? [] : [`${variable} has a key of ${nameOf(owner)} that is also one of ${other}`];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
 }

@@ -11,8 +11,11 @@ const FLUSH_MS = 1_000;
 export interface RunningDaemon {
   /** Where its HTTP server listens. */
   readonly url: string;
-  /** Ordered stop: takes no new work, finishes what it has, closes connections. */
-  stop(): Promise<void>;
+  /**
+   * Its parts, in the order in which they began. Disposing of them is the ordered stop: accepts no new work, finishes what
+   * it has, closes connections.
+   */
+  readonly parts: AsyncDisposableStack;
 }
 
 /**
@@ -42,7 +45,7 @@ export function runUntilStopped(
   const grace = closeWithGrace({ delay: options.shutdownTimeoutMs, logger: told }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'stopping after an uncaught error');
     else logger.info({ signal: signal ?? 'parent gone' }, 'stopping');
-    await daemon.stop();
+    await daemon.parts.disposeAsync();
     await flushTraces(FLUSH_MS);
     logger.info('stopped');
   });

@@ -6,7 +6,7 @@ import type { Environment } from '@sluice/daemon/config/read-environment';
 import { choice, integer, list, port } from '@sluice/daemon/config/variables';
 import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { streamVariables } from '@sluice/stream/stream-variables';
-import { parseKeyRing } from '@sluice/accept/keys/key-ring';
+import { parseTenantKeys } from '@sluice/accept/keys/tenant-keys';
 
 const TENANT = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
@@ -100,6 +100,6 @@ export type IngestConfig = ReturnType<typeof readIngestConfig>;
  */
 export function readIngestConfig(environment: Environment) {
   const values = readConfig(INGEST_VARIABLES, environment);
-  const configuredKeys = parseKeyRing(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS === 'true');
+  const configuredKeys = parseTenantKeys(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS === 'true');
   return Object.freeze({ ...values, configuredKeys });
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
+import { redisCheck } from '@sluice/stream/redis-check';
 import type { Admission, Backlog } from '@sluice/accept/limits/admission';
 import type { IngestConfig } from './config.ts';
 import type { Queue } from '@sluice/accept/queue';
@@ -16,11 +17,7 @@ export function ingestChecks(parts: {
   const { redis, queue, admission, config, storedKeys } = parts;
   const { open } = config.configuredKeys;
   return [
-    {
-      name: 'redis',
-      critical: true,
-      run: async () => ({ ok: (await redis.ping()) === 'PONG', detail: { version: queue.settings?.version } }),
-    },
+    redisCheck(redis, () => ({ version: queue.settings?.version })),
     {
       name: 'durability',
       critical: false,

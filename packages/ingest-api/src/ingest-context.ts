@@ -5,7 +5,6 @@ import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { Admission } from '@sluice/accept/limits/admission';
 import type { IngestConfig } from './config.ts';
 import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
-import type { Principal } from '@sluice/accept/keys/key-ring';
 import type { Queue } from '@sluice/accept/queue';
 import type { Quotas } from '@sluice/accept/limits/quotas';
 
@@ -13,7 +12,7 @@ import type { Quotas } from '@sluice/accept/limits/quotas';
 export interface IngestContext {
   readonly config: IngestConfig;
   /** The configured and the stored keys. */
-  readonly keys: KeyRing<Principal>;
+  readonly keys: KeyRing;
   readonly quotas: Quotas;
   readonly queue: Queue;
   readonly admission: Admission;

@@ -84,10 +84,10 @@ async function develop(name: DaemonName, port: string | undefined): Promise<numb
   const dataDir = dataDirOf(env);
   const stack = await findServers(env, dataDir);
   const chosen = await choosePort(name, env, port);
-  const main = join(REPOSITORY, 'packages', name, 'src', 'main.ts');
+  const entry = join(REPOSITORY, 'packages', name, 'src', 'main.ts');
   process.stdout.write(`${describe(name, chosen, stack)}\n`);
   // A process group of its own: a terminal's Ctrl-C would reach the daemon twice, and a second signal cuts its stop short.
-  const watcher = spawn(process.execPath, ['--watch', '--watch-preserve-output', ...tracingOf(main), main], {
+  const watcher = spawn(process.execPath, ['--watch', '--watch-preserve-output', ...tracingOf(entry), entry], {
     cwd: REPOSITORY,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -67,13 +67,13 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
   const unlock = await lockDataDir(dataDir);
   const daemons: Partial<Record<DaemonName, DaemonHandle>> = {};
   const servers: { stop(): Promise<void> }[] = [];
-  let removeFile = (): void => {};
+  let removeFile: (() => void) | undefined;
 
   const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
     // A forced stop goes through the same steps; killed daemons end the waiting of an ordered one under way.
     for (const names of STOP_ORDER) await Promise.all(names.map(async (name) => daemons[name]?.stop(mode)));
     for (const server of servers.toReversed()) await server.stop();
-    removeFile();
+    removeFile?.();
     unlock();
   };
 

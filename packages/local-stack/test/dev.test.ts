@@ -15,7 +15,7 @@ const PATIENCE = { timeout: 45_000, interval: 50 };
 interface Dev {
   readonly child: ChildProcess;
   /** All that it and its daemon have written. */
-  output(): string;
+  output: () => string;
   /** Resolves when it has ended, to its exit code. */
   readonly ended: Promise<number | null>;
 }

@@ -1,23 +1,22 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { withStoredKeys } from '@sluice/access/key-ring';
-import { APPLICATION_NAMES } from '@sluice/store/application-names';
-import { openDatabase } from '@sluice/store/database';
 import { openExportJobs } from '@sluice/jobs/export-jobs';
 import { openReplayJobs } from '@sluice/jobs/replay-jobs';
 import { openRunRequests } from '@sluice/jobs/run-requests';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { startLog } from '@sluice/daemon/log/start-log';
-import { withTimeout } from '@sluice/daemon/retry/with-timeout';
+import { listen } from '@sluice/daemon/http/listen';
+import { waitAtMost } from '@sluice/daemon/retry/with-timeout';
+import { stop, stopWithin } from '@sluice/daemon/service';
 import { connectRedis } from '@sluice/stream/connect-redis';
 import { readRedisMemory } from '@sluice/stream/redis-memory';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readQueryConfig } from './config.ts';
+import { openDatabases } from './databases.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
 import { startDrainMeter } from './queue/drain-meter.ts';
-import { callerOf } from './keys/operator-keys.ts';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
 import { readQueue } from './queue/read-queue.ts';
@@ -31,11 +30,9 @@ const COMMAND_TIMEOUT_MS = 1_000;
 /** How long the start waits for the stored keys before it goes on without, in milliseconds. */
 const KEYS_WAIT_MS = 2_000;
 
-/** How long Postgres may take for the stored keys, in milliseconds: a part of the 30 s in which a revoked key stops. */
-const KEYS_TIMEOUT_MS = 3_000;
-
 await startOrExit('query-api', async () => {
   const config = readQueryConfig(readEnvironment());
+  const { SLUICE_NAMESPACE: namespace, STREAM_SHARDS: shards, SHUTDOWN_TIMEOUT_MS: shutdownTimeoutMs } = config;
   const logger = await startLog('query-api', config);
   if (config.configuredKeys.open) {
     logger.warn(
@@ -43,75 +40,45 @@ await startOrExit('query-api', async () => {
     );
   }
   const registry = createMetrics('query-api');
-  const pools = createPoolMetrics(registry);
-  const options = {
-    url: config.DATABASE_URL,
-    poolSize: config.DB_POOL_SIZE,
-    statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
-    applicationName: APPLICATION_NAMES.query,
-  };
-  const database = openDatabase({ ...options, watchPool: pools.watch('query') });
-  const readDatabase =
-    config.DATABASE_READ_URL === undefined
-      ? database
-      : openDatabase({
-          ...options,
-          url: config.DATABASE_READ_URL,
-          applicationName: APPLICATION_NAMES.queryRead,
-          watchPool: pools.watch('read'),
-        });
-  const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
-  const queue = {
-    redisUrl: config.REDIS_URL,
-    namespace: config.SLUICE_NAMESPACE,
-    onError: (error: Error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
-  };
-  const replayJobs = openReplayJobs(queue);
-  const runRequests = openRunRequests(queue);
-  const exportJobs = openExportJobs(queue);
-  const drainMeter = startDrainMeter({
-    redis,
-    logger,
-    namespace: config.SLUICE_NAMESPACE,
-    shards: config.STREAM_SHARDS,
-  });
 
-  const replicaLag = readDatabase === database ? null : startReplicaLagMeter(readDatabase.db, logger);
+  const parts = new AsyncDisposableStack();
+  const { database, readDatabase, keysDatabase } = openDatabases(config, createPoolMetrics(registry), parts);
+  const redis = connectRedis(config.REDIS_URL, { name: 'query', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
+  parts.defer(() => redis.disconnect());
+
+  const onError = (error: Error): void => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis');
+  const queue = { redisUrl: config.REDIS_URL, namespace, onError };
+  const [replayJobs, runRequests, exportJobs] = [openReplayJobs(queue), openRunRequests(queue), openExportJobs(queue)];
+  // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
+  const closeJobs = () => Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]);
+  parts.defer(() => waitAtMost(shutdownTimeoutMs * 0.1, closeJobs()));
+
+  // A poll of a Postgres that does not answer must not make it one either.
+  const stopPoll = stopWithin(shutdownTimeoutMs * 0.02);
+  const drainMeter = parts.adopt(startDrainMeter({ redis, logger, namespace, shards }), stop);
+  const replicaLag =
+    readDatabase === database ? null : parts.adopt(startReplicaLagMeter(readDatabase.db, logger), stopPoll);
+  const syncedKeys = parts.adopt(
+    syncKeys({ database: keysDatabase, redis, logger, namespace, refreshMs: config.KEY_REFRESH_MS }),
+    stopPoll,
+  );
+  await waitAtMost(KEYS_WAIT_MS, syncedKeys.refresh());
+
   const liveTail = createLiveTail({ database, logger });
   createQueryMetrics(registry, {
     async readRedis() {
-      const [shards, memory] = await Promise.all([
-        readQueue(redis, config.SLUICE_NAMESPACE, config.STREAM_SHARDS),
-        readRedisMemory(redis),
-      ]);
-      return { shards, memory };
+      const [queued, memory] = await Promise.all([readQueue(redis, namespace, shards), readRedisMemory(redis)]);
+      return { shards: queued, memory };
     },
     drainMeter,
     liveTail,
   });
-
-  const keysDatabase = openDatabase({
-    ...options,
-    poolSize: 1,
-    statementTimeoutMs: KEYS_TIMEOUT_MS,
-    applicationName: APPLICATION_NAMES.queryKeys,
-    watchPool: pools.watch('keys'),
-  });
-  const syncedKeys = syncKeys({
-    database: keysDatabase,
-    redis,
-    logger,
-    namespace: config.SLUICE_NAMESPACE,
-    refreshMs: config.KEY_REFRESH_MS,
-  });
-  await withTimeout(syncedKeys.refresh(), KEYS_WAIT_MS).catch(() => {});
-
   const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
   let stopping = false;
   const server = await buildServer({
     config,
-    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys, callerOf),
+    keys: withStoredKeys(config.configuredKeys, syncedKeys.keys),
     syncedKeys,
     database,
     readDatabase,
@@ -127,28 +94,13 @@ await startOrExit('query-api', async () => {
     checks,
     isStopping: () => stopping,
   });
-  const url = await server.listen({ host: config.HOST, port: config.QUERY_PORT });
-
-  runUntilStopped(
-    {
-      url,
-      async stop() {
-        stopping = true;
-        const tailEnded = liveTail.stop();
-        // Answers that are on their way are finished; a download that takes longer than this is cut.
-        const deadline = setTimeout(() => server.server.closeAllConnections(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
-        await server.close();
-        clearTimeout(deadline);
-        // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
-        const patience = delay(config.SHUTDOWN_TIMEOUT_MS * 0.1, undefined, { ref: false });
-        await Promise.race([Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]), patience]);
-        await Promise.all([tailEnded, drainMeter.stop(), replicaLag?.stop(), syncedKeys.stop()]);
-        redis.disconnect();
-        if (readDatabase !== database) await readDatabase.close();
-        await keysDatabase.close();
-        await database.close();
-      },
-    },
-    { name: 'query-api', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
-  );
+  // Answers that are on their way are finished; a download that takes longer than this is cut.
+  const address = { host: config.HOST, port: config.QUERY_PORT, patienceMs: shutdownTimeoutMs * 0.8 };
+  const { url } = parts.adopt(await listen(server, address), stop);
+  // Its streams would hold the server open.
+  parts.adopt(liveTail, stopPoll);
+  parts.defer(() => {
+    stopping = true;
+  });
+  runUntilStopped({ url, parts }, { name: 'query-api', logger, shutdownTimeoutMs });
 });

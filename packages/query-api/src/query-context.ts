@@ -7,7 +7,6 @@ import type { Logger } from '@sluice/daemon/log/logger';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { QueryConfig } from './config.ts';
 import type { DrainMeter } from './queue/drain-meter.ts';
-import type { Caller } from './keys/operator-keys.ts';
 import type { SyncedKeys } from './keys/sync-keys.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
@@ -15,7 +14,7 @@ import type { LiveTail } from './tail/live-tail.ts';
 export interface QueryContext {
   readonly config: QueryConfig;
   /** The configured and the stored keys. */
-  readonly keys: KeyRing<Caller>;
+  readonly keys: KeyRing;
   readonly syncedKeys: SyncedKeys;
   readonly database: Database;
   /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `database`. */

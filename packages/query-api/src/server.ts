@@ -1,14 +1,9 @@
-import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import Fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { addApiDocs } from '@sluice/daemon/http/api-docs';
-import { addErrorAnswers, passExpectations } from '@sluice/daemon/http/error-answers';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
-import { addRequestClock } from '@sluice/daemon/http/request-clock';
-import { serverOptions } from '@sluice/daemon/http/server-options';
-import { addHttpMetrics } from '@sluice/daemon/http/http-metrics';
+import { createHttpServer } from '@sluice/daemon/http/http-server';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
-import { addRequestNames } from '@sluice/daemon/http/name-requests';
 import { addAuthentication } from './http/require-scope.ts';
 import { addInputChecks } from './http/check-input.ts';
 import { addDataAge } from './data-age.ts';
@@ -38,38 +33,18 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024;
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
 export async function buildServer(context: QueryContext): Promise<FastifyInstance> {
   const { config } = context;
-  const server = Fastify({
-    ...serverOptions(config.REQUEST_TIMEOUT_MS),
+  const server = await createHttpServer({
+    ...context,
     bodyLimit: MAX_BODY_BYTES,
-    exposeHeadRoutes: false,
     // Ids of sessions and events are in paths: up to 512 bytes, each of which may take three characters.
-    routerOptions: { maxParamLength: 2_000 },
-    trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
-  });
-  passExpectations(server);
-  addRequestNames(server);
-  addRequestClock(server, context.isStopping);
-  addHttpMetrics(server, context.registry);
-  if (config.CORS_ORIGINS.length > 0) {
-    await server.register(cors, {
-      origin: config.CORS_ORIGINS.includes('*') ? '*' : config.CORS_ORIGINS,
+    maxParamLength: 2_000,
+    crossOrigin: {
       methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      allowedHeaders: ['content-type', 'authorization', 'x-api-key', 'x-request-id', 'last-event-id'],
-      exposedHeaders: [
-        'x-request-id',
-        'x-processing-time',
-        'x-data-age',
-        'retry-after',
-        'ratelimit-limit',
-        'ratelimit-remaining',
-        'ratelimit-reset',
-        'location',
-      ],
-      maxAge: 86_400,
-    });
-  }
-  // Behind CORS, so that a page can read why it was refused.
-  addErrorAnswers(server, { ...context, translate: translateDatabaseError });
+      allowedHeaders: ['last-event-id'],
+      exposedHeaders: ['x-data-age', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'location'],
+    },
+    translate: translateDatabaseError,
+  });
   // The documentation's page brings a policy of its own.
   await server.register(helmet, { contentSecurityPolicy: false });
   addInputChecks(server);

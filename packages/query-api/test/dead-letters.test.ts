@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { deadLetters } from '../src/dead-letters/rows.ts';
+import { cursorAfter } from '../src/http/paging.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
@@ -99,7 +101,7 @@ describe('GET /api/dead-letters', () => {
     ['since=yesterday', /since/],
     ['until=2026-02-30T00:00:00Z', /until/],
     ['cursor=abc', /cursor/],
-    [`cursor=${Buffer.from('asc:5').toString('base64url')}`, /cursor .*asc/],
+    [`cursor=${cursorAfter(['5'], deadLetters('asc'))}`, /cursor .*asc/],
     ['replay_id=5', /replay_id/],
     ['text=', /text/],
     ['text=%00', /text/],

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { EXPORT_RUNS } from '../src/exports/runs/rows.ts';
+import { cursorAfter } from '../src/http/paging.ts';
 
 const CREDENTIALS = { access_key_id: 'AKIA', secret_access_key: 'secret' };
 const S3 = { kind: 's3', bucket: 'evil-bucket', prefix: '' };
@@ -108,7 +110,8 @@ describe("another tenant's operator", () => {
 
   it('a cursor of somebody else leads nowhere', async () => {
     await attack('POST', '/export/run');
-    const cursor = Buffer.from(theirRun).toString('base64url');
+    const { created_at: at } = (await operations.ask('GET', `/export/runs/${theirRun}`, undefined, 'the-key')).body;
+    const cursor = cursorAfter([at, theirRun], EXPORT_RUNS);
     expect((await attack('GET', `/export/runs?cursor=${cursor}`)).body.runs).toEqual([]);
   });
 

@@ -199,14 +199,15 @@ describe('what is refused, by name', () => {
   it('a cursor that was changed, or is of another list', async () => {
     await store(makeEvent(), makeEvent(), makeEvent());
     const { next_cursor: cursor } = (await ask({ limit: 1, event_types: ['CellChange'] })).body;
-    const [time, id, sum] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as string[];
+    const [version, time, id, sum] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as string[];
     for (const changed of [
-      cursorOf([time, NO_EVENT, sum]),
-      cursorOf([String(time).replace('2026', '2025'), id, sum]),
-      cursorOf([time, "' OR true --", sum]),
-      cursorOf([time, id, '']),
-      cursorOf([time, id]),
-      cursorOf({ time, id, sum }),
+      cursorOf([version, time, NO_EVENT, sum]),
+      cursorOf([version, String(time).replace('2026', '2025'), id, sum]),
+      cursorOf([version, time, "' OR true --", sum]),
+      cursorOf([version, time, id, '']),
+      cursorOf([version, time, id]),
+      cursorOf([time, id, sum]),
+      cursorOf({ version, time, id, sum }),
       cursorOf('x'),
       cursor.slice(1),
       '%00',

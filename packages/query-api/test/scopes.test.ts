@@ -107,7 +107,7 @@ it('with REQUIRE_KEYS and no configured key nobody is let in but with a stored o
 
 it('a route that does not say which scope it needs does not start', async () => {
   const server = Fastify();
-  const keys = createKeyRing<never>([], false);
+  const keys = createKeyRing([], false);
   addAuthentication(server, keys, await addRateLimits(server, keys, 0));
   expect(() => server.get('/api/forgotten', () => ({}))).toThrow(/GET \/api\/forgotten does not say which scope/);
 });

@@ -1,19 +1,17 @@
-import Fastify from 'fastify';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 import { openDatabase } from '@sluice/store/database';
-import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
-import { addHealthRoutes } from '@sluice/daemon/http/health';
+import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
+import { stop } from '@sluice/daemon/service';
 import { startLog } from '@sluice/daemon/log/start-log';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
-import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
-import { addMetricsRoute, createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readWriterConfig } from './config.ts';
 import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
 import { Breaker } from './batch/breaker.ts';
-import { consume } from './fetch/consumer.ts';
+import { consumeWhenReady } from './fetch/consumer.ts';
 import { liveCheck } from './watch/live-check.ts';
 import { type Outcome, processBatch } from './batch/process-batch.ts';
 import { Progress } from './watch/progress.ts';
@@ -32,11 +30,11 @@ await startOrExit('writer-worker', async () => {
   const config = readWriterConfig(readEnvironment());
   const logger = await startLog('writer-worker', config, { consumer: config.WRITER_NAME });
 
-  const state = newWriterState();
+  const registry = createMetrics('writer-worker');
   const stopFetching = new AbortController();
   const stopWorking = new AbortController();
-  const redis = connectRedis(config.REDIS_URL, { name: 'writer', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
-  const registry = createMetrics('writer-worker');
+
+  const parts = new AsyncDisposableStack();
   const database = openDatabase({
     url: config.DATABASE_URL,
     poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
@@ -45,7 +43,11 @@ await startOrExit('writer-worker', async () => {
     transactionTimeoutMs: LONGEST_TRANSACTION_MS,
     watchPool: createPoolMetrics(registry).watch('writer'),
   });
+  parts.defer(() => database.close());
+  const redis = connectRedis(config.REDIS_URL, { name: 'writer', logger, commandTimeoutMs: COMMAND_TIMEOUT_MS });
+  parts.defer(() => redis.disconnect());
 
+  const state = newWriterState();
   const breaker = new Breaker(stopWorking.signal);
   const progress = new Progress();
   const limits = {
@@ -55,71 +57,38 @@ await startOrExit('writer-worker', async () => {
   };
   const buffer = new BatchBuffer(limits);
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
-  const processing = {
-    database,
-    redis,
-    logger,
-    state,
-    metrics,
-    progress,
-    breaker,
-    stopFetching: stopFetching.signal,
-    stopWorking: stopWorking.signal,
-  };
-  const store = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
+  const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
+  const processing = { ...shared, breaker, stopWorking: stopWorking.signal };
+  const process = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
+  const postgresAnswers = () => untilPostgresAnswers(database, stopFetching.signal, () => progress.moved());
 
-  const consuming = (async () => {
-    if (!(await prepareUntilReady(database, logger, stopFetching.signal))) return;
-    state.databaseReady = true;
-    await consume({
-      redis,
-      openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
-      logger,
-      state,
-      metrics,
-      progress,
-      buffer,
-      namespace: config.SLUICE_NAMESPACE,
-      shards: config.STREAM_SHARDS,
-      consumer: config.WRITER_NAME,
-      concurrency: config.WRITER_CONCURRENCY,
-      limits,
-      reclaimIdleMs: config.RECLAIM_IDLE_MS,
-      stopFetching: stopFetching.signal,
-      deliveryLimit: config.DELIVERY_LIMIT,
-      isShut: () => state.stalled !== null || breaker.isOpen,
-      runAlone: (entry) =>
-        runAlone(entry, {
-          redis,
-          logger,
-          process: store,
-          postgresAnswers: () => untilPostgresAnswers(database, stopFetching.signal, () => progress.moved()),
-        }),
-      process: store,
-    });
-  })();
-
-  const server = Fastify({ logger: false });
   const live = { state, progress, buffer, timeoutMs: config.PROGRESS_TIMEOUT_MS, stopFetching: stopFetching.signal };
+  const address = { host: config.HOST, port: config.WRITER_PORT };
   const checks = writerChecks({ redis, database, state });
-  addHealthMetrics(registry, checks);
-  addHealthRoutes(server, checks, { live: () => liveCheck(live) });
-  addMetricsRoute(server, registry);
-  const url = await server.listen({ host: config.HOST, port: config.WRITER_PORT });
+  const health = { ...address, registry, checks, live: () => liveCheck(live) };
+  const { url } = parts.adopt(await startHealthServer(health), stop);
 
-  runUntilStopped(
-    {
-      url,
-      async stop() {
-        stopFetching.abort();
-        // What is in flight gets most of the time; then trying ends, and the entries stay pending.
-        const deadline = setTimeout(() => stopWorking.abort(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
-        await consuming;
-        clearTimeout(deadline);
-        redis.disconnect();
-        await Promise.all([server.close(), database.close()]);
-      },
-    },
-    { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
-  );
+  const consuming = consumeWhenReady(database, {
+    ...shared,
+    openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
+    buffer,
+    namespace: config.SLUICE_NAMESPACE,
+    shards: config.STREAM_SHARDS,
+    consumer: config.WRITER_NAME,
+    concurrency: config.WRITER_CONCURRENCY,
+    limits,
+    reclaimIdleMs: config.RECLAIM_IDLE_MS,
+    deliveryLimit: config.DELIVERY_LIMIT,
+    isShut: () => state.stalled !== null || breaker.isOpen,
+    runAlone: (entry) => runAlone(entry, { redis, logger, process, postgresAnswers }),
+    process,
+  });
+  parts.defer(async () => {
+    stopFetching.abort();
+    // What is in flight gets most of the time; then trying ends, and the entries stay pending.
+    const deadline = setTimeout(() => stopWorking.abort(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
+    await consuming;
+    clearTimeout(deadline);
+  });
+  runUntilStopped({ url, parts }, { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS });
 });

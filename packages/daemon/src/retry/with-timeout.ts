@@ -32,3 +32,16 @@ export async function withTimeout<T>(
     signal?.removeEventListener('abort', abort);
   }
 }
+
+/**
+ * Waits until `work` has ended, but no longer than `ms` milliseconds: being late is no error.
+ *
+ * @throws what the work throws in time
+ */
+export async function waitAtMost(ms: number, work: Promise<unknown>): Promise<void> {
+  try {
+    await withTimeout(work, ms);
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { keyUnknown, presentedKey, scopeMissing } from '@sluice/access/authenticate';
+import { keyUnknown, presentedKey, requireScope } from '@sluice/access/authenticate';
 import type { KeyRing } from '@sluice/access/key-ring';
-import { ANYBODY, type Principal } from '@sluice/accept/keys/key-ring';
+import { ANONYMOUS, type Principal } from '@sluice/access/principal';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -17,12 +17,12 @@ declare module 'fastify' {
  * @throws ApiError `unauthorized` for a key that is not known, `forbidden` for one without the scope `ingest`,
  *   `keys_unavailable` for one that may be stored, before these are known
  */
-export function authenticate(headers: IncomingHttpHeaders, keys: KeyRing<Principal>): Principal | null {
-  if (keys.open) return ANYBODY;
+export function authenticate(headers: IncomingHttpHeaders, keys: KeyRing): Principal | null {
+  if (keys.open) return ANONYMOUS;
   const key = presentedKey(headers);
   if (key === null) return null;
   const principal = keys.find(key);
   if (principal === null) throw keyUnknown();
-  if (!principal.scopes.includes('ingest')) throw scopeMissing('ingest');
+  requireScope(principal, 'ingest');
   return principal;
 }

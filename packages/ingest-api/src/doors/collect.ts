@@ -11,7 +11,7 @@ import { checkNamedTenant } from '@sluice/access/named-tenant';
 import { authenticate } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import type { IngestContext } from '../ingest-context.ts';
-import { DEFAULT_TENANT, type Principal } from '@sluice/accept/keys/key-ring';
+import { DEFAULT_TENANT, type Principal } from '@sluice/access/principal';
 import { collectBodySchema, collectQuerySchema, pixelSchema } from './collect-schema.ts';
 
 /** A transparent 1×1 GIF, 43 bytes. */
@@ -110,12 +110,13 @@ async function collect(request: FastifyRequest, body: Buffer, context: IngestCon
 function tenantOf(principal: Principal | null, event: JsonObject, { config, keys }: IngestContext): string {
   const site = event['siteId'];
   const listed = typeof site === 'string' && config.COLLECT_SITES.includes(site);
-  if (principal?.bound) {
-    checkNamedTenant(site, principal.tenant, 'siteId');
-    return principal.tenant;
+  const owner = principal?.tenant ?? null;
+  if (owner !== null) {
+    checkNamedTenant(site, owner, 'siteId');
+    return owner;
   }
   if (keys.open) return listed ? site : DEFAULT_TENANT;
-  if (principal !== null) return principal.tenant;
+  if (principal !== null) return DEFAULT_TENANT;
   if (!listed)
     throw new ApiError('unauthorized', 'This site may not send without a key: it is not one of COLLECT_SITES.');
   return site;

@@ -6,6 +6,7 @@ import { nestingError, readBody } from '@sluice/events/json/read-body';
 import { elapsedMs } from '@sluice/daemon/http/request-clock';
 import { acceptBatch, type BatchBody, clientTraceparent, idempotencyKeyOf } from '@sluice/accept/accept-batch';
 import { keyRequired } from '@sluice/access/authenticate';
+import { DEFAULT_TENANT } from '@sluice/access/principal';
 import { checkNamedTenant } from '@sluice/access/named-tenant';
 import { authenticate } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
@@ -31,6 +32,7 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
     handler: async (request, reply) => {
       const receivedAt = new Date();
       const principal = request.principal!;
+      const tenant = principal.tenant ?? DEFAULT_TENANT;
       const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
       metrics.body(body.length);
@@ -39,14 +41,14 @@ export function addPostEventsRoute(server: FastifyInstance, context: IngestConte
       const batch =
         plainEvents > 0
           ? { body, eventCount: plainEvents, parsed: null }
-          : parseBatch(body, config.MAX_BATCH_SIZE, principal.tenant);
+          : parseBatch(body, config.MAX_BATCH_SIZE, tenant);
       quotas.charge(principal, batch.eventCount);
 
       const result = await acceptBatch(
         {
           requestId: request.id,
           adapter: governanceTracker,
-          tenant: principal.tenant,
+          tenant,
           ...batch,
           idempotencyKey,
           clientIp: clientAddress(request.ip),

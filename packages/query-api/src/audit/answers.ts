@@ -1,13 +1,14 @@
 import { Type } from 'typebox';
+import { orNull, time } from '../http/schemas.ts';
 
 /** An entry of the audit log. */
 export const auditEntrySchema = Type.Object({
   id: Type.String(),
-  at: Type.String({ format: 'date-time' }),
+  at: time,
   actor: Type.String(),
-  tenant: Type.Union([Type.String(), Type.Null()]),
+  tenant: orNull(Type.String()),
   action: Type.String(),
   affected: Type.Integer(),
-  reason: Type.Union([Type.String(), Type.Null()]),
+  reason: orNull(Type.String()),
   details: Type.Unknown(),
 });

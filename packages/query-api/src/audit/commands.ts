@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 
 /** What an operator does. */
 export interface AuditedAction {
@@ -16,7 +16,7 @@ export interface AuditedAction {
  *
  * @returns the id of the note
  */
-export async function noteAction(db: Kysely<unknown>, operator: Operator, noted: AuditedAction): Promise<string> {
+export async function noteAction(db: Kysely<unknown>, operator: Principal, noted: AuditedAction): Promise<string> {
   const { rows } = await sql<{ id: string }>`
     INSERT INTO audit_log (actor, tenant, action, affected, reason, details)
     VALUES (${operator.name}, ${operator.tenant}, ${noted.action}, ${noted.affected}, ${noted.reason ?? null},

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { cursorAfter } from '../http/cursor.ts';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
 import type { QueryContext } from '../query-context.ts';
 import { auditEntrySchema } from './answers.ts';
-import { listAuditEntries } from './rows.ts';
+import { AUDIT_LOG, listAuditEntries } from './rows.ts';
+import { nextCursor } from '../http/schemas.ts';
 
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
@@ -21,20 +21,16 @@ export function addAuditLogRoute(server: FastifyInstance, { database }: QueryCon
       response: {
         200: Type.Object({
           entries: Type.Array(auditEntrySchema),
-          next_cursor: Type.Union([Type.String(), Type.Null()]),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 401, 503, 504),
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof querystring>;
-      const found = await listAuditEntries(database.db, { cursor, limit: limit + 1 }, request.operator);
-      const entries = found.slice(0, limit);
-      const last = entries.at(-1);
-      return {
-        entries,
-        next_cursor: found.length > limit && last !== undefined ? cursorAfter(last.id, 'desc') : null,
-      };
+      const { rows, next } = await readPage(AUDIT_LOG, request.query as Static<typeof querystring>, (after, limit) =>
+        listAuditEntries(database.db, { after, limit }, request.operator),
+      );
+      return { entries: rows, next_cursor: next };
     },
   });
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { beyond, byId } from '../http/cursor.ts';
-import type { Operator } from '../keys/operator-keys.ts';
+import { comesAfter, type List, type Place } from '../http/paging.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 
@@ -11,15 +11,18 @@ export interface AuditEntry {
   readonly details: unknown;
 }
 
+/** All entries. */
+export const AUDIT_LOG: List = { of: 'audit log', key: { id: 'bigint' }, order: 'desc' };
+
 /** Entries of the audit log, newest first. */
 export async function listAuditEntries(
   db: Kysely<unknown>,
-  { cursor, limit }: { cursor: string | undefined; limit: number },
-  operator: Operator,
+  { after, limit }: { after: Place | undefined; limit: number },
+  operator: Principal,
 ): Promise<readonly AuditEntry[]> {
   const { rows } = await sql<{ id: string; affected: string; details: string }>`
     SELECT id, ${utc('at')}, actor, tenant, action, affected, reason, details::text AS details FROM audit_log
-    WHERE ${ownedBy(operator)} AND ${beyond(cursor, 'desc')} ${byId('desc')} LIMIT ${limit}`.execute(db);
+    WHERE ${ownedBy(operator)} AND ${comesAfter(after, AUDIT_LOG)} ORDER BY id DESC LIMIT ${limit}`.execute(db);
   return rows.map((row) => ({
     ...row,
     affected: Number(row.affected),

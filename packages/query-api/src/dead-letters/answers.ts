@@ -1,26 +1,23 @@
-import { type TSchema, Type } from 'typebox';
-
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
+import { Type } from 'typebox';
+import { oneOf, orNull, time, uuid } from '../http/schemas.ts';
 
 const letterProperties = {
   id: Type.String(),
   tenant: orNull(Type.String()),
-  event_id: orNull(Type.String({ format: 'uuid' })),
+  event_id: orNull(uuid),
   event_type: orNull(Type.String()),
   source: orNull(Type.String()),
   reason: Type.String(),
   sqlstate: orNull(Type.String()),
   message: Type.String(),
-  state: Type.Unsafe<string>({ type: 'string', enum: ['dead', 'replaying', 'replayed', 'discarded'] }),
+  state: oneOf(['dead', 'replaying', 'replayed', 'discarded']),
   attempts: Type.Integer(),
   trace_id: orNull(Type.String()),
   first_failed_at: time,
   last_failed_at: time,
-  replay_id: orNull(Type.String({ format: 'uuid' })),
+  replay_id: orNull(uuid),
   replay_of: orNull(Type.String()),
-  replay_result: orNull(Type.Unsafe<string>({ type: 'string', enum: ['stored', 'duplicate', 'failed'] })),
+  replay_result: orNull(oneOf(['stored', 'duplicate', 'failed'])),
 };
 
 /** A dead letter in a list. */

@@ -6,7 +6,7 @@ import type { JsonObject, Rejection } from '@sluice/events/adapters/event-adapte
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { validateEvent } from '@sluice/events/validate-event';
 import type { LetterOrigin } from '@sluice/stream/replay-entry';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../audit/commands.ts';
 import { noSuchLetter } from './rows.ts';
 import { inTransaction } from '@sluice/store/transaction';
@@ -21,7 +21,7 @@ export interface Edit {
   readonly reason: string | undefined;
   /** The version that was edited; undefined when the caller does not care. */
   readonly version: string | undefined;
-  readonly operator: Operator;
+  readonly operator: Principal;
 }
 
 /** The payload is not an event that ingest would take. */
@@ -114,7 +114,7 @@ const BATCH = 1_000;
 /** Which ones, by whom and why. */
 export interface Discard {
   readonly filter: DeadLetterFilter;
-  readonly operator: Operator;
+  readonly operator: Principal;
   readonly reason: string;
 }
 

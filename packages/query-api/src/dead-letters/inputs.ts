@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { words } from '../http/schemas.ts';
+import { oneOf, words } from '../http/schemas.ts';
 
 /** Ids that fit a bigint; without a leading zero, so that each has one spelling. */
 const ID_PATTERN = '^[1-9][0-9]{0,17}$';
@@ -24,9 +24,7 @@ const filterProperties = {
 export const listProperties = {
   ...filterProperties,
   state: Type.Optional(
-    Type.Unsafe<string>({
-      type: 'string',
-      enum: ['dead', 'replaying', 'replayed', 'discarded', 'all'],
+    oneOf<string>(['dead', 'replaying', 'replayed', 'discarded', 'all'], {
       default: 'dead',
       description: '`all` for every state.',
     }),

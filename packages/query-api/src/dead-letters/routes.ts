@@ -7,14 +7,15 @@ import { untraced } from '@sluice/daemon/telemetry/untraced';
 import {
   checkTenant,
   chosenLetters,
+  deadLetters,
+  type LetterPage,
   listLetters,
   listWholeLetters,
-  type PageOf,
   summarizeLetters,
   wholeLetter,
 } from './rows.ts';
-import { cursorAfter, type Order } from '../http/cursor.ts';
-import { pageProperties, reason } from '../http/schemas.ts';
+import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
+import { nextCursor, oneOf, reason } from '../http/schemas.ts';
 import { choiceProperties, letterParams, listProperties } from './inputs.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
@@ -30,7 +31,7 @@ const listQuery = Type.Object(
   {
     ...listProperties,
     ...pageProperties,
-    order: Type.Optional(Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], default: 'desc' })),
+    order: Type.Optional(oneOf<Order>(['asc', 'desc'], { default: 'desc' })),
   },
   { additionalProperties: false },
 );
@@ -70,31 +71,27 @@ function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryC
       response: {
         200: Type.Object({
           dead_letters: Type.Array(letterSchema),
-          next_cursor: Type.Union([Type.String(), Type.Null()]),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 401, 403, 503, 504),
       },
     },
     handler: async (request, reply) => {
-      const { limit = 50, cursor, order = 'desc', ...filter } = request.query as Static<typeof listQuery>;
+      const { limit, cursor, order = 'desc', ...filter } = request.query as Static<typeof listQuery>;
       checkTenant(filter, request.operator);
       const db = database.db;
-      const page = { filter, owner: request.operator.tenant, order, cursor, limit };
+      const letters = { filter, owner: request.operator.tenant, order };
       if (request.headers.accept?.includes('application/x-ndjson')) {
         holdDownload(request.operator, reply);
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .header('content-disposition', 'attachment; filename="dead-letters.ndjson"')
-          .send(Readable.from(downloadLetters(db, { ...page, cursor: undefined, limit: DOWNLOAD_PAGE }, isStopping)));
+          .send(Readable.from(downloadLetters(db, letters, isStopping)));
       }
-      // One more than asked for tells whether there is a next page.
-      const rows = await listLetters(db, { ...page, limit: limit + 1 });
-      const letters = rows.slice(0, limit);
-      const last = letters.at(-1);
-      return {
-        dead_letters: letters,
-        next_cursor: rows.length > limit && last !== undefined ? cursorAfter(last.id, order) : null,
-      };
+      const { rows, next } = await readPage(deadLetters(order), { cursor, limit }, (after, wanted) =>
+        listLetters(db, { ...letters, after, limit: wanted }),
+      );
+      return { dead_letters: rows, next_cursor: next };
     },
   });
 
@@ -199,17 +196,21 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
 }
 
 /** All matches as lines, page by page: the next page is only read when the client has taken the one before. */
-async function* downloadLetters(db: Kysely<unknown>, page: PageOf, isStopping: () => boolean): AsyncGenerator<string> {
-  for (let cursor: string | undefined; ;) {
-    const from = cursor;
-    const read = () => listWholeLetters(db, { ...page, cursor: from });
+async function* downloadLetters(
+  db: Kysely<unknown>,
+  letters: Pick<LetterPage, 'filter' | 'owner' | 'order'>,
+  isStopping: () => boolean,
+): AsyncGenerator<string> {
+  for (let after: Place | undefined; ;) {
+    const from = after;
+    const read = () => listWholeLetters(db, { ...letters, after: from, limit: DOWNLOAD_PAGE });
     // As children of the request's span, all these statements would make a trace that nobody can look at.
-    const letters = await (from === undefined ? read() : untraced(read));
-    yield letters.map((letter) => `${JSON.stringify(letter)}\n`).join('');
-    const last = letters.at(-1);
-    if (last === undefined || letters.length < page.limit) return;
+    const page = await (from === undefined ? read() : untraced(read));
+    yield page.map((letter) => `${JSON.stringify(letter)}\n`).join('');
+    const last = page.at(-1);
+    if (last === undefined || page.length < DOWNLOAD_PAGE) return;
     // Cut on purpose: a download that looks whole and is not would be worse.
     if (isStopping()) throw new Error('the query API is stopping');
-    cursor = cursorAfter(last.id, page.order);
+    after = placeOf(last, deadLetters(letters.order));
   }
 }

@@ -1,10 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
-import { beyond, byId, type Order } from '../http/cursor.ts';
+import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { checkNamedTenant } from '@sluice/access/named-tenant';
 
 /** A dead letter as lists have it. */
@@ -15,32 +15,39 @@ const LETTER_COLUMNS = sql`
   id, tenant, event_id, event_type, source, reason, sqlstate, message, state, attempts, trace_id,
   ${utc('first_failed_at')}, ${utc('last_failed_at')}, replay_id, replay_of, replay_result`;
 
-/** Which page of which list. */
-export interface PageOf {
+/** Dead letters by their ids. */
+export function deadLetters(order: Order): List {
+  return { of: 'dead letters', key: { id: 'bigint' }, order };
+}
+
+const BY_ID = { asc: sql`ORDER BY id`, desc: sql`ORDER BY id DESC` } as const;
+
+/** Which page of which dead letters. */
+export interface LetterPage {
   readonly filter: DeadLetterFilter;
   /** Tenant of who asks; null for all. */
   readonly owner: string | null;
   readonly order: Order;
-  readonly cursor: string | undefined;
+  readonly after: Place | undefined;
   readonly limit: number;
 }
 
 /** One page of dead letters. */
-export async function listLetters(db: Kysely<unknown>, page: PageOf): Promise<readonly ListedLetter[]> {
+export async function listLetters(db: Kysely<unknown>, page: LetterPage): Promise<readonly ListedLetter[]> {
   const { rows } = await sql<ListedLetter>`
     SELECT ${LETTER_COLUMNS} FROM dead_letters
-    WHERE ${matches(page.filter, page.owner)} AND ${beyond(page.cursor, page.order)}
-    ${byId(page.order)} LIMIT ${page.limit}`.execute(db);
+    WHERE ${matches(page.filter, page.owner)} AND ${comesAfter(page.after, deadLetters(page.order))}
+    ${BY_ID[page.order]} LIMIT ${page.limit}`.execute(db);
   return rows;
 }
 
 /** One page with payloads, for downloads. */
-export async function listWholeLetters(db: Kysely<unknown>, page: PageOf): Promise<readonly ListedLetter[]> {
+export async function listWholeLetters(db: Kysely<unknown>, page: LetterPage): Promise<readonly ListedLetter[]> {
   const { rows } = await sql<ListedLetter & { event: string | null }>`
     SELECT ${LETTER_COLUMNS}, detail, ${EVENT_JSON} AS event,
            CASE WHEN payload IS NULL THEN encode(raw, 'base64') END AS raw, stream, entry_id, entry_index
-    FROM dead_letters WHERE ${matches(page.filter, page.owner)} AND ${beyond(page.cursor, page.order)}
-    ${byId(page.order)} LIMIT ${page.limit}`.execute(db);
+    FROM dead_letters WHERE ${matches(page.filter, page.owner)} AND ${comesAfter(page.after, deadLetters(page.order))}
+    ${BY_ID[page.order]} LIMIT ${page.limit}`.execute(db);
   return rows.map(({ event, raw, ...row }) => ({ ...row, payload: jsonOf(event), raw: event === null ? raw : null }));
 }
 
@@ -48,7 +55,7 @@ export async function listWholeLetters(db: Kysely<unknown>, page: PageOf): Promi
 export async function summarizeLetters(
   db: Kysely<unknown>,
   filter: DeadLetterFilter,
-  operator: Operator,
+  operator: Principal,
 ): Promise<readonly { readonly count: number }[]> {
   const { rows } = await sql<{ count: string }>`
     SELECT reason, event_type, ${utc('hour')}, count, ${utc('first_failed_at')}, ${utc('last_failed_at')}
@@ -84,7 +91,7 @@ interface WholeRow extends Record<string, unknown> {
 export async function wholeLetter(
   db: Kysely<unknown>,
   id: string,
-  operator: Operator,
+  operator: Principal,
   traceUrl: string | undefined,
 ): Promise<object> {
   const { rows } = await sql<WholeRow>`
@@ -133,7 +140,7 @@ const NAMED_IDS = 10;
 export async function chosenLetters(
   db: Kysely<unknown>,
   choice: Choice,
-  operator: Operator,
+  operator: Principal,
 ): Promise<DeadLetterFilter> {
   if ((choice.ids === undefined) === (choice.filter === undefined)) {
     throw new ApiError('invalid_body', 'Give either ids or filter; an empty filter means every dead letter.');
@@ -154,6 +161,6 @@ export async function chosenLetters(
 }
 
 /** @throws ApiError `tenant_mismatch` when a filter names another tenant than the operator's */
-export function checkTenant(filter: { tenant?: string | undefined }, { tenant }: Operator): void {
+export function checkTenant(filter: { tenant?: string | undefined }, { tenant }: Principal): void {
   if (tenant !== null) checkNamedTenant(filter.tenant, tenant, 'The filter');
 }

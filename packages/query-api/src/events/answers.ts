@@ -12,6 +12,3 @@ export const wireEventSchema = Type.Object(
     description: 'In the wire shape it came in: `userName`, `workbookName` … or `visitorId`, `path` …',
   },
 );
-
-/** Where the next page begins; null behind the last. */
-export const nextCursor = Type.Union([Type.String(), Type.Null()]);

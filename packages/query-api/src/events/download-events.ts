@@ -4,7 +4,8 @@ import { untraced } from '@sluice/daemon/telemetry/untraced';
 import type { UntilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
 import { TIMEOUT_HINT } from './inputs.ts';
-import { type EventList, placeOf, readEvents } from './rows.ts';
+import { placeOf } from '../http/paging.ts';
+import { BY_EVENT_TIME, type EventList, readEvents } from './rows.ts';
 
 /** Events read at once for a download: 25 MB of the largest. */
 const DOWNLOAD_EVENTS = 100;
@@ -29,6 +30,6 @@ export async function* downloadEvents(
     if (events.length < DOWNLOAD_EVENTS) return;
     // Cut on purpose: a download that looks whole and is not would be worse.
     if (isStopping()) throw new Error('the query API is stopping');
-    after = placeOf(events.at(-1)!);
+    after = placeOf(events.at(-1)!, BY_EVENT_TIME);
   }
 }

@@ -7,7 +7,8 @@ import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { inspectValues } from '@sluice/events/json/inspect-values';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { nestingError } from '@sluice/events/json/read-body';
-import type { Order } from '../http/cursor.ts';
+import { cursorProperty, type Order } from '../http/paging.ts';
+import { oneOf } from '../http/schemas.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { TotalMethod } from './rows.ts';
 
@@ -107,9 +108,7 @@ export const eventQuery = Type.Object(
         },
       ),
     ),
-    order: Type.Optional(
-      Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], description: 'By event time; `desc` by default.' }),
-    ),
+    order: Type.Optional(oneOf<Order>(['asc', 'desc'], { description: 'By event time; `desc` by default.' })),
     limit: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -118,9 +117,7 @@ export const eventQuery = Type.Object(
       }),
     ),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'Use `cursor` to go deeper.' })),
-    cursor: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 300, description: '`next_cursor` of the page before.' }),
-    ),
+    cursor: cursorProperty,
     include_total: Type.Optional(
       Type.Unsafe<false | TotalMethod>({
         enum: [false, 'exact', 'estimated'],

@@ -3,7 +3,6 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { isUuid } from '@sluice/events/event-id';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
@@ -17,12 +16,13 @@ import {
   tenantProperty,
   TIMEOUT_HINT,
 } from './inputs.ts';
-import { cursorFrom, positionOf } from '../http/list-cursor.ts';
-import { countEvents, findEvent, placeOf, readEventPage, type TotalMethod } from './rows.ts';
+import { cursorAfter, placeIn, placeOf } from '../http/paging.ts';
+import { countEvents, eventList, findEvent, readEventPage } from './rows.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import type { QueryContext } from '../query-context.ts';
 import { tenantOf } from '../http/tenants.ts';
-import { nextCursor, wireEventSchema } from './answers.ts';
+import { wireEventSchema } from './answers.ts';
+import { nextCursor, oneOf } from '../http/schemas.ts';
 
 const recentQuery = Type.Object(
   { ...tenantProperty, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })) },
@@ -58,7 +58,7 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
           events: Type.Array(wireEventSchema),
           next_cursor: nextCursor,
           total: Type.Optional(Type.Integer()),
-          total_method: Type.Optional(Type.Unsafe<TotalMethod>({ type: 'string', enum: ['exact', 'estimated'] })),
+          total_method: Type.Optional(oneOf(['exact', 'estimated'])),
         }),
         ...errorResponses('query', 400, 401, 403, 413, 503, 504),
       },
@@ -67,11 +67,11 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
       const query = request.body as EventQuery;
       const filter = filterOfQuery(query, tenantOf(query.tenant, request.operator), request.bodyText);
       const { order = 'desc', limit = DEFAULT_EVENTS, offset, cursor, include_total: method = false } = query;
-      const list = [filter, order];
+      const list = eventList(filter, order);
       if (cursor !== undefined && offset !== undefined) {
         throw new ApiError('invalid_body', 'Give either cursor or offset.');
       }
-      const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
+      const after = placeIn(cursor, list);
       const db = readDatabase.db;
       const gone = untilGone(reply);
       if (request.headers.accept?.includes('application/x-ndjson')) {
@@ -85,7 +85,7 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
         const { events, more } = await readEventPage(db, { filter, order, after }, { limit, offset }, gone);
         return {
           events: events.map(toWire),
-          next_cursor: more ? cursorFrom(placeOf(events.at(-1)!), list) : null,
+          next_cursor: more ? cursorAfter(placeOf(events.at(-1)!, list), list) : null,
           ...(method === false ? {} : { total: await countEvents(db, filter, method, gone), total_method: method }),
         };
       });

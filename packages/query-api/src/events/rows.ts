@@ -2,8 +2,7 @@ import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
 import type { UntilGone } from '../http/client-gone.ts';
-import type { Order } from '../http/cursor.ts';
-import type { Position } from '../http/list-cursor.ts';
+import { comesAfter, type List, type Order, type Place, placeOf } from '../http/paging.ts';
 import { allOf, type EventFilter, matchesFilter, splitFilter, storedSince } from './event-filter.ts';
 import { ApiError } from '@sluice/errors/api-errors';
 import { eventIdFromName, isUuid } from '@sluice/events/event-id';
@@ -14,12 +13,20 @@ const CHUNK_EVENTS = 251;
 /** A page ends early behind this much payload, in characters. */
 const MAX_PAGE_CHARS = 8 * 1024 * 1024;
 
+/** The key of lists of events: when they occurred. */
+export const BY_EVENT_TIME = { key: { occurred_at: 'timestamptz', event_id: 'uuid' } } as const;
+
+/** Events by when they occurred. @param of what the list's cursors belong to */
+export function eventList(of: unknown, order: Order): List {
+  return { of, order, ...BY_EVENT_TIME };
+}
+
 /** Which events in which order. */
 export interface EventList {
   readonly filter: EventFilter;
   readonly order: Order;
   /** Begins behind this one. */
-  readonly after?: Position | undefined;
+  readonly after?: Place | undefined;
 }
 
 /** The events of one page, and whether there may be more behind it. */
@@ -51,7 +58,7 @@ export async function readEventPage(
     if (events.length > limit) return { events: events.slice(0, limit), more: true };
     if (chunk.length < wanted) return { events, more: false };
     chars += chunk.reduce((sum, { payload }) => sum + payload.length, 0);
-    after = placeOf(events.at(-1)!);
+    after = placeOf(events.at(-1)!, BY_EVENT_TIME);
   }
   return { events, more: true };
 }
@@ -64,7 +71,7 @@ export async function readEvents(
   untilGone: UntilGone,
 ): Promise<readonly StoredEvent[]> {
   const byTime = order === 'asc' ? BY_TIME : BY_TIME_BACKWARDS;
-  const beyond = after === undefined ? [] : behind(after, order);
+  const beyond = after === undefined ? [] : conditionsAfter(after, order);
   const arms = splitFilter(filter).map(
     (condition) => sql`
       (SELECT event_id, event_type, occurred_at, actor, session_id, correlation_id, resource, source, payload
@@ -76,19 +83,13 @@ export async function readEvents(
   return rows;
 }
 
-/** Where an event stands in a list. */
-export function placeOf(event: StoredEvent): Position {
-  return { time: event.occurred_at, id: event.event_id };
-}
-
 // With the table's name, or it would be the text of the same name that is selected.
 const BY_TIME = sql`ORDER BY events.occurred_at, events.event_id`;
 const BY_TIME_BACKWARDS = sql`ORDER BY events.occurred_at DESC, events.event_id DESC`;
 
-function behind({ time, id }: Position, order: Order): RawBuilder<SqlBool>[] {
-  return order === 'asc'
-    ? [storedSince(time), sql<SqlBool>`(occurred_at, event_id) > (${time}::timestamptz, ${id}::uuid)`]
-    : [sql<SqlBool>`(occurred_at, event_id) < (${time}::timestamptz, ${id}::uuid)`];
+function conditionsAfter(place: Place, order: Order): RawBuilder<SqlBool>[] {
+  const after = comesAfter(place, { ...BY_EVENT_TIME, order });
+  return order === 'asc' ? [storedSince(place[0]!), after] : [after];
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { presentedKey } from '@sluice/access/authenticate';
 import type { KeyRing } from '@sluice/access/key-ring';
-import type { Caller } from '../keys/operator-keys.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -17,7 +16,7 @@ declare module 'fastify' {
  * @param server with authentication
  * @param everyMs how often is looked; that comes on top of the time until this instance knows of a revoked key
  */
-export function endRevoked(server: FastifyInstance, keys: KeyRing<Caller>, everyMs: number): void {
+export function endRevoked(server: FastifyInstance, keys: KeyRing, everyMs: number): void {
   server.decorateRequest('onRevoked', null);
   if (keys.open) return;
   const going = new Map<FastifyRequest, FastifyReply>();

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Caller } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 
 /**
  * Downloads of one kind, or streams of progress, that one key may have open on one query API. A client that stops
@@ -17,7 +17,7 @@ const RETRY_AFTER_SECONDS = 10;
  * @param limit how many one key may have open
  * @returns a function that counts one more until its connection is closed, and throws ApiError `too_many_streams`
  */
-export function limitOpenAnswers(limit: number): (caller: Caller, reply: FastifyReply) => void {
+export function limitOpenAnswers(limit: number): (caller: Principal, reply: FastifyReply) => void {
   const open = new Map<string, number>();
   return ({ id }, reply) => {
     const before = open.get(id) ?? 0;

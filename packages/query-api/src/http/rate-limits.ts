@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { idOfApiKey } from '@sluice/access/api-key';
 import type { KeyRing } from '@sluice/access/key-ring';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Caller } from '../keys/operator-keys.ts';
 
 const WINDOW_MS = 60_000;
 
@@ -16,11 +15,7 @@ const MAX_WRONG_KEYS = 30;
  *
  * @param perMinute for keys without a limit of their own; 0 for none, and then wrong keys are not counted either
  */
-export async function addRateLimits(
-  server: FastifyInstance,
-  keys: KeyRing<Caller>,
-  perMinute: number,
-): Promise<WrongKeys> {
+export async function addRateLimits(server: FastifyInstance, keys: KeyRing, perMinute: number): Promise<WrongKeys> {
   const limitOf = ({ operator }: FastifyRequest): number => operator.requestsPerMinute ?? perMinute;
   await server.register(rateLimit, {
     enableDraftSpec: true,

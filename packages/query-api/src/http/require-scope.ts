@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { keyRequired, keyUnknown, presentedKey, scopeMissing } from '@sluice/access/authenticate';
+import { keyRequired, keyUnknown, presentedKey, requireScope } from '@sluice/access/authenticate';
 import type { KeyRing } from '@sluice/access/key-ring';
 import type { Scope as KeyScope } from '@sluice/access/scopes';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { ANONYMOUS, type Caller } from '../keys/operator-keys.ts';
+import { ANONYMOUS, type Principal } from '@sluice/access/principal';
 import type { WrongKeys } from './rate-limits.ts';
 
 /** What a key needs for a route here; `ingest` is of the other API. */
@@ -16,7 +16,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Who asks; set before any route runs. */
-    operator: Caller;
+    operator: Principal;
   }
 }
 
@@ -24,7 +24,7 @@ declare module 'fastify' {
  * Lets only requests with a known key that has the route's scope through, to all routes that are added to this
  * instance afterwards. The one place where that is decided.
  */
-export function addAuthentication(server: FastifyInstance, keys: KeyRing<Caller>, wrongKeys: WrongKeys): void {
+export function addAuthentication(server: FastifyInstance, keys: KeyRing, wrongKeys: WrongKeys): void {
   server.decorateRequest('operator');
   server.addHook('onRoute', (route) => {
     const scope = route.config?.scope;
@@ -40,10 +40,10 @@ export function addAuthentication(server: FastifyInstance, keys: KeyRing<Caller>
   server.addHook('onRequest', async (request) => {
     request.operator = keys.open ? ANONYMOUS : await caller(request);
     const scope = request.routeOptions.config.scope!;
-    if (!request.operator.scopes.includes(scope)) throw scopeMissing(scope);
+    requireScope(request.operator, scope);
   });
 
-  async function caller(request: FastifyRequest): Promise<Caller> {
+  async function caller(request: FastifyRequest): Promise<Principal> {
     const key = presentedKey(request.headers);
     if (key === null) throw keyRequired();
     await wrongKeys.check(request, key);

@@ -1,8 +1,5 @@
 import { checkNamedTenant } from '@sluice/access/named-tenant';
-import type { Operator } from '../keys/operator-keys.ts';
-
-/** Whose events are read when neither the key nor the request says. */
-const DEFAULT_TENANT = 'default';
+import { DEFAULT_TENANT, type Principal } from '@sluice/access/principal';
 
 /**
  * Whose events a request reads. Always one tenant's: every index begins with it.
@@ -10,7 +7,7 @@ const DEFAULT_TENANT = 'default';
  * @param named what the request says; only a key of no tenant may choose
  * @throws ApiError `tenant_mismatch` when a key of one tenant names another
  */
-export function tenantOf(named: string | undefined, { tenant }: Pick<Operator, 'tenant'>): string {
+export function tenantOf(named: string | undefined, { tenant }: Pick<Principal, 'tenant'>): string {
   if (tenant === null) return named ?? DEFAULT_TENANT;
   checkNamedTenant(named, tenant, 'The request');
   return tenant;

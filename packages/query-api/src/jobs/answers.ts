@@ -1,17 +1,12 @@
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
+import { oneOf, orNull, time, uuid } from '../http/schemas.ts';
 
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
-const state = Type.Unsafe<string>({
-  type: 'string',
-  enum: ['queued', 'running', 'succeeded', 'failed', 'cancelled'],
-});
-const trigger = Type.Unsafe<string>({ type: 'string', enum: ['schedule', 'request'] });
+const state = oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
+const trigger = oneOf(['schedule', 'request']);
 
 /** A run of a job. */
 export const runSchema = Type.Object({
-  id: Type.String({ format: 'uuid' }),
+  id: uuid,
   job: Type.String(),
   state,
   trigger,
@@ -44,7 +39,7 @@ export const jobSchema = Type.Object({
   next_run_at: orNull(time),
   last_run: orNull(
     Type.Object({
-      id: Type.String({ format: 'uuid' }),
+      id: uuid,
       state,
       trigger,
       rows: Type.Integer(),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../audit/commands.ts';
 import { ApiError } from '@sluice/errors/api-errors';
 import { noSuchRun } from './rows.ts';
@@ -12,7 +12,7 @@ import { noSuchRun } from './rows.ts';
  */
 export async function requestRun(
   db: Kysely<unknown>,
-  request: { job: string; input: object; operator: Operator },
+  request: { job: string; input: object; operator: Principal },
 ): Promise<string> {
   const id = randomUUID();
   await sql`
@@ -33,7 +33,7 @@ export async function requestRun(
  *
  * @throws ApiError `not_found`, also for an operator of one tenant, or `conflict` when it has ended
  */
-export async function cancelRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<void> {
+export async function cancelRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<void> {
   const { rows } = await sql<{ state: string; job: string }>`
     SELECT state, job FROM job_runs WHERE id = ${id}::uuid AND ${operator.tenant}::text IS NULL FOR UPDATE`.execute(db);
   const run = rows[0];

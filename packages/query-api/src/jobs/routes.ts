@@ -4,19 +4,19 @@ import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { createBodyCheck } from '../http/check-input.ts';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, type PageRequest, readPage } from '../http/paging.ts';
 import { cancelRun, requestRun } from './commands.ts';
-import { cursorAfterRun, findRun, inputOfJob, listJobs, listRuns, type RunPage, type RunStatus } from './rows.ts';
+import { findRun, inputOfJob, JOB_RUNS, listJobs, listRuns } from './rows.ts';
+import type { Principal } from '@sluice/access/principal';
 import type { QueryContext } from '../query-context.ts';
 import { jobSchema, runSchema } from './answers.ts';
+import { bodyOrNull, nextCursor, noBody, uuidParams } from '../http/schemas.ts';
 
 const jobParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9-]+$' }) });
-const runParams = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const listQuery = Type.Object(pageProperties, { additionalProperties: false });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 const pageOfRuns = Type.Object({
   runs: Type.Array(runSchema),
-  next_cursor: Type.Union([Type.String(), Type.Null()]),
+  next_cursor: nextCursor,
 });
 
 const shared = { tags: ['jobs'] };
@@ -36,12 +36,11 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     handler: async (request) => ({ jobs: await listJobs(database.db, request.operator) }),
   });
 
-  const pageOf = async (page: RunPage, operator: Parameters<typeof listRuns>[2]) => {
-    // One more than asked for tells whether there is a next page.
-    const found = await listRuns(database.db, { ...page, limit: page.limit + 1 }, operator);
-    const runs = found.slice(0, page.limit);
-    const last: RunStatus | undefined = found.length > page.limit ? runs.at(-1) : undefined;
-    return { runs, next_cursor: last === undefined ? null : cursorAfterRun(last) };
+  const pageOf = async (job: string | null, page: PageRequest, operator: Principal) => {
+    const { rows, next } = await readPage(JOB_RUNS, page, (after, limit) =>
+      listRuns(database.db, { job, after, limit }, operator),
+    );
+    return { runs: rows, next_cursor: next };
   };
 
   server.get('/api/jobs/runs', {
@@ -53,8 +52,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
       response: { 200: pageOfRuns, ...errorResponses('query', 400, 503, 504) },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
-      return pageOf({ cursor, limit }, request.operator);
+      return pageOf(null, request.query as Static<typeof listQuery>, request.operator);
     },
   });
 
@@ -70,9 +68,8 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     },
     handler: async (request) => {
       const { name } = request.params as Static<typeof jobParams>;
-      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
       await inputOfJob(database.db, name, request.operator);
-      return pageOf({ job: name, cursor, limit }, request.operator);
+      return pageOf(name, request.query as Static<typeof listQuery>, request.operator);
     },
   });
 
@@ -114,10 +111,11 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     schema: {
       ...shared,
       summary: 'How far a run is, or how it ended',
-      params: runParams,
+      params: uuidParams,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
-    handler: async (request) => findRun(database.db, (request.params as Static<typeof runParams>).id, request.operator),
+    handler: async (request) =>
+      findRun(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   server.post('/api/jobs/runs/:id/cancel', {
@@ -125,16 +123,13 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     schema: {
       ...shared,
       summary: 'End a run: one that waits at once, one that runs at its next look, within a second or so',
-      params: runParams,
+      params: uuidParams,
       body: noBody,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
     },
-    // No body, or an empty object.
-    preValidation: async (request) => {
-      request.body ??= null;
-    },
+    preValidation: bodyOrNull,
     handler: async (request) => {
-      const { id } = request.params as Static<typeof runParams>;
+      const { id } = request.params as Static<typeof uuidParams>;
       await inTransaction(database, (db) => cancelRun(db, id, request.operator));
       return findRun(database.db, id, request.operator);
     },

@@ -1,9 +1,8 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
+import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
-import { isUuid } from '@sluice/events/event-id';
-import { parseTimestamp } from '@sluice/events/timestamp';
 
 /** A job as the API tells of it. */
 export interface JobStatus {
@@ -23,7 +22,7 @@ interface JobRow extends Record<string, unknown> {
 }
 
 /** Every job, by name. Jobs are of the whole installation: an operator of one tenant sees none. */
-export async function listJobs(db: Kysely<unknown>, operator: Operator): Promise<readonly JobStatus[]> {
+export async function listJobs(db: Kysely<unknown>, operator: Principal): Promise<readonly JobStatus[]> {
   if (operator.tenant !== null) return [];
   const { rows } = await sql<JobRow>`
     SELECT name, description, schedule::text AS schedule, timeout_ms, concurrency, input::text AS input,
@@ -49,7 +48,7 @@ export async function listJobs(db: Kysely<unknown>, operator: Operator): Promise
  *
  * @throws ApiError `not_found`, also for an operator of one tenant
  */
-export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Operator): Promise<object> {
+export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Principal): Promise<object> {
   const { rows } = await sql<{ input: string }>`
     SELECT input::text AS input FROM jobs WHERE name = ${name} AND ${operator.tenant}::text IS NULL`.execute(db);
   if (rows[0] === undefined) throw noSuchJob(name);
@@ -90,26 +89,29 @@ interface RunRow extends Record<string, unknown> {
   details: string;
 }
 
+/** All runs. */
+export const JOB_RUNS: List = { of: 'runs of jobs', ...NEWEST_FIRST };
+
 /** Which runs a page has. */
 export interface RunPage {
-  /** Of all jobs when left out. */
-  readonly job?: string;
-  readonly cursor: string | undefined;
+  /** Null for all jobs. */
+  readonly job: string | null;
+  readonly after: Place | undefined;
   readonly limit: number;
 }
 
 /** Runs, newest first. An operator of one tenant sees none: jobs are of the whole installation. */
 export async function listRuns(
   db: Kysely<unknown>,
-  { job, cursor, limit }: RunPage,
-  operator: Operator,
+  { job, after, limit }: RunPage,
+  operator: Principal,
 ): Promise<readonly RunStatus[]> {
-  const ofJob = job === undefined ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
-  return readRuns(db, sql<SqlBool>`${ofJob} AND ${before(cursor)}`, operator, limit);
+  const ofJob = job === null ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
+  return readRuns(db, sql<SqlBool>`${ofJob} AND ${comesAfter(after, JOB_RUNS)}`, operator, limit);
 }
 
 /** @throws ApiError `not_found`, also for an operator of one tenant */
-export async function findRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<RunStatus> {
+export async function findRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<RunStatus> {
   const [run] = await readRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchRun(id);
   return run;
@@ -120,15 +122,10 @@ export function noSuchRun(id: string): ApiError {
   return new ApiError('not_found', `There is no run ${id}.`);
 }
 
-/** The opaque text behind which the next page starts; the run itself may be gone by then. */
-export function cursorAfterRun({ created_at: at, id }: RunStatus): string {
-  return Buffer.from(`${at} ${id}`).toString('base64url');
-}
-
 async function readRuns(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly RunStatus[]> {
   if (operator.tenant !== null) return [];
@@ -146,13 +143,4 @@ async function readRuns(
     input: JSON.parse(row.input) as unknown,
     details: JSON.parse(row.details) as unknown,
   }));
-}
-
-function before(cursor: string | undefined): RawBuilder<SqlBool> {
-  if (cursor === undefined) return sql<SqlBool>`true`;
-  const text = Buffer.from(cursor, 'base64url').toString();
-  const [, at, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (.*)$/.exec(text) ?? [];
-  if (at === undefined || parseTimestamp(at) === null || !isUuid(id!))
-    throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-  return sql<SqlBool>`(created_at, id) < (${at}::timestamptz, ${id}::uuid)`;
 }

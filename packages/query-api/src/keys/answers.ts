@@ -1,11 +1,9 @@
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
 import { type Scope, SCOPES } from '@sluice/access/scopes';
+import { oneOf, orNull, time } from '../http/schemas.ts';
 
 /** A list of scopes. */
-export const scopesOf = (more: object) =>
-  Type.Array(Type.Unsafe<Scope>({ type: 'string', enum: [...SCOPES] }), { uniqueItems: true, ...more });
-
-const orNull = (schema: TSchema) => Type.Unsafe<string | null>({ anyOf: [schema, { type: 'null' }] });
+export const scopesOf = (more: object) => Type.Array(oneOf<Scope>(SCOPES), { uniqueItems: true, ...more });
 
 /** A key without the key itself. */
 export const keyProperties = {
@@ -13,12 +11,12 @@ export const keyProperties = {
   name: Type.String(),
   scopes: scopesOf({}),
   tenant: orNull(Type.String()),
-  requests_per_minute: Type.Union([Type.Integer(), Type.Null()]),
-  events_per_second: Type.Union([Type.Integer(), Type.Null()]),
+  requests_per_minute: orNull(Type.Integer()),
+  events_per_second: orNull(Type.Integer()),
   created_by: Type.String(),
-  created_at: Type.String({ format: 'date-time' }),
-  expires_at: orNull(Type.String({ format: 'date-time' })),
+  created_at: time,
+  expires_at: orNull(time),
   last_used_at: orNull(Type.String({ format: 'date-time', description: 'To about a minute.' })),
-  revoked_at: orNull(Type.String({ format: 'date-time' })),
+  revoked_at: orNull(time),
 };
 export const keySchema = Type.Object(keyProperties);

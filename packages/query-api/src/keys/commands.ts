@@ -3,7 +3,7 @@ import type { NewKey } from '@sluice/access/api-key';
 import type { Scope } from '@sluice/access/scopes';
 import { noteAction } from '../audit/commands.ts';
 import { ownedBy } from '../sql/owned-by.ts';
-import type { Operator } from './operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { findKey, KEY_COLUMNS, type ListedKey } from './rows.ts';
 
 /** What somebody wants of a new key. */
@@ -21,7 +21,7 @@ export async function createKey(
   db: Kysely<unknown>,
   { id, digest }: NewKey,
   wanted: WantedKey,
-  operator: Operator,
+  operator: Principal,
 ): Promise<ListedKey> {
   const { name, scopes, tenant, expiresAt } = wanted;
   const { rows } = await sql<ListedKey>`
@@ -42,7 +42,7 @@ export async function createKey(
  *
  * @throws ApiError `not_found`, also for one of another tenant
  */
-export async function revokeKey(db: Kysely<unknown>, id: string, operator: Operator): Promise<ListedKey> {
+export async function revokeKey(db: Kysely<unknown>, id: string, operator: Principal): Promise<ListedKey> {
   const { rows: ended } = await sql<{ name: string; tenant: string | null }>`
     UPDATE api_keys SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL AND ${ownedBy(operator)}
     RETURNING name, tenant`.execute(db);

@@ -6,12 +6,13 @@ import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
-import { pageProperties } from '../http/schemas.ts';
-import type { Caller } from './operator-keys.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
+import type { Principal } from '@sluice/access/principal';
 import { createKey, revokeKey, type WantedKey } from './commands.ts';
-import { listKeys } from './rows.ts';
+import { KEYS, listKeys } from './rows.ts';
 import { keyProperties, keySchema, scopesOf } from './answers.ts';
 import type { QueryContext } from '../query-context.ts';
+import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
 const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
@@ -99,19 +100,16 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
       summary: 'API keys without the keys themselves, newest first',
       querystring: listQuery,
       response: {
-        200: Type.Object({ keys: Type.Array(keySchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        200: Type.Object({ keys: Type.Array(keySchema), next_cursor: nextCursor }),
         ...errorResponses('query', 400, 503, 504),
       },
     },
     handler: async (request) => {
-      const { limit: wanted = 50, cursor, revoked = false } = request.query as Static<typeof listQuery>;
-      const page = { revoked, cursor, limit: wanted + 1 };
-      const rows = await listKeys(database.db, page, request.operator);
-      const last = rows.slice(0, wanted).at(-1);
-      return {
-        keys: rows.slice(0, wanted),
-        next_cursor: rows.length > wanted && last !== undefined ? Buffer.from(last.id).toString('base64url') : null,
-      };
+      const { revoked = false, ...page } = request.query as Static<typeof listQuery>;
+      const { rows, next } = await readPage(KEYS, page, (after, wanted) =>
+        listKeys(database.db, { revoked, after, limit: wanted }, request.operator),
+      );
+      return { keys: rows, next_cursor: next };
     },
   });
 
@@ -138,7 +136,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
  *
  * @throws ApiError when they do not
  */
-function grantable(body: Static<typeof createBody>, maker: Caller): WantedKey {
+function grantable(body: Static<typeof createBody>, maker: Principal): WantedKey {
   const { name, tenant = maker.tenant, requests_per_minute: requests, events_per_second: events } = body;
   const beyond = body.scopes.filter((scope) => !maker.scopes.includes(scope));
   if (beyond.length > 0) {

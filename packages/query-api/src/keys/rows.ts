@@ -1,7 +1,8 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Scope } from '@sluice/access/scopes';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from './operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
+import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 import type { StoredKey } from '@sluice/access/stored-keys';
@@ -19,28 +20,21 @@ export const KEY_COLUMNS = sql`
   id, name, scopes, tenant, requests_per_minute, events_per_second, created_by, ${utc('created_at')}, ${utc('expires_at')},
   ${utc('last_used_at')}, ${utc('revoked_at')}`;
 
+/** All keys. */
+export const KEYS: List = { of: 'keys', key: { created_at: 'timestamptz', id: 'text' }, order: 'desc' };
+
 /** A page of keys, newest first, as far as the operator may see them. */
 export async function listKeys(
   db: Kysely<unknown>,
-  { revoked, cursor, limit }: { revoked: boolean; cursor: string | undefined; limit: number },
-  operator: Operator,
+  { revoked, after, limit }: { revoked: boolean; after: Place | undefined; limit: number },
+  operator: Principal,
 ): Promise<readonly ListedKey[]> {
   const alive = revoked ? sql<SqlBool>`true` : sql<SqlBool>`revoked_at IS NULL`;
-  const before =
-    cursor === undefined
-      ? sql<SqlBool>`true`
-      : sql<SqlBool>`(k.created_at, k.id) < (SELECT created_at, id FROM api_keys WHERE id = ${keyIn(cursor)})`;
-  return readKeys(db, sql<SqlBool>`${alive} AND ${before}`, operator, limit);
-}
-
-function keyIn(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  if (!/^[0-9a-f]{16}$/.test(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-  return id;
+  return readKeys(db, sql<SqlBool>`${alive} AND ${comesAfter(after, KEYS)}`, operator, limit);
 }
 
 /** @throws ApiError `not_found`, also for one of another tenant */
-export async function findKey(db: Kysely<unknown>, id: string, operator: Operator): Promise<ListedKey> {
+export async function findKey(db: Kysely<unknown>, id: string, operator: Principal): Promise<ListedKey> {
   const [key] = await readKeys(db, sql<SqlBool>`id = ${id}`, operator, 1);
   if (key === undefined) throw new ApiError('not_found', `There is no key ${id}.`);
   return key;
@@ -49,7 +43,7 @@ export async function findKey(db: Kysely<unknown>, id: string, operator: Operato
 async function readKeys(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly ListedKey[]> {
   const { rows } = await sql<ListedKey>`

@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
+import { orNull, time } from '../http/schemas.ts';
 
-const integerOrNull = Type.Union([Type.Integer(), Type.Null()]);
-const numberOrNull = Type.Union([Type.Number(), Type.Null()]);
+const integerOrNull = orNull(Type.Integer());
+const numberOrNull = orNull(Type.Number());
 
 const conservation = Type.Object(
   {
@@ -42,7 +43,7 @@ export const queueSchema = Type.Object({
           pending: Type.Integer(),
           idle_ms: Type.Integer(),
           inactive_ms: integerOrNull,
-          last_progress_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+          last_progress_at: orNull(time),
         }),
       ),
     }),

@@ -1,16 +1,10 @@
-import { type TSchema, Type } from 'typebox';
-
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
+import { Type } from 'typebox';
+import { oneOf, orNull, time, uuid } from '../http/schemas.ts';
 
 /** A replay. */
 export const replaySchema = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  state: Type.Unsafe<string>({
-    type: 'string',
-    enum: ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'],
-  }),
+  id: uuid,
+  state: oneOf(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']),
   matched: Type.Integer(),
   replayed: Type.Integer({ description: 'Stored, or stored already.' }),
   stored: Type.Integer(),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../audit/commands.ts';
 import { ApiError } from '@sluice/errors/api-errors';
 import { noSuchReplay } from './rows.ts';
@@ -10,7 +10,7 @@ import { noSuchReplay } from './rows.ts';
 export interface ReplayRequest {
   readonly filter: DeadLetterFilter;
   readonly ratePerSecond: number;
-  readonly operator: Operator;
+  readonly operator: Principal;
   readonly reason: string | undefined;
 }
 
@@ -59,7 +59,7 @@ export async function steerReplay(
   db: Kysely<unknown>,
   id: string,
   step: ReplayStep,
-  operator: Operator,
+  operator: Principal,
 ): Promise<void> {
   const { from, to } = STEPS[step];
   const { rows } = await sql<{ state: string }>`

@@ -5,8 +5,9 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { chosenLetters } from '../dead-letters/rows.ts';
 import { choiceProperties } from '../dead-letters/inputs.ts';
-import { pageProperties, reason } from '../http/schemas.ts';
-import { findReplay, listReplays } from './rows.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
+import { bodyOrNull, nextCursor, noBody, reason, uuidParams } from '../http/schemas.ts';
+import { findReplay, listReplays, REPLAYS } from './rows.ts';
 import { followReplay } from './follow-replay.ts';
 import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
 import { tryReplay } from './try-replay.ts';
@@ -24,9 +25,7 @@ const createBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
 const listQuery = Type.Object(pageProperties, { additionalProperties: false });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 
 const shared = { tags: ['replays'] };
 const BASE = '/api/dead-letters/replays';
@@ -90,19 +89,15 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       summary: 'Replays, newest first',
       querystring: listQuery,
       response: {
-        200: Type.Object({ replays: Type.Array(replaySchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        200: Type.Object({ replays: Type.Array(replaySchema), next_cursor: nextCursor }),
         ...errorResponses('query', 400, 401, 503, 504),
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof listQuery>;
-      const rows = await listReplays(database.db, { cursor, limit: limit + 1 }, request.operator);
-      const last = rows.slice(0, limit).at(-1);
-      const more = rows.length > limit && last !== undefined;
-      return {
-        replays: rows.slice(0, limit),
-        next_cursor: more ? Buffer.from(last.id).toString('base64url') : null,
-      };
+      const { rows, next } = await readPage(REPLAYS, request.query as Static<typeof listQuery>, (after, limit) =>
+        listReplays(database.db, { after, limit }, request.operator),
+      );
+      return { replays: rows, next_cursor: next };
     },
   });
 
@@ -111,10 +106,11 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
     schema: {
       ...shared,
       summary: 'How far a replay is',
-      params,
+      params: uuidParams,
       response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
     },
-    handler: async (request) => findReplay(database.db, (request.params as Static<typeof params>).id, request.operator),
+    handler: async (request) =>
+      findReplay(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   for (const step of REPLAY_STEPS) {
@@ -123,16 +119,13 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       schema: {
         ...shared,
         summary: SUMMARY[step],
-        params,
+        params: uuidParams,
         body: noBody,
         response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 409, 503, 504) },
       },
-      // No body, or an empty object.
-      preValidation: async (request) => {
-        request.body ??= null;
-      },
+      preValidation: bodyOrNull,
       handler: async (request) => {
-        const { id } = request.params as Static<typeof params>;
+        const { id } = request.params as Static<typeof uuidParams>;
         await inTransaction(database, (db) => steerReplay(db, id, step, request.operator));
         if (step !== 'pause') await wake(id, request.id);
         return findReplay(database.db, id, request.operator);
@@ -156,7 +149,7 @@ function addProgressRoute(server: FastifyInstance, { database, isStopping }: Que
       ...shared,
       summary: 'Follow a replay, as server-sent events',
       description: 'An event `progress` with the replay as JSON at each change; the stream ends with the replay.',
-      params,
+      params: uuidParams,
       response: {
         200: {
           description: 'Events of type progress.',
@@ -166,7 +159,7 @@ function addProgressRoute(server: FastifyInstance, { database, isStopping }: Que
       },
     },
     handler: async (request, reply) => {
-      const { id } = request.params as Static<typeof params>;
+      const { id } = request.params as Static<typeof uuidParams>;
       const db = database.db;
       const look = () => findReplay(db, id, request.operator);
       const first = await look();

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import { isUuid } from '@sluice/events/event-id';
-import type { Operator } from '../keys/operator-keys.ts';
+import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 
@@ -35,7 +35,7 @@ type Row = Record<string, unknown> &
   };
 
 /** One replay, as far as its operator may see it. */
-export async function findReplay(db: Kysely<unknown>, id: string, operator: Operator): Promise<ReplayStatus> {
+export async function findReplay(db: Kysely<unknown>, id: string, operator: Principal): Promise<ReplayStatus> {
   const [replay] = await readReplays(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (replay === undefined) throw noSuchReplay(id);
   return replay;
@@ -46,29 +46,22 @@ export function noSuchReplay(id: string): ApiError {
   return new ApiError('not_found', `There is no replay ${id}.`);
 }
 
+/** All replays. */
+export const REPLAYS: List = { of: 'replays', ...NEWEST_FIRST };
+
 /** A page of replays, newest first. */
 export async function listReplays(
   db: Kysely<unknown>,
-  { cursor, limit }: { cursor: string | undefined; limit: number },
-  operator: Operator,
+  { after, limit }: { after: Place | undefined; limit: number },
+  operator: Principal,
 ): Promise<readonly ReplayStatus[]> {
-  const before =
-    cursor === undefined
-      ? sql<SqlBool>`true`
-      : sql<SqlBool>`(created_at, id) < (SELECT created_at, id FROM replays WHERE id = ${replayIn(cursor)}::uuid)`;
-  return readReplays(db, before, operator, limit);
-}
-
-function replayIn(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-  return id;
+  return readReplays(db, comesAfter(after, REPLAYS), operator, limit);
 }
 
 async function readReplays(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly ReplayStatus[]> {
   const { rows } = await sql<Row>`

@@ -5,7 +5,7 @@ import type { Database } from '@sluice/store/database';
 import { type ReplayableLetter, replayEntry } from '@sluice/stream/replay-entry';
 import { decodeEntry } from '@sluice/store/write/decode-entry';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 
 /** Most letters that a dry run tries. */
 const MAX_TRIED = 1_000;
@@ -29,7 +29,7 @@ class RolledBack extends Error {}
  * Writes dead letters as a writer would, by the same code, in a transaction that is rolled back, and says what
  * happened to each. Meanwhile writers with the same event ids or sessions wait, as they do for one another.
  */
-export async function tryReplay(database: Database, filter: DeadLetterFilter, operator: Operator): Promise<DryRun> {
+export async function tryReplay(database: Database, filter: DeadLetterFilter, operator: Principal): Promise<DryRun> {
   let result: DryRun | undefined;
   const letters = await lettersToTry(database, filter, operator);
   const usable = letters.rows.flatMap((letter) => {
@@ -66,7 +66,7 @@ export async function tryReplay(database: Database, filter: DeadLetterFilter, op
 async function lettersToTry(
   database: Database,
   filter: DeadLetterFilter,
-  operator: Operator,
+  operator: Principal,
 ): Promise<{ matched: number; rows: readonly ReplayableLetter[] }> {
   return inTransaction(database, async (db) => {
     const counted = await sql<{ matched: string }>`

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { time } from '../http/schemas.ts';
 
 /** For how many days events are retained. */
 export const days = (description: string) => Type.Integer({ minimum: 0, maximum: 36_500, description });
@@ -7,6 +8,6 @@ export const days = (description: string) => Type.Integer({ minimum: 0, maximum:
 export const retentionSchema = Type.Object({
   tenant: Type.String(),
   days: days('0 keeps for ever.'),
-  updated_at: Type.String({ format: 'date-time' }),
+  updated_at: time,
   updated_by: Type.String(),
 });

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { noteAction } from '../audit/commands.ts';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { notThere, RETENTION_COLUMNS, type RetentionRow } from './rows.ts';
 
 /** Sets a tenant's time; what is due by it goes with the next run of the job. Noted in the audit log. */
@@ -8,7 +8,7 @@ export async function setRetention(
   db: Kysely<unknown>,
   tenant: string,
   days: number,
-  operator: Operator,
+  operator: Principal,
 ): Promise<RetentionRow> {
   const before = await sql<{ days: number }>`
     SELECT days FROM tenant_retention WHERE tenant = ${tenant} FOR UPDATE`.execute(db);
@@ -29,7 +29,7 @@ export async function setRetention(
  *
  * @throws ApiError `not_found` when it has none of its own
  */
-export async function clearRetention(db: Kysely<unknown>, tenant: string, operator: Operator): Promise<RetentionRow> {
+export async function clearRetention(db: Kysely<unknown>, tenant: string, operator: Principal): Promise<RetentionRow> {
   const { rows } = await sql<RetentionRow>`
     DELETE FROM tenant_retention WHERE tenant = ${tenant} RETURNING ${RETENTION_COLUMNS}`.execute(db);
   const row = rows[0] ?? notThere(tenant);

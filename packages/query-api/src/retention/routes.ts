@@ -3,11 +3,12 @@ import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { pageProperties } from '../http/schemas.ts';
+import { pageProperties, readPage } from '../http/paging.ts';
 import { days, retentionSchema } from './answers.ts';
 import { clearRetention, setRetention } from './commands.ts';
-import { listRetention, readTenantRetention } from './rows.ts';
+import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
+import { nextCursor } from '../http/schemas.ts';
 
 const params = Type.Object({
   tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'Whose events.' }),
@@ -33,22 +34,16 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
       response: {
         200: Type.Object({
           retention: Type.Array(retentionSchema),
-          next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 503, 504),
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor } = request.query as Static<typeof querystring>;
-      const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString();
-      if (after.includes('\0')) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-      const rows = await listRetention(database.db, request.operator, { after, limit: limit + 1 });
-      const retention = rows.slice(0, limit);
-      const last = retention.at(-1);
-      return {
-        retention,
-        next_cursor: rows.length > limit && last !== undefined ? Buffer.from(last.tenant).toString('base64url') : null,
-      };
+      const { rows, next } = await readPage(RETENTION, request.query as Static<typeof querystring>, (after, limit) =>
+        listRetention(database.db, request.operator, { after, limit }),
+      );
+      return { retention: rows, next_cursor: next };
     },
   });
 

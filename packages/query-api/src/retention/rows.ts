@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import { isoTime } from '@sluice/store/iso-time';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
+import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 
 /** How long the events of one tenant are kept, where it has a time of its own. */
@@ -16,15 +17,18 @@ export interface RetentionRow {
 /** Columns of a tenant's retention. */
 export const RETENTION_COLUMNS = sql`tenant, days, ${isoTime('updated_at')} AS updated_at, updated_by`;
 
-/** Those of tenants behind `after`, by name; of one tenant when the operator is of one. */
+/** Tenants with a time of their own. */
+export const RETENTION: List = { of: 'retention', key: { tenant: 'text' }, order: 'asc' };
+
+/** A page of them by name; of one tenant when the operator is of one. */
 export async function listRetention(
   db: Kysely<unknown>,
-  operator: Operator,
-  page: { after: string; limit: number },
+  operator: Principal,
+  page: { after: Place | undefined; limit: number },
 ): Promise<RetentionRow[]> {
   const { rows } = await sql<RetentionRow>`
     SELECT ${RETENTION_COLUMNS} FROM tenant_retention
-    WHERE tenant > ${page.after} AND ${ownedBy(operator)}
+    WHERE ${comesAfter(page.after, RETENTION)} AND ${ownedBy(operator)}
     ORDER BY tenant LIMIT ${page.limit}`.execute(db);
   return rows;
 }

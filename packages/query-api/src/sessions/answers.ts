@@ -1,15 +1,14 @@
 import { Type } from 'typebox';
-
-const time = Type.String({ format: 'date-time' });
+import { oneOf, orNull, time } from '../http/schemas.ts';
 
 /** A session. */
 export const sessionProperties = {
   session_id: Type.String(),
-  user_name: Type.Union([Type.String(), Type.Null()]),
-  state: Type.Unsafe<string>({ type: 'string', enum: ['open', 'closed'] }),
+  user_name: orNull(Type.String()),
+  state: oneOf(['open', 'closed']),
   started_at: time,
   last_event_at: time,
   last_seen_at: time,
-  ended_at: Type.Union([time, Type.Null()]),
+  ended_at: orNull(time),
   event_count: Type.Integer(),
 };

@@ -1,35 +1,27 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { isUuid } from '@sluice/events/event-id';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { untilGone } from '../http/client-gone.ts';
-import type { Order } from '../http/cursor.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
 import { columnText, rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
-import { cursorFrom, positionOf } from '../http/list-cursor.ts';
-import { placeOf, readEventPage } from '../events/rows.ts';
+import { cursorAfter, type Order, pagePropertiesOf, placeIn, placeOf, readPage } from '../http/paging.ts';
+import { eventList, readEventPage } from '../events/rows.ts';
 import { sessionProperties } from './answers.ts';
-import { findSession, listSessions } from './rows.ts';
+import { findSession, listSessions, sessionsBy } from './rows.ts';
 import type { QueryContext } from '../query-context.ts';
 import { tenantOf } from '../http/tenants.ts';
-import { nextCursor, wireEventSchema } from '../events/answers.ts';
+import { wireEventSchema } from '../events/answers.ts';
+import { nextCursor, oneOf } from '../http/schemas.ts';
 
-const pageProperties = {
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })),
-  cursor: Type.Optional(
-    // An id of 512 bytes, in base64, twice: every quote in it is escaped.
-    Type.String({ minLength: 1, maxLength: 2_000, description: '`next_cursor` of the page before.' }),
-  ),
-};
-const order = (first: Order) =>
-  Type.Optional(Type.Unsafe<Order>({ type: 'string', enum: ['asc', 'desc'], default: first }));
+const pageProperties = pagePropertiesOf(100);
+const order = (first: Order) => Type.Optional(oneOf<Order>(['asc', 'desc'], { default: first }));
 
 const listQuery = Type.Object(
   {
     ...tenantProperty,
     user_name: Type.Optional(Type.String({ minLength: 1, maxLength: 2_000 })),
-    state: Type.Optional(Type.Unsafe<'open' | 'closed'>({ type: 'string', enum: ['open', 'closed'] })),
+    state: Type.Optional(oneOf(['open', 'closed'])),
     start_time: Type.Optional({ ...rangeProperties.start_time, description: 'Started at or after.' }),
     end_time: Type.Optional({ ...rangeProperties.end_time, description: 'Started before.' }),
     order: order('desc'),
@@ -42,9 +34,6 @@ const showQuery = Type.Object(
   { ...tenantProperty, order: order('asc'), ...pageProperties },
   { additionalProperties: false },
 );
-
-/** What Postgres can't store is no session's id. */
-const isSessionId = (id: string): boolean => columnText(id) === id;
 
 /** `GET /api/sessions`, and `GET /api/sessions/{session_id}` with its events. */
 export function addSessionRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
@@ -63,26 +52,20 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
     },
     handler: async (request, reply) => {
       const query = request.query as Static<typeof listQuery>;
-      const { limit = 100, order: by = 'desc', cursor, user_name: user } = query;
+      const { order: by = 'desc', user_name: user } = query;
       const filter = {
         tenant: tenantOf(query.tenant, request.operator),
         userNames: user === undefined ? undefined : [columnText(user)],
         state: query.state,
         ...rangeOf(query),
       };
-      const list = ['sessions', filter, by];
-      const after = cursor === undefined ? undefined : positionOf(cursor, list, isSessionId);
-      // One more than asked for tells whether there is a next page.
-      const rows = await withTimeoutHint('give a start_time or a user_name.', () =>
-        listSessions(readDatabase.db, { filter, order: by, after, limit: limit + 1 }, untilGone(reply)),
+      const gone = untilGone(reply);
+      const { rows, next } = await withTimeoutHint('give a start_time or a user_name.', () =>
+        readPage(sessionsBy(filter, by), query, (after, limit) =>
+          listSessions(readDatabase.db, { filter, order: by, after, limit }, gone),
+        ),
       );
-      const sessions = rows.slice(0, limit);
-      const last = sessions.at(-1);
-      const more = rows.length > limit && last !== undefined;
-      return {
-        sessions,
-        next_cursor: more ? cursorFrom({ time: last.started_at, id: last.session_id }, list) : null,
-      };
+      return { sessions: rows, next_cursor: next };
     },
   });
 
@@ -103,8 +86,8 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
       const { tenant: named, limit = 100, order: by = 'asc', cursor } = request.query as Static<typeof showQuery>;
       const tenant = tenantOf(named, request.operator);
       const sessionId = columnText(id);
-      const list = ['events of a session', tenant, sessionId, by];
-      const after = cursor === undefined ? undefined : positionOf(cursor, list, isUuid);
+      const list = eventList(['events of a session', tenant, sessionId], by);
+      const after = placeIn(cursor, list);
       const db = readDatabase.db;
       const gone = untilGone(reply);
       const session = await findSession(db, tenant, sessionId, gone);
@@ -113,7 +96,7 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
       return {
         ...session,
         events: events.map(toWire),
-        next_cursor: more ? cursorFrom(placeOf(events.at(-1)!), list) : null,
+        next_cursor: more ? cursorAfter(placeOf(events.at(-1)!, list), list) : null,
       };
     },
   });

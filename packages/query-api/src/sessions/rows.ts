@@ -1,8 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { UntilGone } from '../http/client-gone.ts';
-import type { Order } from '../http/cursor.ts';
-import type { Position } from '../http/list-cursor.ts';
+import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
 import { allOf } from '../events/event-filter.ts';
 import { utc } from '../sql/utc.ts';
 
@@ -32,11 +31,16 @@ export interface SessionFilter {
   readonly end?: string | undefined;
 }
 
+/** Sessions by their start. */
+export function sessionsBy(filter: SessionFilter, order: Order): List {
+  return { of: ['sessions', filter], key: { started_at: 'timestamptz', session_id: 'text' }, order };
+}
+
 /** Which page of which list. */
 export interface SessionList {
   readonly filter: SessionFilter;
   readonly order: Order;
-  readonly after: Position | undefined;
+  readonly after: Place | undefined;
   readonly limit: number;
 }
 
@@ -47,19 +51,13 @@ export async function listSessions(
   untilGone: UntilGone,
 ): Promise<readonly Session[]> {
   const { tenant, userNames, state, start, end } = filter;
-  const beyond =
-    after === undefined
-      ? null
-      : order === 'asc'
-        ? sql<SqlBool>`(started_at, session_id) > (${after.time}::timestamptz, ${after.id})`
-        : sql<SqlBool>`(started_at, session_id) < (${after.time}::timestamptz, ${after.id})`;
   const conditions = [
     sql<SqlBool>`tenant = ${tenant}`,
     userNames === undefined ? null : sql<SqlBool>`actor = ANY(${userNames}::text[])`,
     state === undefined ? null : state === 'open' ? sql<SqlBool>`ended_at IS NULL` : sql<SqlBool>`ended_at IS NOT NULL`,
     start === undefined ? null : sql<SqlBool>`started_at >= ${start}::timestamptz`,
     end === undefined ? null : sql<SqlBool>`started_at < ${end}::timestamptz`,
-    beyond,
+    comesAfter(after, sessionsBy(filter, order)),
   ].filter((each) => each !== null);
   const byStart =
     order === 'asc'

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { DistinctMethod } from './count-distinct.ts';
+import { oneOf, time } from '../http/schemas.ts';
 
 const countProperties = {
   total_events: Type.Integer(),
@@ -8,14 +8,13 @@ const countProperties = {
   unique_sessions: Type.Integer(),
   unique_workbooks: Type.Integer(),
 };
-const time = Type.String({ format: 'date-time' });
 
 /** Counts of a range, and of its buckets. */
 export const statisticsSchema = Type.Object({
   period_start: time,
   period_end: time,
   ...countProperties,
-  distinct: Type.Unsafe<DistinctMethod>({ type: 'string', enum: ['exact', 'approximate'] }),
+  distinct: oneOf(['exact', 'approximate']),
   distinct_error: Type.Number({ description: 'Standard error of unique_*, as a fraction; 0 when exact.' }),
   interval: Type.Optional(Type.String()),
   series: Type.Optional(Type.Array(Type.Object({ start: time, ...countProperties }))),

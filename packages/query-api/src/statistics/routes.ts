@@ -11,6 +11,7 @@ import { statisticsSchema } from './answers.ts';
 import { readStatistics } from './read-statistics.ts';
 import { countBuckets, type Interval, INTERVAL_MS } from './statistics-range.ts';
 import type { QueryContext } from '../query-context.ts';
+import { oneOf } from '../http/schemas.ts';
 import { tenantOf } from '../http/tenants.ts';
 
 /** Most buckets of a series: a day in minutes, two months in hours, four years in days. */
@@ -31,9 +32,7 @@ const querystring = Type.Object(
       }),
     ),
     distinct: Type.Optional(
-      Type.Unsafe<DistinctMethod>({
-        type: 'string',
-        enum: ['exact', 'approximate'],
+      oneOf<DistinctMethod>(['exact', 'approximate'], {
         default: 'exact',
         description: `\`approximate\`: unique_* to within ${DISTINCT_ERROR * 100} % (one standard error), for sets nearly as large as the data. Events are counted exactly either way.`,
       }),

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
+import type { Database } from '@sluice/store/database';
+import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import { waitForRedis } from '@sluice/stream/connect-redis';
 import { createGroups, findShards } from '@sluice/stream/consumer-group';
 import type { Batch, BatchBuffer, BatchLimits } from '../batch/batch-buffer.ts';
@@ -49,6 +51,13 @@ const FIND_SHARDS_MS = 30_000;
 const CONNECT_MS = 2_000;
 
 type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
+
+/** Makes the schema, waiting for Postgres as long as it takes, then consumes. Resolves when that has ended. */
+export async function consumeWhenReady(database: Database, options: ConsumerOptions): Promise<void> {
+  if (!(await prepareUntilReady(database, options.logger, options.stopFetching))) return;
+  options.state.databaseReady = true;
+  await consume(options);
+}
 
 /**
  * The writer's loop: read → decode → merge or linger → process (write, settle), with `concurrency`

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TimeoutError, withTimeout } from '../../../src/retry/with-timeout.ts';
+import { TimeoutError, waitAtMost, withTimeout } from '../../../src/retry/with-timeout.ts';
 
 const never = new Promise<string>(() => {});
 
@@ -45,4 +45,10 @@ it('a failure that comes too late is nobody’s', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
+});
+
+it('waiting at most so long is no error when it is late, and one when the work fails in time', async () => {
+  await waitAtMost(5, never);
+  await waitAtMost(60_000, Promise.resolve('done'));
+  await expect(waitAtMost(60_000, Promise.reject(new Error('broken')))).rejects.toThrow('broken');
 });

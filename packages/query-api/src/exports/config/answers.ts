@@ -1,9 +1,7 @@
 import { placeProperties } from '../runs/answers.ts';
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
+import { oneOf, orNull, time } from '../../http/schemas.ts';
 
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
 const shownPlace = Type.Object({
   ...placeProperties,
   credentials: Type.Optional(
@@ -24,7 +22,7 @@ const outcome = Type.Object({
 /** A tenant's configuration; credentials are told of, not told. */
 export const exportConfigSchema = Type.Object({
   tenant: Type.String(),
-  source: Type.Unsafe<string>({ type: 'string', enum: ['tenant', 'environment'] }),
+  source: oneOf(['tenant', 'environment']),
   enabled: Type.Boolean(),
   schedule: Type.Unknown(),
   format: Type.String(),

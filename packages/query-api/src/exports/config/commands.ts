@@ -5,7 +5,7 @@ import { sealCredentials } from '@sluice/exports/export-credentials';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Sealed, SealError, type SealingKeys } from '@sluice/exports/sealed-secrets';
 import type { CheckedConfig } from './inputs.ts';
-import type { Operator } from '../../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../../audit/commands.ts';
 
 /** Makes others that change this tenant's configuration wait for the end of the caller's transaction. */
@@ -24,7 +24,7 @@ export async function saveExportConfig(
   db: Kysely<unknown>,
   tenant: string,
   config: CheckedConfig,
-  operator: Operator,
+  operator: Principal,
   keys: SealingKeys,
 ): Promise<void> {
   const { enabled, schedule, format, compression, destination, backup, moved } = config;
@@ -58,7 +58,7 @@ export async function saveExportConfig(
 export async function forgetExportConfig(
   db: Kysely<unknown>,
   tenant: string,
-  operator: Operator,
+  operator: Principal,
   { defaults }: ExportSettings,
 ): Promise<void> {
   const { rows } = await sql`DELETE FROM export_configs WHERE tenant = ${tenant} RETURNING tenant`.execute(db);

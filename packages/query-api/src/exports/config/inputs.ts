@@ -16,10 +16,8 @@ import { type ExportSchedule, parseSchedule } from '@sluice/exports/export-sched
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { allowsPrivate, isDefaultPlace } from '@sluice/exports/open-tenant-destination';
 import { SealError } from '@sluice/exports/sealed-secrets';
-import type { Operator } from '../../keys/operator-keys.ts';
-
-const oneOf = <T extends string>(values: readonly T[], description?: string) =>
-  Type.Unsafe<T>({ type: 'string', enum: [...values], ...(description === undefined ? {} : { description }) });
+import type { Principal } from '@sluice/access/principal';
+import { oneOf, orNull } from '../../http/schemas.ts';
 
 /** What a header can carry. */
 const KEY_TEXT = '^[\\x21-\\x7e]+$';
@@ -40,7 +38,7 @@ const destinationInput = Type.Object(
     region: Type.Optional(Type.String()),
     endpoint: Type.Optional(Type.String({ description: 'An S3-compatible server; left out for AWS.' })),
     path_style: Type.Optional(Type.Boolean()),
-    credentials: Type.Optional(Type.Union([credentialsInput, Type.Null()])),
+    credentials: Type.Optional(orNull(credentialsInput)),
   },
   { additionalProperties: false },
 );
@@ -55,10 +53,10 @@ export const exportConfigInput = Type.Object(
           'hourly, daily, realtime, manual, threshold:N, a cron line in UTC, or an object: {"every":"hour","minute":0}, {"every":"day","at":"02:00","time_zone":"Europe/Berlin"}, {"every":"minute"}, {"cron":"…","time_zone":"…"}, {"every_events":1000}, {"manual":true}. Default: EXPORT_SCHEDULE.',
       }),
     ),
-    format: Type.Optional(oneOf(EXPORT_FORMATS, 'Default: EXPORT_FORMAT.')),
-    compression: Type.Optional(oneOf(EXPORT_COMPRESSIONS, 'Default: none.')),
+    format: Type.Optional(oneOf(EXPORT_FORMATS, { description: 'Default: EXPORT_FORMAT.' })),
+    compression: Type.Optional(oneOf(EXPORT_COMPRESSIONS, { description: 'Default: none.' })),
     destination: Type.Optional(destinationInput),
-    backup: Type.Optional(Type.Union([destinationInput, Type.Null()])),
+    backup: Type.Optional(orNull(destinationInput)),
   },
   { additionalProperties: false },
 );
@@ -88,7 +86,7 @@ export interface CheckedConfig {
 export function checkExportConfig(
   input: ExportConfigInput,
   present: ExportConfig,
-  operator: Operator,
+  operator: Principal,
   settings: ExportSettings,
 ): CheckedConfig {
   const { defaults } = settings;
@@ -170,7 +168,7 @@ function chooseCredentials(
   place: DestinationSettings,
   given: Credentials | null | undefined,
   present: ExportConfig,
-  operator: Operator,
+  operator: Principal,
   settings: ExportSettings,
 ): Credentials | undefined {
   if (place.kind === 'local') return undefined;

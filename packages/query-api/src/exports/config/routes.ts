@@ -5,7 +5,7 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { readExportConfig } from '@sluice/exports/export-config';
 import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
 import { tenantOf } from '../../http/tenants.ts';
-import { tenantName } from '../../http/schemas.ts';
+import { bodyOrNull, orNull, tenantName } from '../../http/schemas.ts';
 import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
 import { showExportConfig } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
@@ -82,12 +82,10 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
       summary: 'Try a configuration: write, read and remove a small file',
       description: 'The one in the body, or without a body the one that is kept. What is wrong is told in `problem`.',
       querystring,
-      body: Type.Union([exportConfigInput, Type.Null()]),
+      body: orNull(exportConfigInput),
       response: { 200: exportTestSchema, ...errorResponses('query', 400, 413, 503, 504) },
     },
-    preValidation: async (request) => {
-      request.body ??= null;
-    },
+    preValidation: bodyOrNull,
     handler: async (request) => {
       const db = database.db;
       const present = await readExportConfig(db, namedTenant(request), settings);

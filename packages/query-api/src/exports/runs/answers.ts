@@ -1,13 +1,10 @@
 import { EXPORT_STATES } from './rows.ts';
-import { type TSchema, Type } from 'typebox';
-
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
+import { Type } from 'typebox';
+import { oneOf, orNull, time, uuid } from '../../http/schemas.ts';
 
 /** Where files go. */
 export const placeProperties = {
-  kind: Type.Unsafe<string>({ type: 'string', enum: ['s3', 'local'] }),
+  kind: oneOf(['s3', 'local']),
   prefix: Type.String(),
   bucket: Type.Optional(Type.String()),
   region: Type.Optional(Type.String()),
@@ -18,10 +15,10 @@ const place = Type.Object(placeProperties, { description: 'Without credentials.'
 
 /** An export run. */
 export const exportRunSchema = Type.Object({
-  id: Type.String({ format: 'uuid' }),
+  id: uuid,
   tenant: orNull(Type.String()),
-  trigger: Type.Unsafe<string>({ type: 'string', enum: ['schedule', 'request', 'archive', 'rebase'] }),
-  state: Type.Unsafe<string>({ type: 'string', enum: [...EXPORT_STATES] }),
+  trigger: oneOf(['schedule', 'request', 'archive', 'rebase']),
+  state: oneOf(EXPORT_STATES),
   format: Type.String(),
   compression: Type.String(),
   destination: place,

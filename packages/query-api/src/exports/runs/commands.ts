@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 import { type ExportConfig, readExportConfig } from '@sluice/exports/export-config';
 import type { ExportSettings } from '@sluice/exports/export-settings';
-import type { Operator } from '../../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../../audit/commands.ts';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { noSuchExport } from './rows.ts';
@@ -29,7 +29,7 @@ interface Run {
 export async function retryExport(
   db: Kysely<unknown>,
   id: string,
-  operator: Operator,
+  operator: Principal,
   settings: ExportSettings,
 ): Promise<void> {
   const run = await lockRun(db, id, operator);
@@ -62,7 +62,7 @@ export async function retryExport(
  *
  * @throws ApiError `not_found`, or `conflict` when it has ended or is publishing its manifest
  */
-export async function cancelExport(db: Kysely<unknown>, id: string, operator: Operator): Promise<void> {
+export async function cancelExport(db: Kysely<unknown>, id: string, operator: Principal): Promise<void> {
   const { state, tenant, publishing } = await lockRun(db, id, operator);
   if (!['queued', 'running', 'paused'].includes(state)) {
     throw new ApiError('conflict', `Export run ${id} is ${state}; only one that has not ended can be cancelled.`);
@@ -82,7 +82,7 @@ export async function cancelExport(db: Kysely<unknown>, id: string, operator: Op
 }
 
 /** @throws ApiError `conflict` when there is no manifest to check against */
-export async function requireSucceeded(db: Kysely<unknown>, id: string, operator: Operator): Promise<void> {
+export async function requireSucceeded(db: Kysely<unknown>, id: string, operator: Principal): Promise<void> {
   const { state } = await lockRun(db, id, operator);
   if (state !== 'succeeded')
     throw new ApiError('conflict', `Export run ${id} is ${state}; only a succeeded one can be verified.`);
@@ -103,7 +103,7 @@ async function requireOpenWindow(db: Kysely<unknown>, id: string): Promise<void>
     throw new ApiError('conflict', `A later run has exported the window of run ${id}; nothing is left for it.`);
 }
 
-async function lockRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<Run> {
+async function lockRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<Run> {
   const { rows } = await sql<Run>`
     SELECT tenant, trigger, state, destination::text AS destination, backup::text AS backup,
            manifest IS NOT NULL AS publishing
@@ -130,7 +130,7 @@ export interface ExportRequest {
 export async function requestExport(
   db: Kysely<unknown>,
   { config, format, compression, since, until }: ExportRequest,
-  operator: Operator,
+  operator: Principal,
 ): Promise<string> {
   const id = randomUUID();
   const { tenant, destination, backup } = config;

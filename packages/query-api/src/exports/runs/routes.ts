@@ -9,13 +9,12 @@ import { readExportConfig } from '@sluice/exports/export-config';
 import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/exports/export-formats';
 import { tenantOf } from '../../http/tenants.ts';
 import { requireTenant } from '../known-tenant.ts';
-import { pageProperties, tenantName } from '../../http/schemas.ts';
-import { EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
+import { pageProperties, readPage } from '../../http/paging.ts';
+import { bodyOrNull, nextCursor, noBody, oneOf, tenantName, uuidParams } from '../../http/schemas.ts';
+import { EXPORT_RUNS, EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
 import { cancelExport, requestExport, retryExport } from './commands.ts';
 import type { QueryContext } from '../../query-context.ts';
 import { exportRunSchema } from './answers.ts';
-
-const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: [...values] });
 
 const runQuery = Type.Object(
   {
@@ -31,8 +30,6 @@ const listQuery = Type.Object(
   { ...pageProperties, tenant: Type.Optional(tenantName), state: Type.Optional(oneOf(EXPORT_STATES)) },
   { additionalProperties: false },
 );
-const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 
 const shared = { tags: ['exports'] };
 
@@ -59,7 +56,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       body: noBody,
       response: { 202: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
-    preValidation,
+    preValidation: bodyOrNull,
     handler: async (request, reply) => {
       const query = request.query as Static<typeof runQuery>;
       const { operator } = request;
@@ -92,19 +89,18 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       summary: 'Export runs, newest first',
       querystring: listQuery,
       response: {
-        200: Type.Object({ runs: Type.Array(exportRunSchema), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+        200: Type.Object({ runs: Type.Array(exportRunSchema), next_cursor: nextCursor }),
         ...errorResponses('query', 400, 503, 504),
       },
     },
     handler: async (request) => {
-      const { limit = 50, cursor, tenant, state } = request.query as Static<typeof listQuery>;
+      const { tenant, state, ...page } = request.query as Static<typeof listQuery>;
       const { operator } = request;
       if (tenant !== undefined) tenantOf(tenant, operator);
-      const found = { tenant: tenant ?? null, state: state ?? null, cursor, limit: limit + 1 };
-      const rows = await listExportRuns(database.db, found, operator);
-      const last = rows.slice(0, limit).at(-1);
-      const more = rows.length > limit && last !== undefined;
-      return { runs: rows.slice(0, limit), next_cursor: more ? Buffer.from(last.id).toString('base64url') : null };
+      const { rows, next } = await readPage(EXPORT_RUNS, page, (after, limit) =>
+        listExportRuns(database.db, { tenant: tenant ?? null, state: state ?? null, after, limit }, operator),
+      );
+      return { runs: rows, next_cursor: next };
     },
   });
 
@@ -113,11 +109,11 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     schema: {
       ...shared,
       summary: 'How far an export is',
-      params,
+      params: uuidParams,
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findExportRun(database.db, (request.params as Static<typeof params>).id, request.operator),
+      findExportRun(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 
   for (const step of ['retry', 'cancel'] as const) {
@@ -129,13 +125,13 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
           step === 'retry'
             ? 'Try a failed export again, and take it that what paused the destination is mended'
             : 'End an export before it is done; nothing of it is published',
-        params,
+        params: uuidParams,
         body: noBody,
         response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
       },
-      preValidation,
+      preValidation: bodyOrNull,
       handler: async (request) => {
-        const { id } = request.params as Static<typeof params>;
+        const { id } = request.params as Static<typeof uuidParams>;
         const { operator } = request;
         await inTransaction(database, (db) =>
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
@@ -145,11 +141,6 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       },
     });
   }
-}
-
-/** No body, or an empty object. */
-async function preValidation(request: { body?: unknown }): Promise<void> {
-  request.body ??= null;
 }
 
 /** @throws ApiError `invalid_request` for a span that ends before it begins, or begins in the future */

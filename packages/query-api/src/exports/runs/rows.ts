@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import { isUuid } from '@sluice/events/event-id';
-import type { Operator } from '../../keys/operator-keys.ts';
+import { comesAfter, type List, NEWEST_FIRST, type Place } from '../../http/paging.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { utc } from '../../sql/utc.ts';
 
@@ -33,7 +33,7 @@ interface Row extends Record<string, unknown> {
 }
 
 /** One run, as far as its operator may see it. @throws ApiError `not_found` */
-export async function findExportRun(db: Kysely<unknown>, id: string, operator: Operator): Promise<ExportRunStatus> {
+export async function findExportRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<ExportRunStatus> {
   const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchExport(id);
   return run;
@@ -44,39 +44,32 @@ export function noSuchExport(id: string): ApiError {
   return new ApiError('not_found', `There is no export run ${id}.`);
 }
 
+/** All export runs. */
+export const EXPORT_RUNS: List = { of: 'export runs', ...NEWEST_FIRST };
+
 /** Which runs; what is null or undefined does not matter. */
 export interface ExportRunPage {
   readonly tenant: string | null;
   readonly state: string | null;
-  readonly cursor: string | undefined;
+  readonly after: Place | undefined;
   readonly limit: number;
 }
 
 /** A page of runs, newest first. */
 export async function listExportRuns(
   db: Kysely<unknown>,
-  { tenant, state, cursor, limit }: ExportRunPage,
-  operator: Operator,
+  { tenant, state, after, limit }: ExportRunPage,
+  operator: Principal,
 ): Promise<readonly ExportRunStatus[]> {
-  const beyond =
-    cursor === undefined
-      ? sql<SqlBool>`true`
-      : sql<SqlBool>`(created_at, id) < (SELECT created_at, id FROM export_runs WHERE id = ${runIn(cursor)}::uuid)`;
-  const meant = sql<SqlBool>`${beyond} AND (${tenant}::text IS NULL OR tenant = ${tenant})
+  const meant = sql<SqlBool>`${comesAfter(after, EXPORT_RUNS)} AND (${tenant}::text IS NULL OR tenant = ${tenant})
     AND (${state}::text IS NULL OR state = ${state})`;
   return readExportRuns(db, meant, operator, limit);
-}
-
-function runIn(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  if (!isUuid(id)) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-  return id;
 }
 
 async function readExportRuns(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
-  operator: Operator,
+  operator: Principal,
   limit: number,
 ): Promise<readonly ExportRunStatus[]> {
   const { rows } = await sql<Row>`

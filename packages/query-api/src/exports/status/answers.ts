@@ -1,13 +1,10 @@
-import { type TSchema, Type } from 'typebox';
-
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
+import { Type } from 'typebox';
+import { oneOf, orNull, time, uuid } from '../../http/schemas.ts';
 
 /** How a tenant's exports stand. */
 export const exportStatusSchema = Type.Object({
   tenant: Type.String(),
-  source: Type.Unsafe<string>({ type: 'string', enum: ['tenant', 'environment'] }),
+  source: oneOf(['tenant', 'environment']),
   enabled: Type.Boolean(),
   schedule: Type.Unknown(),
   next_run_at: orNull(time),
@@ -18,7 +15,7 @@ export const exportStatusSchema = Type.Object({
   ),
   last_run: orNull(
     Type.Object({
-      id: Type.String({ format: 'uuid' }),
+      id: uuid,
       state: Type.String(),
       trigger: Type.String(),
       created_at: time,

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { tenantOf } from '../../http/tenants.ts';
 import { requireTenant } from '../known-tenant.ts';
-import { pageProperties, tenantName } from '../../http/schemas.ts';
-import { readExportStatus } from './rows.ts';
+import { pageProperties, readPage } from '../../http/paging.ts';
+import { nextCursor, tenantName } from '../../http/schemas.ts';
+import { EXPORTING_TENANTS, readExportStatus } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
 import { exportStatusSchema } from './answers.ts';
 
@@ -26,13 +26,13 @@ export function addExportStatusRoute(server: FastifyInstance, { database, config
       response: {
         200: Type.Object({
           tenants: Type.Array(exportStatusSchema),
-          next_cursor: Type.Union([Type.String(), Type.Null()]),
+          next_cursor: nextCursor,
         }),
         ...errorResponses('query', 400, 404, 503, 504),
       },
     },
     handler: async (request) => {
-      const { tenant, limit = 50, cursor } = request.query as Static<typeof querystring>;
+      const { tenant, ...page } = request.query as Static<typeof querystring>;
       const { operator } = request;
       const db = database.db;
       const settings = config.exports;
@@ -40,17 +40,14 @@ export function addExportStatusRoute(server: FastifyInstance, { database, config
         const one = tenantOf(tenant, operator);
         if (tenant !== undefined) await requireTenant(db, one);
         return {
-          tenants: await readExportStatus(db, { tenant: one, after: '', limit: 1, settings }),
+          tenants: await readExportStatus(db, { tenant: one, after: undefined, limit: 1, settings }),
           next_cursor: null,
         };
       }
-      const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString();
-      if (after.includes('\0')) throw new ApiError('invalid_request', 'cursor is not one that a list has given.');
-      const found = await readExportStatus(db, { tenant: null, after, limit: limit + 1, settings });
-      const tenants = found.slice(0, limit);
-      const last = tenants.at(-1);
-      const more = found.length > limit && last !== undefined;
-      return { tenants, next_cursor: more ? Buffer.from(last.tenant).toString('base64url') : null };
+      const { rows, next } = await readPage(EXPORTING_TENANTS, page, (after, limit) =>
+        readExportStatus(db, { tenant: null, after, limit, settings }),
+      );
+      return { tenants: rows, next_cursor: next };
     },
   });
 }

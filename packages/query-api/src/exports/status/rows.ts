@@ -3,6 +3,7 @@ import { isoTime } from '@sluice/store/iso-time';
 import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice/exports/export-config';
 import { nextDue } from '@sluice/exports/export-schedule';
 import type { ExportSettings } from '@sluice/exports/export-settings';
+import type { List, Place } from '../../http/paging.ts';
 import { utc } from '../../sql/utc.ts';
 
 interface Row {
@@ -24,18 +25,20 @@ export interface TenantExports {
   readonly [property: string]: unknown;
 }
 
+/** Tenants that have a configuration or a run. */
+export const EXPORTING_TENANTS: List = { of: 'tenants with exports', key: { tenant: 'text' }, order: 'asc' };
+
 /**
  * How the exports of tenants stand, by name.
  *
  * @param tenant null for all that have a configuration or a run
- * @param after names up to here are left out
  */
 export async function readExportStatus(
   db: Kysely<unknown>,
-  options: { tenant: string | null; after: string; limit: number; settings: ExportSettings },
+  options: { tenant: string | null; after: Place | undefined; limit: number; settings: ExportSettings },
 ): Promise<readonly TenantExports[]> {
   const { tenant, after, limit, settings } = options;
-  const names = tenant === null ? tenantsAfter(after, limit) : sql`SELECT ${tenant}::text AS tenant`;
+  const names = tenant === null ? tenantsAfter(after?.[0] ?? '', limit) : sql`SELECT ${tenant}::text AS tenant`;
   const { rows } = await sql<Row>`
     SELECT t.tenant, p.fenced_at, p.lag_seconds, s.scheduled_at, ls.last_scheduled, r.runs, r.rows, r.bytes, l.last_run, e.last_error
     FROM (${names}) t

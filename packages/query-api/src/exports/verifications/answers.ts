@@ -1,16 +1,11 @@
-import { type TSchema, Type } from 'typebox';
-
-/** For OpenAPI only: answers are written as they are. */
-const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const time = Type.String({ format: 'date-time' });
+import { Type } from 'typebox';
+import { oneOf, orNull, time, uuid } from '../../http/schemas.ts';
 
 /** A verification of an export. */
 export const verificationSchema = Type.Object({
-  id: Type.String({ format: 'uuid' }),
-  run_id: Type.String({ format: 'uuid' }),
-  state: Type.Unsafe<'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'>({
-    type: 'string',
-    enum: ['queued', 'running', 'succeeded', 'failed', 'cancelled'],
+  id: uuid,
+  run_id: uuid,
+  state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
     description: '`succeeded` when all was read, whatever was found; `failed` when a destination could not be asked.',
   }),
   ok: orNull(Type.Boolean({ description: 'Null until it has ended.' })),

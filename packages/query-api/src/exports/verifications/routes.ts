@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { type Static, Type } from 'typebox';
+import type { Static } from 'typebox';
 import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
@@ -8,9 +8,8 @@ import { requireSucceeded } from '../runs/commands.ts';
 import { findVerification, VERIFY_JOB } from './rows.ts';
 import type { QueryContext } from '../../query-context.ts';
 import { verificationSchema } from './answers.ts';
+import { bodyOrNull, noBody, uuidParams } from '../../http/schemas.ts';
 
-const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
-const noBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);
 const shared = { tags: ['exports'] };
 
 /** `POST /export/runs/{id}/verify`, and `GET /export/verifications/{id}`. */
@@ -21,16 +20,13 @@ export function addVerificationRoutes(server: FastifyInstance, { database, runRe
       ...shared,
       summary: 'Read an export again and hold it against its manifest',
       description: 'Destination and backup: the manifest, and the bytes, the SHA-256 and the rows of every file.',
-      params,
+      params: uuidParams,
       body: noBody,
       response: { 202: verificationSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
     },
-    // No body, or an empty object.
-    preValidation: async (request) => {
-      request.body ??= null;
-    },
+    preValidation: bodyOrNull,
     handler: async (request, reply) => {
-      const { id: runId } = request.params as Static<typeof params>;
+      const { id: runId } = request.params as Static<typeof uuidParams>;
       const { operator } = request;
       const id = await inTransaction(database, async (db) => {
         await requireSucceeded(db, runId, operator);
@@ -57,10 +53,10 @@ export function addVerificationRoutes(server: FastifyInstance, { database, runRe
     schema: {
       ...shared,
       summary: 'How far a verification is, or what it found',
-      params,
+      params: uuidParams,
       response: { 200: verificationSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findVerification(database.db, (request.params as Static<typeof params>).id, request.operator),
+      findVerification(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
   });
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Operator } from '../../keys/operator-keys.ts';
+import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { utc } from '../../sql/utc.ts';
 
@@ -28,7 +28,7 @@ interface Row extends Record<string, unknown> {
 }
 
 /** @throws ApiError `not_found`, also when its export is of another tenant */
-export async function findVerification(db: Kysely<unknown>, id: string, operator: Operator): Promise<Verification> {
+export async function findVerification(db: Kysely<unknown>, id: string, operator: Principal): Promise<Verification> {
   const { rows } = await sql<Row>`
     SELECT v.id, v.run_id, v.state, v.ok, v.problems, v.rows_done, v.rows_expected, v.error, v.requested_by,
            ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { ApiError } from '@sluice/errors/api-errors';
-import { ANYBODY, type Principal } from '../../../src/keys/key-ring.ts';
+import { ANONYMOUS, configuredPrincipal, type Principal } from '@sluice/access/principal';
 import { createQuotas, type Quotas } from '../../../src/limits/quotas.ts';
 
 let now = 0;
@@ -11,10 +11,7 @@ beforeEach(() => {
 });
 
 const key = (id: string, eventsPerSecond: number | null = null): Principal => ({
-  id,
-  tenant: 'acme',
-  bound: true,
-  scopes: ['ingest'],
+  ...configuredPrincipal({ id, name: id, tenant: 'acme', scopes: ['ingest'] }),
   eventsPerSecond,
 });
 
@@ -91,7 +88,7 @@ it('counts each key by itself, with its own quota if it has one', () => {
 it.each([
   ['a key without one', key('free', 0)],
   ['no key', null],
-  ['an open ingest', ANYBODY],
+  ['an open ingest', ANONYMOUS],
 ])('has no quota for %s', (_who, principal) => {
   for (let times = 0; times < 5; times += 1) expect(send(principal, 1_000_000)).toBeNull();
 });

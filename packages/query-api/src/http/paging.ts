@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { Type } from 'typebox';
+import { ApiError } from '@sluice/errors/api-errors';
+import { isUuid } from '@sluice/events/event-id';
+import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
+import { parseTimestamp } from '@sluice/events/timestamp';
+
+export type Order = 'asc' | 'desc';
+
+/** Types of columns that a list may be ordered by, as Postgres calls them. */
+type KeyType = 'timestamptz' | 'uuid' | 'bigint' | 'text';
+
+/** A list that is given out in pages. */
+export interface List {
+  /** Which one, with whatever must be the same from page to page, such as the filter. Its cursors belong to it alone. */
+  readonly of: unknown;
+  /** The columns that order it, the most significant first; together they are unique. */
+  readonly key: Readonly<Record<string, KeyType>>;
+  readonly order: Order;
+}
+
+/** Where a page ended: one text for each column of the key. Times are ISO 8601 UTC with six decimals. */
+export type Place = readonly string[];
+
+/** By creation, newest first; for rows that may be gone when the next page is asked for. */
+export const NEWEST_FIRST = { key: { created_at: 'timestamptz', id: 'uuid' }, order: 'desc' } as const;
+
+/** A cursor in a request. An id of 512 bytes is in it twice as long, when every character is escaped, and in base64. */
+export const cursorProperty = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 2_000, description: '`next_cursor` of the page before.' }),
+);
+
+/** Rows on a page when the request does not say. */
+const DEFAULT_ROWS = 50;
+
+/** Parameters that ask for a page. */
+export const pageProperties = pagePropertiesOf(DEFAULT_ROWS);
+
+/** The same, with another size of page. */
+export function pagePropertiesOf(rows: number) {
+  return {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: rows })),
+    cursor: cursorProperty,
+  };
+}
+
+/** What was asked for; the validator has filled in the default limit. */
+export interface PageRequest {
+  readonly cursor?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** One page. */
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** The cursor of the page after it; null on the last. */
+  readonly next: string | null;
+}
+
+/**
+ * Reads one page.
+ *
+ * @param read reads at most `limit` rows that come after a place; their columns are texts, named as in the key
+ * @throws ApiError `invalid_request`, see `placeIn`
+ */
+export async function readPage<Row extends object>(
+  list: List,
+  { cursor, limit = DEFAULT_ROWS }: PageRequest,
+  read: (after: Place | undefined, limit: number) => Promise<readonly Row[]>,
+): Promise<Page<Row>> {
+  // One more than asked for tells whether there is a next page.
+  const found = await read(placeIn(cursor, list), limit + 1);
+  const rows = found.slice(0, limit);
+  const last = found.length > limit ? rows.at(-1) : undefined;
+  return { rows, next: last === undefined ? null : cursorAfter(placeOf(last, list), list) };
+}
+
+/** Where a row stands in a list. */
+export function placeOf(row: object, { key }: Pick<List, 'key'>): Place {
+  return Object.keys(key).map((column) => (row as Record<string, string>)[column]!);
+}
+
+/** The condition that a row comes after a place. */
+export function comesAfter(place: Place | undefined, { key, order }: Omit<List, 'of'>): RawBuilder<SqlBool> {
+  if (place === undefined) return sql<SqlBool>`true`;
+  const columns = sql.join(Object.keys(key).map((column) => sql.ref(column)));
+  const values = sql.join(Object.values(key).map((type, at) => sql`${place[at]}::${sql.raw(type)}`));
+  return order === 'asc' ? sql<SqlBool>`(${columns}) > (${values})` : sql<SqlBool>`(${columns}) < (${values})`;
+}
+
+/** Version of the cursors' layout: the JSON array of it, the place and a checksum, in base64url. */
+const VERSION = 1;
+
+/** The opaque text that asks for the page after a place. */
+export function cursorAfter(place: Place, list: List): string {
+  return Buffer.from(JSON.stringify([VERSION, ...place, checksum(place, list)])).toString('base64url');
+}
+
+/**
+ * The place that a cursor holds; undefined without a cursor.
+ *
+ * @throws ApiError `invalid_request` for a cursor that is not one, was changed, or belongs to another list
+ */
+export function placeIn(cursor: string | undefined, list: List): Place | undefined {
+  if (cursor === undefined) return undefined;
+  const types = Object.values(list.key);
+  const [version, ...rest] = partsOf(cursor);
+  const sum = rest.pop();
+  const isPlace =
+    version === VERSION && rest.length === types.length && rest.every((value, at) => isValue(value, types[at]!));
+  if (!isPlace) {
+    throw new ApiError('invalid_request', 'cursor is not one that a list of this version has given.');
+  }
+  const place = rest as Place;
+  if (sum === checksum(place, list)) return place;
+  const otherOrder: Order = list.order === 'asc' ? 'desc' : 'asc';
+  const inOtherOrder = sum === checksum(place, { ...list, order: otherOrder });
+  throw new ApiError(
+    'invalid_request',
+    `cursor was changed, or belongs to a list with another filter or order${inOtherOrder ? `: ${otherOrder}` : ''}.`,
+  );
+}
+
+function partsOf(cursor: string): unknown[] {
+  try {
+    const parts = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown;
+    return Array.isArray(parts) ? parts : [];
+  } catch {
+    return [];
+  }
+}
+
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
+
+/** Anybody can work the checksum out, so each value is checked before Postgres gets it. */
+function isValue(value: unknown, type: KeyType): boolean {
+  if (typeof value !== 'string') return false;
+  switch (type) {
+    case 'timestamptz':
+      return TIME.test(value) && parseTimestamp(value) !== null;
+    case 'uuid':
+      return isUuid(value);
+    case 'bigint':
+      return /^[1-9]\d{0,17}$/.test(value);
+    case 'text':
+      return replaceUnstorableText(value) === value;
+  }
+}
+
+/** Not a secret: a cursor opens nothing that its filter does not. It catches mistakes before they look like data. */
+function checksum(place: Place, { of, order }: List): string {
+  return createHash('sha256')
+    .update(JSON.stringify([place, of, order]))
+    .digest('base64url')
+    .slice(0, 12);
+}
