@@ -16,7 +16,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 export const CONFIGURATION_PAGE = resolve(ROOT, 'docs/reference/configuration.md');
 export const ENVIRONMENT_EXAMPLE = resolve(ROOT, '.env.example');
 
-/** What a schema of one variable may say; see `packages/shared/src/runtime/variables.ts`. */
+/** What a schema of one variable may say; see `packages/daemon/src/config/variables.ts`. */
 interface VariableSchema {
   readonly type: 'string' | 'integer' | 'number';
   readonly unit: string;

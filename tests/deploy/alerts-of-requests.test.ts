@@ -70,7 +70,7 @@ describe.skipIf(inject('programs').prometheus === null)(
       const holder = await operations.pipeline.database.connect();
       await holder.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
       expect(await send()).toBe(202);
-      await vi.waitFor(async () => expect(await send()).toBe(429), { timeout: 45_000, interval: 50 });
+      await vi.waitFor(async () => expect(await send()).toBe(429), { timeout: 180_000, interval: 50 });
       const sending = keepOn(async () => void (await send()));
       await prometheus.firing('SluiceRefusing', { http_response_status_code: '429' });
       await sending.stop();

@@ -64,7 +64,7 @@ describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgr
         for (const query of expected) if ((await prometheus.query(inTest(query))).length === 0) empty.push(query);
         expect(empty).toEqual([]);
       },
-      { timeout: 50_000, interval: 500 },
+      { timeout: 180_000, interval: 500 },
     );
   });
 

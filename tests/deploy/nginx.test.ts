@@ -102,14 +102,17 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
       { 'x-forwarded-for': '203.0.113.9' },
     );
     expect(status).toBe(202);
-    const address = await vi.waitFor(async () => {
-      const [row] = await pipeline.database.query<{ client_ip: string }>(
-        'SELECT host(client_ip) AS client_ip FROM events WHERE event_id = $1',
-        [event['eventId']],
-      );
-      if (row === undefined) throw new Error('it is not stored yet');
-      return row.client_ip;
-    });
+    const address = await vi.waitFor(
+      async () => {
+        const [row] = await pipeline.database.query<{ client_ip: string }>(
+          'SELECT host(client_ip) AS client_ip FROM events WHERE event_id = $1',
+          [event['eventId']],
+        );
+        if (row === undefined) throw new Error('it is not stored yet');
+        return row.client_ip;
+      },
+      { timeout: 180_000, interval: 20 },
+    );
     expect(address).toBe('127.0.0.5');
   });
 
@@ -126,11 +129,14 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     expect(own.headers.get('x-request-id')).toBe('mine-4711');
     const bad = await get(`${nginx.url}/api/events/recent`, { ...key, 'x-request-id': 'a b"c' });
     expect(bad.headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/);
-    const line = await vi.waitFor(async () => {
-      const found = (await nginx.log()).find((each) => each['request_id'] === 'mine-4711');
-      if (found === undefined) throw new Error('it is not in the log yet');
-      return found;
-    });
+    const line = await vi.waitFor(
+      async () => {
+        const found = (await nginx.log()).find((each) => each['request_id'] === 'mine-4711');
+        if (found === undefined) throw new Error('it is not in the log yet');
+        return found;
+      },
+      { timeout: 180_000, interval: 20 },
+    );
     expect(line).toMatchObject({ method: 'GET', path: '/api/events/recent', status: 200 });
   });
 

@@ -57,7 +57,7 @@ export async function startNginx(
   });
   ended.catch(() => {});
   const url = `http://127.0.0.1:${port}`;
-  await Promise.race([ended, vi.waitFor(() => fetch(`${url}/live`), { timeout: 45_000, interval: 20 })]);
+  await Promise.race([ended, vi.waitFor(() => fetch(`${url}/live`), { timeout: 180_000, interval: 20 })]);
   return {
     url,
     port,

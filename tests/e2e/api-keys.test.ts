@@ -13,7 +13,7 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 /** Keys over all daemons, on a Redis and a Postgres that the tests stop, empty and fill up. */
 const NAMESPACE = 'keys';
-const PATIENCE = { timeout: 30_000, interval: 30 };
+const PATIENCE = { timeout: 180_000, interval: 30 };
 
 let redisServer: OwnServer;
 let postgres: OwnServer;

@@ -57,7 +57,7 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdit
         if ((body as Run).state !== 'succeeded') throw new Error(`the run is ${JSON.stringify(body)}`);
         return body as Run;
       },
-      { timeout: 40_000, interval: 50 },
+      { timeout: 180_000, interval: 50 },
     );
     expect(run.rows_done).toBe(edits.size);
     return run.files.map(({ key }) => join(folder, key));

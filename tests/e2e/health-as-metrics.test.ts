@@ -56,7 +56,7 @@ it.each(Object.keys(POOLS) as DaemonName[])('%s tells of each check of its /heal
       );
       return scraped;
     },
-    { timeout: 45_000, interval: 50 },
+    { timeout: 180_000, interval: 50 },
   );
   expect(byLabel(seen, 'sluice_db_pool_max_connections', 'pool')).toEqual(POOLS[name]);
   expect(Object.keys(byLabel(seen, 'sluice_db_pool_connections', 'pool'))).toEqual(Object.keys(POOLS[name]));

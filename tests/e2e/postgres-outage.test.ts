@@ -40,7 +40,7 @@ it('while Postgres is away 202s go on; when it is back everything is stored, onc
   // Crashed in the middle of work, as a failover does it.
   await Promise.all([send(30), postgres.stop('immediate')]);
   await send(10);
-  await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 45_000 }).toBe(503);
+  await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 180_000 }).toBe(503);
   expect((await get(`${ingest.url}/ready`)).status).toBe(200);
   expect((await get(`${ingest.url}/health`)).body.status).not.toBe('unhealthy');
 
@@ -50,7 +50,7 @@ it('while Postgres is away 202s go on; when it is back everything is stored, onc
     { events: 5_000, ids: 5_000 },
   ]);
   expect(await query('SELECT sum(event_count)::int AS counted FROM sessions')).toEqual([{ counted: 5_000 }]);
-  await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 45_000 }).toBe(200);
+  await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 180_000 }).toBe(200);
 });
 
 it('a writer that starts while Postgres is away waits for it', async () => {
@@ -58,7 +58,9 @@ it('a writer that starts while Postgres is away waits for it', async () => {
   const writer = await pipeline.startWriter('writer-2');
   await post(`${pipeline.ingest.url}/api/events`, { events: makeEvents(5, { userName: 'patient' }) });
   await expect
-    .poll(() => writer.log().some((line) => line['msg'] === 'database is not ready; trying again'), { timeout: 45_000 })
+    .poll(() => writer.log().some((line) => line['msg'] === 'database is not ready; trying again'), {
+      timeout: 180_000,
+    })
     .toBe(true);
   await postgres.start();
   await pipeline.drained();

@@ -62,7 +62,7 @@ describe('while everything is done and everything fails', () => {
       expect((await ask('POST', '/export/run?tenant=acme')).status).toBe(202);
     };
     await exported();
-    await seen('maintenance-worker', 'an export met an error; it is tried again');
+    await seen('maintenance-worker', 'export interrupted; retrying');
     const there = destination({
       endpoint: s3.endpoint,
       credentials: { ...S3_CREDENTIALS, secret_access_key: tenantsSecret },
@@ -70,11 +70,11 @@ describe('while everything is done and everything fails', () => {
     expect((await ask('PUT', '/export/config?tenant=acme', there)).status).toBe(200);
     // The server's own key is one that the bucket does not know.
     expect((await ask('POST', '/export/run?tenant=default')).status).toBe(202);
-    await seen('maintenance-worker', 'an export failed; its window is kept, and a retry exports the same');
-    await seen('maintenance-worker', 'the webhook could not be told of an export; trying again');
+    await seen('maintenance-worker', 'export failed; its window is retained, and a retry exports the same');
+    await seen('maintenance-worker', 'webhook not delivered; retrying');
     await exported();
     await seen('maintenance-worker', 'exported');
-    await seen('maintenance-worker', 'the webhook was told of an export');
+    await seen('maintenance-worker', 'webhook delivered');
     expect([...hookPaths]).toEqual([`/${webhookPath}`]);
     await lookAround();
   });
@@ -99,7 +99,7 @@ describe('while everything is done and everything fails', () => {
     await redisServer.stop();
     for (const name of daemons.keys()) await seen(name, 'Redis cannot be reached', /ECONNREFUSED/);
     expect((await ask('POST', '/export/run?tenant=acme')).status).toBe(202);
-    await seen('query-api', 'nobody could be woken for an export', /"request_id"/);
+    await seen('query-api', 'maintenance worker not notified; the sweep will pick it up', /"request_id"/);
     await lookAround();
     await redisServer.start();
     for (const name of daemons.keys()) await seen(name, 'Redis is back');

@@ -15,7 +15,7 @@ import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3
 import { scrape } from '@sluice/testkit/scrape';
 import { type DaemonName, startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
-const PATIENCE = { timeout: 40_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 const KEY = 'the-key';
 
 let receiver: OtlpReceiver;

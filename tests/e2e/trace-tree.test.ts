@@ -175,10 +175,12 @@ it("a poisoned event's dead letter is in its client's trace, and its replay lead
   expect(statements(isolation)[0]!.name).toContain('BEGIN');
   expect(statements(isolation).at(-1)!.name).toContain('COMMIT');
   // What the writer logs of it is found by the transaction's trace.
-  await vi.waitFor(() =>
-    expect(writer.log()).toContainEqual(
-      expect.objectContaining({ msg: 'events became dead letters', trace_id: transaction.traceId }),
-    ),
+  await vi.waitFor(
+    () =>
+      expect(writer.log()).toContainEqual(
+        expect.objectContaining({ msg: 'events became dead letters', trace_id: transaction.traceId }),
+      ),
+    { timeout: 180_000, interval: 20 },
   );
 
   const [row] = await pipeline.database.query<{ id: string; trace_id: string }>(

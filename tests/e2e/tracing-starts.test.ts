@@ -12,7 +12,7 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const SOURCES = resolve(import.meta.dirname, '../../packages/ingest-api/src');
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 /** An ingest API that traces to this collector; stopped with the test. */
 async function startTraced(endpoint: string, env: Record<string, string> = {}): Promise<TestDaemon> {

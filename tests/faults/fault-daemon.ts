@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { launchDaemon, type RunningDaemon } from '@sluice/local-stack/launch-daemon';
+import { COMPILE_CACHE } from '@sluice/testkit/compile-cache';
 import type { MemoryWatch } from './memory-watch.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
@@ -42,6 +43,7 @@ export async function startFaultDaemon(options: {
       cwd: folder,
       env: {
         PATH: process.env['PATH'],
+        ...COMPILE_CACHE,
         INGEST_PORT: '0',
         QUERY_PORT: '0',
         WRITER_PORT: '0',

@@ -85,7 +85,7 @@ export async function startRig(setup: RigSetup): Promise<FaultRig> {
   redis.on('error', () => {});
   const memory = watchMemory();
   const daemons = new Set<FaultDaemon>();
-  const env = { SLUICE_NAMESPACE: NAMESPACE, SHUTDOWN_TIMEOUT_MS: '5000', ...setup.env };
+  const env = { SLUICE_NAMESPACE: NAMESPACE, SHUTDOWN_TIMEOUT_MS: '30000', ...setup.env };
 
   const add = async (name: string, of: FaultDaemonPackage, more: Record<string, string>): Promise<FaultDaemon> => {
     const daemon = await startFaultDaemon({ name, package: of, folder, env: { ...env, ...more }, memory });

@@ -9,7 +9,7 @@ export interface Fault {
   readonly does: string;
   /**
    * I3: how long after `run` ended a new batch may take to be acked, all to be stored and every daemon to say
-   * that it is ready.
+   * that it is ready, on a machine that is idle otherwise. A busy one gets more, by its load.
    */
   readonly recoversWithinMs: number;
   readonly setup?: RigSetup;

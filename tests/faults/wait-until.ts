@@ -13,7 +13,7 @@ class NotInTimeError extends Error {}
 export async function waitUntil(
   what: string,
   check: () => Promise<boolean> | boolean,
-  withinMs = 60_000,
+  withinMs = 240_000,
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   let last: Error | undefined;

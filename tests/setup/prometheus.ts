@@ -40,7 +40,7 @@ export interface TestPrometheus {
 }
 
 /** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
-const PATIENCE = { timeout: 50_000, interval: 100 };
+const PATIENCE = { timeout: 180_000, interval: 100 };
 
 /**
  * Starts Prometheus with the configuration and the alerts of `deploy/`. Only these are changed: where the daemons are,

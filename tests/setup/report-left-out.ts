@@ -5,8 +5,8 @@ import { LONG_SUITES } from '../long/suites.ts';
 const NO_REASON = 'no reason is given';
 
 /**
- * Says on the last line how many tests passed, failed and were skipped, and what the run left out. With CI=true a test
- * that was skipped because a program is missing, or without a reason, makes the run fail.
+ * Says on the last line how many tests passed, failed and were skipped, and what the run left out; a group whose hook
+ * failed, and an error outside of all tests, count as one that failed. With CI=true a test that was skipped because a program is missing, or without a reason, makes the run fail.
  */
 export default class ReportLeftOut implements Reporter {
   #vitest: Vitest | undefined;
@@ -15,16 +15,18 @@ export default class ReportLeftOut implements Reporter {
     this.#vitest = vitest;
   }
 
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const count = (state: 'passed' | 'failed' | 'skipped'): number =>
       tests.filter((test) => test.result().state === state).length;
+    const groups = modules.flatMap((module) => [module, ...module.children.allSuites()]);
+    const failed = count('failed') + groups.filter(hasFailed).length + unhandledErrors.length;
     // Tests that `-t` did not choose are skipped too; nothing is missing then.
     const chosen = this.#vitest?.config.testNamePattern !== undefined;
     const skipped = chosen ? [] : tests.filter((test) => test.result().state === 'skipped').map(needOf);
     const leftOut = [...(this.#isTestCommand() && !chosen ? [longSuites()] : []), ...inWords(skipped)];
     const lines = [
-      `${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped. ` +
+      `${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped. ` +
         `Left out: ${leftOut.length === 0 ? 'nothing' : leftOut.join('; ')}.`,
     ];
     if (process.env['CI'] === 'true' && skipped.some(mustRunInCi)) {
@@ -43,7 +45,7 @@ export default class ReportLeftOut implements Reporter {
 }
 
 function longSuites(): string {
-  return `long suites (each with its command) ${LONG_SUITES.map(({ name }) => `\`pnpm test:long ${name}\``).join(', ')}`;
+  return `long suites (${LONG_SUITES.map(({ name }) => `npx -y pnpm@12 test:long ${name}`).join(', ')})`;
 }
 
 /** Why a test was skipped: what it noted itself, or what its options or those of a group around it say. */
@@ -53,8 +55,13 @@ function needOf(test: TestCase): Need {
   for (let task: TestCase | TestSuite | TestModule = test; task.type !== 'module'; task = task.parent) {
     const { needs } = task.meta();
     if (needs !== undefined) return needs;
+    if (hasFailed(task.parent)) return { what: 'a hook failed', program: false };
   }
   return { what: NO_REASON, program: false };
+}
+
+function hasFailed(group: TestSuite | TestModule): boolean {
+  return group.errors().length > 0;
 }
 
 function mustRunInCi({ what, program }: Need): boolean {

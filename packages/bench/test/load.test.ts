@@ -76,7 +76,7 @@ it('sends nothing while it is held', async () => {
   const load = await startLoad({ ...ORDER, url }, signal);
   load.hold(true);
   const result = load.go();
-  await vi.waitFor(() => expect(connections()).toBe(3));
+  await vi.waitFor(() => expect(connections()).toBe(3), { timeout: 180_000, interval: 20 });
   // It would have sent by now: each of these goes there and back.
   for (let probe = 1; probe <= 50; probe += 1) await fetch(url);
   expect(new Set(bodies)).toEqual(new Set(['']));

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await operations.startMaintenance();
   await vi.waitFor(
     async () => expect((await operations.ask('GET', '/api/jobs', undefined, KEY)).body.jobs.length).toBeGreaterThan(3),
-    { timeout: 45_000, interval: 20 },
+    { timeout: 180_000, interval: 20 },
   );
 });
 afterAll(() => operations.stop());
@@ -61,7 +61,7 @@ describe('jobs run', () => {
     const command = spawn(process.execPath, [MAIN, 'jobs', 'run', 'close-sessions'], { cwd: import.meta.dirname, env });
     let said = '';
     command.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    await vi.waitFor(() => expect(said).toContain('It is running'), { timeout: 45_000, interval: 20 });
+    await vi.waitFor(() => expect(said).toContain('It is running'), { timeout: 180_000, interval: 20 });
     command.kill('SIGINT');
     expect(await once(command, 'close')).toEqual([null, 'SIGINT']);
     const id = /Run (\S+) goes on\./.exec(said)?.[1];
@@ -71,7 +71,7 @@ describe('jobs run', () => {
         expect(await database.query('SELECT state FROM job_runs WHERE id = $1', [id])).toEqual([
           { state: 'succeeded' },
         ]),
-      { timeout: 45_000, interval: 20 },
+      { timeout: 180_000, interval: 20 },
     );
   });
 

@@ -55,7 +55,8 @@ it.concurrent.each(['nobody listens', 'somebody listens and never answers'])(
     }
     expect(await ingest.entries()).toHaveLength(REQUESTS);
     expect((await get(`${ingest.url}/ready`)).status).toBe(200);
-    if (collector !== null) await vi.waitFor(() => expect(collector.heard()).toBeGreaterThan(0));
+    if (collector !== null)
+      await vi.waitFor(() => expect(collector.heard()).toBeGreaterThan(0), { timeout: 180_000, interval: 20 });
 
     // What the queue has no room for is counted at once, what the exporter gives up later; none is missing then.
     await vi.waitFor(
@@ -65,7 +66,7 @@ it.concurrent.each(['nobody listens', 'somebody listens and never answers'])(
         expect(exportFailed).toBeGreaterThan(0);
         expect(queueFull + exportFailed).toBe(REQUESTS * SPANS_OF_REQUEST);
       },
-      { interval: 20, timeout: 45_000 },
+      { interval: 20, timeout: 180_000 },
     );
     expect((await get(`${ingest.url}/metrics`)).body).toMatch(/^sluice_spans_exported_total 0$/m);
 

@@ -112,7 +112,7 @@ it('the settings are read again at each reconnect', async () => {
   expect(await durabilityOf(ingest)).toBe('fsync');
   const reconnected = async (level: string): Promise<void> => {
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await vi.waitFor(async () => expect(await durabilityOf(ingest)).toBe(level), { interval: 20, timeout: 45_000 });
+    await vi.waitFor(async () => expect(await durabilityOf(ingest)).toBe(level), { interval: 20, timeout: 180_000 });
   };
   await configure({ appendonly: 'no' });
   await reconnected('memory');
@@ -132,7 +132,7 @@ it('settings that could not be read in time are asked for again', async () => {
       const { body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' });
       expect(body.durability).toBe('fsync');
     },
-    { interval: 50, timeout: 45_000 },
+    { interval: 50, timeout: 180_000 },
   );
 });
 

@@ -43,11 +43,14 @@ afterAll(() => Promise.all([ingest, withoutRedis, full, faulty].map((each) => ea
 
 /** Sends an event with a stored key, once ingest has seen the stored keys. */
 async function sendWith(key: string): Promise<Answer> {
-  return vi.waitFor(async () => {
-    const answer = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': key });
-    expect(answer.status, 'the stored keys are known').not.toBe(503);
-    return answer;
-  });
+  return vi.waitFor(
+    async () => {
+      const answer = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': key });
+      expect(answer.status, 'the stored keys are known').not.toBe(503);
+      return answer;
+    },
+    { timeout: 180_000, interval: 20 },
+  );
 }
 
 /** How each error is brought about, and what its message names. */
@@ -94,7 +97,7 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
           expect(answer.status, 'the backlog has been measured').not.toBe(202);
           return answer;
         },
-        { interval: 20, timeout: 45_000 },
+        { interval: 20, timeout: 180_000 },
       ),
     message: /backlog .* Try again in \d+ s/,
   },
@@ -179,7 +182,10 @@ async function requestDuringStop(): Promise<RawAnswer> {
   const socket = await openConnection(stopping.url);
   // Begun before the stop, or the connection would be idle and closed.
   socket.write('POST /api/events HTTP/1.1\r\nHost: localhost\r\n');
-  await vi.waitFor(async () => expect((await get(`${stopping.url}/live`)).status).toBe(200));
+  await vi.waitFor(async () => expect((await get(`${stopping.url}/live`)).status).toBe(200), {
+    timeout: 180_000,
+    interval: 20,
+  });
   const stopped = stopping.stop();
   await stopping.logged(/"stopping"/);
   const answer = await exchange(socket, 'Content-Type: application/json\r\nContent-Length: 0\r\n\r\n');

@@ -16,7 +16,7 @@ afterAll(async () => {
   await server.remove();
 });
 
-const PATIENCE = { interval: 20, timeout: 45_000 };
+const PATIENCE = { interval: 20, timeout: 180_000 };
 
 it('/health has each check and its details, without a key', async () => {
   // The backlog is measured on a connection of its own.

@@ -52,10 +52,13 @@ describe('after a mix of requests', () => {
       MAX_BODY_BYTES: '100000',
     });
     await ingest.redis.set(keySetKey(ingest.namespace), encodeKeySet([slow.stored]));
-    await vi.waitFor(async () => {
-      const { body } = await get(`${ingest.url}/health`);
-      expect(body.details.authentication.stored_keys_known).toBe(true);
-    });
+    await vi.waitFor(
+      async () => {
+        const { body } = await get(`${ingest.url}/health`);
+        expect(body.details.authentication.stored_keys_known).toBe(true);
+      },
+      { timeout: 180_000, interval: 20 },
+    );
 
     await send(202, { events: makeEvents(20) });
     await send(202, { events: makeEvents(3) });
@@ -130,31 +133,34 @@ describe('after a mix of requests', () => {
 
   it('/metrics counts requests by method, route and status, whatever paths were tried', async () => {
     // A request is counted when its answer has been sent, which its client may know first.
-    await vi.waitFor(async () => {
-      const counts = await samples(ingest, 'http_server_request_duration_seconds_count');
-      const ofEvents = counts.filter((count) => !/http_route="\/(health|metrics)"/.test(count));
-      expect(ofEvents).toEqual(
-        [
-          requests('GET', '(none)', 404, 1),
-          requests('GET', '(none)', 405, 1),
-          requests('_OTHER', '(none)', 404, 1),
-          requests('GET', '/collect', 202, 1),
-          requests('GET', '/pixel.gif', 202, 1),
-          requests('GET', '/pixel.gif', 401, 1),
-          requests('GET', '/pixel.gif', 422, 1),
-          requests('POST', '/api/events', 202, 4),
-          requests('POST', '/api/events', 400, 1),
-          requests('POST', '/api/events', 401, 2),
-          requests('POST', '/api/events', 413, 2),
-          requests('POST', '/api/events', 415, 1),
-          requests('POST', '/api/events', 422, 1),
-          requests('POST', '/api/events', 429, 1),
-          requests('POST', '/collect', 202, 1),
-        ].toSorted(),
-      );
-      // The one that asks.
-      expect(await samples(ingest, 'http_server_active_requests')).toEqual(['http_server_active_requests 1']);
-    });
+    await vi.waitFor(
+      async () => {
+        const counts = await samples(ingest, 'http_server_request_duration_seconds_count');
+        const ofEvents = counts.filter((count) => !/http_route="\/(health|metrics)"/.test(count));
+        expect(ofEvents).toEqual(
+          [
+            requests('GET', '(none)', 404, 1),
+            requests('GET', '(none)', 405, 1),
+            requests('_OTHER', '(none)', 404, 1),
+            requests('GET', '/collect', 202, 1),
+            requests('GET', '/pixel.gif', 202, 1),
+            requests('GET', '/pixel.gif', 401, 1),
+            requests('GET', '/pixel.gif', 422, 1),
+            requests('POST', '/api/events', 202, 4),
+            requests('POST', '/api/events', 400, 1),
+            requests('POST', '/api/events', 401, 2),
+            requests('POST', '/api/events', 413, 2),
+            requests('POST', '/api/events', 415, 1),
+            requests('POST', '/api/events', 422, 1),
+            requests('POST', '/api/events', 429, 1),
+            requests('POST', '/collect', 202, 1),
+          ].toSorted(),
+        );
+        // The one that asks.
+        expect(await samples(ingest, 'http_server_active_requests')).toEqual(['http_server_active_requests 1']);
+      },
+      { timeout: 180_000, interval: 20 },
+    );
   });
 
   it('/metrics has a 0 for what has not happened yet', async () => {
@@ -198,15 +204,18 @@ it('a duration leads to a trace, in the format that allows it', async () => {
     OTEL_BSP_SCHEDULE_DELAY: '50',
   });
   await ingest.send({ events: [makeEvent()] });
-  const exemplar = await vi.waitFor(async () => {
-    const { body } = await get(`${ingest.url}/metrics`, OPEN_METRICS);
-    const found =
-      /^http_server_request_duration_seconds_bucket\{.*http_route="\/api\/events".*\} 1 # \{trace_id="(?<traceId>\w+)",span_id="(?<spanId>\w+)"\} [\d.e-]+ [\d.]+$/m.exec(
-        body as string,
-      );
-    expect(found, body as string).not.toBeNull();
-    return found!.groups!;
-  });
+  const exemplar = await vi.waitFor(
+    async () => {
+      const { body } = await get(`${ingest.url}/metrics`, OPEN_METRICS);
+      const found =
+        /^http_server_request_duration_seconds_bucket\{.*http_route="\/api\/events".*\} 1 # \{trace_id="(?<traceId>\w+)",span_id="(?<spanId>\w+)"\} [\d.e-]+ [\d.]+$/m.exec(
+          body as string,
+        );
+      expect(found, body as string).not.toBeNull();
+      return found!.groups!;
+    },
+    { timeout: 180_000, interval: 20 },
+  );
   const seen = () => receiver.spans.find((span) => span.name === 'POST /api/events');
   await receiver.until(() => seen() !== undefined, 'the trace');
   expect(seen()).toMatchObject(exemplar);

@@ -7,7 +7,7 @@ import { ownRedis } from '@sluice/testkit/own-servers';
 import { expectError } from '@sluice/testkit/expect-error';
 
 const MIB = 1024 * 1024;
-const PATIENCE = { interval: 20, timeout: 45_000 };
+const PATIENCE = { interval: 20, timeout: 180_000 };
 
 /** Sends events that zstd can't make smaller until one is not taken; answers how many were. */
 async function fill(ingest: TestIngest): Promise<number> {

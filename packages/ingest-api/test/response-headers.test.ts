@@ -37,10 +37,11 @@ describe('X-Request-Id', () => {
 });
 
 it.each(paths)('X-Processing-Time of GET %s is in milliseconds, of this request alone', async (path) => {
+  const asked = performance.now();
   const time = (await get(`${ingest.url}${path}`)).headers.get('x-processing-time');
   expect(time).toMatch(/^\d+\.\d\dms$/);
   // A clock that was not started would show the age of the process.
-  expect(Number.parseFloat(time!)).toBeLessThan(250);
+  expect(Number.parseFloat(time!)).toBeLessThan(performance.now() - asked);
 });
 
 const preflight = (url: string, origin: string) =>

@@ -8,7 +8,7 @@ import { secretOf, testKey, type TestKey } from '@sluice/testkit/stored-keys';
 import { expectError } from '@sluice/testkit/expect-error';
 
 /** Ingest alone with the set of keys in Redis, as a query API puts it there. */
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 const acme = testKey({ tenant: 'acme' });
 const everybody = testKey();
@@ -22,7 +22,7 @@ beforeAll(async () => {
     API_KEY: 'the-key',
     API_KEYS: `tight:${digest}`,
     COLLECT_SITES: 'docs',
-    INGEST_RATE_LIMIT: '5000',
+    INGEST_RATE_LIMIT: '100',
     KEY_REFRESH_MS: '50',
   });
   await put(acme, everybody, reader, slow);
@@ -96,8 +96,9 @@ describe('a quota', () => {
   });
 
   it('of INGEST_RATE_LIMIT for every other key, counted for each by itself; sites without a key have none', async () => {
-    for (let batch = 0; batch < 8; batch += 1) await send('env-key', 1_000);
-    expectError(await send('env-key'), 'quota_exceeded', /5000 events\/s/);
+    // Let in whole; what it is above the limit takes nine seconds to pay.
+    expect((await send('env-key', 1_000)).status).toBe(202);
+    expectError(await send('env-key'), 'quota_exceeded', /100 events\/s/);
     expect((await send('the-key')).status).toBe(202);
     expect((await ingest.collect({ siteId: 'docs' })).status).toBe(202);
   });

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 300_000;
 const ASK_EVERY_MS = 50;
 
 /**
  * Waits until a daemon's `GET /ready` answers 200: it listens earlier, and what it works with (the writer's tables, for
- * one) may come a moment later. Throws after a minute with what it said last, or when the signal aborts.
+ * one) may come a moment later. Throws after five minutes with what it said last, or when the signal aborts.
  */
 export async function untilReady(name: string, url: string, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;

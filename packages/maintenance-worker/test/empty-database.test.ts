@@ -17,7 +17,7 @@ it('a worker that starts before any writer prepares the database, and complains 
   });
   await expect
     .poll(() => worker.log().some((line) => line['job'] === 'fold-rollups' && line['msg'] === 'job done'), {
-      timeout: 30_000,
+      timeout: 180_000,
     })
     .toBe(true);
   await worker.stop();

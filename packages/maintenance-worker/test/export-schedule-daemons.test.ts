@@ -9,7 +9,7 @@ import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 
-const PATIENCE = { timeout: 40_000, interval: 50 };
+const PATIENCE = { timeout: 180_000, interval: 50 };
 const notices: { event: string; run: { id: string; rows: number; trigger: string } }[] = [];
 let operations: Operations;
 let receiver: Server;
@@ -55,7 +55,7 @@ const succeeded = (count: number) =>
       expect(runs.filter((run: { state: string }) => run.state === 'succeeded')).toHaveLength(count);
       return runs as { id: string; rows_done: number; trigger: string; requested_by: string }[];
     },
-    { timeout: 40_000, interval: 500 },
+    { timeout: 180_000, interval: 500 },
   );
 
 it('two workers export what came since the last time once, and tell of it once', async () => {

@@ -10,7 +10,7 @@ import { queueDueExports } from '../src/exports/queue-due-exports.ts';
 import type { JobResult } from '../src/jobs/job.ts';
 import { rotateExportKeysJob } from '../src/jobs/rotate-export-keys.ts';
 
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 let database: TestDatabase;
 let opened: Database;
 beforeAll(async () => {

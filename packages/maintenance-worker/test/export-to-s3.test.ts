@@ -159,7 +159,7 @@ it('a stop in the middle leaves the run to the next start, and nothing that coun
   const stop = new AbortController();
   const id = await queue();
   const running = rig.run(id, stop.signal);
-  await vi.waitFor(async () => expect(await readdir(join(s3.folder, 'client'))).not.toEqual([]), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await readdir(join(s3.folder, 'client'))).not.toEqual([]), { timeout: 180_000 });
   stop.abort(new Error('the worker stops'));
   await expect(running).rejects.toThrow('the worker stops');
   expect(await runRow(id)).toMatchObject({ state: 'running' });
@@ -172,7 +172,9 @@ it('a cancel in the middle ends the attempt, and nothing of it counts', async ()
   proxy.slowDown(300);
   const id = await queue();
   const running = rig.run(id);
-  await vi.waitFor(async () => expect(Number((await runRow(id))['rows_done'])).toBeGreaterThan(0), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(Number((await runRow(id))['rows_done'])).toBeGreaterThan(0), {
+    timeout: 180_000,
+  });
   await database.query("UPDATE export_runs SET state = 'cancelled' WHERE id = $1", [id]);
   expect(await running).toBeNull();
   expect(await runRow(id)).toMatchObject({ state: 'cancelled', manifest: null });
@@ -204,7 +206,9 @@ it('a lock that is lost with its connection ends the attempt while it writes, as
   proxy.slowDown(300);
   const id = await queue();
   const running = rig.run(id);
-  await vi.waitFor(async () => expect(Number((await runRow(id))['rows_done'])).toBeGreaterThan(0), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(Number((await runRow(id))['rows_done'])).toBeGreaterThan(0), {
+    timeout: 180_000,
+  });
   await database.query(
     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
   );

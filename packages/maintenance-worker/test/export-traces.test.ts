@@ -141,7 +141,7 @@ it('a failed export is kept at a ratio of 0, and one that succeeds is not', asyn
       const state = 'SELECT state FROM export_runs WHERE id = $1';
       expect(await traced.operations.pipeline.database.query(state, [well])).toEqual([{ state: 'succeeded' }]);
     },
-    { timeout: 30_000, interval: 20 },
+    { timeout: 180_000, interval: 20 },
   );
   await sendTo({ ...s3.settings('client'), bucket: 'missing-bucket' });
   const badly = await request();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 /** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let operations: Operations;
 beforeAll(async () => {

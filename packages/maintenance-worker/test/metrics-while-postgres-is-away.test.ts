@@ -6,7 +6,7 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
-const PATIENCE = { timeout: 40_000, interval: 100 };
+const PATIENCE = { timeout: 180_000, interval: 100 };
 const OF_POSTGRES = [
   'sluice_job_stale',
   'sluice_fence_age_seconds',

@@ -11,7 +11,7 @@ import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { STORE_EVENTS } from './fixtures/export-rig.ts';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
 
-const PATIENCE = { timeout: 30_000, interval: 50 };
+const PATIENCE = { timeout: 180_000, interval: 50 };
 
 let traced: TracedOperations;
 let worker: TestDaemon;

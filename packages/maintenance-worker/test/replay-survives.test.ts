@@ -19,7 +19,7 @@ const countOf = async (condition: string): Promise<number> => {
 };
 const reaches = (condition: string, least: number) =>
   vi.waitFor(async () => expect(await countOf(condition), condition).toBeGreaterThanOrEqual(least), {
-    timeout: 20_000,
+    timeout: 180_000,
     interval: 10,
   });
 
@@ -77,7 +77,7 @@ it('what fails twice, because it was on the stream twice, is one new dead letter
     // No writer is there yet: each run finds nothing settled and enqueues all again.
     const worker = await startMaintenance();
     await vi.waitFor(async () => expect(await pipeline.redis.xlen(pipeline.stream)).toBe(copies), {
-      timeout: 20_000,
+      timeout: 180_000,
       interval: 20,
     });
     worker.kill('SIGKILL');
@@ -97,7 +97,7 @@ it('FLUSHALL takes the stream and the job away: the letters are enqueued again a
   const worker = await startMaintenance();
   const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {}, rate_per_second: 10_000 })).body;
   await vi.waitFor(async () => expect(await pipeline.redis.xlen(pipeline.stream)).toBe(200), {
-    timeout: 20_000,
+    timeout: 180_000,
     interval: 20,
   });
   const keys = await pipeline.redis.keys(`*${pipeline.namespace}*`);

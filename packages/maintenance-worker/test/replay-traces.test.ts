@@ -7,7 +7,7 @@ const ORIGIN = `00-${TRACE}-b7ad6b7169203331-01`;
 const REQUEST = '4bf92f3577b34da6a3ce929d0e0e4736';
 const REPLAYS = '/api/dead-letters/replays';
 
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let traced: TracedOperations;
 beforeAll(async () => {

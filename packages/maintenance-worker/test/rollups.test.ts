@@ -8,8 +8,8 @@ import type { JobContext } from '../src/jobs/job.ts';
 import { rebuildRollupsJob } from '../src/jobs/rebuild-rollups.ts';
 import { dropRetired } from '@sluice/projections/counts/drop-retired';
 import { fold } from '@sluice/projections/counts/fold';
-import { rebuildRollups } from '@sluice/projections/counts/rebuild';
-import { summarizeNewBlocks } from '@sluice/projections/counts/summarize-new-blocks';
+import { counts } from '@sluice/projections/counts/counts';
+import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
 import { beginLive, expectExact, PATIENCE, type RolledUp, startRolledUp, storing } from './fixtures/rolled-up.ts';
 
 let rig: RolledUp;
@@ -169,7 +169,7 @@ describe('folding', () => {
     await rig.foldUntil(100);
     await rig.database.query("UPDATE rollup_generations SET system_identifier = '7'");
     await expect(fold(rig.opened, 'live', always)).rejects.toThrow('sluice jobs run rebuild-rollups');
-    await rebuildRollups(rig.opened, { signal: new AbortController().signal, progress: () => {} });
+    await counts.rebuild(rig.opened, { signal: new AbortController().signal, progress: () => {} });
     await expectExact(rig);
   });
 
@@ -257,7 +257,7 @@ describe('unfolding', () => {
 });
 
 const rebuild = (signal = new AbortController().signal, progress = (_done: number) => {}) =>
-  rebuildRollups(rig.opened, { signal, progress });
+  counts.rebuild(rig.opened, { signal, progress });
 
 describe('rebuilding', () => {
   it('makes the same from the events, whatever was there', async () => {

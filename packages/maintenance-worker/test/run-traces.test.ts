@@ -23,7 +23,7 @@ const ended = (id: unknown, state: string) =>
       const [run] = await traced.operations.pipeline.database.query('SELECT state FROM job_runs WHERE id = $1', [id]);
       expect(run).toEqual({ state });
     },
-    { timeout: 30_000, interval: 20 },
+    { timeout: 180_000, interval: 20 },
   );
 
 it('each tick of a schedule is a trace of its own, and nothing else is', async () => {

@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
 import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
@@ -13,7 +13,7 @@ let queue: Queue;
 beforeAll(async () => {
   server = await ownRedis();
   rig = await startJobRig(server.url);
-  queue = new Queue(SCHEDULES_QUEUE, { connection: jobConnection(server.url), prefix: jobsPrefix(rig.namespace) });
+  queue = new Queue(SCHEDULES_QUEUE, { connection: bullmqConnection(server.url), prefix: bullmqPrefix(rig.namespace) });
 });
 afterAll(async () => {
   await queue.close();
@@ -40,7 +40,7 @@ it('a chain that one refused write has ended goes on after the next writing of t
     },
   });
   // The test itself says when schedules are written again.
-  const worker = await rig.startWorker([job], { keepMs: 3_600_000 });
+  const worker = await rig.startWorker([job], { refreshMs: 3_600_000 });
   await vi.waitFor(() => expect(ticks).toBeGreaterThan(1), PATIENCE);
 
   await setMemory('1');
@@ -61,15 +61,15 @@ it('a chain that one refused write has ended goes on after the next writing of t
   );
   expect(ticks).toBe(before);
 
-  await worker.schedules!.keep();
+  await worker.schedules!.refresh();
   await vi.waitFor(() => expect(ticks).toBeGreaterThan(before + 2), PATIENCE);
 });
 
 it('while Redis refuses, a worker rests between its tries, and logs each new error once', async () => {
   const errors: { message: string; at: number }[] = [];
   const worker = new Worker(SCHEDULES_QUEUE, async () => {}, {
-    connection: jobConnection(server.url),
-    prefix: jobsPrefix(rig.namespace),
+    connection: bullmqConnection(server.url),
+    prefix: bullmqPrefix(rig.namespace),
   });
   worker.on('error', ({ message }) => errors.push({ message, at: performance.now() }));
   restAfterErrors(worker, rig.context.logger);
@@ -104,8 +104,8 @@ it('while Redis refuses, every worker of the daemon rests', async () => {
     const before = await refused();
     // Two turns of the shortest rests; one worker without any would be refused thousands of times meanwhile.
     const pace = new Worker('pace', async () => {}, {
-      connection: jobConnection(server.url),
-      prefix: jobsPrefix('pace'),
+      connection: bullmqConnection(server.url),
+      prefix: bullmqPrefix('pace'),
     });
     const errors: Error[] = [];
     pace.on('error', (error) => errors.push(error));

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
 import { noteSkipped } from '../src/running/run-rows.ts';
 import { noteNextTicks, registerJobs } from '../src/running/register-jobs.ts';
@@ -12,8 +12,8 @@ let queue: Queue;
 beforeAll(async () => {
   rig = await startJobRig();
   queue = new Queue(SCHEDULES_QUEUE, {
-    connection: jobConnection(inject('redisUrl')),
-    prefix: jobsPrefix(rig.namespace),
+    connection: bullmqConnection(inject('redisUrl')),
+    prefix: bullmqPrefix(rig.namespace),
   });
 });
 afterAll(async () => {
@@ -35,7 +35,7 @@ describe('ticks', () => {
         return { rows: 1 };
       },
     });
-    const workers = await Promise.all(['a', 'b', 'c'].map((name) => rig.startWorker([job], { name, keepMs: 50 })));
+    const workers = await Promise.all(['a', 'b', 'c'].map((name) => rig.startWorker([job], { name, refreshMs: 50 })));
     await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(8), PATIENCE);
     await Promise.all(workers.map((worker) => worker.stop()));
     // Three workers that each ran every tick would have run three times as often.
@@ -62,6 +62,8 @@ describe('ticks', () => {
     await vi.waitFor(async () => {
       const [row] = await rig.database.query("SELECT last_skipped_at FROM jobs WHERE name = 'long'");
       expect(row?.['last_skipped_at']).not.toBeNull();
+      // The slot is taken a moment before the run begins, so a tick may be skipped first.
+      expect(begun).toBeGreaterThan(0);
     }, PATIENCE);
     expect(begun).toBe(1);
     resolve();
@@ -113,7 +115,7 @@ describe('writing schedules', () => {
     await writeSchedules(queue, [daily]);
     const { next } = (await queue.getJobScheduler('daily'))!;
     // Now it is due: nobody is there to take it.
-    const prefix = `${jobsPrefix(rig.namespace)}:${SCHEDULES_QUEUE}`;
+    const prefix = `${bullmqPrefix(rig.namespace)}:${SCHEDULES_QUEUE}`;
     const due = Date.now() - 5;
     await rig.redis.zadd(`${prefix}:repeat`, due, 'daily');
     await rig.redis.rename(`${prefix}:repeat:daily:${next}`, `${prefix}:repeat:daily:${due}`);
@@ -147,7 +149,7 @@ describe('writing schedules', () => {
   });
 
   it('after FLUSHALL: written again, by what keeps them', async () => {
-    await rig.startWorker([hourly, daily], { keepMs: 100 });
+    await rig.startWorker([hourly, daily], { refreshMs: 100 });
     await vi.waitFor(async () => expect(await schedulers()).toEqual(['daily', 'hourly']), PATIENCE);
     await rig.redis.del(await rig.redis.keys(`*${rig.namespace}*`));
     await vi.waitFor(async () => expect(await schedulers()).toEqual(['daily', 'hourly']), PATIENCE);
@@ -196,10 +198,10 @@ describe('a job without a success for too long', () => {
 
   it('that has not ticked either is started anew, and is told of until it has succeeded', async () => {
     const worker = await rig.startWorker([job]);
-    await worker.schedules!.keep();
+    await worker.schedules!.refresh();
     expect(worker.schedules!.state.stale).toEqual([]);
     await outdate('daily', '10 days');
-    await worker.schedules!.keep();
+    await worker.schedules!.refresh();
     expect(worker.schedules!.state.stale).toEqual(['daily']);
     expect(rig.log).toContainEqual(expect.objectContaining({ level: 50, jobs: ['daily'] }) as unknown);
     await vi.waitFor(async () => {
@@ -207,7 +209,7 @@ describe('a job without a success for too long', () => {
       expect(runs).toEqual([{ state: 'succeeded' }]);
     }, PATIENCE);
     await vi.waitFor(async () => {
-      await worker.schedules!.keep();
+      await worker.schedules!.refresh();
       expect(worker.schedules!.state.stale).toEqual([]);
     }, PATIENCE);
     // Its own time again.
@@ -227,7 +229,7 @@ describe('a job without a success for too long', () => {
     const worker = await rig.startWorker([failing]);
     await vi.waitFor(() => expect(rig.log.some((line) => line['msg'] === 'job failed')).toBe(true), PATIENCE);
     await outdate('failing', '1 minute');
-    for (let again = 0; again < 3; again += 1) await worker.schedules!.keep();
+    for (let again = 0; again < 3; again += 1) await worker.schedules!.refresh();
     expect(worker.schedules!.state.stale).toEqual(['failing']);
     expect(rig.log.filter((line) => 'jobs' in line)).toHaveLength(1);
     expect(runs).toBe(1);
@@ -235,14 +237,14 @@ describe('a job without a success for too long', () => {
 
   it('is repaired by one of several workers', async () => {
     const workers = await Promise.all(['a', 'b', 'c'].map((name) => rig.startWorker([job], { name })));
-    await Promise.all(workers.map((worker) => worker.schedules!.keep()));
+    await Promise.all(workers.map((worker) => worker.schedules!.refresh()));
     await outdate('daily', '10 days');
-    await Promise.all(workers.map((worker) => worker.schedules!.keep()));
+    await Promise.all(workers.map((worker) => worker.schedules!.refresh()));
     await vi.waitFor(async () => {
       expect(await rig.database.query("SELECT state FROM job_runs WHERE job = 'daily'")).toEqual([
         { state: 'succeeded' },
       ]);
     }, PATIENCE);
-    expect(rig.log.filter((line) => String(line['msg']).includes('written anew'))).toHaveLength(1);
+    expect(rig.log.filter((line) => String(line['msg']).includes('written again'))).toHaveLength(1);
   });
 });

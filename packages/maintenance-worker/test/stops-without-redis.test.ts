@@ -19,7 +19,7 @@ it('an ordered stop ends in order though Redis hangs', async () => {
     DATABASE_URL: database.url,
     SHUTDOWN_TIMEOUT_MS: '3000',
   });
-  await expect.poll(() => worker.log().some((line) => line['msg'] === 'job done'), { timeout: 45_000 }).toBe(true);
+  await expect.poll(() => worker.log().some((line) => line['msg'] === 'job done'), { timeout: 180_000 }).toBe(true);
   process.kill(redis.pid(), 'SIGSTOP');
   try {
     worker.kill('SIGTERM');

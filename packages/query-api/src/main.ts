@@ -1,7 +1,5 @@
 import { withStoredKeys } from '@sluice/access/key-ring';
-import { openExportJobs } from '@sluice/jobs/export-jobs';
-import { openReplayJobs } from '@sluice/jobs/replay-jobs';
-import { openRunRequests } from '@sluice/jobs/run-requests';
+import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -48,7 +46,11 @@ await startOrExit('query-api', async () => {
 
   const onError = (error: Error): void => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis');
   const queue = { redisUrl: config.REDIS_URL, namespace, onError };
-  const [replayJobs, runRequests, exportJobs] = [openReplayJobs(queue), openRunRequests(queue), openExportJobs(queue)];
+  const [replayJobs, runRequests, exportJobs] = [
+    openWakeQueue('replay', queue),
+    openWakeQueue('run', queue),
+    openWakeQueue('export', queue),
+  ];
   // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
   const closeJobs = () => Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]);
   parts.defer(() => waitAtMost(shutdownTimeoutMs * 0.1, closeJobs()));

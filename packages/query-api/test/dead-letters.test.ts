@@ -157,7 +157,7 @@ describe('as a download', () => {
         );
         expect(row).toEqual({ quiet: true });
       },
-      { timeout: 45_000, interval: 50 },
+      { timeout: 180_000, interval: 50 },
     );
     await database.query("DELETE FROM dead_letters WHERE tenant = 'slow'");
     const decoder = new TextDecoder();

@@ -157,11 +157,14 @@ async function requestDuringStop(): Promise<RawAnswer> {
   const socket = await openConnection(stopping.url);
   // Begun before the stop, or the connection would be idle and closed.
   socket.write('POST /api/dead-letters/discards HTTP/1.1\r\nHost: localhost\r\n');
-  await vi.waitFor(async () => expect((await get(`${stopping.url}/live`)).status).toBe(200));
+  await vi.waitFor(async () => expect((await get(`${stopping.url}/live`)).status).toBe(200), {
+    timeout: 180_000,
+    interval: 20,
+  });
   const stopped = stopping.stop();
   await vi.waitFor(() => expect(stopping.log().some((line) => line['msg'] === 'stopping')).toBe(true), {
     interval: 10,
-    timeout: 10_000,
+    timeout: 180_000,
   });
   const answer = await exchange(socket, 'Content-Type: application/json\r\nContent-Length: 0\r\n\r\n');
   socket.destroy();

@@ -71,7 +71,7 @@ it('no secret is ever answered, logged, or stored where it can be read', async (
       const rows = await pipeline.database.query('SELECT attempts, error FROM export_runs');
       for (const row of rows) expect(row).toMatchObject({ error: expect.any(String) as string });
     },
-    { timeout: 40_000, interval: 100 },
+    { timeout: 180_000, interval: 100 },
   );
   for (const path of [
     '/export/config?tenant=acme',

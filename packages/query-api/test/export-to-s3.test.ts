@@ -5,7 +5,7 @@ import { makeEvents } from '@sluice/testkit/make-event';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3-server';
 
-const PATIENCE = { timeout: 40_000, interval: 100 };
+const PATIENCE = { timeout: 180_000, interval: 100 };
 const EVENTS = 25;
 
 let operations: Operations;

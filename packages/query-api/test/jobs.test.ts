@@ -163,7 +163,7 @@ describe('runs', () => {
   it('asked for are run by a maintenance worker, and tell how they ended', async () => {
     const worker = await operations.startMaintenance();
     await vi.waitFor(async () => expect((await ask('POST', '/api/jobs/make-partitions/runs')).status).toBe(202), {
-      timeout: 20_000,
+      timeout: 180_000,
       interval: 50,
     });
     await vi.waitFor(
@@ -173,7 +173,7 @@ describe('runs', () => {
           duration_ms: expect.any(Number) as number,
           worker: expect.stringContaining(':') as string,
         }),
-      { timeout: 45_000, interval: 20 },
+      { timeout: 180_000, interval: 20 },
     );
     await worker.stop();
   });
@@ -201,7 +201,7 @@ it('a key that may only read sees jobs and runs, and can neither ask for one nor
   const { id } = (await ask('POST', '/api/jobs/rebuild/runs')).body;
   const reader = (method: string, path: string) => ask(method, path, undefined, made.body.key as string);
   await vi.waitFor(async () => expect((await reader('GET', '/api/jobs')).body.jobs).toHaveLength(3), {
-    timeout: 20_000,
+    timeout: 180_000,
   });
   expect((await reader('GET', `/api/jobs/runs/${id}`)).status).toBe(200);
   expect((await reader('POST', '/api/jobs/rebuild/runs')).status).toBe(403);

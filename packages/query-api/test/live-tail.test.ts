@@ -7,7 +7,7 @@ import { operatorKey, type Operations, startOperations } from '@sluice/testkit/o
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 /** For a machine that hangs, not for one that is slow. */
-const PATIENCE = { timeout: 50_000, interval: 10 };
+const PATIENCE = { timeout: 180_000, interval: 10 };
 const ENV = {
   API_KEY: 'the-key',
   OPERATOR_KEYS: [operatorKey('ada', 'a'), operatorKey('bob', 'b'), operatorKey('mallory@evil', 'm')].join(','),
@@ -95,7 +95,7 @@ async function following(tail: Tail, properties: WireEvent = {}): Promise<void> 
       await send([makeEvent({ eventType: 'Marker', ...properties })]);
       expect(tail.messages.length).toBeGreaterThan(0);
     },
-    { timeout: 45_000, interval: 100 },
+    { timeout: 180_000, interval: 100 },
   );
 }
 const got = (tail: Tail, wanted: readonly WireEvent[]) =>

@@ -3,7 +3,7 @@ import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-serve
 import { type Scrape, scrape } from '@sluice/testkit/scrape';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
-const PATIENCE = { timeout: 30_000, interval: 50 };
+const PATIENCE = { timeout: 180_000, interval: 50 };
 
 let redis: OwnServer;
 let postgres: OwnServer;

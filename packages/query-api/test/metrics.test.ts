@@ -5,7 +5,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { scrape } from '@sluice/testkit/scrape';
 
 /** The queue is looked at once a second at most. */
-const PATIENCE = { timeout: 45_000, interval: 50 };
+const PATIENCE = { timeout: 180_000, interval: 50 };
 
 let operations: Operations;
 /** A key without a limit. */

@@ -4,7 +4,7 @@ import { operatorKey, type Operations, startOperations } from '@sluice/testkit/o
 
 const LIMIT = 10;
 const DOWNLOAD = { accept: 'application/x-ndjson', 'content-type': 'application/json' };
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let operations: Operations;
 beforeAll(async () => {

@@ -293,7 +293,7 @@ describe('a download', () => {
       request.on('error', () => {});
       request.end('{}');
       // Its own time-out ends it after 30 s only.
-      const patience = { timeout: 45_000, interval: 5 };
+      const patience = { timeout: 180_000, interval: 5 };
       try {
         await vi.waitFor(async () => expect(await waiting()).toBe(1), patience);
         request.destroy();

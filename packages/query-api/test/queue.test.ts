@@ -54,7 +54,7 @@ it('shows an empty queue, what waits, what is pending with whom, and how fast it
   await operations.pipeline.startWriter('writer-1', { RECLAIM_IDLE_MS: '100' });
   await operations.pipeline.drained();
   await vi.waitFor(async () => expect((await queue()).drain_rate_per_second).toBeGreaterThan(0), {
-    timeout: 15_000,
+    timeout: 180_000,
     interval: 50,
   });
   const drained = await queue();

@@ -13,7 +13,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 const SETTINGS = { shared_buffers: '64MB', fsync: 'off' };
 
 let folder: string;

@@ -46,7 +46,7 @@ beforeAll(async () => {
       );
       expect(folded!.events).toBe(FOLDED);
     },
-    { timeout: 45_000, interval: 50 },
+    { timeout: 180_000, interval: 50 },
   );
   await storeThroughPipeline(pipeline, edits.slice(FOLDED));
 });

@@ -132,7 +132,7 @@ it('a live tail is one span, however long it is open and whatever it looks at me
       // Several looks at Postgres have found something.
       expect(text.split('\nid: ').length).toBeGreaterThan(3);
     },
-    { timeout: 45_000, interval: 100 },
+    { timeout: 180_000, interval: 100 },
   );
   hangUp.abort();
   await reading.catch(() => {});

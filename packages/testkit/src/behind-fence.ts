@@ -14,6 +14,6 @@ export async function behindFence(database: Pick<TestDatabase, 'query'>): Promis
       );
       if (BigInt(fence!.tx) <= BigInt(now!.tx)) throw new Error('another transaction holds the fence back');
     },
-    { timeout: 50_000, interval: 20 },
+    { timeout: 180_000, interval: 20 },
   );
 }

@@ -80,7 +80,7 @@ export async function startIngest(
           if (found === undefined) throw new Error(`the log has no line like ${line}:\n${daemon.output()}`);
           return found;
         },
-        { interval: 10, timeout: 45_000 },
+        { interval: 10, timeout: 180_000 },
       ),
     async clear() {
       await redis.del(stream);

@@ -52,7 +52,7 @@ export interface SeedProperties {
 }
 
 /** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
-const PATIENCE = { timeout: 30_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 /** A key as OPERATOR_KEYS has it. */
 export function operatorKey(who: string, key: string): string {

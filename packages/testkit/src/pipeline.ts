@@ -29,7 +29,7 @@ export interface PipelineOptions {
 }
 
 /** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 /** Starts ingest, and no writer yet. */
 export async function startPipeline(options: PipelineOptions = {}): Promise<Pipeline> {

@@ -13,7 +13,7 @@ import { type S3Server, startS3Server } from './s3-server.ts';
 import { type DaemonName, startTestDaemon, type TestDaemon } from './test-daemon.ts';
 
 /** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
-export const PATIENCE = { timeout: 40_000, interval: 30 };
+export const PATIENCE = { timeout: 180_000, interval: 30 };
 
 const NAMESPACE = 'planted';
 /** Key of the one stream. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import { COMPILE_CACHE } from './compile-cache.ts';
 
 /** How a command ended, and what it said. */
 export interface CommandResult {
@@ -19,7 +20,7 @@ export async function runCommand(
   args: readonly string[],
   options: { env?: Record<string, string>; cwd: string; input?: string },
 ): Promise<CommandResult> {
-  const env = { PATH: process.env['PATH'], ...options.env };
+  const env = { PATH: process.env['PATH'], ...COMPILE_CACHE, ...options.env };
   const child = spawn(process.execPath, [file, ...args], { cwd: options.cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end(options.input ?? '');
   const [stdout, stderr, code] = await Promise.all([

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { inject } from 'vitest';
 import { launchDaemon, type RunningDaemon } from '@sluice/local-stack/launch-daemon';
+import { COMPILE_CACHE } from './compile-cache.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 
@@ -35,6 +36,7 @@ export async function startTestDaemon(
     cwd: folder,
     env: {
       PATH: process.env['PATH'],
+      ...COMPILE_CACHE,
       INGEST_PORT: '0',
       QUERY_PORT: '0',
       WRITER_PORT: '0',

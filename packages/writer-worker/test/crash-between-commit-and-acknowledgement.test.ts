@@ -24,8 +24,8 @@ it('a writer killed after COMMIT and before acknowledging stores nothing twice',
   await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
   const killed = await pipeline.startWriter('writer-1');
   expect((await post(`${ingest.url}/api/events`, { events: makeEvents(500) })).status).toBe(202);
-  await expect.poll(() => pendingOf(), { timeout: 45_000 }).toBe(1);
-  await expect.poll(() => waitingForLocks(), { timeout: 45_000 }).toBe(1);
+  await expect.poll(() => pendingOf(), { timeout: 180_000 }).toBe(1);
+  await expect.poll(() => waitingForLocks(), { timeout: 180_000 }).toBe(1);
 
   // Now it may commit, while Redis takes no acknowledgement.
   await redis.call('CLIENT', 'PAUSE', '60000', 'WRITE');

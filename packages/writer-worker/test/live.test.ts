@@ -21,7 +21,7 @@ import { newWriterState } from '../src/watch/writer-state.ts';
 import { enqueue } from './fixtures/enqueue.ts';
 import { readMetrics } from './fixtures/read-metrics.ts';
 
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 const silent = (): void => {};
 const live = async (url: string): Promise<number> => (await get(`${url}/live`)).status;

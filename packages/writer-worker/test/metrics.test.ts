@@ -42,7 +42,7 @@ it('say exactly what the writer did', async () => {
   const blocker = await pipeline.database.connect();
   await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
   await enqueue(pipeline, makeEvents(7), { receivedAt: aMinuteAgo });
-  await expect.poll(() => failedTries(writer), { timeout: 45_000 }).toBeGreaterThanOrEqual(2);
+  await expect.poll(() => failedTries(writer), { timeout: 180_000 }).toBeGreaterThanOrEqual(2);
   await blocker.query('COMMIT');
   await blocker.end();
   await pipeline.drained();

@@ -4,7 +4,7 @@ import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { enqueue } from './fixtures/enqueue.ts';
 
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let redisServer: OwnServer;
 let pipeline: Pipeline;

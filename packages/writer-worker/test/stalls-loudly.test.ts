@@ -15,7 +15,7 @@ async function stalledReason(writer: TestDaemon): Promise<{ code: string; kind: 
 }
 
 async function expectStall(writer: TestDaemon, entries: number): Promise<void> {
-  await expect.poll(() => stalledReason(writer), { timeout: 45_000 }).not.toBeNull();
+  await expect.poll(() => stalledReason(writer), { timeout: 180_000 }).not.toBeNull();
   const ready = await get(`${writer.url}/ready`);
   expect(ready).toMatchObject({ status: 503, body: { ready: false, failed: ['consumer'] } });
   expect(writer.log().some((line) => line['level'] === 50 && String(line['msg']).startsWith('STALLED'))).toBe(true);
@@ -26,7 +26,7 @@ describe('what only an operator can mend stops the writer, and is neither droppe
   it('events without a partition (operator error), until somebody makes it', async () => {
     const { database, ingest, redis, stream } = pipeline;
     const writer = await pipeline.startWriter('writer-1');
-    await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 45_000 }).toBe(200);
+    await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 180_000 }).toBe(200);
     const partitions = await database.query<{ name: string; bounds: string }>(
       `SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
        WHERE i.inhparent = 'events'::regclass`,

@@ -4,7 +4,7 @@ import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
-const SHUTDOWN_TIMEOUT_MS = '8000';
+const SHUTDOWN_TIMEOUT_MS = '60000';
 let pipeline: Pipeline;
 beforeAll(async () => {
   pipeline = await startPipeline({ env: { SHUTDOWN_TIMEOUT_MS } });
@@ -58,7 +58,7 @@ it('a writer that cannot store gives up at its deadline, and the entries stay', 
   await post(`${ingest.url}/api/events`, { events: makeEvents(5, { userName: 'late' }) });
   await ingest.stop();
   await expect
-    .poll(async () => ((await redis.xpending(stream, 'writers')) as [number])[0], { timeout: 45_000 })
+    .poll(async () => ((await redis.xpending(stream, 'writers')) as [number])[0], { timeout: 180_000 })
     .toBe(1);
   writer.kill('SIGTERM');
   expect((await writer.exited).code).toBe(0);

@@ -16,7 +16,7 @@ import { newWriterState } from '../src/watch/writer-state.ts';
 import { enqueue } from './fixtures/enqueue.ts';
 
 const SETTLED: Outcome = { kind: 'settled', written: { stored: 1, duplicates: 0, dead: 0, letters: [] } };
-const PATIENCE = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 180_000, interval: 20 };
 const silent = (): void => {};
 const logger = { debug: silent, info: silent, warn: silent, error: silent } as unknown as Logger;
 

@@ -48,7 +48,7 @@ it('entries that were deleted before they were stored are reported as lost', asy
   }
   await expect
     .poll(() => other.log().flatMap((line) => (String(line['msg']).startsWith('LOST') ? line['lost'] : [])), {
-      timeout: 20_000,
+      timeout: 180_000,
     })
     .toContain(stolen);
 });

@@ -223,7 +223,7 @@ it('a try that failed is a failed span in a transaction that has not, and keeps 
   await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
   await tracedWriter(4, { OTEL_TRACES_SAMPLER_ARG: '0', STATEMENT_TIMEOUT_MS: '300' });
   await enqueue(pipeline, makeEvents(4), clientTrace('00'));
-  await expect.poll(() => writer.output(), { timeout: 45_000 }).toContain('storing failed; trying again');
+  await expect.poll(() => writer.output(), { timeout: 180_000 }).toContain('storing failed; trying again');
   await blocker.query('COMMIT');
   await blocker.end();
   const [span] = await processSpans();
@@ -242,7 +242,7 @@ it('a transaction that is given up has failed, and is sent before the writer end
   await pipeline.database.query('ALTER TABLE events RENAME TO events_away');
   await tracedWriter(3);
   await enqueue(pipeline, makeEvents(3));
-  await expect.poll(() => writer.output(), { timeout: 45_000 }).toContain('STALLED');
+  await expect.poll(() => writer.output(), { timeout: 180_000 }).toContain('STALLED');
   await writer.stop();
   await pipeline.database.query('ALTER TABLE events_away RENAME TO events');
   const [span] = await processSpans();

@@ -22,7 +22,7 @@ it('two writers share one stream and store each event once', async () => {
   const writers = await Promise.all([pipeline.startWriter('writer-1', small), pipeline.startWriter('writer-2', small)]);
   await expect
     // [pending entries, first id, last id, [[consumer, its pending entries], …]]
-    .poll(async () => (await redis.xpending(stream, 'writers'))[3], { timeout: 45_000 })
+    .poll(async () => (await redis.xpending(stream, 'writers'))[3], { timeout: 180_000 })
     .toHaveLength(2);
   await blocker.query('ROLLBACK');
   await blocker.end();

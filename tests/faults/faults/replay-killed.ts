@@ -40,7 +40,7 @@ export const replayKilled: Fault = {
     await rig.maintenance?.start();
   },
   async prove({ rig }) {
-    await waitUntil('all replays have come to their end', async () => (await unfinished(rig)) === 0, 90_000);
+    await waitUntil('all replays have come to their end', async () => (await unfinished(rig)) === 0, 300_000);
     // What was on its way when the first began lies beyond its frozen id.
     await replayAll(rig, 10_000);
     await waitUntil('the last replay has come to its end', async () => (await unfinished(rig)) === 0);

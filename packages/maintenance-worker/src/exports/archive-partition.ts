@@ -4,9 +4,9 @@ import { inTransaction } from '@sluice/store/transaction';
 import type { Destination, DestinationSettings } from '@sluice/exports/destination';
 import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
 import { messageOf } from '@sluice/errors/message-of';
-import { VERSION } from '@sluice/errors/version';
 import type { JobContext } from '../jobs/job.ts';
 import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
+import { makeManifest } from './make-manifest.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { publishManifest } from './publish-manifest.ts';
 import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
@@ -129,15 +129,10 @@ async function write(
       onProgress: () => {},
     }),
   );
-  const manifest: Manifest = {
-    manifest_version: 1,
-    run_id: id,
-    tenant: null,
-    trigger: 'archive',
-    format: 'parquet',
-    compression: 'none',
-    columns: archiveFormat.columns,
-    window: {
+  const manifest = makeManifest(
+    { id, tenant: null, trigger: 'archive', format: 'parquet', compression: 'none' },
+    archiveFormat.columns,
+    {
       since: null,
       until: null,
       partition: table,
@@ -147,11 +142,7 @@ async function write(
       system_identifier: null,
     },
     files,
-    rows: files.reduce((sum, file) => sum + file.rows, 0),
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    created_at: new Date().toISOString(),
-    sluice_version: VERSION,
-  };
+  );
   await publishManifest(key, manifestText(manifest), destinations, signal);
   return manifest;
 }

@@ -7,7 +7,6 @@ import { folderName } from '@sluice/exports/safe-key';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
-import { VERSION } from '@sluice/errors/version';
 import { type Kysely, sql } from 'kysely';
 import { inRunTrace } from '../running/run-trace.ts';
 import { countExpected } from './count-expected.ts';
@@ -16,6 +15,7 @@ import { EXPORT_COLUMNS, type ExportRow } from './export-row.ts';
 import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-states.ts';
 import { fixWindow, manifestWindow, rowsOf, type Window } from './fix-window.ts';
 import { jsonFormat } from './json-format.ts';
+import { makeManifest } from './make-manifest.ts';
 import { ndjsonFormat } from './ndjson-format.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { parquetFormat } from './parquet-format.ts';
@@ -133,7 +133,7 @@ async function writeRun(
     await each
       .removeUnfinished(folder, signal)
       .catch((error: Error) =>
-        context.logger.debug({ run: run.id, error: error.message }, 'leftovers are not removed'),
+        context.logger.debug({ run: run.id, error: error.message }, 'unfinished files not removed'),
       );
   }
   const stop = new AbortController();
@@ -161,23 +161,9 @@ async function writeRun(
     if (stop.signal.reason === cancelled) return null;
     throw error;
   } finally {
-    await progress.settle();
+    await progress.flush();
   }
-  const manifest: Manifest = {
-    manifest_version: 1,
-    run_id: run.id,
-    tenant: run.tenant,
-    trigger: run.trigger,
-    format: run.format,
-    compression: run.compression,
-    columns: format.columns,
-    window: manifestWindow(run, window),
-    files,
-    rows: files.reduce((sum, file) => sum + file.rows, 0),
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    created_at: new Date().toISOString(),
-    sluice_version: VERSION,
-  };
+  const manifest = makeManifest(run, format.columns, manifestWindow(run, window), files);
   // Nobody asked for a scheduled run, so one that finds nothing publishes nothing.
   return { manifest, key: manifest.rows === 0 && run.trigger !== 'request' ? null : `${folder}/${MANIFEST_NAME}` };
 }
@@ -218,7 +204,7 @@ function progressWriter(
           writing = null;
         });
     },
-    async settle(): Promise<void> {
+    async flush(): Promise<void> {
       await writing;
     },
   };

@@ -1,27 +1,21 @@
 import { context as traceContext } from '@opentelemetry/api';
-import { Worker } from 'bullmq';
 import { type Kysely, sql } from 'kysely';
 import { messageOf } from '@sluice/errors/message-of';
-import { EXPORTS_QUEUE, openExportJobs } from '@sluice/jobs/export-jobs';
 import type { WakeJob } from '@sluice/jobs/wake-queue';
-import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
 import { contextOf } from '@sluice/daemon/telemetry/trace-context';
 import { Outage } from '@sluice/daemon/log/outage';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
-import { restAfterErrors } from '../running/rest-after-errors.ts';
+import { startWakeRunner, type WakeRunner } from '../running/wake-runner.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
 import { type Attempt, type ExportContext, attemptExport } from './attempt-export.ts';
 import type { ExportWebhook } from './export-webhook.ts';
 
-/** How often Postgres is asked for runs that nobody was woken for, in milliseconds. */
-const SWEEP_MS = 30_000;
-
-/** Runs that one worker has in motion; each holds two connections to Postgres. */
+/** Exports that one worker runs at the same time; each holds two connections to Postgres. */
 export const EXPORTS_AT_ONCE = 2;
 
-/** Wait before Postgres is told again what came of a run, in milliseconds. */
-const TRY_AGAIN_MS = 1_000;
+/** Wait before the outcome of an attempt is written to Postgres again, in milliseconds. */
+const RETRY_MS = 1_000;
 
 /** What an attempt needs beside what runs it. */
 interface AttemptContext extends ExportContext {
@@ -29,95 +23,36 @@ interface AttemptContext extends ExportContext {
   readonly metrics: Pick<MaintenanceMetrics, 'exportEnded'>;
 }
 
-/** Exports in motion. */
-export interface RunningExports {
-  /** Ends running attempts, which begin anew at the next start, and stops. */
-  stop(): Promise<void>;
-}
-
 /**
- * Runs the exports that BullMQ brings, and every 30 s those that Postgres knows of: a job that was lost (FLUSHALL, a
- * Redis that was away when the export was asked for) delays a run, no more. What a killed worker left in the middle is
- * found the same way.
+ * Runs the exports that are requested or due by schedule, and those that a killed worker left unfinished. `stop` aborts
+ * running attempts; the next start begins them from scratch.
  *
  * @param options.registered true once the schema is there; nothing begins before
  */
 export function runExports(
   options: AttemptContext & { redisUrl: string; namespace: string; registered: Promise<boolean> },
-): RunningExports {
-  const { redisUrl, namespace, logger } = options;
-  const stopping = new AbortController();
-  const timers = new Set<NodeJS.Timeout>();
-  const jobs = openExportJobs({
+): WakeRunner {
+  const { redisUrl, namespace, logger, registered, database } = options;
+  return startWakeRunner({
+    kind: 'export',
     redisUrl,
     namespace,
-    onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
+    logger,
+    registered,
+    atOnce: EXPORTS_AT_ONCE,
+    work: (wake, signal) => attempt(wake, options, signal),
+    async due() {
+      const { rows } = await sql<{ id: string }>`
+        SELECT id FROM export_runs
+        WHERE state IN ('queued', 'running') AND trigger <> 'archive'
+          AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
+        ORDER BY created_at LIMIT 1000`.execute(database.db);
+      return rows.map(({ id }) => id);
+    },
   });
-  const wakeSafely = ({ id, traceparent }: WakeJob): void => {
-    // The next attempt is still what was asked for then.
-    traceContext
-      .with(contextOf(traceparent), () => jobs.wake(id))
-      .catch((error: Error) => logger.warn({ run: id, error: error.message }, 'nobody could be woken for an export'));
-  };
-  const worker = new Worker<WakeJob>(
-    EXPORTS_QUEUE,
-    async ({ data }) => {
-      const waitMs = await attempt(data, options, stopping.signal);
-      // Longer waits are the sweep's, which has no timers to lose.
-      if (waitMs === 0 || waitMs > SWEEP_MS || stopping.signal.aborted) return;
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        wakeSafely(data);
-      }, waitMs);
-      timers.add(timer);
-    },
-    {
-      connection: jobConnection(redisUrl),
-      prefix: jobsPrefix(namespace),
-      concurrency: EXPORTS_AT_ONCE,
-      autorun: false,
-    },
-  );
-  restAfterErrors(worker, logger);
-
-  const sweep = async (): Promise<void> => {
-    const { rows } = await sql<{ id: string }>`
-      SELECT id FROM export_runs
-      WHERE state IN ('queued', 'running') AND trigger <> 'archive'
-        AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
-      ORDER BY created_at LIMIT 1000`.execute(options.database.db);
-    for (const { id } of rows) await jobs.wake(id);
-  };
-  const outage = new Outage();
-  const sweepSafely = (): void => {
-    sweep().then(
-      () => outage.over(),
-      (error: unknown) => {
-        const reason = outage.news(error);
-        if (reason !== null) logger.warn({ error: reason }, 'exports cannot be looked for; trying again');
-      },
-    );
-  };
-  let timer: NodeJS.Timeout | undefined;
-  void options.registered.then((registered) => {
-    if (!registered || stopping.signal.aborted) return;
-    worker.run().catch((error: unknown) => logger.error({ err: error }, 'exports cannot be run'));
-    sweepSafely();
-    timer = setInterval(sweepSafely, SWEEP_MS);
-  });
-
-  return {
-    async stop() {
-      clearInterval(timer);
-      stopping.abort(new Error('the worker stops'));
-      await worker.close();
-      for (const waiting of timers) clearTimeout(waiting);
-      await jobs.close();
-    },
-  };
 }
 
-/** @returns after how long the run is due again, in milliseconds; 0 when it has ended or is somebody else's */
+/** @returns milliseconds until the run is due again; 0 when it has ended or another worker has it */
 async function attempt({ id, traceparent }: WakeJob, context: AttemptContext, signal: AbortSignal): Promise<number> {
   const startedAt = performance.now();
   let own: string | null = null;
@@ -128,11 +63,11 @@ async function attempt({ id, traceparent }: WakeJob, context: AttemptContext, si
     (error: unknown) => ({ state: 'broken', error }) as const,
   );
   if (outcome === null) return 0;
-  // The lock is free again; what is told of the attempt is of its trace all the same.
-  return traceContext.with(contextOf(own), () => settle(id, outcome, { context, startedAt, signal }));
+  // The lock is free again; what is reported about the attempt still belongs to its trace.
+  return traceContext.with(contextOf(own), () => finish(id, outcome, { context, startedAt, signal }));
 }
 
-async function settle(
+async function finish(
   id: string,
   outcome: Attempt | { readonly state: 'broken'; readonly error: unknown },
   { context, startedAt, signal }: { context: AttemptContext; startedAt: number; signal: AbortSignal },
@@ -158,13 +93,13 @@ async function settle(
   const about = { run: id, error: messageOf(outcome.error) };
   if (verdict.state === 'failed') {
     metrics.exportEnded({ state: 'failed', seconds });
-    logger.error(about, 'an export failed; its window is kept, and a retry exports the same');
+    logger.error(about, 'export failed; its window is retained, and a retry exports the same');
     await context.webhook.notify({ id });
-  } else logger.warn({ ...about, wait_ms: Math.round(verdict.waitMs) }, 'an export met an error; it is tried again');
+  } else logger.warn({ ...about, wait_ms: Math.round(verdict.waitMs) }, 'export interrupted; retrying');
   return verdict.waitMs;
 }
 
-/** Postgres may be what was away: it is told when it is back. */
+/** Postgres may be what was away; the outcome is written when it is back. */
 async function noteFailure(
   id: string,
   context: ExportContext,
@@ -181,8 +116,8 @@ async function noteFailure(
     } catch (problem) {
       const reason = outage.news(problem);
       if (reason !== null)
-        context.logger.warn({ run: id, error: reason }, 'Postgres cannot be told of an export; trying again');
-      await waitOrAbort(TRY_AGAIN_MS, signal);
+        context.logger.warn({ run: id, error: reason }, 'outcome of an export not written; retrying');
+      await waitOrAbort(RETRY_MS, signal);
     }
   }
   return null;

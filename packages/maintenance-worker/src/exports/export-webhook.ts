@@ -4,10 +4,11 @@ import { sql } from 'kysely';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from '../running/run-trace.ts';
 import { restAfterErrors } from '../running/rest-after-errors.ts';
+import { type Timings, TIMINGS } from '../running/timings.ts';
 import { isoTime } from '@sluice/store/iso-time';
 import type { Database } from '@sluice/store/database';
 import { messageOf } from '@sluice/errors/message-of';
-import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
@@ -17,9 +18,8 @@ import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.t
 /** Name of the BullMQ queue; notices wait in it, so they survive a restart. */
 const QUEUE = 'export-webhooks';
 
-/** Deliveries of one notice. With the doubling wait the last one is about ten minutes after the first. */
+/** Deliveries of one notice. The wait doubles, so the last one is about ten minutes after the first. */
 const ATTEMPTS = 8;
-const FIRST_WAIT_MS = 5_000;
 
 /** How long Redis may take a notice before the run goes on without it, in milliseconds. */
 const ADD_TIMEOUT_MS = 1_000;
@@ -40,7 +40,6 @@ export interface ExportWebhook {
 /** What EXPORT_WEBHOOK_URL unset gives. */
 export const NO_WEBHOOK: ExportWebhook = { notify: async () => {}, close: async () => {} };
 
-/** @param options.firstWaitMs wait before the second attempt; it doubles with each */
 export function createExportWebhook(options: {
   readonly target: WebhookTarget;
   readonly database: Database;
@@ -48,15 +47,16 @@ export function createExportWebhook(options: {
   readonly namespace: string;
   readonly logger: Logger;
   readonly metrics: Pick<MaintenanceMetrics, 'webhookTried'>;
-  readonly firstWaitMs?: number;
+  readonly timings?: Partial<Timings>;
 }): ExportWebhook {
   const { target, database, logger } = options;
-  const shared = { connection: jobConnection(options.redisUrl), prefix: jobsPrefix(options.namespace) };
+  const { redeliverMs } = { ...TIMINGS, ...options.timings };
+  const shared = { connection: bullmqConnection(options.redisUrl), prefix: bullmqPrefix(options.namespace) };
   const queue = new Queue<Delivery>(QUEUE, {
     ...shared,
     defaultJobOptions: {
       attempts: ATTEMPTS,
-      backoff: { type: 'exponential', delay: options.firstWaitMs ?? FIRST_WAIT_MS, jitter: 0.2 },
+      backoff: { type: 'exponential', delay: redeliverMs, jitter: 0.2 },
       removeOnComplete: { age: REMEMBER_SECONDS },
       removeOnFail: { age: 7 * REMEMBER_SECONDS },
     },
@@ -67,12 +67,12 @@ export function createExportWebhook(options: {
   });
   queue.on('error', (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'));
   restAfterErrors(worker, logger);
-  worker.on('completed', ({ data }) => logger.info({ delivery: data.id }, 'the webhook was told of an export'));
+  worker.on('completed', ({ data }) => logger.info({ delivery: data.id }, 'webhook delivered'));
   worker.on('failed', (job, error) => {
     const left = ATTEMPTS - (job?.attemptsMade ?? 0);
     const about = { delivery: job?.data.id, error: error.message, attempts_left: left };
-    if (left > 0) logger.warn(about, 'the webhook could not be told of an export; trying again');
-    else logger.error(about, 'the webhook could not be told of an export, and is not tried again');
+    if (left > 0) logger.warn(about, 'webhook not delivered; retrying');
+    else logger.error(about, 'webhook not delivered; given up');
   });
 
   return {
@@ -84,7 +84,7 @@ export function createExportWebhook(options: {
         const added = untraced(() => queue.add('notice', notice, { jobId: notice.id }));
         await withTimeout(added, ADD_TIMEOUT_MS, { message: `Redis did not take it within ${ADD_TIMEOUT_MS} ms` });
       } catch (error) {
-        logger.warn({ run: id, error: messageOf(error) }, 'the webhook cannot be told of an export');
+        logger.warn({ run: id, error: messageOf(error) }, 'webhook notice not queued');
       }
     },
     async close() {

@@ -5,12 +5,12 @@ import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /**
- * Notes what is open, which later windows are pruned by, and looks how far the fence is behind; a row is a second.
- * When it is far, whoever holds it back is named in an error of the log and in the details of the run.
+ * Notes which transactions are open, which later windows are pruned by, and measures the age of the fence; a row is a
+ * second. When it is old, an error in the log and the details of the run name the holders.
  */
 export const checkFenceJob = {
   name: 'check-fence',
-  description: 'Looks how far the fence is behind, in seconds, and who holds it back',
+  description: 'Measures the age of the fence, in seconds, and who holds it back',
   schedule: { everyMs: MINUTE_MS },
   timeoutMs: MINUTE_MS,
   concurrency: 1,

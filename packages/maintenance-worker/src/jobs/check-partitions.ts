@@ -3,11 +3,7 @@ import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import type { Database } from '@sluice/store/database';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
-/**
- * Looks whether the partitions of this week and the next are there.
- *
- * @throws when one is missing: a run that failed is in the log, in the history and in the metrics
- */
+/** Fails when the partition of this week or the next is missing: a failed run is in the log, in the history and in metrics. */
 export const checkPartitionsJob = {
   name: 'check-partitions',
   description: 'Fails when the partition of this week or the next is missing',

@@ -11,7 +11,7 @@ export const closeSessionsJob = {
   run: closeIdleSessions,
 } satisfies Job;
 
-/** Open sessions that one statement looks at. */
+/** Open sessions that one statement checks. */
 const BATCH = 1_000;
 
 async function closeIdleSessions({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
@@ -20,7 +20,7 @@ async function closeIdleSessions({ database, config }: JobContext, run: JobRun):
 
 /**
  * Walks the open sessions by key and ends the idle ones: `ended_at` is when they were last seen, by the server's clock,
- * whenever the job comes to it. An event that arrives later opens the session again (see event-statements.ts).
+ * whenever the job reaches it. An event that arrives later opens the session again (see event-statements.ts).
  *
  * Rows that a writer has locked are skipped: something has just arrived for these. So this never waits for a writer
  * and no deadlock is possible.

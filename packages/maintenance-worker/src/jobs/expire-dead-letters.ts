@@ -4,8 +4,8 @@ import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from 
 
 /**
  * Deletes dead letters that were settled (replayed or discarded) more than `DEAD_LETTER_RETENTION_DAYS` ago, replays
- * that ended before that, and entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. What is dead or on its
- * way back stays, however old: it is the only copy of an event.
+ * that ended before that, and entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. A letter that is dead or being
+ * replayed stays, however old: it is the only copy of an event.
  */
 export const expireDeadLettersJob = {
   name: 'expire-dead-letters',
@@ -32,7 +32,7 @@ async function expireDeadLetters({ database, config }: JobContext, run: JobRun):
     db,
     {
       table: 'replays',
-      // Of a cancelled or failed one, letters may still be on their way.
+      // Dead letters of a cancelled or failed replay may still be on the stream.
       where: sql`finished_at < ${old} AND NOT EXISTS (SELECT FROM dead_letters WHERE replay_id = replays.id)`,
       order: sql`created_at`,
     },

@@ -12,7 +12,7 @@ export const expireHistoryJob = {
   run: expireHistory,
 } satisfies Job;
 
-/** Ended runs of each job that are kept, and for how long. */
+/** Ended runs of each job that stay, and for how long. */
 const KEPT_RUNS = 1_000;
 const KEPT_DAYS = 30;
 

@@ -1,7 +1,7 @@
 import { archivePartition } from '../exports/archive-partition.ts';
 import { dropPartitions } from '../retention/drop-partitions.ts';
-import { expiringPartitions } from '../retention/expiring-partitions.ts';
-import { estimateEvents } from '../retention/estimate-events.ts';
+import { expiringPartitions } from '@sluice/store/layout/expiring-partitions';
+import { estimateEvents } from '@sluice/store/layout/estimate-events';
 import { type JudgedPartition, judgePartitions } from '../retention/judge-partitions.ts';
 import { DRY_RUN_INPUT, retentionRules } from '../retention/retention-rules.ts';
 import type { MaintenanceConfig } from '../config.ts';

@@ -3,8 +3,8 @@ import { deleteInBatches } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
- * Deletes sessions that ended longer ago than the events of their tenant are kept: `EVENT_RETENTION_DAYS`, or the
- * tenant's own time. With 0 days they are kept for ever, as the events are.
+ * Deletes sessions that ended longer ago than the events of their tenant are retained: `EVENT_RETENTION_DAYS`, or the
+ * tenant's own time. With 0 days they stay forever, as the events do.
  */
 export const expireSessionsJob = {
   name: 'expire-sessions',

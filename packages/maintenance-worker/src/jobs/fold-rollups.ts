@@ -1,8 +1,4 @@
-import { inTransaction } from '@sluice/store/transaction';
-import { dropRetired } from '@sluice/projections/counts/drop-retired';
-import { fold } from '@sluice/projections/counts/fold';
-import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
-import { summarizeNewBlocks } from '@sluice/projections/counts/summarize-new-blocks';
+import { counts } from '@sluice/projections/counts/counts';
 import { type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
 
 /** Adds what was stored since the last run to the roll-ups. */
@@ -21,12 +17,6 @@ const LONGEST_RUN_MS = 60_000;
 async function foldRollups({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const endAt = performance.now() + LONGEST_RUN_MS;
   const goOn = (): boolean => !run.signal.aborted && performance.now() < endAt;
-  await inTransaction(database, async (db) => {
-    const generations = await lockGenerations(db);
-    if (!generations.some(({ state }) => state === 'live')) await beginGeneration(db, 'live');
-  });
-  await summarizeNewBlocks(database, new Date());
-  const { events, end } = await fold(database, 'live', { goOn, onEvents: (done) => run.progress(done) });
-  await dropRetired(database, goOn);
+  const { events, end } = await counts.fold(database, { goOn, onEvents: (done) => run.progress(done) });
   return { rows: events, details: { end } };
 }

@@ -1,5 +1,5 @@
-import { messageOf } from '@sluice/errors/message-of';
-import { openExportJobs } from '@sluice/jobs/export-jobs';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
+import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { queueDueExports } from '../exports/queue-due-exports.ts';
 import { type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
 
@@ -17,18 +17,16 @@ async function queueExports({ database, config, logger }: JobContext, { signal }
   const knownSince = new Date(performance.timeOrigin);
   const queued = await queueDueExports(database.db, { settings: config.exports, knownSince, signal });
   if (queued.length === 0) return { rows: 0 };
-  const jobs = openExportJobs({
+  const exports = openWakeQueue('export', {
     redisUrl: config.REDIS_URL,
     namespace: config.SLUICE_NAMESPACE,
     onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
   });
   try {
-    for (const id of queued) await jobs.wake(id);
-  } catch (error) {
-    // The sweep of the exports finds them in Postgres.
-    logger.warn({ error: messageOf(error) }, 'nobody could be woken for scheduled exports');
+    // The sweep finds the others too: one that Redis does not accept is enough to know that it is away.
+    for (const id of queued) if (!(await wakeOrWarn(exports, id, logger))) break;
   } finally {
-    await jobs.close();
+    await exports.close();
   }
   return { rows: queued.length };
 }

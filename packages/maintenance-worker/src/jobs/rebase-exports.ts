@@ -10,10 +10,13 @@ import { earliestOpenStart } from '@sluice/store/fence/observe-transactions';
 import { readPosition } from '../exports/fix-window.ts';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
-/** Lets scheduled exports go on after the data was restored into another cluster; a row is a tenant's last run of the old one. */
+/**
+ * Lets scheduled exports continue after the data was restored into another cluster; a row is a tenant's last run of the
+ * old one.
+ */
 export const rebaseExportsJob = {
   name: 'rebase-exports',
-  description: 'Lets scheduled exports go on after the data was restored into another cluster',
+  description: 'Lets scheduled exports continue after the data was restored into another cluster',
   schedule: null,
   timeoutMs: 5 * MINUTE_MS,
   concurrency: 1,
@@ -35,7 +38,7 @@ export interface Rebased {
 }
 
 /**
- * Makes exports go on in the cluster that the data was restored into, where the ids of its transactions mean nothing.
+ * Lets exports continue in the cluster that the data was restored into, where the ids of its transactions mean nothing.
  *
  * A boundary is drawn in time. Each tenant with a position gets one last run for what was stored before it and is in
  * no export; then its position is the boundary, and from there the ids of this cluster count. The boundary lies before

@@ -1,10 +1,10 @@
-import { rebuildRollups } from '@sluice/projections/counts/rebuild';
+import { counts } from '@sluice/projections/counts/counts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
-/** Builds the roll-ups anew from the events. */
+/** Builds the roll-ups again from the events. */
 export const rebuildRollupsJob = {
   name: 'rebuild-rollups',
-  description: 'Builds the roll-ups anew beside those that are read, then puts them in their place',
+  description: 'Builds the roll-ups again beside those that are read, then replaces them',
   schedule: null,
   timeoutMs: 12 * HOUR_MS,
   concurrency: 1,
@@ -13,5 +13,5 @@ export const rebuildRollupsJob = {
 
 async function rebuild({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const { signal } = run;
-  return { rows: await rebuildRollups(database, { signal, progress: (done, of) => run.progress(done, of) }) };
+  return { rows: await counts.rebuild(database, { signal, progress: (done, of) => run.progress(done, of) }) };
 }

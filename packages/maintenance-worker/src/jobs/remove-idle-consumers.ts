@@ -17,7 +17,7 @@ export const removeIdleConsumersJob = {
 const IDLE_MS = 60 * 60_000;
 
 /**
- * Removes a consumer if nothing is pending for it; with it, its pending entries would be lost to the group. Looks and
+ * Removes a consumer if nothing is pending for it; with it, its pending entries would be lost to the group. Checks and
  * removes in one step, so that no entry can be delivered to it in between. 1 when removed.
  */
 const REMOVE_IF_IDLE = `

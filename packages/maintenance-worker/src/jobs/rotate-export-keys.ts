@@ -20,7 +20,7 @@ export const rotateExportKeysJob = {
   run: rotateExportKeys,
 } satisfies Job;
 
-/** Configurations that are sealed anew in one transaction. */
+/** Configurations that are sealed again in one transaction. */
 const BATCH = 100;
 
 async function rotateExportKeys({ database, config }: JobContext, run: JobRun): Promise<JobResult> {

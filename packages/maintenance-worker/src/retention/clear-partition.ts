@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { inTransaction } from '@sluice/store/transaction';
+import { lockNextBlock, noteCleared } from '@sluice/store/layout/expiring-partitions';
 import type { Database } from '@sluice/store/database';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
@@ -7,8 +8,8 @@ import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 const BLOCKS = 64;
 
 /**
- * Takes all events of a detached partition out of the ledger and the roll-ups. Nobody writes to it any more, so it is
- * read block by block; how far that is, is committed with each batch, and a later call goes on from there.
+ * Takes all events of a detached partition out of the ledger and the roll-ups. Nothing writes to it any more, so it is
+ * read block by block. Each batch commits how far it came, and a later call continues from there.
  *
  * @returns how many events this call took out
  * @throws when the signal is aborted
@@ -30,10 +31,7 @@ export async function clearPartition(
 
 /** @returns null when there is no further block */
 async function clearBlocks(db: Kysely<unknown>, name: string): Promise<number | null> {
-  const { rows } = await sql<{ next: string; blocks: string }>`
-    SELECT next_block AS next, pg_relation_size(${name}::regclass) / current_setting('block_size')::int AS blocks
-    FROM expiring_partitions WHERE name = ${name} FOR UPDATE`.execute(db);
-  const [first, blocks] = [Number(rows[0]!.next), Number(rows[0]!.blocks)];
+  const { next: first, blocks } = await lockNextBlock(db, name);
   if (first >= blocks) return null;
   const end = first + BLOCKS;
   const events = await unstoreEvents(
@@ -41,7 +39,6 @@ async function clearBlocks(db: Kysely<unknown>, name: string): Promise<number | 
     sql`SELECT ${UNSTORED_COLUMNS} FROM ${sql.table(name)}
         WHERE ctid >= ${`(${first},0)`}::tid AND ctid < ${`(${end},0)`}::tid`,
   );
-  await sql`
-    UPDATE expiring_partitions SET next_block = ${end}, events = events + ${events} WHERE name = ${name}`.execute(db);
+  await noteCleared(db, name, end, events);
   return events;
 }

@@ -6,7 +6,7 @@ const BATCH = 1_000;
 
 /**
  * Deletes the rows of a table that meet a condition, a thousand a statement, until a batch comes back short or the run
- * is told to end. Rows that somebody has locked are left for the next run.
+ * should end. Locked rows are left for the next run.
  *
  * @param order columns by which the first are found; an index should begin with them
  * @param already rows that the run has deleted elsewhere, for its progress

@@ -25,10 +25,10 @@ export interface Doomed {
 }
 
 /**
- * Deletes events with their ledger rows and their part of the roll-ups, a thousand a transaction. Rows that somebody has
- * locked are left.
+ * Deletes events with their ledger rows and their part of the roll-ups, a thousand a transaction. Locked rows
+ * are left.
  *
- * @param run.passed told after each slice from which nothing is left, and how many events were deleted
+ * @param run.passed called after each slice that is empty now, with how many events were deleted
  * @returns false when a slice had locked rows, or the signal was aborted: the rest is for another time
  */
 export async function deleteSlices(

@@ -104,7 +104,7 @@ async function expireOthers(
 ): Promise<void> {
   const { name, from, to } = partition;
   const db = database.db;
-  // Whoever stops being kept has events where the others' are gone already: it begins anew.
+  // A tenant that is no longer kept has events where the others' are gone already: deleting begins from the start.
   const { rows } = await sql<{ expired_to: string }>`
     INSERT INTO kept_partitions AS k (name, keepers, expired_to) VALUES (${name}, ${keepers}::text[], ${from}::timestamptz)
     ON CONFLICT (name) DO UPDATE SET keepers = excluded.keepers,

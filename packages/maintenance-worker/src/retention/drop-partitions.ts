@@ -1,16 +1,17 @@
-import { type Kysely, sql } from 'kysely';
 import { detachPartition, finalizeDetach } from '@sluice/store/layout/detach-partition';
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
-import { messageOf } from '@sluice/errors/message-of';
-import { clearPartition } from './clear-partition.ts';
+import { dropPartition } from '@sluice/store/layout/drop-partition';
 import {
   type ExpiringPartition,
   expiringPartitions,
   forget,
   isDetachPending,
+  noteArchived,
   register,
-} from './expiring-partitions.ts';
+} from '@sluice/store/layout/expiring-partitions';
+import { inTransaction } from '@sluice/store/transaction';
+import type { Database } from '@sluice/store/database';
+import { messageOf } from '@sluice/errors/message-of';
+import { clearPartition } from './clear-partition.ts';
 import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
 import type { RetentionRules } from './retention-rules.ts';
 
@@ -35,9 +36,9 @@ export interface Dropped {
   readonly dropped: string[];
   /** Events that were in what this run took out of ledger and roll-ups. */
   events: number;
-  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export is behind. */
+  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export has not taken it yet. */
   readonly judged: readonly JudgedPartition[];
-  /** Somebody still has them open; the next run goes on with them. */
+  /** Still open in a transaction; the next run continues with them. */
   readonly waiting: string[];
   /** What went wrong, partition by partition; the next run tries again. */
   readonly failures: { readonly partition: string; readonly error: string }[];
@@ -49,7 +50,7 @@ export interface Dropped {
  *     register → DETACH CONCURRENTLY → archive → ledger and roll-ups, block by block → DROP
  *
  * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
- * the next run has to go on. What fails keeps its table and stops none of the others.
+ * the next run has to continue. What fails keeps its table and stops none of the others.
  */
 export async function dropPartitions(database: Database, options: DropOptions): Promise<Dropped> {
   const db = database.db;
@@ -82,7 +83,7 @@ export async function dropPartitions(database: Database, options: DropOptions): 
   return expired;
 }
 
-/** @returns false when somebody has the table open for longer than is waited for */
+/** @returns false when a transaction has the table open for longer than is waited for */
 async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -93,7 +94,7 @@ async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** @returns false when somebody has the table open */
+/** @returns false when a transaction has the table open */
 async function finish(
   database: Database,
   { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
@@ -102,7 +103,7 @@ async function finish(
 ): Promise<boolean> {
   const db = database.db;
   if (state === 'attached' || state === 'gone') {
-    // Registered and not detached: it is judged anew. Or somebody dropped it.
+    // Registered and not detached: it is judged again. Or an operator dropped it.
     await forget(db, name);
     return true;
   }
@@ -114,7 +115,7 @@ async function finish(
   }
   if (options.archive !== null && manifestKey === null) {
     const archived = await options.archive(name, options.signal);
-    await sql`UPDATE expiring_partitions SET manifest_key = ${archived.manifestKey} WHERE name = ${name}`.execute(db);
+    await noteArchived(db, name, archived.manifestKey);
   }
   await clearPartition(database, name, {
     signal: options.signal,
@@ -123,16 +124,10 @@ async function finish(
       options.progress(expired.events);
     },
   });
+  // A reader whose snapshot is older than the detach may still have it open; the next run drops it then.
   const dropped = await unlessOpen(() =>
-    inTransaction(database, (transaction) => drop(transaction, name, options.lockTimeoutMs)),
+    inTransaction(database, (transaction) => dropPartition(transaction, name, options.lockTimeoutMs)),
   );
   if (dropped) expired.dropped.push(name);
   return dropped;
-}
-
-async function drop(db: Kysely<unknown>, name: string, lockTimeoutMs: number): Promise<void> {
-  // A reader whose snapshot is older than the detach may still have it open; the next run drops it then.
-  await sql.raw(`SET LOCAL lock_timeout = ${lockTimeoutMs}`).execute(db);
-  await sql`DROP TABLE ${sql.table(name)}`.execute(db);
-  await forget(db, name);
 }

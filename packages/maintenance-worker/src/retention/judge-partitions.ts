@@ -40,7 +40,7 @@ async function keepersOf(db: Kysely<unknown>, { name, to }: ListedPartition, now
 }
 
 /**
- * A position's floor at the end of the partition or later: everything of the partition is behind it. The tenants are
+ * A position's floor at the end of the partition or later: everything of the partition is exported. The tenants are
  * found by jumping from one to the next in an index.
  */
 async function exportsBehind(

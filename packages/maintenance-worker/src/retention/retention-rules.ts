@@ -5,7 +5,7 @@ import type { MaintenanceConfig } from '../config.ts';
 /** What decides how long events stay, beside what is set for single tenants. */
 export interface RetentionRules {
   readonly now: Date;
-  /** EVENT_RETENTION_DAYS; 0 keeps for ever. */
+  /** EVENT_RETENTION_DAYS; 0 retains them forever. */
   readonly days: number;
   /** Whether a tenant without an export configuration of its own is exported by schedule. */
   readonly exportsByDefault: boolean;

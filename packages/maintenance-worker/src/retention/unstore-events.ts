@@ -1,15 +1,22 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { DIMENSIONS } from '@sluice/projections/counts/count-values';
-import { lockGenerations } from '@sluice/projections/counts/generations';
-import { countsToUnfold, type DeletedCounts, unfold } from '@sluice/projections/counts/unfold';
+import { PROJECTIONS } from '@sluice/projections/all-projections';
 
 /** The columns of `events` that are needed to take an event out of everything else. */
 export const UNSTORED_COLUMNS = sql.raw(
-  ['tenant', 'event_id', 'stored_at', 'tx', 'occurred_at', ...DIMENSIONS].join(', '),
+  [
+    ...new Set([
+      'tenant',
+      'event_id',
+      'stored_at',
+      'occurred_at',
+      'tx',
+      ...PROJECTIONS.flatMap(({ unfold }) => unfold.columns),
+    ]),
+  ].join(', '),
 );
 
 /**
- * Takes events out of the ledger and the roll-ups, in the transaction that makes them go away.
+ * Takes events out of the ledger and the projections, in the transaction that deletes them.
  *
  * An id is deleted only with the `stored_at` of its event: one that had expired and was stored again keeps its row.
  *
@@ -17,15 +24,21 @@ export const UNSTORED_COLUMNS = sql.raw(
  * @returns how many events
  */
 export async function unstoreEvents(db: Kysely<unknown>, events: RawBuilder<unknown>): Promise<number> {
-  await lockGenerations(db);
-  const { rows } = await sql<DeletedCounts & { gone: string }>`
+  for (const { unfold } of PROJECTIONS) await unfold.lock(db);
+  const collected = PROJECTIONS.map(
+    ({ unfold }) => sql`(SELECT row_to_json(c) FROM (${unfold.collect(sql`SELECT * FROM gone`)}) AS c)`,
+  );
+  const { rows } = await sql<{ gone: string; collected: string }>`
     WITH gone AS MATERIALIZED (${events}),
     ledger AS (
       DELETE FROM event_ids AS i USING gone
       WHERE i.tenant = gone.tenant AND i.event_id = gone.event_id AND i.stored_at = gone.stored_at
     )
-    SELECT c.*, (SELECT count(*) FROM gone) AS gone FROM (${countsToUnfold(sql`SELECT * FROM gone`)}) AS c`.execute(db);
-  const { gone, ...counts } = rows[0]!;
-  await unfold(db, counts);
+    SELECT (SELECT count(*) FROM gone) AS gone, json_build_array(${sql.join(collected)})::text AS collected`.execute(
+    db,
+  );
+  const { gone, collected: texts } = rows[0]!;
+  const parts = JSON.parse(texts) as unknown[];
+  for (const [at, { unfold }] of PROJECTIONS.entries()) await unfold.subtract(db, parts[at]);
   return Number(gone);
 }

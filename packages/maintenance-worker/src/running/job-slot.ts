@@ -2,16 +2,16 @@ import type { Kysely } from 'kysely';
 import type { Database } from '@sluice/store/database';
 import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 
-/** Name of the advisory lock of one of a job's places. */
+/** Name of the advisory lock of one of a job's slots. */
 export function slotLock(job: string, slot: number): string {
   return `job:${job}:${slot}`;
 }
 
 /**
- * Runs `work` in one of the places that a job has, over all workers: whoever holds the advisory lock of a place runs
- * there, and it is free the moment the process dies.
+ * Runs `work` in a free slot of the job. A slot is an advisory lock, so slots are shared by all workers and freed when a
+ * process dies.
  *
- * @returns what `work` returned, or `busy` when every place is taken
+ * @returns what `work` returned, or `busy` when every slot is taken
  */
 export async function inSlot<T>(
   database: Database,

@@ -2,12 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import type { Job } from '../jobs/job.ts';
 import { staleAt } from './stale-at.ts';
 
-/** JSON schema of a job that can't be told anything. */
+/** JSON schema of a job without input. */
 const NO_INPUT = { type: 'object', properties: {} };
 
 /**
- * Writes the table of jobs down in Postgres, for all who don't have the code: the query API lists it, and checks what a
- * requested run is told. Jobs that are not in the table disappear, and what still waits for them has failed.
+ * Writes the table of jobs to Postgres, for daemons that don't have the code: the query API lists it, and checks the
+ * input of requests against it. Jobs that are gone disappear from it, and their waiting runs fail.
  *
  * @param scheduled whether this worker runs schedules: only then is anything expected to happen by itself
  */
@@ -39,7 +39,7 @@ export async function registerJobs(db: Kysely<unknown>, jobs: readonly Job[], sc
 
 /**
  * Notes when each schedule ticks next, for lists. Several may do so at once, each with every tick: they lock the jobs by
- * name, as `registerJobs` does, or they would deadlock, and a tick that waits behind them could be the one that fails.
+ * name, as `registerJobs` does, or they would deadlock, and a tick that waits for them could be the one that fails.
  */
 export async function noteNextTicks(db: Kysely<unknown>, next: ReadonlyMap<string, Date>): Promise<void> {
   await sql`

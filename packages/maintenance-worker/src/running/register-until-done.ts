@@ -10,8 +10,7 @@ import { registerJobs } from './register-jobs.ts';
 const BACKOFF: Backoff = { initialMs: 1_000, maxMs: 1_000 };
 
 /**
- * Brings the schema up to date and writes the table of jobs down, once; tries again for as long as Postgres does not
- * let it. Only at the start: of two versions that run side by side during an update the newer one has the last word.
+ * Updates the schema and writes the table of jobs, once; tries again for as long as Postgres does not let it. Only at the start: of two versions that run side by side during an update the newer one has the last word.
  *
  * @returns false when the signal was aborted first
  */
@@ -31,7 +30,7 @@ export async function registerUntilDone(
     signal,
     onFailure(error) {
       const reason = outage.news(error);
-      if (reason !== null) logger.warn({ error: reason }, 'the jobs cannot be written down yet; trying again');
+      if (reason !== null) logger.warn({ error: reason }, 'job table not written; retrying');
     },
   });
   return registered ?? false;

@@ -1,11 +1,11 @@
-/** Most requests that are remembered; of what another worker runs nothing is heard again. */
+/** Most requests that are remembered: one that another worker runs is never taken here. */
 const MOST = 1_000;
 
-/** Who asked for runs, by trace: whoever is woken for one may run another that has waited for longer. */
+/** The traces of requests for runs: a worker that is woken for one run may run another that has waited for longer. */
 export interface RequestTraces {
   /** Remembers the `traceparent` of the request for a run. */
   note(run: string, traceparent: string | null | undefined): void;
-  /** The `traceparent` of the request for a run that begins; null when it was not heard of here. */
+  /** The `traceparent` of the request for a run that begins; null when another worker was woken for it. */
   take(run: string): string | null;
 }
 

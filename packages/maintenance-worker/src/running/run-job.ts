@@ -8,64 +8,61 @@ import type { Job, JobContext, JobResult } from '../jobs/job.ts';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from './run-trace.ts';
 import { staleAt } from './stale-at.ts';
+import { type Timings, TIMINGS } from './timings.ts';
 import { inSlot } from './job-slot.ts';
 import type { RequestTraces } from './request-traces.ts';
-import { type BegunRun, type EndOfRun, endRun, type Place, showProgress } from './run-rows.ts';
+import { type BegunRun, type EndOfRun, endRun, type RunSlot, showProgress } from './run-rows.ts';
 
 /** How often a run's progress is written and its state looked at, in milliseconds. */
 const BEAT_MS = 1_000;
-
-/** How long a run that was told to end may take for that, in milliseconds. */
-const GRACE_MS = 5_000;
 
 /** What running a job takes. */
 export interface Runner {
   readonly context: JobContext;
   readonly metrics: Pick<MaintenanceMetrics, 'runEnded'>;
-  /** Who asked for the runs that wait. */
+  /** Traces of the requests that wait. */
   readonly requests: RequestTraces;
   /** Host and process, for the history. */
   readonly worker: string;
   /** The ordered stop. */
   readonly stopping: AbortSignal;
-  /** Instead of `GRACE_MS`, for tests. */
-  readonly graceMs?: number;
+  readonly timings?: Partial<Timings>;
 }
 
-/** Why a run was told to end. */
+/** Why a run should end. */
 type Reason = 'time-out' | 'stop' | 'cancel' | 'lock lost';
 
 /**
- * Runs a job in a free place of it, and writes down how that goes:
+ * Runs a job in a free slot, and writes its progress and its end to Postgres:
  *
  *     queued ──► running ──► succeeded
  *                  ├───────► failed      it threw, took longer than its time-out, or its worker died
  *                  └───────► cancelled   by an operator, or by an ordered stop of the worker
  *
- * A handler that does not end when it is told to is left behind: its run has failed and the worker goes on with other
- * jobs, but its place stays taken for as long as it really runs, so that never more run than the job allows.
+ * A handler may ignore its signal. Its run has failed then and the worker continues with other jobs, but its slot stays
+ * taken for as long as it really runs, so that never more run than the job allows.
  *
- * @param begin writes the run down as running, with the lock of its place held; null when there is nothing to run
- * @returns `busy` when every place is taken, `idle` when there was nothing to run
+ * @param begin writes the run down as running, with the lock of its slot held; null when there is nothing to run
+ * @returns `busy` when every slot is taken, `idle` when there was nothing to run
  * @throws when Postgres cannot be reached; what a handler throws is in its run
  */
 export async function runJob(
   job: Job,
-  begin: (db: Kysely<unknown>, place: Place) => Promise<BegunRun | null>,
+  begin: (db: Kysely<unknown>, slot: RunSlot) => Promise<BegunRun | null>,
   runner: Runner,
 ): Promise<'busy' | 'idle' | 'ran'> {
-  const leftBehind = Promise.withResolvers<'ran'>();
+  const timedOut = Promise.withResolvers<'ran'>();
   const held = inSlot(runner.context.database, job, async (db, slot) => {
     const run = await begin(db, { job: job.name, slot, worker: runner.worker });
     if (run === null) return 'idle' as const;
     const { stillRunning } = await traceRun(job, run, runner, (span) => runToItsEnd(job, run, { db, span, runner }));
     if (stillRunning === null) return 'ran' as const;
-    leftBehind.resolve('ran');
+    timedOut.resolve('ran');
     await stillRunning;
-    runner.context.logger.warn({ job: job.name, run: run.id }, 'a job that was left behind has ended');
+    runner.context.logger.warn({ job: job.name, run: run.id }, 'timed-out job finally ended');
     return 'ran' as const;
   });
-  return Promise.race([held, leftBehind.promise]);
+  return Promise.race([held, timedOut.promise]);
 }
 
 /** Every run is a trace of its own: a scheduled one begins it, a requested one also links to its request. */
@@ -80,19 +77,20 @@ async function runToItsEnd(
   run: BegunRun,
   { db, span, runner }: { db: Kysely<unknown>; span: Span; runner: Runner },
 ): Promise<{ stillRunning: Promise<unknown> | null }> {
-  const { context, stopping, graceMs = GRACE_MS } = runner;
+  const { context, stopping } = runner;
+  const { graceMs } = { ...TIMINGS, ...runner.timings };
   const log = context.logger;
   const startedAt = performance.now();
-  const told = new AbortController();
+  const ending = new AbortController();
   let reason: Reason | null = null;
-  const tell = (why: Reason, message: string): void => {
+  const endFor = (why: Reason, message: string): void => {
     reason ??= why;
-    told.abort(new Error(message));
+    ending.abort(new Error(message));
   };
-  const onStop = (): void => tell('stop', 'the worker was stopped');
+  const onStop = (): void => endFor('stop', 'the worker was stopped');
   if (stopping.aborted) onStop();
   else stopping.addEventListener('abort', onStop, { once: true });
-  const limit = setTimeout(() => tell('time-out', `it took longer than ${job.timeoutMs / 1000} s`), job.timeoutMs);
+  const limit = setTimeout(() => endFor('time-out', `it took longer than ${job.timeoutMs / 1000} s`), job.timeoutMs);
 
   let done = 0;
   let expected: number | null = null;
@@ -100,7 +98,7 @@ async function runToItsEnd(
     job.run(context, {
       id: run.id,
       input: run.input,
-      signal: told.signal,
+      signal: ending.signal,
       progress: (rows, of) => {
         done = rows;
         expected = of ?? expected;
@@ -109,15 +107,15 @@ async function runToItsEnd(
   );
   const ended = new AbortController();
   const beating = untraced(() =>
-    beat(() => ({ rows: done, rowsExpected: expected }), { db, id: run.id, tell, ended: ended.signal }),
+    beat(() => ({ rows: done, rowsExpected: expected }), { db, id: run.id, end: endFor, ended: ended.signal }),
   );
-  const outcome = await Promise.race([handler, graceAfter(told.signal, graceMs, ended.signal)]);
+  const outcome = await Promise.race([handler, graceAfter(ending.signal, graceMs, ended.signal)]);
   clearTimeout(limit);
   stopping.removeEventListener('abort', onStop);
   ended.abort();
   await beating;
 
-  const end = endOf(outcome, { job, reason, told: told.signal, rows: done, rowsExpected: expected });
+  const end = endOf(outcome, { job, reason, ending: ending.signal, rows: done, rowsExpected: expected });
   const durationMs = performance.now() - startedAt;
   const facts = { job: job.name, run: run.id, rows: end.rows, ...end.details, duration_ms: Math.round(durationMs) };
   if (end.state === 'failed') log.error({ ...facts, error: end.error, err: outcome?.error }, 'job failed');
@@ -125,7 +123,7 @@ async function runToItsEnd(
   else log.info(facts, 'job cancelled');
   // Not on the connection with the lock, which may be what was lost.
   const state = await endRun(context.database.db, { job: job.name, id: run.id }, end).catch((error: unknown) => {
-    // Whoever has this place next writes so.
+    // The next holder of this slot writes so.
     runner.metrics.runEnded({ job: job.name, state: 'failed', seconds: durationMs / 1000, rows: end.rows });
     throw error;
   });
@@ -148,20 +146,20 @@ async function outcomeOf(work: () => Promise<JobResult>): Promise<Outcome> {
   }
 }
 
-/** Resolves with null when a run that was told to end did not in time; never when it was not told. */
-async function graceAfter(told: AbortSignal, graceMs: number, ended: AbortSignal): Promise<null> {
+/** Resolves with null when a run that should end did not in time; never when it need not end. */
+async function graceAfter(ending: AbortSignal, graceMs: number, ended: AbortSignal): Promise<null> {
   await new Promise<void>((resolve) => {
-    if (told.aborted) resolve();
-    else told.addEventListener('abort', () => resolve(), { once: true });
+    if (ending.aborted) resolve();
+    else ending.addEventListener('abort', () => resolve(), { once: true });
   });
   await waitOrAbort(graceMs, ended);
   return null;
 }
 
-/** Shows progress, and tells the run to end when it was cancelled or when its lock is lost with its connection. */
+/** Shows progress, and ends the run when it was cancelled or when its lock is lost with its connection. */
 async function beat(
   progress: () => { rows: number; rowsExpected: number | null },
-  run: { db: Kysely<unknown>; id: string; tell: (why: Reason, message: string) => void; ended: AbortSignal },
+  run: { db: Kysely<unknown>; id: string; end: (why: Reason, message: string) => void; ended: AbortSignal },
 ): Promise<void> {
   let shown = '';
   for (;;) {
@@ -171,10 +169,10 @@ async function beat(
     const text = `${now.rows}/${now.rowsExpected}`;
     try {
       const state = await showProgress(run.db, run.id, text === shown ? null : now);
-      if (state !== 'running') run.tell('cancel', `the run is ${state}`);
+      if (state !== 'running') run.end('cancel', `the run is ${state}`);
       shown = text;
     } catch (error) {
-      run.tell('lock lost', `its connection to PostgreSQL was lost: ${messageOf(error)}`);
+      run.end('lock lost', `its connection to PostgreSQL was lost: ${messageOf(error)}`);
       return;
     }
   }
@@ -182,7 +180,7 @@ async function beat(
 
 function endOf(
   outcome: Outcome | null,
-  run: { job: Job; reason: Reason | null; told: AbortSignal; rows: number; rowsExpected: number | null },
+  run: { job: Job; reason: Reason | null; ending: AbortSignal; rows: number; rowsExpected: number | null },
 ): EndOfRun {
   const { result } = outcome ?? {};
   const shared = {
@@ -191,11 +189,11 @@ function endOf(
     details: result?.details ?? {},
   };
   if (run.reason !== null) {
-    const told = messageOf(run.told.reason);
+    const why = messageOf(run.ending.reason);
     return {
       ...shared,
       state: run.reason === 'stop' || run.reason === 'cancel' ? 'cancelled' : 'failed',
-      error: outcome === null ? `${told}, and it did not end when it was told to` : told,
+      error: outcome === null ? `${why}, and it did not end when it was told to` : why,
       staleAt: null,
     };
   }

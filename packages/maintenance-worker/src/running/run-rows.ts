@@ -7,15 +7,15 @@ export interface BegunRun {
   readonly trigger: 'schedule' | 'request';
 }
 
-/** Which place of a job a run takes, and who runs it. */
-export interface Place {
+/** Which slot of a job a run takes, and which worker runs it. */
+export interface RunSlot {
   readonly job: string;
   readonly slot: number;
   /** Host and process. */
   readonly worker: string;
 }
 
-/** How far a run is. */
+/** The progress of a run. */
 export interface Progress {
   readonly rows: number;
   readonly rowsExpected: number | null;
@@ -30,26 +30,26 @@ export interface EndOfRun extends Progress {
   readonly staleAt: Date | null;
 }
 
-/** What is told of a run whose worker is gone. */
+/** The error of a run whose worker is gone. */
 const DIED = 'the worker died, or lost its connection to PostgreSQL';
 
-/** Writes a scheduled run down as running. The caller holds the lock of its place. */
-export async function beginScheduled(db: Kysely<unknown>, id: string, place: Place): Promise<BegunRun> {
-  await failOrphans(db, place);
+/** Writes a scheduled run down as running. The caller holds the lock of its slot. */
+export async function beginScheduled(db: Kysely<unknown>, id: string, slot: RunSlot): Promise<BegunRun> {
+  await failOrphans(db, slot);
   await sql`
-    WITH tick AS (UPDATE jobs SET last_tick_at = now() WHERE name = ${place.job})
+    WITH tick AS (UPDATE jobs SET last_tick_at = now() WHERE name = ${slot.job})
     INSERT INTO job_runs (id, job, state, trigger, worker, slot, started_at)
-    VALUES (${id}, ${place.job}, 'running', 'schedule', ${place.worker}, ${place.slot}, now())`.execute(db);
+    VALUES (${id}, ${slot.job}, 'running', 'schedule', ${slot.worker}, ${slot.slot}, now())`.execute(db);
   return { id, input: {}, trigger: 'schedule' };
 }
 
-/** Takes the oldest run that was asked for and waits; null when there is none. The caller holds the lock of its place. */
-export async function claimRequested(db: Kysely<unknown>, place: Place): Promise<BegunRun | null> {
-  await failOrphans(db, place);
+/** Takes the oldest requested run that waits; null when there is none. The caller holds the lock of its slot. */
+export async function claimRequested(db: Kysely<unknown>, slot: RunSlot): Promise<BegunRun | null> {
+  await failOrphans(db, slot);
   const { rows } = await sql<{ id: string; input: string }>`
-    UPDATE job_runs SET state = 'running', worker = ${place.worker}, slot = ${place.slot}, started_at = now()
+    UPDATE job_runs SET state = 'running', worker = ${slot.worker}, slot = ${slot.slot}, started_at = now()
     WHERE id = (
-      SELECT id FROM job_runs WHERE job = ${place.job} AND state = 'queued'
+      SELECT id FROM job_runs WHERE job = ${slot.job} AND state = 'queued'
       ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
     ) RETURNING id, input::text AS input`.execute(db);
   const row = rows[0];
@@ -57,15 +57,15 @@ export async function claimRequested(db: Kysely<unknown>, place: Place): Promise
   return { id: row.id, input: JSON.parse(row.input) as BegunRun['input'], trigger: 'request' };
 }
 
-/** Whoever holds the lock of a place knows that no other run in this place can be alive. */
-export async function failOrphans(db: Kysely<unknown>, { job, slot }: Omit<Place, 'worker'>): Promise<void> {
+/** Fails runs that died in a slot. The holder of its lock calls this: no other run in the slot can be alive. */
+export async function failOrphans(db: Kysely<unknown>, { job, slot }: Omit<RunSlot, 'worker'>): Promise<void> {
   await sql`
     UPDATE job_runs SET state = 'failed', error = ${DIED}, finished_at = now()
     WHERE job = ${job} AND state = 'running' AND slot = ${slot}`.execute(db);
 }
 
-/** Places in which a run is said to be in motion; its worker may be dead. */
-export async function placesInUse(db: Kysely<unknown>): Promise<readonly { job: string; slot: number }[]> {
+/** Slots with a run that is running by its row; its worker may be dead. */
+export async function slotsInUse(db: Kysely<unknown>): Promise<readonly { job: string; slot: number }[]> {
   const { rows } = await sql<{ job: string; slot: number }>`
     SELECT DISTINCT job, slot FROM job_runs WHERE state = 'running'`.execute(db);
   return rows;
@@ -84,16 +84,16 @@ export async function jobOfRun(db: Kysely<unknown>, id: string): Promise<string 
   return rows[0]?.job;
 }
 
-/** Notes that a schedule came due while as many runs as allowed were in motion. */
+/** Notes that a schedule came due while as many runs as allowed were running. */
 export async function noteSkipped(db: Kysely<unknown>, job: string): Promise<void> {
   await sql`UPDATE jobs SET last_tick_at = now(), last_skipped_at = now() WHERE name = ${job}`.execute(db);
 }
 
 /**
- * Shows how far a run is.
+ * Shows the progress of a run.
  *
  * @param progress null when nothing has changed
- * @returns the state of the run: somebody may have cancelled it
+ * @returns the state of the run: an operator may have cancelled it
  */
 export async function showProgress(db: Kysely<unknown>, id: string, progress: Progress | null): Promise<string> {
   const { rows } =
@@ -107,7 +107,7 @@ export async function showProgress(db: Kysely<unknown>, id: string, progress: Pr
 
 /**
  * Writes the end of a run. One that was cancelled meanwhile stays so, and one that was given up as dead stays failed.
- * Of scheduled runs that found nothing to do only the newest is kept: a job that looks every minute would push
+ * Of scheduled runs that found nothing to do only the newest stays: a job that runs every minute would push
  * everything of interest out of the history.
  *
  * @returns the state that the run ended in
@@ -137,6 +137,6 @@ export async function endRun(
         AND r.id <> ${id}::uuid
     )
     SELECT state FROM ended`.execute(db);
-  // Whoever took this worker for dead has written so.
+  // Another worker took this one for dead and has written so.
   return rows[0]?.state ?? 'failed';
 }

@@ -1,10 +1,11 @@
 import { Queue, Worker } from 'bullmq';
 import { messageOf } from '@sluice/errors/message-of';
-import { jobConnection, jobsPrefix } from '@sluice/jobs/job-queues';
+import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import type { Job } from '../jobs/job.ts';
 import type { Runner } from './run-job.ts';
 import { noteNextTicks } from './register-jobs.ts';
 import { restAfterErrors } from './rest-after-errors.ts';
+import { TIMINGS } from './timings.ts';
 import { runTick } from './triggers.ts';
 import { checkStaleness, type SchedulesState } from './stale-jobs.ts';
 import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedules.ts';
@@ -12,18 +13,15 @@ import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedul
 /** Name of the BullMQ queue of the ticks. */
 export const SCHEDULES_QUEUE = 'maintenance';
 
-/** How often the schedules are written again, in milliseconds. */
-const KEEP_MS = 30_000;
-
-/** Scheduled runs that one worker has in motion: some may take hours, and partitions must be made meanwhile. */
+/** Scheduled runs that one worker runs at the same time: some may take hours, and partitions must be made meanwhile. */
 export const SCHEDULED_AT_ONCE = 6;
 
-/** Schedules in motion. */
+/** Running schedules. */
 export interface RunningSchedules {
   readonly state: SchedulesState;
-  /** Writes all schedules again, revives those that stopped, and looks what is stale; never throws. */
-  keep(): Promise<void>;
-  /** Takes no further tick, and ends when the runs in motion have ended; the caller tells these to end. */
+  /** Writes all schedules again, restarts those that stopped, and finds stale jobs; never throws. */
+  refresh(): Promise<void>;
+  /** Takes no further tick, and ends when the running jobs have ended; `runner.stopping` is what ends them. */
   stop(): Promise<void>;
 }
 
@@ -34,20 +32,21 @@ export interface RunningSchedules {
  * Why again and again: with the first tick that Redis refuses to write (it is over maxmemory) a schedule's chain ends
  * for good.
  *
- * @param options.registered true once the jobs are written down in Postgres; nothing begins before
+ * @param options.registered true once the jobs are in Postgres; nothing begins before
  */
 export function runSchedules(
   jobs: readonly Job[],
-  options: { redisUrl: string; namespace: string; runner: Runner; registered: Promise<boolean>; keepMs?: number },
+  options: { redisUrl: string; namespace: string; runner: Runner; registered: Promise<boolean> },
 ): RunningSchedules {
   const { runner } = options;
   const { database, logger } = runner.context;
-  const shared = { connection: jobConnection(options.redisUrl), prefix: jobsPrefix(options.namespace) };
+  const { refreshMs } = { ...TIMINGS, ...runner.timings };
+  const shared = { connection: bullmqConnection(options.redisUrl), prefix: bullmqPrefix(options.namespace) };
   const queue = new Queue(SCHEDULES_QUEUE, shared);
   const state: SchedulesState = { stale: [] };
 
   const complaints = new Map<string, string>();
-  /** Does one part of the keeping; a failure is logged when it is a new one, and must not keep the others from being done. */
+  /** Does one step of a refresh. A failure is logged when it is a new one, and does not keep the others from being done. */
   const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -55,22 +54,22 @@ export function runSchedules(
     } catch (error) {
       const message = messageOf(error);
       if (complaints.get(what) !== message)
-        logger.warn({ step: what, error: message }, 'the schedules cannot be kept; trying again');
+        logger.warn({ step: what, error: message }, 'schedules not refreshed; retrying');
       complaints.set(what, message);
     }
   };
   const noteNext = (): Promise<void> =>
     attempt('noting the next ticks', async () => noteNextTicks(database.db, await nextTicks(queue)));
-  let keeping: Promise<void> | null = null;
-  const keep = (): Promise<void> => {
-    keeping ??= (async () => {
+  let refreshing: Promise<void> | null = null;
+  const refresh = (): Promise<void> => {
+    refreshing ??= (async () => {
       await attempt('writing schedules', () => writeSchedules(queue, jobs));
       await attempt('looking for stale jobs', () => checkStaleness(jobs, state, { database, queue, logger }));
       await noteNext();
     })().finally(() => {
-      keeping = null;
+      refreshing = null;
     });
-    return keeping;
+    return refreshing;
   };
 
   const worker = new Worker(
@@ -79,7 +78,7 @@ export function runSchedules(
       const job = jobs.find((each) => each.name === tick.name);
       if (job === undefined) {
         // Written again by an older version, which ran beside this one for a while.
-        logger.warn({ job: tick.name }, 'a tick of a job that is not there any more; its schedule is removed');
+        logger.warn({ job: tick.name }, 'unknown job scheduled; schedule removed');
         await queue.removeJobScheduler(tick.name);
         return;
       }
@@ -100,16 +99,20 @@ export function runSchedules(
     await attempt('writing schedules', () => writeSchedules(queue, jobs));
     await noteNext();
     if (runner.stopping.aborted) return;
-    worker.run().catch((error: unknown) => logger.error({ err: error }, 'scheduled jobs cannot be run'));
-    queue.getBackend().on('ready', () => void keep());
-    timer = setInterval(() => void keep(), options.keepMs ?? KEEP_MS);
+    worker
+      .run()
+      .catch((error: unknown) =>
+        logger.error({ kind: 'schedule', err: error }, 'BullMQ worker ended; restart the daemon'),
+      );
+    queue.getBackend().on('ready', () => void refresh());
+    timer = setInterval(() => void refresh(), refreshMs);
   });
   return {
     state,
-    keep,
+    refresh,
     async stop() {
       clearInterval(timer);
-      await Promise.all([worker.close(), keeping]);
+      await Promise.all([worker.close(), refreshing]);
       await queue.close();
     },
   };

@@ -11,12 +11,12 @@ const MOST_CLIENT_SPANS = 300;
 export interface RunTrace {
   readonly kind?: SpanKind;
   readonly attributes: Attributes;
-  /** `traceparent` of who asked for it; null for what nobody asked for. */
+  /** `traceparent` of the request; null for what no request caused. */
   readonly requestedBy: string | null | undefined;
 }
 
 /**
- * Runs a piece of maintenance in a trace of its own, which links to who asked for it. It is kept at any ratio when
+ * Runs a piece of maintenance in a trace of its own, which links to its request. It is kept at any ratio when
  * something in it fails, and shows no more than its first statements, however many there are.
  */
 export function inRunTrace<T>(name: string, trace: RunTrace, work: (span: Span) => Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Job } from '../jobs/job.ts';
 import { staleAt } from './stale-at.ts';
-import { startAnew } from './write-schedules.ts';
+import { restartSchedule } from './write-schedules.ts';
 
 /** What is known of the schedules, for `/health` and for metrics. */
 export interface SchedulesState {
@@ -20,8 +20,8 @@ interface StaleJob {
 }
 
 /**
- * Looks which scheduled jobs have gone without a success for too long, and says so in `state`, in the log (once for
- * each change) and in `/health`. One that has not even ticked is given a new schedule, which ticks at once; one that
+ * Finds the scheduled jobs that have not succeeded for too long, and reports them in `state`, in the log (once for each
+ * change) and in `/health`. One that has not even ticked is given a new schedule, which ticks at once; one that
  * ticks and fails is left to its schedule.
  *
  * @throws when Postgres or Redis cannot be reached
@@ -49,9 +49,9 @@ export async function checkStaleness(
     for (const { name, lastTickAt } of await findStale(db)) {
       const job = jobs.find((each) => each.name === name);
       if (job === undefined || !isSilent(job, lastTickAt)) continue;
-      await startAnew(queue, job);
+      await restartSchedule(queue, job);
       await sql`UPDATE jobs SET last_tick_at = now() WHERE name = ${name}`.execute(db);
-      logger.warn({ job: name }, 'the schedule of a job did not tick and was written anew');
+      logger.warn({ job: name }, 'silent schedule written again');
     }
   });
 }

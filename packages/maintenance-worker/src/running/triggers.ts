@@ -1,20 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import type { Job } from '../jobs/job.ts';
-import { runRequested } from './requested-runs.ts';
 import { runJob, type Runner } from './run-job.ts';
-import { beginScheduled, noteSkipped } from './run-rows.ts';
+import { beginScheduled, claimRequested, noteSkipped } from './run-rows.ts';
 
 /**
- * Runs a job whose schedule came due. While as many runs as it allows are in motion it is skipped, and that is noted:
- * a run does all there is to do, so the next tick loses nothing.
+ * Runs a job whose schedule came due. The tick is skipped, and that is noted, while the job already runs as often as it
+ * may: a run does all there is to do, so the next tick loses nothing.
  */
 export async function runTick(job: Job, runner: Runner): Promise<void> {
   const id = randomUUID();
-  const outcome = await runJob(job, (db, place) => beginScheduled(db, id, place), runner);
+  const outcome = await runJob(job, (db, slot) => beginScheduled(db, id, slot), runner);
   if (outcome === 'busy') {
     runner.context.logger.info({ job: job.name }, 'a tick was skipped: the job still runs');
     await noteSkipped(runner.context.database.db, job.name);
     return;
   }
   await runRequested(job, runner);
+}
+
+/**
+ * Runs the requests for a job, the oldest first, until none waits or every slot of the job is taken. The holder of a
+ * slot calls this when its run ends, so a request that found all slots taken is not forgotten.
+ *
+ * @throws when Postgres cannot be reached
+ */
+export async function runRequested(job: Job, runner: Runner): Promise<void> {
+  while (!runner.stopping.aborted) {
+    if ((await runJob(job, claimRequested, runner)) !== 'ran') return;
+  }
 }

@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import type { Job } from '../jobs/job.ts';
 import { repeatOf } from './stale-at.ts';
 
-/** A tick that is this near is left alone, in milliseconds: writing its schedule anew could take it away. */
+/** A tick that is this near is left alone, in milliseconds: writing its schedule again could remove it. */
 const NEAR_MS = 1_000;
 
 /** The history is in Postgres. A tick must not join the trace of the one before, or they would all be one. */
@@ -31,8 +31,8 @@ export async function removeOtherSchedules(queue: Queue, jobs: readonly Job[]): 
   }
 }
 
-/** Writes a schedule from scratch, with its first tick now: for one that has not ticked though it looks whole. */
-export async function startAnew(queue: Queue, job: Job): Promise<void> {
+/** Writes a schedule from scratch, with its first tick now: for one that has not ticked though it seems intact. */
+export async function restartSchedule(queue: Queue, job: Job): Promise<void> {
   await queue.removeJobScheduler(job.name);
   await writeSchedule(queue, job, true);
 }
@@ -45,7 +45,7 @@ export async function nextTicks(queue: Queue): Promise<Map<string, Date>> {
 
 async function writeSchedule(queue: Queue, { name, schedule }: Job, now: boolean): Promise<void> {
   if (schedule === null) return;
-  // A new schedule by interval begins with a tick at once; one by the calendar only when told so.
+  // A new schedule by interval begins with a tick at once; one by the calendar only when asked to.
   const repeat = 'cron' in schedule && now ? { ...repeatOf(schedule), immediately: true } : repeatOf(schedule);
   await queue.upsertJobScheduler(name, repeat, { name, opts: TICK_OPTIONS });
 }

@@ -6,7 +6,7 @@ import type { Database } from '@sluice/store/database';
 const BATCH = 10_000;
 
 /**
- * Deletes roll-ups that nobody reads any more, a batch a transaction.
+ * Deletes roll-ups that are no longer read, a batch a transaction.
  *
  * @param goOn asked between two batches
  */

@@ -3,6 +3,7 @@ import { inTransaction } from '@sluice/store/transaction';
 import type { Database } from '@sluice/store/database';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import type { Folded, FoldOptions } from '@sluice/store/projection';
 import { foldWindow } from './fold-window.ts';
 import { type Generation, lockGenerations } from './generations.ts';
 
@@ -12,21 +13,14 @@ const ONE_GO_MS = 60_000;
 /** About this many events are folded in one transaction of a backlog. */
 const WINDOW_EVENTS = 100_000;
 
-/** So many times as many are not folded in one transaction: behind a quiet stretch a window may be days wide. */
+/** A window with this many times as many events is made smaller first: after a quiet stretch it may be days wide. */
 const MOST_WINDOWS = 4;
 
 /** First width of a window, in milliseconds; from there it is fitted to how many events there are. */
 const FIRST_WINDOW_MS = 10_000;
 
-/** A window is never wider, in milliseconds: behind a long quiet time it would be doubled without end. */
+/** Widest window, in milliseconds: after a long quiet time it would be doubled without end. */
 const WIDEST_WINDOW_MS = 7 * 24 * 3_600_000;
-
-/** What one call of `fold` did. */
-export interface Folded {
-  readonly events: number;
-  /** `caught_up`: everything up to the fence is in. `stopped`: told to, with more to do. */
-  readonly end: 'caught_up' | 'stopped';
-}
 
 /** What one transaction did. */
 interface Step {
@@ -39,14 +33,13 @@ interface Step {
  * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position with what it
  * adds, so whatever ends this, nothing is counted twice and nothing is left out.
  *
- * @param options.goOn asked between two transactions
- * @param options.windowEvents about so many are folded in one transaction of a backlog
+ * @param options.windowEvents about this many events are folded in one transaction of a backlog
  * @throws when the position is of another cluster
  */
 export async function fold(
   database: Database,
   state: Generation['state'],
-  options: { goOn: () => boolean; onEvents?: (events: number) => void; windowEvents?: number },
+  options: FoldOptions & { windowEvents?: number },
 ): Promise<Folded> {
   const { windowEvents = WINDOW_EVENTS } = options;
   let events = 0;
@@ -95,7 +88,7 @@ async function foldStep(db: Kysely<unknown>, state: Generation['state'], size: S
   return { did: 'all', events };
 }
 
-/** How far the position is behind the fence's floor, and the later one of the two floors. */
+/** How far the position lies before the fence's floor, and the later one of the two floors. */
 async function compareFloors(db: Kysely<unknown>, position: Generation, fence: Fence): Promise<Floors> {
   const { rows } = await sql<Floors>`
     SELECT (extract(epoch FROM fence - position) * 1000)::float8 AS behind_ms,
@@ -132,9 +125,9 @@ async function foldSlice(
 }
 
 /**
- * Some of what the fence is beyond, by transaction ids. The fence's floor is a minute behind, and at 10,000 events a second
+ * Some of what the fence is beyond, by transaction ids. The fence's floor is a minute old, and at 10,000 events a second
  * that minute alone is too much for one go; but whatever is below the fence has ended, and so has any part of it that
- * begins at the position. The floor stays: transactions of the rest may have begun right behind it.
+ * begins at the position. The floor stays: transactions of the rest may have begun right after it.
  */
 async function foldTransactions(
   db: Kysely<unknown>,
@@ -163,7 +156,7 @@ function checkCluster(position: Generation, fence: Fence): void {
   if (position.systemIdentifier === fence.systemIdentifier) return;
   throw new Error(
     `the roll-ups were made in another cluster (${position.systemIdentifier}; this one is ${fence.systemIdentifier}), ` +
-      'whose transaction ids mean nothing here; make them anew: sluice jobs run rebuild-rollups',
+      'whose transaction ids mean nothing here; build them again: sluice jobs run rebuild-rollups',
   );
 }
 

@@ -14,12 +14,12 @@ export interface Generation {
   readonly floor: string;
 }
 
-/** Key of the advisory lock of whoever changes roll-ups: "sluicer" in ASCII, as one number. */
+/** Key of the advisory lock for changing roll-ups: "sluicer" in ASCII, as one number. */
 const ROLLUP_LOCK = 0x736c7569636572n;
 
 /**
- * The generations that are in use. Until the end of the transaction nobody else changes roll-ups or their positions:
- * whoever does, or deletes events that may be in them, calls this first. An advisory lock and not the rows, because it
+ * The generations that are in use. Until the end of the transaction no other one changes roll-ups or their positions:
+ * every transaction that does, or deletes events that may be in them, calls this first. An advisory lock and not the rows, because it
  * must also hold before there is any.
  */
 export async function lockGenerations(db: Kysely<unknown>): Promise<Generation[]> {

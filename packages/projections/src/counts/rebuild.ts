@@ -1,18 +1,14 @@
 import { type Kysely, sql } from 'kysely';
 import { inTransaction } from '@sluice/store/transaction';
+import { estimateAllEvents } from '@sluice/store/layout/estimate-events';
 import type { Database } from '@sluice/store/database';
+import type { RebuildOptions } from '@sluice/store/projection';
 import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';
 
-/** How a rebuild is stopped and watched. */
-export interface RebuildOptions {
-  readonly signal: AbortSignal;
-  readonly progress: (done: number, of?: number) => void;
-}
-
 /**
- * Builds the roll-ups anew beside the ones that are read, and then puts them in their place in one step. An
- * interrupted rebuild is continued by the next.
+ * Builds the roll-ups again beside the ones that are read, and then replaces them in one step. The next rebuild
+ * continues an interrupted one.
  *
  * @returns how many events are in them
  * @throws when the signal is aborted
@@ -40,12 +36,9 @@ async function begin(db: Kysely<unknown>): Promise<{ done: number; of: number }>
   );
   const generations = await lockGenerations(db);
   if (!generations.some(({ state }) => state === 'building')) await beginGeneration(db, 'building');
-  // The planner's estimate: a count would take as long as half the rebuild.
-  const { rows } = await sql<{ done: string; of: string }>`
-    SELECT (SELECT events FROM rollup_generations WHERE state = 'building') AS done,
-           (SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
-            WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)) AS of`.execute(db);
-  return { done: Number(rows[0]!.done), of: Number(rows[0]!.of) };
+  const { rows } = await sql<{ done: string }>`
+    SELECT events AS done FROM rollup_generations WHERE state = 'building'`.execute(db);
+  return { done: Number(rows[0]!.done), of: await estimateAllEvents(db) };
 }
 
 async function putInPlace(db: Kysely<unknown>): Promise<number> {

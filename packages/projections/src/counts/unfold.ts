@@ -1,12 +1,24 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { dailyCounts, hourlyCounts } from './count-values.ts';
+import type { Unfold } from '@sluice/store/projection';
+import { dailyCounts, DIMENSIONS, hourlyCounts } from './count-values.ts';
+import { lockGenerations } from './generations.ts';
+
+/** Takes the counts of deleted events out of every generation that is in use. */
+export const unfoldCounts: Unfold = {
+  columns: DIMENSIONS,
+  async lock(db) {
+    await lockGenerations(db);
+  },
+  collect: countsToUnfold,
+  subtract: (db, collected) => subtractCounts(db, collected as DeletedCounts),
+};
 
 /** Hourly counts of deleted events, one array a column: what is to be taken out of the roll-ups. */
-export interface DeletedCounts {
+interface DeletedCounts {
   readonly generation: number[];
   readonly tenant: string[];
   readonly dimension: string[];
-  readonly bucket: Date[];
+  readonly bucket: string[];
   readonly value: string[];
   readonly events: string[];
 }
@@ -17,7 +29,7 @@ export interface DeletedCounts {
  *
  * @param events a query's text that gives `tenant, occurred_at, stored_at, tx` and the counted columns
  */
-export function countsToUnfold(events: RawBuilder<unknown>): RawBuilder<unknown> {
+function countsToUnfold(events: RawBuilder<unknown>): RawBuilder<unknown> {
   const folded = sql`
     SELECT e.*, g.generation FROM (${events}) AS e JOIN rollup_generations AS g
     ON g.state <> 'retired' AND (e.tx < g.tx OR e.stored_at < g.floor)`;
@@ -28,8 +40,8 @@ export function countsToUnfold(events: RawBuilder<unknown>): RawBuilder<unknown>
     FROM (${hourlyCounts(folded, sql`generation, `)}) AS c`;
 }
 
-/** Takes the counts of deleted events out of the roll-ups, in the transaction that deletes them; none stays at 0. */
-export async function unfold(db: Kysely<unknown>, counts: DeletedCounts): Promise<void> {
+/** No count stays at 0: such a row is deleted. */
+async function subtractCounts(db: Kysely<unknown>, counts: DeletedCounts): Promise<void> {
   if (counts.events.length === 0) return;
   const hours = sql`
     SELECT * FROM unnest(${counts.generation}::smallint[], ${counts.tenant}::text[], ${counts.dimension}::text[],

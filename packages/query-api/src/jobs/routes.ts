@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { messageOf } from '@sluice/errors/message-of';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { createBodyCheck } from '../http/check-input.ts';
 import { pageProperties, type PageRequest, readPage } from '../http/paging.ts';
 import { cancelRun, requestRun } from './commands.ts';
@@ -93,12 +93,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
       const input = request.body as object;
       checkBody(await inputOfJob(database.db, name, operator), input);
       const id = await inTransaction(database, (db) => requestRun(db, { job: name, input, operator }));
-      // A worker that is not woken finds the run by itself within half a minute.
-      await runRequests
-        .wake(id)
-        .catch((error: unknown) =>
-          logger.warn({ request_id: request.id, run: id, error: messageOf(error) }, 'nobody could be woken for a run'),
-        );
+      await wakeOrWarn(runRequests, id, logger, { request_id: request.id });
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/api/jobs/runs/${id}`)

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { messageOf } from '@sluice/errors/message-of';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { chosenLetters } from '../dead-letters/rows.ts';
 import { choiceProperties } from '../dead-letters/inputs.ts';
 import { pageProperties, readPage } from '../http/paging.ts';
@@ -34,17 +34,7 @@ const BASE = '/api/dead-letters/replays';
 export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
   const { database, replayJobs, logger } = context;
   addProgressRoute(server, context);
-  /** A worker that is not woken finds the replay by itself within half a minute. */
-  const wake = async (id: string, requestId: string): Promise<void> => {
-    await replayJobs
-      .wake(id)
-      .catch((error: unknown) =>
-        logger.warn(
-          { request_id: requestId, replay: id, error: messageOf(error) },
-          'nobody could be woken for a replay',
-        ),
-      );
-  };
+  const wake = (id: string, requestId: string) => wakeOrWarn(replayJobs, id, logger, { request_id: requestId });
 
   server.post(BASE, {
     config: { scope: 'operate' },

@@ -2,25 +2,34 @@ import { Queue } from 'bullmq';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
-import { jobConnection, jobsPrefix } from './job-queues.ts';
+import { bullmqConnection, bullmqPrefix } from './bullmq-connection.ts';
 
-/** How long a request waits for Redis to take a job, in milliseconds. */
+/**
+ * The BullMQ queues that wake maintenance workers, by what is to be done: a requested run of a job (`job_runs`), a replay
+ * (`replays`) or an export (`export_runs`).
+ */
+export const WAKE_QUEUES = { run: 'run-requests', replay: 'replays', export: 'exports' } as const;
+
+export type WakeKind = keyof typeof WAKE_QUEUES;
+
+/** How long a request waits for Redis to accept a wake-up, in milliseconds. */
 const WAKE_TIMEOUT_MS = 1_000;
 
-/** What a job of such a queue carries: which row in Postgres has something to do. All else is there. */
+/** What a wake-up carries: which row in Postgres has something to do. Everything else is in the row. */
 export interface WakeJob {
   readonly id: string;
-  /** W3C trace context of who asked for it; none for what a sweep found. */
+  /** W3C trace context of the request; none for what a sweep found. */
   readonly traceparent?: string | null;
 }
 
-/** Tells maintenance workers that something was written down in Postgres for them. */
+/** Notifies maintenance workers of rows that were written for them in Postgres. */
 export interface WakeQueue {
+  readonly kind: WakeKind;
   /**
-   * Wakes a maintenance worker for a row. Doing it twice, or for one that is being worked on, does no harm. What the
+   * Wakes a maintenance worker for a row. Doing it twice, or for a row that is being worked on, does no harm. What the
    * worker then does is linked to the span that is active here.
    *
-   * @throws when Redis does not take it in time; it may still get it when it is back, and if it does not, the
+   * @throws when Redis does not accept it in time; it may still get it when it is back, and if it does not, the
    *   maintenance worker's sweep finds the row in Postgres
    */
   wake(id: string): Promise<void>;
@@ -31,26 +40,26 @@ export interface WakeQueue {
 export interface WakeQueueOptions {
   readonly redisUrl: string;
   readonly namespace: string;
-  /** Told of what happens to the connection between two calls. */
+  /** Called with errors of the connection between two calls. */
   readonly onError: (error: Error) => void;
 }
 
-/** Opens one of the queues of which Postgres holds the truth. */
-export function openWakeQueue(name: string, options: WakeQueueOptions): WakeQueue {
-  // What BullMQ asks Redis for is its own affair, also where a queue is opened inside of a span.
+export function openWakeQueue(kind: WakeKind, options: WakeQueueOptions): WakeQueue {
+  // BullMQ's own commands belong to no trace, also where a queue is opened inside of a span.
   const queue = untraced(
     () =>
-      new Queue<WakeJob>(name, {
-        connection: jobConnection(options.redisUrl),
-        prefix: jobsPrefix(options.namespace),
+      new Queue<WakeJob>(WAKE_QUEUES[kind], {
+        connection: bullmqConnection(options.redisUrl),
+        prefix: bullmqPrefix(options.namespace),
       }),
   );
   queue.on('error', options.onError);
   return {
+    kind,
     async wake(id) {
       const data = { id, traceparent: activeTraceparent() };
       const added = untraced(() => queue.add('wake', data, { removeOnComplete: true, removeOnFail: true }));
-      await withTimeout(added, WAKE_TIMEOUT_MS);
+      await withTimeout(added, WAKE_TIMEOUT_MS, { message: `no answer within ${WAKE_TIMEOUT_MS} ms` });
     },
     close: () => untraced(() => queue.close()),
   };

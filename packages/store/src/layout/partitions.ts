@@ -12,7 +12,8 @@ export interface Partition {
   readonly to: Date;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 const WEEK_MS = 7 * DAY_MS;
 
 /** Longest wait for a lock while a partition is attached, in milliseconds; then it is tried again. */
@@ -34,6 +35,11 @@ export function partitionOf(instant: Date): Partition {
     from: new Date(monday),
     to: new Date(monday + WEEK_MS),
   };
+}
+
+/** Names of the partitions that may still be written: this week's, and last week's until an hour after its end. */
+export function hotPartitions(now: Date): string[] {
+  return [...new Set([partitionOf(now).name, partitionOf(new Date(now.getTime() - HOUR_MS)).name])];
 }
 
 /**

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { messageOf } from '@sluice/errors/message-of';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { parseTimestamp } from '@sluice/events/timestamp';
 import { readExportConfig } from '@sluice/exports/export-config';
 import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/exports/export-formats';
@@ -36,14 +36,7 @@ const shared = { tags: ['exports'] };
 /** `POST /export/run`, `GET /export/runs`, `GET` of one, and retry, cancel. */
 export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
   const { database, exportJobs, logger, config } = context;
-  /** A worker that is not woken finds the run by itself within half a minute. */
-  const wake = async (id: string, requestId: string): Promise<void> => {
-    await exportJobs
-      .wake(id)
-      .catch((error: unknown) =>
-        logger.warn({ request_id: requestId, run: id, error: messageOf(error) }, 'nobody could be woken for an export'),
-      );
-  };
+  const wake = (id: string, requestId: string) => wakeOrWarn(exportJobs, id, logger, { request_id: requestId });
 
   server.post('/export/run', {
     config: { scope: 'operate' },

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
 import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { messageOf } from '@sluice/errors/message-of';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { requestRun } from '../../jobs/commands.ts';
 import { requireSucceeded } from '../runs/commands.ts';
 import { findVerification, VERIFY_JOB } from './rows.ts';
@@ -32,15 +32,7 @@ export function addVerificationRoutes(server: FastifyInstance, { database, runRe
         await requireSucceeded(db, runId, operator);
         return requestRun(db, { job: VERIFY_JOB, input: { run_id: runId }, operator });
       });
-      // A worker that is not woken finds it by itself within half a minute.
-      await runRequests
-        .wake(id)
-        .catch((error: unknown) =>
-          logger.warn(
-            { request_id: request.id, run: id, error: messageOf(error) },
-            'nobody could be woken for a verification',
-          ),
-        );
+      await wakeOrWarn(runRequests, id, logger, { request_id: request.id });
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/export/verifications/${id}`)

@@ -34,7 +34,7 @@ it('stops at the high water mark and goes on at half of it', async () => {
   await vi.waitFor(() => expect(opened).not.toHaveBeenCalled());
   held.events = 499;
   gate.release();
-  await vi.waitFor(() => expect(opened).toHaveBeenCalledWith(1));
+  await vi.waitFor(() => expect(opened).toHaveBeenCalledWith(1), { timeout: 180_000, interval: 20 });
 });
 
 it('counts bytes as well as events', async () => {
@@ -45,7 +45,7 @@ it('counts bytes as well as events', async () => {
   gate.release();
   held.bytes = 0;
   gate.release();
-  await vi.waitFor(() => expect(opened).toHaveBeenCalled());
+  await vi.waitFor(() => expect(opened).toHaveBeenCalled(), { timeout: 180_000, interval: 20 });
 });
 
 it('lets nothing be read while it is shut, and lets go of who waits at a stop', async () => {
@@ -57,5 +57,5 @@ it('lets nothing be read while it is shut, and lets go of who waits at a stop', 
   await Promise.resolve();
   expect(opened).not.toHaveBeenCalled();
   stop.abort();
-  await vi.waitFor(() => expect(opened).toHaveBeenCalled());
+  await vi.waitFor(() => expect(opened).toHaveBeenCalled(), { timeout: 180_000, interval: 20 });
 });

@@ -10,12 +10,12 @@ const RECONNECT: Backoff = { initialMs: 200, maxMs: 5_000 };
 const SILENCE_MS = 15_000;
 
 /** Prefix of BullMQ's keys: a hash tag, so that all of them are in one slot of a Redis Cluster. */
-export function jobsPrefix(namespace: string): string {
+export function bullmqPrefix(namespace: string): string {
   return `{${namespace}:jobs}`;
 }
 
 /** How BullMQ reaches Redis: it waits as long as it takes. */
-export function jobConnection(redisUrl: string) {
+export function bullmqConnection(redisUrl: string) {
   return {
     url: redisUrl,
     maxRetriesPerRequest: null,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
-import { partitionOf } from '@sluice/store/layout/partitions';
+import { inTransaction } from '../transaction.ts';
+import type { Database } from '../database.ts';
+import { hotPartitions } from './partitions.ts';
 
 /**
  * Less than deadlock_timeout (1 s by default), after which Postgres would cancel an autovacuum that is in the way,
@@ -9,19 +9,15 @@ import { partitionOf } from '@sluice/store/layout/partitions';
  */
 const LOCK_TIMEOUT_MS = 100;
 
-const HOUR_MS = 60 * 60_000;
-
 /** SQLSTATE of a lock that was not to be had in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * Tells the BRIN index on `stored_at` of the newest blocks. A block range that it does not know yet is read by every
- * query that looks for new events, and by itself it learns of new ones from VACUUM alone: up to a fifth of a
- * partition later.
+ * Adds the newest blocks to the BRIN index on `stored_at`. Every query for new events reads each block range that the
+ * index does not know, and without this only VACUUM adds new ones: up to a fifth of a partition later.
  */
 export async function summarizeNewBlocks(database: Database, now: Date): Promise<void> {
-  // On Monday's first minutes the newest blocks may be last week's.
-  const names = [partitionOf(now).name, partitionOf(new Date(now.getTime() - HOUR_MS)).name];
+  const names = hotPartitions(now);
   try {
     await inTransaction(database, async (db) => {
       await sql.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`).execute(db);

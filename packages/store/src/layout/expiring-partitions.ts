@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { ListedPartition } from '@sluice/store/layout/list-partitions';
+import type { ListedPartition } from './list-partitions.ts';
 
 /** A registered partition, and how far the catalog says it is. */
 export interface ExpiringPartition {
@@ -38,6 +38,28 @@ export async function register(db: Kysely<unknown>, { name, from, to }: ListedPa
   await sql`
     INSERT INTO expiring_partitions (name, lower_bound, upper_bound) VALUES (${name}, ${from}, ${to})
     ON CONFLICT (name) DO NOTHING`.execute(db);
+}
+
+/** Notes the manifest of a verified archive. */
+export async function noteArchived(db: Kysely<unknown>, name: string, manifestKey: string): Promise<void> {
+  await sql`UPDATE expiring_partitions SET manifest_key = ${manifestKey} WHERE name = ${name}`.execute(db);
+}
+
+/**
+ * How far the clearing of a partition has come: its next block, and how many blocks it has. Locks its note until the end
+ * of the transaction.
+ */
+export async function lockNextBlock(db: Kysely<unknown>, name: string): Promise<{ next: number; blocks: number }> {
+  const { rows } = await sql<{ next: string; blocks: string }>`
+    SELECT next_block AS next, pg_relation_size(${name}::regclass) / current_setting('block_size')::int AS blocks
+    FROM expiring_partitions WHERE name = ${name} FOR UPDATE`.execute(db);
+  return { next: Number(rows[0]!.next), blocks: Number(rows[0]!.blocks) };
+}
+
+/** Notes that everything before block `next` is cleared, and how many events that were since the last note. */
+export async function noteCleared(db: Kysely<unknown>, name: string, next: number, events: number): Promise<void> {
+  await sql`
+    UPDATE expiring_partitions SET next_block = ${next}, events = events + ${events} WHERE name = ${name}`.execute(db);
 }
 
 /** Ends the note, and what was kept about the partition beside it. */

@@ -1,0 +1,33 @@
+import { inTransaction } from '@sluice/store/transaction';
+import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
+import type { Database } from '@sluice/store/database';
+import type { Folded, FoldedProjection, FoldOptions } from '@sluice/store/projection';
+import { dropRetired } from './drop-retired.ts';
+import { fold } from './fold.ts';
+import { beginGeneration, lockGenerations } from './generations.ts';
+import { rebuildRollups } from './rebuild.ts';
+import { unfoldCounts } from './unfold.ts';
+
+/**
+ * The counts behind statistics, also called roll-ups: how many events of a tenant have which value in which hour and on
+ * which day. Generations keep a rebuild apart from what is read meanwhile.
+ */
+export const counts: FoldedProjection = {
+  name: 'counts',
+  kind: 'folded',
+  tables: ['rollup_generations', 'rollup_hours', 'rollup_days'],
+  fold: foldLive,
+  unfold: unfoldCounts,
+  rebuild: rebuildRollups,
+};
+
+async function foldLive(database: Database, options: FoldOptions): Promise<Folded> {
+  await inTransaction(database, async (db) => {
+    const generations = await lockGenerations(db);
+    if (!generations.some(({ state }) => state === 'live')) await beginGeneration(db, 'live');
+  });
+  await summarizeNewBlocks(database, new Date());
+  const folded = await fold(database, 'live', options);
+  await dropRetired(database, options.goOn);
+  return folded;
+}
