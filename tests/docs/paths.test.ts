@@ -43,20 +43,16 @@ it('every path that a page names exists', () => {
   expect(named.filter(({ path }) => !exists(path))).toEqual([]);
 });
 
-/** The folder of a package's own README, in which a name needs no folder. */
-function packageOf(path: string): string | null {
-  return /^(packages\/.+)\/README\.md$/.exec(path)?.[1] ?? null;
-}
-
-it('a source file is named by its whole path, except in the README of its package', () => {
-  const bare = markdownFiles()
-    .filter(({ path }) => !HISTORY.has(path))
-    .flatMap(({ path, prose }) => [...prose.matchAll(/`([\w.-]+\.ts)`/g)].map(([, name]) => ({ path, name: name! })))
-    .filter(({ path, name }) => {
-      const folder = packageOf(path);
-      return folder === null || globSync(`${folder}/{src,scripts}/**/${name}`, { cwd: ROOT }).length === 0;
-    });
-  expect(bare.filter(({ name }) => !IN_EVERY_DAEMON.has(name))).toEqual([]);
+it('a source file is named by its whole path, or in the README of its package from `src/` on', () => {
+  const named = markdownFiles().flatMap(({ path, prose }) =>
+    [...prose.matchAll(/`([\w.-]+\.ts|[\w./-]+\/[\w.-]*)`/g)].map(([, name]) => ({ path, name: name! })),
+  );
+  const isThere = ({ path, name }: { path: string; name: string }): boolean => {
+    const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
+    if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);
+    return FOLDERS.test(name) || exists(`${home}/src/${name}`);
+  };
+  expect(named.filter((each) => !isThere(each))).toEqual([]);
 });
 
 it.each([
