@@ -1,27 +1,14 @@
-import { globSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { INGEST_VARIABLES } from '@sluice/ingest-api/config';
 import { MAINTENANCE_VARIABLES } from '@sluice/maintenance-worker/config';
 import { QUERY_VARIABLES } from '@sluice/query-api/config';
 import { SCOPES } from '@sluice/access/scopes';
 import { MIGRATIONS } from '@sluice/store/migrate';
-import { adapterBySource } from '@sluice/events/adapters/adapter-by-source';
-import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
-import { webCollection } from '@sluice/events/adapters/web-collection/web-collection';
 import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { WRITER_VARIABLES } from '@sluice/writer-worker/config';
 import { FAULTS } from '../faults/all-faults.ts';
-import { readPage, ROOT } from './markdown-files.ts';
+import { readPage } from './markdown-files.ts';
 import { tableRows } from './table-rows.ts';
-
-it('docs/reference/sources.md has a row for every source, and no other', () => {
-  const [table = ''] = readPage('docs/reference/sources.md').text.split('\n## ');
-  const listed = tableRows(table).map(([source = '']) => source.replaceAll('`', ''));
-  expect(listed).toEqual([governanceTracker.source, webCollection.source]);
-  for (const source of listed) expect(adapterBySource(source)?.source).toBe(source);
-  for (const [, , , , adapter = ''] of tableRows(table))
-    expect(globSync(adapter.replaceAll('`', ''), { cwd: ROOT })).toHaveLength(1);
-});
 
 it('docs/understand/data-model.md has every table, and no other', () => {
   const [, section = ''] = readPage('docs/understand/data-model.md').text.split('\n## ');

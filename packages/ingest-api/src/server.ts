@@ -3,13 +3,15 @@ import { addApiDocs } from '@sluice/daemon/http/api-docs';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { createHttpServer } from '@sluice/daemon/http/http-server';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
-import { addRequestDecompression, dropRestOfBody } from './doors/decompress-requests.ts';
+import type { Door } from '@sluice/events/adapters/door';
+import { DOORS } from '@sluice/events/adapters/doors';
+import { addDoor } from './doors/add-door.ts';
+import { addRequestDecompression } from './doors/decompress-requests.ts';
 import type { IngestContext } from './ingest-context.ts';
-import { addCollectRoutes } from './doors/collect.ts';
-import { addPostEventsRoute } from './doors/post-events.ts';
+import { noteRefusal } from './doors/note-refusal.ts';
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
-export async function buildServer(context: IngestContext): Promise<FastifyInstance> {
+export async function buildServer(context: IngestContext, doors: readonly Door[] = DOORS): Promise<FastifyInstance> {
   const { config, metrics, registry } = context;
   const server = await createHttpServer({
     ...context,
@@ -20,12 +22,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
       exposedHeaders: [],
     },
     onUnrouted: metrics.refused,
-    beforeAnswer(error, request, reply) {
-      metrics.refused(error.code);
-      if (error.code !== 'body_too_large') return;
-      dropRestOfBody(request);
-      reply.removeHeader('connection');
-    },
+    beforeAnswer: (error, request, reply) => noteRefusal(error, request, reply, metrics),
   });
   server.decorateRequest('principal', null);
   await addRequestDecompression(server);
@@ -45,8 +42,7 @@ export async function buildServer(context: IngestContext): Promise<FastifyInstan
   await server.register(async (api) => {
     addHealthRoutes(api, context.checks);
     addMetricsRoute(api, registry);
-    addPostEventsRoute(api, context);
-    await api.register(async (collect) => addCollectRoutes(collect, context));
+    for (const door of doors) await addDoor(api, door, context);
   });
   return server;
 }

@@ -102,6 +102,11 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     message: /backlog .* Try again in \d+ s/,
   },
   internal_error: { by: () => faulty.send({ events: [makeEvent()] }), message: /log has the details/ },
+  // Its queue would throw, which is answered as internal_error: it was not asked.
+  entries_incomplete: {
+    by: () => faulty.send({ events: makeEvents(501) }),
+    message: /Of 501 events .* 500 are located\. Nothing was queued/,
+  },
   queue_unavailable: { by: () => withoutRedis.send({ events: [makeEvent()] }, KEY), message: /same ids/ },
   forbidden: { by: () => sendWith(reader.key), message: /scope "ingest"/ },
   keys_unavailable: {

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
 import { keySetKey, keyUsesKey } from '@sluice/access/key-projection';
+import { adapterBySource } from '@sluice/events/adapters/registry';
 import { decodeEntry, type EntryHeader } from '@sluice/stream/stream-entry';
 import { streamKey } from '@sluice/stream/stream-keys';
 import { type Answer, post } from './http.ts';
@@ -94,8 +95,7 @@ export async function startIngest(
 }
 
 function eventsOf({ header, body }: StreamEntry): QueuedEvent[] {
-  const parsed = JSON.parse(body) as Record<string, unknown>;
-  const events = header.source === 'web-collection' ? [parsed] : (parsed['events'] as Record<string, unknown>[]);
+  const events = adapterBySource(header.source)?.eventsOf(JSON.parse(body)) as Record<string, unknown>[];
   return events
     .map((event, place) => ({
       tenant: header.tenant,

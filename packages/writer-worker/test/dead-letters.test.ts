@@ -28,7 +28,7 @@ describe('what cannot be stored is set aside, and the writer goes on:', () => {
     const [event] = makeEvents(1);
     const ids = [
       await add('v', '1', 'h', 'garbage', 'b', '{}'),
-      await add('v', '2', 'h', JSON.stringify(HEADER), 'b', '{}'),
+      await add('v', '3', 'h', JSON.stringify(HEADER), 'b', '{}'),
       await add('v', '1', 'h', JSON.stringify(HEADER), 'z', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x01])),
       await add('v', '1', 'h', JSON.stringify({ ...HEADER, s: 'smoke-signals' }), 'b', '{}'),
       await add('v', '1', 'h', JSON.stringify(HEADER), 'b', '{"events":[5]}'),

@@ -16,6 +16,13 @@ const CODE_BY_FASTIFY_CODE: Readonly<Record<string, ApiErrorCode>> = {
 
 const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the route's bodies may be, where that is not JSON alone. */
+    mediaTypes?: readonly string[];
+  }
+}
+
 /** What a daemon adds to the answers. */
 export interface ErrorAnswerOptions {
   readonly logger: Logger;
@@ -41,7 +48,7 @@ export function addErrorAnswers(server: FastifyInstance, options: ErrorAnswerOpt
   server.setErrorHandler((error: FastifyError | ApiError, request, reply) => {
     const known = translate?.(error) ?? toApiError(error, request);
     beforeAnswer?.(known, request, reply);
-    if (known.code === 'internal_error') logger.error({ err: error, request_id: request.id }, 'a request failed');
+    if (known.statusCode === 500) logger.error({ err: error, request_id: request.id }, 'a request failed');
     return sendError(known, request, reply);
   });
 
@@ -87,7 +94,7 @@ function explain(error: FastifyError, { headers, routeOptions }: FastifyRequest)
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return `The body has more than ${routeOptions.bodyLimit} bytes after decompression.`;
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return `Content-Type must be application/json; it is ${headers['content-type'] ?? 'missing'}.`;
+      return `Content-Type must be ${mediaTypesOf(routeOptions)}; it is ${headers['content-type'] ?? 'missing'}.`;
     case 'FST_CP_ERR_INVALID_CONTENT_ENCODING':
       return `Content-Encoding must be gzip, br, zstd or deflate; it is ${headers['content-encoding']}.`;
     case 'FST_CP_ERR_INVALID_CONTENT':
@@ -95,6 +102,10 @@ function explain(error: FastifyError, { headers, routeOptions }: FastifyRequest)
     default:
       return error.message;
   }
+}
+
+function mediaTypesOf({ config: { mediaTypes } }: FastifyRequest['routeOptions']): string {
+  return mediaTypes === undefined || mediaTypes.length === 0 ? 'application/json' : mediaTypes.join(' or ');
 }
 
 /** Answers a request whose URL can't be routed; no hook of the server runs for it. */

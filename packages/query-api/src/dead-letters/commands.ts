@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
 import { ApiError } from '@sluice/errors/api-errors';
-import { adapterBySource } from '@sluice/events/adapters/adapter-by-source';
+import { adapterBySource } from '@sluice/events/adapters/registry';
 import type { JsonObject, Rejection } from '@sluice/events/adapters/event-adapter';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { validateEvent } from '@sluice/events/validate-event';
@@ -98,6 +98,7 @@ function validPayload(letter: Row, edit: Edit, maxEventBytes: number): { eventTy
     receivedAt: from.received_at,
     clientIp: from.client_ip,
     traceId: null,
+    envelope: from.envelope,
   });
   if (event.eventId !== letter.event_id) {
     throw new ApiError(

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { EventAdapter } from '@sluice/events/adapters/event-adapter';
+import type { EventWarning, ReadBatch, RejectedEvent } from '@sluice/events/adapters/door';
 import { batchIdFromKey } from '@sluice/events/event-id';
-import { locateEvents } from '@sluice/events/json/locate-events';
 import type { Durability } from '@sluice/stream/durability';
 import { SEND_EVENTS, sendSpan } from '@sluice/stream/send-span';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
@@ -10,20 +9,12 @@ import { traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import { cutEntries, fitsOneEntry } from './cut-entries.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import type { Queue } from './queue.ts';
-import { type EventWarning, type RejectedEvent, validateEvents, type Verdict } from './validate-events.ts';
+import { storableEnvelope } from './storable-envelope.ts';
+import { validateEvents, type Verdict } from './validate-events.ts';
 
-/** The body of a request, and what is known of it. */
-export interface BatchBody {
-  readonly body: Buffer;
-  readonly eventCount: number;
-  /** Null when every event is known to be fine, see `countPlainEvents`. */
-  readonly parsed: { readonly events: readonly unknown[]; readonly text: string } | null;
-}
-
-/** A request, as far as the pipeline is concerned. */
-export interface IncomingBatch extends BatchBody {
+/** A request, as far as the pipeline is concerned. It has no key in it: nothing that could leak it gets one. */
+export interface IncomingBatch extends Pick<ReadBatch, 'adapter' | 'body' | 'eventCount' | 'parsed' | 'envelope'> {
   readonly requestId: string;
-  readonly adapter: EventAdapter;
   readonly tenant: string;
   readonly idempotencyKey: string | null;
   readonly clientIp: string | null;
@@ -33,7 +24,7 @@ export interface IncomingBatch extends BatchBody {
   readonly maxEventBytes: number;
 }
 
-/** What the client is told of its batch. */
+/** What became of a batch. */
 export interface AcceptedResult {
   readonly batchId: string;
   readonly accepted: number;
@@ -43,18 +34,26 @@ export interface AcceptedResult {
   readonly durability: Durability | null;
 }
 
-/** On events that need no look at each. */
+/** On events that need no check each. */
 const ALL_FINE: Verdict = { rejected: [], warnings: [] };
 
-/** Validates a batch, cuts it into entries and puts them on the stream: all that ingest does. */
+/**
+ * Validates a batch, cuts it into entries and puts them on the stream: all that ingest does.
+ *
+ * @throws ApiError for what condemns the whole request; `queue_unavailable`; and `entries_incomplete`, before anything is
+ *   queued, when the entries do not hold exactly the events that the answer would call accepted
+ */
 export async function acceptBatch(
   batch: IncomingBatch,
   { queue, metrics }: { queue: Queue; metrics: IngestMetrics },
 ): Promise<AcceptedResult> {
   const { adapter, body, eventCount, parsed, tenant } = batch;
   const { source } = adapter;
-  const mayBeTooLarge = parsed !== null && body.length > batch.maxEventBytes && source === 'governance-tracker';
-  const spans = mayBeTooLarge || !fitsOneEntry(body, eventCount) ? locateEvents(body) : null;
+  const envelope = storableEnvelope(batch.envelope);
+  const mayBeTooLarge = parsed !== null && body.length > batch.maxEventBytes;
+  const spans = mayBeTooLarge || !fitsOneEntry(body, eventCount) ? adapter.locate(body) : null;
+  if (spans !== null) proveWhole(source, 'are located', spans.length, eventCount);
+  if (parsed !== null) proveWhole(source, 'are parsed', parsed.events.length, eventCount);
   const verdict =
     parsed === null
       ? ALL_FINE
@@ -73,23 +72,26 @@ export async function acceptBatch(
   }
   const attributes = { 'sluice.batch.id': batchId, 'sluice.tenant': tenant, 'sluice.source': source };
   const durability = await inSpan(SEND_EVENTS, sendSpan({ events: accepted, attributes }), async (span) => {
-    const entries = cutEntries({
+    const cut = cutEntries({
+      adapter,
       body,
       eventCount,
       rejected: verdict.rejected.map((each) => each.index),
-      locate: () => spans ?? locateEvents(body),
+      locate: () => spans ?? adapter.locate(body),
       header: {
         source,
         tenant,
         batchId,
         clientIp: batch.clientIp,
         receivedAt: batch.receivedAt.toISOString(),
-        // The writer's transaction links to this span; with tracing off it is the client's that goes on.
+        // The writer's transaction links to this span; with tracing off, to the client's.
         traceparent: traceparentOf(span) ?? batch.traceparent,
+        envelope,
       },
     });
-    span.setAttribute('sluice.entries', entries.length);
-    const reached = await queue.add(entries, batch.requestId, span);
+    proveWhole(source, 'are in the entries', cut.accepted, accepted);
+    span.setAttribute('sluice.entries', cut.entries.length);
+    const reached = await queue.add(cut.entries, batch.requestId, span);
     span.setAttribute('sluice.durability', reached);
     return reached;
   });
@@ -97,6 +99,18 @@ export async function acceptBatch(
   metrics.accepted({ source, events: eventCount, accepted });
   metrics.rejected(verdict.rejected);
   return { batchId, accepted, ...verdict, durability };
+}
+
+/**
+ * A 202 is a promise for a number of events. An adapter that finds fewer of them in the bytes than in the parsed body
+ * would break it without a word: the client keeps no copy of what was accepted.
+ */
+function proveWhole(source: string, where: string, found: number, expected: number): void {
+  if (found === expected) return;
+  throw new ApiError(
+    'entries_incomplete',
+    `Of ${expected} events of a ${source} batch ${found} ${where}. Nothing was queued.`,
+  );
 }
 
 /** Longest `Idempotency-Key`, in characters. */

@@ -1,8 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { type ApiErrorCode, CODES_OF } from '@sluice/errors/api-errors';
-import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
-import { webCollection } from '@sluice/events/adapters/web-collection/web-collection';
 import { REJECTIONS, type RejectionCode } from '@sluice/events/adapters/event-adapter';
+import { ADAPTERS } from '@sluice/events/adapters/registry';
 import type { Durability } from '@sluice/stream/durability';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 
@@ -65,7 +64,7 @@ export function createIngestMetrics(registry: Metrics, durability: () => Durabil
   });
   registry.registerMetric(level);
   // From 0 on: the first of its kind would else be no increase to Prometheus.
-  for (const { source } of [governanceTracker, webCollection]) accepted.inc({ source }, 0);
+  for (const { source } of ADAPTERS) accepted.inc({ source }, 0);
   for (const code of Object.keys(REJECTIONS)) rejected.inc({ code }, 0);
   for (const code of CODES_OF.ingest) refused.inc({ code }, 0);
   return {

@@ -1,20 +1,8 @@
-import type { EventAdapter, JsonObject, Rejection } from '@sluice/events/adapters/event-adapter';
+import type { EventWarning, RejectedEvent } from '@sluice/events/adapters/door';
+import type { EventAdapter, JsonObject } from '@sluice/events/adapters/event-adapter';
 import type { EventSpan } from '@sluice/events/json/locate-events';
 import { CHARACTERS_REPLACED, hasUnstorableText, maySpellUnstorableText } from '@sluice/events/json/unstorable-text';
 import { validateEvent } from '@sluice/events/validate-event';
-
-/** One line of `errors` in the answer. */
-export interface RejectedEvent extends Rejection {
-  readonly index: number;
-  readonly event_id: string | null;
-}
-
-/** One line of `warnings`: an event that is taken, but not quite as it was sent. */
-export interface EventWarning {
-  readonly index: number;
-  readonly code: typeof CHARACTERS_REPLACED;
-  readonly message: string;
-}
 
 /** What became of a batch. */
 export interface Verdict {
@@ -52,8 +40,8 @@ export function validateEvents(events: readonly unknown[], text: string, context
       name: `Event ${index}`,
     });
     if (rejection !== null) {
-      const id = (event as JsonObject | null)?.['eventId'];
-      rejected.push({ index, event_id: typeof id === 'string' ? id.slice(0, 128) : null, ...rejection });
+      const id = isObject(event) ? context.adapter.givenId(event) : null;
+      rejected.push({ index, event_id: id?.slice(0, MAX_SHOWN_ID_CHARS) ?? null, ...rejection });
     } else if (mayNeedReplacing && hasUnstorableText(event)) {
       warnings.push({
         index,
@@ -63,4 +51,11 @@ export function validateEvents(events: readonly unknown[], text: string, context
     }
   }
   return { rejected, warnings };
+}
+
+/** Longest part of a rejected event's id that an answer repeats. */
+const MAX_SHOWN_ID_CHARS = 128;
+
+function isObject(event: unknown): event is JsonObject {
+  return typeof event === 'object' && event !== null;
 }

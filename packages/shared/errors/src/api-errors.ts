@@ -33,6 +33,10 @@ const INGEST_ERRORS = {
     status: 422,
     meaning: 'Not one event of the batch can be taken; `errors` says why, event by event.',
   },
+  entries_incomplete: {
+    status: 500,
+    meaning: 'A defect in Sluice: not all accepted events would have reached the queue, so none did.',
+  },
   queue_full: { status: 429, meaning: 'The backlog is over its limit; come back after `Retry-After` seconds.' },
   quota_exceeded: {
     status: 429,

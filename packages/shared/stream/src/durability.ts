@@ -1,12 +1,8 @@
 import { messageOf } from '@sluice/errors/message-of';
+import type { Durability } from '@sluice/events/durability-levels';
 import type { Redis } from 'ioredis';
 
-/**
- * What a 202 can promise, from weak to strong: Redis has it in memory; it is on Redis's disk; it is on
- * the disk of replicas too.
- */
-export const DURABILITY_LEVELS = ['memory', 'fsync', 'replicated'] as const;
-export type Durability = (typeof DURABILITY_LEVELS)[number];
+export { DURABILITY_LEVELS, type Durability } from '@sluice/events/durability-levels';
 
 /** Redis's own settings, as far as they decide what an acknowledged write survives. */
 export interface RedisSettings {

@@ -1,4 +1,5 @@
-import { adapterBySource } from '@sluice/events/adapters/adapter-by-source';
+import { bodyOf, type Envelope } from '@sluice/events/adapters/event-adapter';
+import { adapterBySource } from '@sluice/events/adapters/registry';
 import { type EntryFields, encodeEntry, type EntryHeader } from './stream-entry.ts';
 
 /** What a replay needs of a dead letter. */
@@ -19,6 +20,7 @@ export interface LetterOrigin {
   readonly received_at: string;
   readonly client_ip: string | null;
   readonly traceparent: string | null;
+  readonly envelope?: Envelope;
 }
 
 /** What a dead letter's event is brought back with. */
@@ -46,7 +48,7 @@ export function readLetter(letter: ReplayableLetter): ReplayedEntry | null {
   if (tenant === null || source === null || event === null || origin === null) return null;
   const adapter = adapterBySource(source);
   if (adapter === undefined) return null;
-  const { batch_id, index, received_at, client_ip, traceparent } = JSON.parse(origin) as LetterOrigin;
+  const { batch_id, index, received_at, client_ip, traceparent, envelope } = JSON.parse(origin) as LetterOrigin;
   return {
     letter: letter.id,
     header: {
@@ -60,7 +62,8 @@ export function readLetter(letter: ReplayableLetter): ReplayedEntry | null {
       receivedAt: received_at,
       traceparent,
       replayOf: letter.id,
+      envelope,
     },
-    body: Buffer.from(adapter.bodyOf(event)),
+    body: Buffer.from(bodyOf(adapter, event)),
   };
 }

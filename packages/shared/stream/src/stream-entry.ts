@@ -1,7 +1,11 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
-/** Version of the entry's layout. A reader that meets a newer one leaves the entry alone. */
-const ENTRY_VERSION = 1;
+/**
+ * Versions of the entry's layout. 2 is 1 with an envelope in the header; it is only written where there is one, so that a
+ * writer of before stores all other entries, and does not store those without what their events need.
+ */
+const PLAIN_VERSION = '1';
+const ENVELOPE_VERSION = '2';
 
 /** Most events in one entry: a writer's transaction takes whole entries of at most 500 events. */
 export const MAX_ENTRY_EVENTS = 500;
@@ -17,6 +21,12 @@ const COMPRESS_FROM_BYTES = 1024;
 
 /** No body that ingest takes is larger; stops an entry that some other program wrote from filling memory. */
 const MAX_DECODED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Most bytes of an envelope's JSON. Redis holds it once for each entry, uncompressed; what is larger belongs into the
+ * events, whose repetitions zstd takes out.
+ */
+export const MAX_ENVELOPE_BYTES = 8 * 1024;
 
 /** No entry holds so many events; what a header says is only a number that somebody wrote. */
 const MAX_ACCEPTED = 1_000_000;
@@ -42,6 +52,8 @@ export interface EntryHeader {
   readonly sentBy?: string | undefined;
   /** Id of the dead letter that this entry brings back. */
   readonly replayOf?: string | undefined;
+  /** What the adapter needs for each event and was sent once, beside them: JSON of at most MAX_ENVELOPE_BYTES. */
+  readonly envelope?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Field names and values, as XADD takes them. */
@@ -75,10 +87,12 @@ export function encodeEntry(header: EntryHeader, body: Buffer): EntryFields {
     p: header.traceparent ?? undefined,
     l: header.sentBy,
     d: header.replayOf,
+    e: header.envelope,
   });
-  if (body.length < COMPRESS_FROM_BYTES) return ['v', String(ENTRY_VERSION), 'h', packed, 'b', body];
+  const version = header.envelope === undefined ? PLAIN_VERSION : ENVELOPE_VERSION;
+  if (body.length < COMPRESS_FROM_BYTES) return ['v', version, 'h', packed, 'b', body];
   const compressed = zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-  return ['v', String(ENTRY_VERSION), 'h', packed, 'z', compressed];
+  return ['v', version, 'h', packed, 'z', compressed];
 }
 
 /**
@@ -91,10 +105,10 @@ export function decodeEntry(fields: readonly Buffer[]): { header: EntryHeader; b
   const values = new Map<string, Buffer>();
   for (let at = 0; at + 1 < fields.length; at += 2) values.set(fields[at]!.toString(), fields[at + 1]!);
   const version = values.get('v')?.toString();
-  if (version !== String(ENTRY_VERSION)) {
+  if (version !== PLAIN_VERSION && version !== ENVELOPE_VERSION) {
     throw new EntryError(
       'unknown_version',
-      `entry of version ${version ?? '(none)'}; this writer reads ${ENTRY_VERSION}`,
+      `entry of version ${version ?? '(none)'}; this writer reads up to ${ENVELOPE_VERSION}`,
     );
   }
   return { header: decodeHeader(values.get('h')), body: decodeBody(values) };
@@ -124,7 +138,7 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   } catch (error) {
     throw new EntryError('malformed_header', 'the header is not JSON', error);
   }
-  const { s, t, i, f = 0, n, x = [], a = null, r, p = null, l, d } = header;
+  const { s, t, i, f = 0, n, x = [], a = null, r, p = null, l, d, e } = header;
   const whole = typeof s === 'string' && typeof t === 'string' && typeof i === 'string' && typeof r === 'string';
   if (!whole || !Number.isInteger(f) || !Number.isInteger(n) || !Array.isArray(x)) {
     throw new EntryError('malformed_header', 'the header lacks a field');
@@ -137,6 +151,7 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   // It goes to Postgres beside good events, where no isolating would find it.
   if (typeof d === 'string' && !/^\d{1,18}$/.test(d))
     throw new EntryError('malformed_header', 'the header names no dead letter');
+  if (e !== undefined && !isEnvelope(e)) throw new EntryError('malformed_header', 'the envelope is not one');
   return {
     source: s,
     tenant: t,
@@ -149,7 +164,13 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
     traceparent: p as string | null,
     sentBy: l as string | undefined,
     replayOf: d as string | undefined,
+    ...(e === undefined ? {} : { envelope: e }),
   };
+}
+
+function isEnvelope(value: unknown): value is NonNullable<EntryHeader['envelope']> {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && Buffer.byteLength(JSON.stringify(value)) <= MAX_ENVELOPE_BYTES;
 }
 
 function decodeBody(values: ReadonlyMap<string, Buffer>): string {

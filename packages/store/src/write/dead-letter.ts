@@ -90,6 +90,7 @@ function deadEvent(
         received_at: header.receivedAt,
         client_ip: header.clientIp,
         traceparent: header.traceparent,
+        ...(header.envelope === undefined ? {} : { envelope: header.envelope }),
       }),
     ),
     // A replay that was interrupted may put the same letter on the stream twice; failing twice is one dead letter.

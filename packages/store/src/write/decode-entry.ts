@@ -1,4 +1,4 @@
-import { adapterBySource } from '@sluice/events/adapters/adapter-by-source';
+import { adapterBySource } from '@sluice/events/adapters/registry';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { EventAdapter, JsonObject } from '@sluice/events/adapters/event-adapter';
 import type { DeadLetterReason } from '../dead-letter-reasons.ts';
@@ -49,10 +49,10 @@ export interface WireEvent {
 }
 
 /** Turns an entry into canonical events, through the adapter that its header names. Never throws EntryError. */
-export function decodeEntry(entry: RawEntry): DecodedEntry {
+export function decodeEntry(entry: RawEntry, adapterOf = adapterBySource): DecodedEntry {
   const from = performance.now();
   try {
-    const { header, body, adapter, wire } = readEntry(entry);
+    const { header, body, adapter, wire } = readEntry(entry, adapterOf);
     const mayNeedReplacing = maySpellUnstorableText(body);
     const events = wire.map((each) => project(each, header, adapter, mayNeedReplacing));
     // Of a replayed event, `traceparent` stays the first request's.
@@ -76,14 +76,17 @@ export function unreadableEntry(
 }
 
 /** The accepted events of an entry as their client sent them, in the order of `DecodedEntry.events`. */
-export function readEntry(entry: RawEntry): {
+export function readEntry(
+  entry: RawEntry,
+  adapterOf = adapterBySource,
+): {
   header: EntryHeader;
   body: string;
   adapter: EventAdapter;
   wire: readonly WireEvent[];
 } {
   const { header, body } = decodeFields(entry.fields);
-  const adapter = adapterBySource(header.source);
+  const adapter = adapterOf(header.source);
   if (adapter === undefined) throw new EntryError('malformed_header', `no adapter reads the source ${header.source}`);
   const events = adapter.eventsOf(parseBody(body));
   if (events === null) throw new EntryError('malformed_body', `the body is not one of ${header.source}`);
@@ -111,8 +114,10 @@ function project(
     receivedAt: header.receivedAt,
     clientIp: header.clientIp,
     traceId: traceIdOf(header),
+    envelope: header.envelope,
   });
-  return { ...projected, flags: replace ? [CHARACTERS_REPLACED] : null };
+  const { flags: own = null } = projected;
+  return { ...projected, flags: replace ? [CHARACTERS_REPLACED, ...(own ?? [])] : own };
 }
 
 function parseBody(body: string): unknown {

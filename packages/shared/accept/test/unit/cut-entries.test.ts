@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { locateEvents } from '@sluice/events/json/locate-events';
+import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
 import { decodeEntry, MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/stream/stream-entry';
 import { forSeeds, type Random } from '@sluice/testkit/random';
 import { randomJson } from '@sluice/testkit/random-json';
@@ -24,7 +24,9 @@ interface Entry {
 /** Cuts a batch, and reads its entries as a writer does. */
 function cut(texts: readonly string[], rejected: readonly number[]): Entry[] {
   const body = Buffer.from(`{"events":[${texts.join(',')}]}`);
-  const entries = cutEntries({ body, eventCount: texts.length, rejected, locate: () => locateEvents(body), header });
+  const batch = { adapter: governanceTracker, body, eventCount: texts.length, rejected, header };
+  const { entries, accepted: all } = cutEntries({ ...batch, locate: () => governanceTracker.locate(body) });
+  expect(all).toBe(texts.length - rejected.length);
   return entries.map((fields) => {
     const decoded = decodeEntry(fields.map((field) => Buffer.from(field as string)));
     const { events } = JSON.parse(decoded.body) as { events: unknown[] };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { governanceTracker, TEXT_FIELDS } from '@sluice/events/adapters/governance-tracker/governance-tracker';
+import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
+import { TEXT_FIELDS } from '@sluice/events/adapters/governance-tracker/text-fields';
 import { MAX_NESTING } from '@sluice/events/canonical-event';
-import { locateEvents } from '@sluice/events/json/locate-events';
 import { readBody } from '@sluice/events/json/read-body';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { forSeeds } from '@sluice/testkit/random';
@@ -194,7 +194,7 @@ function takenByAll(sent: string | Buffer): number | null {
       tenant: 'default',
       receivedAt: NOW,
       maxEventBytes: MAX_EVENT_BYTES,
-      spans: locateEvents(bytes),
+      spans: governanceTracker.locate(bytes),
     });
     return rejected.length + warnings.length === 0 && Object.keys(parsed as object).length === 1 ? events.length : null;
   } catch {

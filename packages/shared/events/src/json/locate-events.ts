@@ -1,26 +1,30 @@
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipSpace,
+} from './bytes.ts';
+
+/*
+ * Lenient: finds events in a body that JSON.parse has accepted, and would find anything in one that it has not.
+ *
+ * Needed only to cut a batch into several entries, or to weigh single events, without writing the JSON again:
+ * canonicalising and stringifying at the edge costs 42 % of the ack throughput.
+ */
+
 /** Start and end (exclusive) of one event's JSON text in the body, in bytes. */
 export interface EventSpan {
   readonly start: number;
   readonly end: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-
-/**
- * Finds the elements of the top-level array `events` in a body that JSON.parse has accepted.
- *
- * Needed only to cut a batch into several entries, or to weigh single events, without writing the JSON
- * anew: canonicalising and stringifying at the edge costs 42 % of the ack throughput.
- * As JSON.parse does, the last of several `events` keys counts.
- */
-export function locateEvents(body: Buffer): EventSpan[] {
+/** Finds the elements of the array that the body, an object, has under `name`. As for JSON.parse, the last `name` counts. */
+export function locateElements(body: Buffer, name: string): EventSpan[] {
   let spans: EventSpan[] = [];
   let at = skipSpace(body, 0) + 1;
   for (;;) {
@@ -34,9 +38,15 @@ export function locateEvents(body: Buffer): EventSpan[] {
     const key = JSON.parse(body.toString('utf8', at, keyEnd)) as string;
     at = skipSpace(body, skipSpace(body, keyEnd) + 1);
     const end = skipValue(body, at);
-    if (key === 'events' && body[at] === OPEN_BRACKET) spans = elementsOf(body, at);
+    if (key === name && body[at] === OPEN_BRACKET) spans = elementsOf(body, at);
     at = end;
   }
+}
+
+/** Finds the one value that the body is, without the white space around it. */
+export function locateWhole(body: Buffer): EventSpan {
+  const start = skipSpace(body, 0);
+  return { start, end: skipValue(body, start) };
 }
 
 function elementsOf(body: Buffer, open: number): EventSpan[] {
@@ -53,12 +63,6 @@ function elementsOf(body: Buffer, open: number): EventSpan[] {
     spans.push({ start: at, end });
     at = end;
   }
-}
-
-function skipSpace(body: Buffer, from: number): number {
-  let at = from;
-  while (at < body.length && body[at]! <= 0x20) at += 1;
-  return at;
 }
 
 /** @returns the index after the closing quote */

@@ -1,7 +1,10 @@
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+import { BACKSLASH, OPEN_BRACE, CLOSE_BRACE, QUOTE } from './bytes.ts';
 
-/** Says whether objects and arrays are nested deeper than `limit` anywhere in a JSON text, without parsing it. */
+/**
+ * Says whether objects and arrays are nested deeper than `limit` anywhere in a JSON text, without parsing it.
+ *
+ * Lenient: it counts brackets and takes no notice of anything else. Of a text that is not JSON it only gives a bound.
+ */
 export function isNestedDeeper(json: Buffer, limit: number): boolean {
   let depth = 0;
   let inString = false;
@@ -12,11 +15,11 @@ export function isNestedDeeper(json: Buffer, limit: number): boolean {
       else if (byte === BACKSLASH) at += 1;
     } else if (byte === QUOTE) {
       inString = true;
-    } else if ((byte | 0x20) === 0x7b) {
+    } else if ((byte | 0x20) === OPEN_BRACE) {
       // [ or {, which differ in one bit, as ] and } do.
       depth += 1;
       if (depth > limit) return true;
-    } else if ((byte | 0x20) === 0x7d) {
+    } else if ((byte | 0x20) === CLOSE_BRACE) {
       depth -= 1;
     }
   }

@@ -1,24 +1,29 @@
 import { MAX_NESTING } from '../canonical-event.ts';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  hasBytesAt,
+  MINUS,
+  NINE,
+  NULL,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  POINT,
+  QUOTE,
+  skipSpace,
+  ZERO,
+} from './bytes.ts';
 
 /*
- * Finds the end of JSON values without making anything of them. What starts with `skip` answers the place behind what
- * it read: -1 for what is no JSON, and for what has to be looked at with more care than is taken here. That is `\u`,
- * which may spell a forbidden name or a character that Postgres can't store, any number with an exponent or of very
- * many digits, and nesting beyond the limit.
+ * Strict: reads bytes that nobody has parsed, and finds the end of JSON values without making anything of them. What
+ * starts with `skip` returns the index after what it read, or -1 if that is not JSON **or** needs the full parser. The
+ * parser is needed for `\u`, which may spell a forbidden name or a character that Postgres can't store, for any number
+ * with an exponent or of very many digits, and for nesting beyond the limit. Its lenient siblings are `locate-events.ts`
+ * and `nesting-depth.ts`.
  */
-
-export const QUOTE = 0x22;
-export const COMMA = 0x2c;
-export const COLON = 0x3a;
-export const OPEN_BRACKET = 0x5b;
-export const CLOSE_BRACKET = 0x5d;
-export const OPEN_BRACE = 0x7b;
-export const CLOSE_BRACE = 0x7d;
-const BACKSLASH = 0x5c;
-const MINUS = 0x2d;
-export const POINT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
 
 /** 1 for the bytes that a string goes on with: all but its end, a backslash and what must be written as an escape. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -30,21 +35,9 @@ const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
-export const NULL = Buffer.from('null');
 
 /** A whole number of so many digits is far from the largest that a 64-bit float can hold, 1.8e308. */
 const MAX_DIGITS = 300;
-
-/** To the next byte that is not white space, or the end. */
-export function skipSpace(body: Uint8Array, from: number): number {
-  let at = from;
-  while (at < body.length) {
-    const byte = body[at]!;
-    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
-    at += 1;
-  }
-  return at;
-}
 
 /** A string without any escape: the text is the bytes. */
 export function skipPlainString(body: Uint8Array, from: number): number {
@@ -142,10 +135,4 @@ export function skipDigits(body: Uint8Array, from: number): number {
 /** Exactly this word: `null`. */
 export function skipWord(body: Uint8Array, from: number, word: Uint8Array): number {
   return hasBytesAt(body, from, word) ? from + word.length : -1;
-}
-
-/** Whether exactly these bytes stand there. */
-export function hasBytesAt(body: Uint8Array, from: number, bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at += 1) if (body[from + at] !== bytes[at]) return false;
-  return true;
 }

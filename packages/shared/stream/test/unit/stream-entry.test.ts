@@ -1,6 +1,13 @@
 import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { decodeEntry, encodeEntry, EntryError, type EntryFields, type EntryHeader } from '../../src/stream-entry.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  EntryError,
+  type EntryFields,
+  type EntryHeader,
+  MAX_ENVELOPE_BYTES,
+} from '../../src/stream-entry.ts';
 
 const HEADER: EntryHeader = {
   source: 'governance-tracker',
@@ -18,6 +25,10 @@ const HEADER: EntryHeader = {
 /** The fields as Redis gives them back. */
 const stored = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field as string));
 
+/** An entry whose envelope has so many bytes. */
+const withEnvelope = (bytes: number): Buffer[] =>
+  stored(encodeEntry({ ...HEADER, envelope: { a: 'x'.repeat(bytes - '{"a":""}'.length) } }, Buffer.from('{}')));
+
 describe('an entry', () => {
   it.each([
     ['short', '{"events":[{"a":"é😀"}]}', 'b'],
@@ -34,6 +45,23 @@ describe('an entry', () => {
     const fields = encodeEntry(header, Buffer.from('{}'));
     expect(decodeEntry(stored(fields)).header).toEqual(header);
     expect(Object.keys(JSON.parse(fields[3] as string) as object)).toEqual(['s', 't', 'i', 'n', 'r']);
+  });
+
+  it('with an envelope is of a version of its own, and is read as it was written', () => {
+    const header = {
+      ...HEADER,
+      envelope: { sentAt: '2026-01-31T09:29:59.000Z', resource: { 'service.name': 'é', n: [1] } },
+    };
+    const fields = encodeEntry(header, Buffer.from('{}'));
+    expect(fields.slice(0, 2)).toEqual(['v', '2']);
+    expect(decodeEntry(stored(fields)).header).toEqual(header);
+    // A writer of before the envelope reads version 1, and finds all other entries to be of it.
+    expect(encodeEntry(HEADER, Buffer.from('{}')).slice(0, 2)).toEqual(['v', '1']);
+  });
+
+  it('has an envelope of up to MAX_ENVELOPE_BYTES', () => {
+    expect(decodeEntry(withEnvelope(MAX_ENVELOPE_BYTES)).header.envelope).toBeDefined();
+    expect(() => decodeEntry(withEnvelope(MAX_ENVELOPE_BYTES + 1))).toThrow('the envelope is not one');
   });
 
   it('of 1,000 like events takes a fifth of their bytes or less', () => {
@@ -56,7 +84,7 @@ describe('what is not an entry', () => {
 
   it.each<[string, EntryFields, EntryError['code']]>([
     ['nothing', [], 'unknown_version'],
-    ['a newer version', ['v', '2', 'h', header, 'b', '{}'], 'unknown_version'],
+    ['a newer version', ['v', '3', 'h', header, 'b', '{}'], 'unknown_version'],
     ['no version', ['h', header, 'b', '{}'], 'unknown_version'],
     ['no header', ['v', '1', 'b', '{}'], 'malformed_header'],
     ['a header that is not JSON', ['v', '1', 'h', '{', 'b', '{}'], 'malformed_header'],
@@ -72,6 +100,11 @@ describe('what is not an entry', () => {
     ...['a', 'p', 'l', 'd'].map((name): [string, EntryFields, EntryError['code']] => [
       `a number as ${name}`,
       ['v', '1', 'h', JSON.stringify({ ...(JSON.parse(header) as object), [name]: 7 }), 'b', '{}'],
+      'malformed_header',
+    ]),
+    ...['7', 'null', '[]', '"x"'].map((envelope): [string, EntryFields, EntryError['code']] => [
+      `${envelope} as envelope`,
+      ['v', '2', 'h', header.replace('}', `,"e":${envelope}}`), 'b', '{}'],
       'malformed_header',
     ]),
     ['fewer events than none', ['v', '1', 'h', header.replace('"n":1', '"n":-1'), 'b', '{}'], 'malformed_header'],

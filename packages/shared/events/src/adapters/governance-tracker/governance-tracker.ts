@@ -2,14 +2,17 @@ import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
 import type { EventAdapter, JsonObject, Rejection } from '../event-adapter.ts';
 import { isUuid, resolveEventId } from '../../event-id.ts';
 import { indexedText } from '../../indexed-text.ts';
+import { locateElements } from '../../json/locate-events.ts';
 import { parseTimestamp } from '../../timestamp.ts';
+import { spell } from '../stored-event.ts';
+import { countPlainEvents } from './plain-batch.ts';
+import { TEXT_FIELDS } from './text-fields.ts';
 
-/** Optional properties with a column of their own. */
-export const TEXT_FIELDS = ['eventId', 'userName', 'sessionId', 'correlationId', 'workbookName'] as const;
+const SOURCE = 'governance-tracker';
 
-/** `POST /api/events`: `{"events":[…]}`, as Excel add-in fleets send audit events. */
+/** `{"events":[…]}`, as Excel add-in fleets send audit events. */
 export const governanceTracker: EventAdapter = {
-  source: 'governance-tracker',
+  source: SOURCE,
 
   eventsOf(body) {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
@@ -17,9 +20,14 @@ export const governanceTracker: EventAdapter = {
     return Array.isArray(events) ? events : null;
   },
 
-  bodyOf: (event) => `{"events":[${event}]}`,
+  locate: (body) => locateElements(body, 'events'),
+  around: { open: '{"events":[', close: ']}' },
+  holds: 'many',
+  countPlain: countPlainEvents,
 
-  // Ingest's plain-batch.ts lets most events pass without a call of this: it has to know each rule that is added here.
+  givenId: ({ eventId }) => (typeof eventId === 'string' ? eventId : null),
+
+  // countPlainEvents lets most events pass without a call of this: it has to know each rule that is added here.
   validate(event, receivedAt) {
     const type = event['eventType'];
     if (typeof type !== 'string') return notText('eventType', type);
@@ -83,10 +91,18 @@ export const governanceTracker: EventAdapter = {
       resource: column('workbookName', workbookName),
       clientIp: origin.clientIp,
       traceId: origin.traceId,
-      source: this.source,
+      source: SOURCE,
       payload: JSON.stringify(payload),
     };
   },
+
+  toWire: (row, payload) =>
+    spell(row, payload, {
+      userName: row.actor,
+      sessionId: row.session_id,
+      correlationId: row.correlation_id,
+      workbookName: row.resource,
+    }),
 };
 
 function missing(field: string): Rejection {

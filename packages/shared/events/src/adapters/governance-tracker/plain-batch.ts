@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { TEXT_FIELDS } from './governance-tracker.ts';
+import { TEXT_FIELDS } from './text-fields.ts';
+import type { PlainLimits } from '../event-adapter.ts';
 import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
 import { daysInMonth } from '../../timestamp.ts';
 import {
@@ -13,19 +14,9 @@ import {
   OPEN_BRACKET,
   POINT,
   QUOTE,
-  skipDigits,
-  skipPlainString,
   skipSpace,
-  skipString,
-  skipValue,
-  skipWord,
-} from '../../json/skip-json.ts';
-
-/** What may be left to the parser: more than this is. */
-export interface PlainLimits {
-  readonly maxEvents: number;
-  readonly maxEventBytes: number;
-}
+} from '../../json/bytes.ts';
+import { skipDigits, skipPlainString, skipString, skipValue, skipWord } from '../../json/skip-json.ts';
 
 /** What a property's value has to be. */
 type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';

@@ -2,26 +2,34 @@ import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
 import type { EventAdapter, EventOrigin, JsonObject } from '../event-adapter.ts';
 import { isUuid, resolveEventId } from '../../event-id.ts';
 import { indexedText } from '../../indexed-text.ts';
+import { locateWhole } from '../../json/locate-events.ts';
 import { digitsOf } from '../../json/parse-json.ts';
 import { parseTimestampLeniently } from '../../timestamp.ts';
 import { replaceUnstorableText } from '../../json/unstorable-text.ts';
+import { spell } from '../stored-event.ts';
 
 /** What a hit is when the page does not say. */
 const DEFAULT_EVENT_TYPE = 'page_view';
 
+const SOURCE = 'web-collection';
+
 /**
- * `/collect` and `/pixel.gif`: the body is one event. A page must not break because of its tracking, so
+ * The body is one event. A page must not break because of its tracking, so
  * nothing is required and odd values are read as well as they can be; what a column can't hold as it was
  * sent stays in the payload.
  */
 export const webCollection: EventAdapter = {
-  source: 'web-collection',
+  source: SOURCE,
 
   eventsOf(body) {
     return typeof body === 'object' && body !== null && !Array.isArray(body) ? [body] : null;
   },
 
-  bodyOf: (event) => event,
+  locate: (body) => [locateWhole(body)],
+  around: { open: '', close: '' },
+  holds: 'one',
+
+  givenId: ({ eventId }) => (typeof eventId === 'string' ? eventId : null),
 
   validate(event, receivedAt) {
     const timestamp = parseTimestampLeniently(event['timestamp']);
@@ -66,10 +74,18 @@ export const webCollection: EventAdapter = {
       resource: resourceOf(event, payload),
       clientIp: origin.clientIp,
       traceId: origin.traceId,
-      source: this.source,
+      source: SOURCE,
       payload: JSON.stringify(payload),
     };
   },
+
+  toWire: (row, payload) =>
+    spell(row, payload, {
+      visitorId: row.actor,
+      sessionId: row.session_id,
+      correlationId: row.correlation_id,
+      path: pathOf(row.resource, payload),
+    }),
 };
 
 /** The id under which an event is stored; ingest answers with the same. */
@@ -89,6 +105,15 @@ function resourceOf(event: JsonObject, payload: Record<string, unknown>): string
     return text;
   }
   return url;
+}
+
+/**
+ * A hit without a path has its URL as the resource, and the URL is all that the page sent. One that sent the same
+ * text as both has its path in the payload.
+ */
+function pathOf(resource: string | null, { url }: JsonObject): string | null {
+  const text = textOf(url);
+  return text !== null && indexedText(text) === resource ? null : resource;
 }
 
 /** Text of a scalar; a page may send its visitor as a number. Nothing for objects, arrays and null. */

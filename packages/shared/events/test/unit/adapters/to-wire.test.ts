@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { adapterBySource } from '../../../src/adapters/adapter-by-source.ts';
+import { adapterBySource } from '../../../src/adapters/registry.ts';
 import { parseKeepingDigits } from '../../../src/json/parse-json.ts';
 import { toWire } from '../../../src/adapters/to-wire.ts';
 
@@ -115,5 +115,29 @@ describe('an event of web collection', () => {
       timestamp: RECEIVED,
       url: '/a',
     });
+  });
+});
+
+it('an event of a source that this version does not know has the names of the columns', () => {
+  expect(
+    toWire({
+      event_id: ID,
+      event_type: 'A',
+      occurred_at: '2026-01-31T09:30:00.000000Z',
+      actor: 'ada',
+      session_id: null,
+      correlation_id: 'c',
+      resource: '/a',
+      source: 'a later one',
+      payload: '{"n":1}',
+    }),
+  ).toEqual({
+    eventId: ID,
+    eventType: 'A',
+    timestamp: '2026-01-31T09:30:00.000Z',
+    actor: 'ada',
+    correlationId: 'c',
+    resource: '/a',
+    n: 1,
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { locateEvents } from '../../../src/json/locate-events.ts';
+import { locateElements, locateWhole } from '../../../src/json/locate-events.ts';
 import { forSeeds, type Random } from '@sluice/testkit/random';
 import { randomJson, randomKey } from '@sluice/testkit/random-json';
 
 const located = (json: string): string[] => {
   const body = Buffer.from(json);
-  return locateEvents(body).map(({ start, end }) => body.toString('utf8', start, end));
+  return locateElements(body, 'events').map(({ start, end }) => body.toString('utf8', start, end));
 };
 
 /** A batch with whatever may stand around its events, and sometimes with more than one key "events". */
@@ -51,4 +51,15 @@ describe('keys', () => {
   ])('%s', (json, events) => {
     expect(located(json)).toEqual(events);
   });
+});
+
+it('finds the one value that a body is, without the space around it', () => {
+  forSeeds((random) => {
+    const space = (): string => random.list(3, () => random.pick([' ', '\n', '\t', '\r'])).join('');
+    const value = randomJson(random);
+    const before = space();
+    const body = Buffer.from(`${before}${value}${space()}`);
+    const { start, end } = locateWhole(body);
+    expect(body.toString('utf8', start, end)).toBe(value);
+  }, 300);
 });

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { INGEST_KEY_OR_NONE } from './key-schema.ts';
+import { INGEST_KEY_OR_NONE } from '../key-schema.ts';
 
 const properties = {
   siteId: Type.Optional(Type.String({ description: 'Decides the tenant when no key is sent.', examples: ['docs'] })),
@@ -37,7 +37,7 @@ const taken = {
       ],
     },
   ),
-  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 503),
+  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 500, 503),
 };
 
 /** OpenAPI of `POST /collect`. */

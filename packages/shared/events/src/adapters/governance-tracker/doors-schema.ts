@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
-import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { INGEST_KEY_OR_NONE } from './key-schema.ts';
+import { DURABILITY_LEVELS } from '../../durability-levels.ts';
+import { INGEST_KEY_OR_NONE } from '../key-schema.ts';
 
 const event = Type.Object(
   {
@@ -96,6 +96,6 @@ export const postEventsSchema = {
       { ...answer, error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }) },
       { description: 'Not one event can be taken.' },
     ),
-    ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 503),
+    ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 500, 503),
   },
 };

@@ -1,0 +1,117 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type AcceptedResult, acceptBatch, clientTraceparent, idempotencyKeyOf } from '@sluice/accept/accept-batch';
+import { readRequest } from '@sluice/accept/read-request';
+import { elapsedMs } from '@sluice/daemon/http/request-clock';
+import { toApiError } from '@sluice/daemon/http/error-answers';
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Answer, BatchOutcome, Door, DoorRequest } from '@sluice/events/adapters/door';
+import type { IngestContext } from '../ingest-context.ts';
+import { clientAddress } from './client-address.ts';
+import { noteRefusal } from './note-refusal.ts';
+import { identifySender, senderOf, tenantOf } from './sender.ts';
+
+const NO_BODY = Buffer.alloc(0);
+
+/** Mounts a door: turns requests into batches and the door's answers into HTTP. It knows no wire shape. */
+export async function addDoor(server: FastifyInstance, door: Door, context: IngestContext): Promise<void> {
+  const { config, quotas, admission, logger, metrics } = context;
+  // A server of its own, because it has media types of its own.
+  await server.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    for (const mediaType of door.mediaTypes) {
+      scope.addContentTypeParser(mediaType, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    }
+    scope.route({
+      method: door.method,
+      url: door.path,
+      schema: door.schema,
+      config: { mediaTypes: door.mediaTypes },
+      bodyLimit: door.bodyLimit === 'event' ? config.MAX_EVENT_BYTES : config.MAX_BODY_BYTES,
+      // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
+      validatorCompiler: () => () => true,
+      // Before the body is read: neither a stranger nor a full queue should cost the reading of 16 MiB.
+      onRequest: async (request) => {
+        request.principal = identifySender(request, door, context);
+        quotas.check(request.principal);
+        admission.check();
+      },
+      handler: async (request, reply) => {
+        if (request.body !== undefined) metrics.body((request.body as Buffer).length);
+        const outcome = await acceptRequest(request, door, context);
+        if (outcome.accepted > 0) return sendAnswer(reply, door.answer(outcome));
+        if (door.answerNoneValid === undefined) throw noneValid(outcome);
+        metrics.refused('no_valid_events');
+        return sendAnswer(reply, door.answerNoneValid(outcome));
+      },
+      ...(door.answerError === undefined
+        ? {}
+        : {
+            errorHandler: (error, request, reply) => {
+              const known = toApiError(error, request);
+              noteRefusal(known, request, reply, metrics);
+              if (known.statusCode === 500) logger.error({ err: error, request_id: request.id }, 'a request failed');
+              if (known.retryAfter !== undefined) reply.header('retry-after', String(known.retryAfter));
+              void sendAnswer(reply, door.answerError!(known));
+            },
+          }),
+    });
+  });
+}
+
+async function acceptRequest(request: FastifyRequest, door: Door, context: IngestContext): Promise<BatchOutcome> {
+  const { config, quotas } = context;
+  const receivedAt = new Date();
+  const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
+  const doorRequest: DoorRequest = {
+    body: (request.body as Buffer | undefined) ?? NO_BODY,
+    headers: request.headers,
+    query: request.query as DoorRequest['query'],
+  };
+  const batch = readRequest(door, doorRequest, {
+    receivedAt: receivedAt.getTime(),
+    maxEvents: config.MAX_BATCH_SIZE,
+    maxEventBytes: config.MAX_EVENT_BYTES,
+  });
+  const principal = senderOf(request.principal, batch, context);
+  // A key that came in the body could not be checked before.
+  if (principal !== request.principal) quotas.check(principal);
+  const tenant = tenantOf(principal, batch, context);
+  quotas.charge(principal, batch.eventCount);
+  const { adapter, body, eventCount, parsed, envelope } = batch;
+  const result: AcceptedResult = await acceptBatch(
+    {
+      requestId: request.id,
+      adapter,
+      tenant,
+      body,
+      eventCount,
+      parsed,
+      envelope,
+      idempotencyKey,
+      clientIp: clientAddress(request.ip),
+      traceparent: clientTraceparent(request.headers['traceparent']),
+      receivedAt,
+      maxEventBytes: config.MAX_EVENT_BYTES,
+    },
+    context,
+  );
+  return {
+    ...result,
+    request: doorRequest,
+    batch,
+    requestId: request.id,
+    tenant,
+    receivedAt,
+    elapsedMs: elapsedMs(request),
+  };
+}
+
+function noneValid({ rejected: [reason] }: BatchOutcome): ApiError {
+  const message = reason === undefined ? 'The event cannot be taken.' : `${reason.code}: ${reason.message}`;
+  return new ApiError('no_valid_events', message);
+}
+
+function sendAnswer(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
+  if (headers !== undefined) reply.headers(headers);
+  return reply.code(status).send(body);
+}

@@ -1,0 +1,19 @@
+import { ApiError } from '@sluice/errors/api-errors';
+import type { Door, DoorRequest, ReadBatch, ReadLimits } from '@sluice/events/adapters/door';
+
+/**
+ * Reads a request through its door, and holds it to the limit of events that no door may widen.
+ *
+ * @throws ApiError for what condemns the whole request, but for what is inside of an event
+ */
+export function readRequest(door: Pick<Door, 'read'>, request: DoorRequest, limits: ReadLimits): ReadBatch {
+  const batch = door.read(request, limits);
+  if (batch.eventCount === 0) throw new ApiError('invalid_body', 'The batch has no events.');
+  if (batch.eventCount > limits.maxEvents) {
+    throw new ApiError(
+      'too_many_events',
+      `The batch has ${batch.eventCount} events; the limit is ${limits.maxEvents}.`,
+    );
+  }
+  return batch;
+}

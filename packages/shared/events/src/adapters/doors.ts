@@ -1,0 +1,6 @@
+import type { Door } from './door.ts';
+import { governanceTrackerDoors } from './governance-tracker/doors.ts';
+import { webCollectionDoors } from './web-collection/doors.ts';
+
+/** Every way into ingest. Apart from the adapters, because only ingest needs them. */
+export const DOORS: readonly Door[] = [...governanceTrackerDoors, ...webCollectionDoors];

@@ -1,0 +1,72 @@
+import { ApiError } from '@sluice/errors/api-errors';
+import { inspectValues } from '../../json/inspect-values.ts';
+import { nestingError, readBody } from '../../json/read-body.ts';
+import type { BatchOutcome, Door, DoorRequest, ReadBatch, ReadLimits } from '../door.ts';
+import { SLUICE_KEYS } from '../key-places.ts';
+import { governanceTracker } from './governance-tracker.ts';
+import { postEventsSchema } from './doors-schema.ts';
+import { countPlainEvents } from './plain-batch.ts';
+
+/** `POST /api/events`: a batch of events. */
+export const governanceTrackerDoors: readonly Door[] = [
+  {
+    method: 'POST',
+    path: '/api/events',
+    mediaTypes: ['application/json'],
+    bodyLimit: 'batch',
+    keys: SLUICE_KEYS,
+    sites: false,
+    schema: postEventsSchema,
+    read: readBatch,
+    answer: (outcome) => ({ status: 202, body: answerBody(outcome) }),
+    answerNoneValid: (outcome) => ({
+      status: 422,
+      body: {
+        ...answerBody(outcome),
+        error: {
+          code: 'no_valid_events',
+          message: 'Not one event of the batch can be taken; see errors.',
+          request_id: outcome.requestId,
+        },
+      },
+    }),
+  },
+];
+
+function readBatch({ body }: DoorRequest, limits: ReadLimits): ReadBatch {
+  // With nothing in it to object to, the body need not be parsed.
+  const plainEvents = countPlainEvents(body, limits.receivedAt, limits);
+  if (plainEvents > 0) return { adapter: governanceTracker, body, eventCount: plainEvents, parsed: null };
+  const { bytes, parsed, text } = readBody(body);
+  const events = governanceTracker.eventsOf(parsed);
+  if (events === null) throw new ApiError('invalid_body', 'The body must be an object with an array "events".');
+  const rest = parsed as Record<string, unknown>;
+  checkRest(rest);
+  return {
+    adapter: governanceTracker,
+    body: bytes,
+    eventCount: events.length,
+    parsed: { events, text },
+    namedTenant: rest['tenant'],
+  };
+}
+
+/** Checks the other properties of the body. They are not stored, but must not be too deeply nested. */
+function checkRest(body: Record<string, unknown>): void {
+  for (const [key, value] of Object.entries(body)) {
+    if (key !== 'events' && typeof value === 'object' && value !== null && inspectValues(value) === 'nesting')
+      throw nestingError();
+  }
+}
+
+function answerBody({ batchId, accepted, rejected, warnings, durability, elapsedMs }: BatchOutcome): object {
+  return {
+    batch_id: batchId,
+    accepted,
+    rejected: rejected.length,
+    errors: rejected,
+    ...(warnings.length > 0 ? { warnings } : {}),
+    ...(durability === null ? {} : { durability }),
+    processing_time_ms: Number(elapsedMs.toFixed(2)),
+  };
+}

@@ -1,0 +1,37 @@
+/*
+ * The vocabulary of everything that reads JSON by its bytes: the bytes that have a meaning, and the white space between
+ * them. `skip-json.ts` is strict (nothing has parsed its bytes); `locate-events.ts` and `nesting-depth.ts` are lenient
+ * (they may only read what JSON.parse accepts, or only give a bound).
+ */
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const MINUS = 0x2d;
+export const POINT = 0x2e;
+export const ZERO = 0x30;
+export const NINE = 0x39;
+export const COLON = 0x3a;
+export const OPEN_BRACKET = 0x5b;
+export const BACKSLASH = 0x5c;
+export const CLOSE_BRACKET = 0x5d;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
+
+export const NULL = Buffer.from('null');
+
+/** The index of the next byte that is not JSON's white space, or the end. */
+export function skipSpace(body: Uint8Array, from: number): number {
+  let at = from;
+  while (at < body.length) {
+    const byte = body[at]!;
+    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
+    at += 1;
+  }
+  return at;
+}
+
+/** Whether the body has exactly these bytes there. */
+export function hasBytesAt(body: Uint8Array, from: number, bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += 1) if (body[from + at] !== bytes[at]) return false;
+  return true;
+}
