@@ -109,7 +109,7 @@ async function inSources(pattern: RegExp): Promise<RegExpExecArray[]> {
 const varying = (name: string): string => name.replace(/\$?\{[^}]+\}/g, '{}');
 
 it('every span that is named where it begins is in the table, also one that no run of the tests comes by', async () => {
-  const calls = await inSources(/\b(?:inSpan|inRunTrace|startSpan)\(\s*['`]([^'`]+)['`]/g);
+  const calls = await inSources(/\b(?:inSpan|inRunTrace|startSpan|step)\(\s*['`]([^'`]+)['`]/g);
   expect(calls.length).toBeGreaterThan(5);
   const listed = new Set(listedSpans().map(({ name }) => varying(name)));
   expect(calls.map(([, name]) => varying(name!)).filter((name) => !listed.has(name))).toEqual([]);

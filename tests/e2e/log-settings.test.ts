@@ -7,6 +7,11 @@ import { describe, expect, it } from 'vitest';
 import { VERSION } from '@sluice/errors/version';
 import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
+const MEMORY_PROFILES: Readonly<Record<string, string>> = {
+  'ingest-api': 'weighed-buffers',
+  'writer-worker': 'bounded-new-space',
+  'maintenance-worker': 'early-collection',
+};
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
 describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker'])('%s', (name) => {
@@ -18,6 +23,7 @@ describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker']
       daemon: name,
       version: VERSION,
       node: process.version,
+      memory: MEMORY_PROFILES[name] ?? 'default',
       redis: 'redis://127.0.0.1:1',
       ...(name === 'ingest-api' ? {} : { database: 'postgres://127.0.0.1:1/none' }),
       tracing: { state: 'off' },
@@ -26,7 +32,7 @@ describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker']
 
   it('says where its traces go, without the login; and loudly when they go nowhere', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://login:planted@127.0.0.1:1', OTEL_TRACES_SAMPLER_ARG: '0.5' };
-    const traced = await outputOf(name, env, ['--import', join(REPOSITORY, 'packages', name, 'src/tracing.ts')]);
+    const traced = await outputOf(name, env, ['--import', join(REPOSITORY, 'packages/daemon/src/tracing.ts')]);
     expect(lines(traced)[0]).toMatchObject({
       tracing: { state: 'on', endpoint: 'http://127.0.0.1:1/', ratio: 0.5 },
     });

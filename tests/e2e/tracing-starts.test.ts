@@ -12,6 +12,7 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const SOURCES = resolve(import.meta.dirname, '../../packages/ingest-api/src');
+const TRACING = resolve(import.meta.dirname, '../../packages/daemon/src/tracing.ts');
 const PATIENCE = { timeout: 180_000, interval: 20 };
 
 /** An ingest API that traces to this collector; stopped with the test. */
@@ -48,19 +49,15 @@ async function startCollector(answer: () => number | undefined): Promise<{ serve
 }
 
 it('mistakes in variables of tracing are said by the daemon, with all others at once', async () => {
-  const { code, stdout, stderr } = await runCommand(
-    '--import',
-    [join(SOURCES, 'tracing.ts'), join(SOURCES, 'main.ts')],
-    {
-      cwd: inject('runFolder'),
-      env: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://collector:4317',
-        OTEL_EXPORTER_OTLP_HEADERS: 'the-secret-key',
-        OTEL_TRACES_SAMPLER_ARG: '5',
-        INGEST_PORT: 'none',
-      },
+  const { code, stdout, stderr } = await runCommand('--import', [TRACING, join(SOURCES, 'main.ts')], {
+    cwd: inject('runFolder'),
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://collector:4317',
+      OTEL_EXPORTER_OTLP_HEADERS: 'the-secret-key',
+      OTEL_TRACES_SAMPLER_ARG: '5',
+      INGEST_PORT: 'none',
     },
-  );
+  });
   expect(code).toBe(78);
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^ingest-api: The configuration has 4 mistakes:\n( {2}- .*\n){4}$/);

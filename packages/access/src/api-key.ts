@@ -8,7 +8,7 @@ const FORMAT = /^slk_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/;
 export interface NewKey {
   /** What is looked up; no secret. */
   readonly id: string;
-  /** The whole key. Shown to whoever asked for it, and kept nowhere. */
+  /** The whole key. Shown once, to the one who asked for it, and stored nowhere. */
   readonly key: string;
   /** SHA-256 of the key. With 256 random bits behind it, it needs neither salt nor a slow hash. */
   readonly digest: Buffer;

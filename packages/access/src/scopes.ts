@@ -1,6 +1,6 @@
 /**
- * What a key may do: bring events; look; mend, replay and export what is in Sluice; change who may do what. None of
- * them brings another with it.
+ * What a key may do: send events; read; fix, replay and export what is in Sluice; change who may do what. Scopes are
+ * independent: none includes another.
  */
 export const SCOPES = ['ingest', 'read', 'operate', 'admin'] as const;
 

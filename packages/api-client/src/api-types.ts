@@ -644,7 +644,7 @@ export interface paths {
         };
         /**
          * Events as they are committed, as server-sent events
-         * @description A message has the event in its wire shape; `Last-Event-ID` goes on behind one, up to 15 minutes back. A list is given by naming its parameter several times. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (a reader too slow), `revoked`, `stopping`, `failed`.
+         * @description A message has the event in its wire shape; `Last-Event-ID` resumes after one, up to 15 minutes back. A list is given by naming its parameter several times. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (a reader too slow), `revoked`, `stopping`, `failed`.
          *
          *     Needs the scope `read`.
          */
@@ -920,7 +920,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Mend the payload of a dead letter
+         * Fix the payload of a dead letter
          * @description The new payload is validated as ingest validates it, and has to give the event the same id. What the client sent is kept as `original_payload`.
          *
          *     Needs the scope `operate`.
@@ -941,7 +941,7 @@ export interface paths {
                         payload: unknown;
                         /** @description Why; goes into the audit log. */
                         reason?: string;
-                        /** @description `version` of the letter that was edited. */
+                        /** @description `version` of the dead letter that was edited. */
                         version?: string;
                     };
                 };
@@ -1371,7 +1371,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Let a replay rest: what is on the stream is still stored, nothing more is put there
+         * Pause a replay: what is on the stream is still stored, nothing more is put there
          * @description Needs the scope `operate`.
          */
         post: {
@@ -1443,7 +1443,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Let a paused replay go on
+         * Resume a paused replay
          * @description Needs the scope `operate`.
          */
         post: {
@@ -1515,7 +1515,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End a replay for good: what has not been put on the stream stays dead
+         * Cancel a replay: what has not been put on the stream stays dead
          * @description Needs the scope `operate`.
          */
         post: {
@@ -1620,7 +1620,7 @@ export interface paths {
                                         /** @description Ever acknowledged, after their COMMIT. */
                                         settled: number;
                                         waiting: number;
-                                        /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made anew. */
+                                        /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made from scratch. */
                                         drift: number;
                                     };
                                     events: {
@@ -1654,7 +1654,7 @@ export interface paths {
                                     /** @description Ever acknowledged, after their COMMIT. */
                                     settled: number;
                                     waiting: number;
-                                    /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made anew. */
+                                    /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made from scratch. */
                                     drift: number;
                                 };
                                 events: {
@@ -1718,7 +1718,7 @@ export interface paths {
                         "application/json": {
                             retention: {
                                 tenant: string;
-                                /** @description 0 keeps for ever. */
+                                /** @description 0 keeps them forever. */
                                 days: number;
                                 /** Format: date-time */
                                 updated_at: string;
@@ -1769,7 +1769,7 @@ export interface paths {
                     content: {
                         "application/json": {
                             tenant: string;
-                            /** @description 0 keeps for ever. */
+                            /** @description 0 keeps them forever. */
                             days: number;
                             /** Format: date-time */
                             updated_at: string;
@@ -1798,7 +1798,7 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description Counted from when an event was stored; 0 keeps for ever. */
+                        /** @description Counted from when an event was stored; 0 keeps them forever. */
                         days: number;
                     };
                 };
@@ -1812,7 +1812,7 @@ export interface paths {
                     content: {
                         "application/json": {
                             tenant: string;
-                            /** @description 0 keeps for ever. */
+                            /** @description 0 keeps them forever. */
                             days: number;
                             /** Format: date-time */
                             updated_at: string;
@@ -1849,7 +1849,7 @@ export interface paths {
                     content: {
                         "application/json": {
                             tenant: string;
-                            /** @description 0 keeps for ever. */
+                            /** @description 0 keeps them forever. */
                             days: number;
                             /** Format: date-time */
                             updated_at: string;
@@ -1961,7 +1961,7 @@ export interface paths {
                                     cron: string;
                                 }) | null;
                                 timeout_ms: number;
-                                /** @description Runs that may be in motion at once. */
+                                /** @description Runs that may be running at once. */
                                 concurrency: number;
                                 /** @description JSON schema of what a run may be told. */
                                 input: unknown;
@@ -2133,7 +2133,7 @@ export interface paths {
         put?: never;
         /**
          * Run a job now
-         * @description The body is what the job is told, by its `input` schema; none for nothing. While as many runs are in motion as the job's `concurrency` allows, it waits.
+         * @description The body is the job's input, by its `input` schema; it may be left out. The run waits while as many are running as the job's `concurrency` allows.
          *
          *     Needs the scope `operate`.
          */
@@ -2266,7 +2266,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End a run: one that waits at once, one that runs at its next look, within a second or so
+         * Cancel a run: one that waits ends at once, one that is running within a second or so
          * @description Needs the scope `operate`.
          */
         post: {
@@ -2633,7 +2633,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Try a failed export again, and take it that what paused the destination is mended
+         * Retry a failed export; what paused the destination is taken to be fixed
          * @description Needs the scope `operate`.
          */
         post: {
@@ -2730,7 +2730,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End an export before it is done; nothing of it is published
+         * Cancel an export before it is done; nothing of it is published
          * @description Needs the scope `operate`.
          */
         post: {
@@ -3261,7 +3261,7 @@ export interface paths {
         post?: never;
         /**
          * Forget a tenant's configuration and credentials
-         * @description What has been exported stays where it is, and so does the position: a new configuration goes on there.
+         * @description What has been exported stays where it is, and so does the position: a new configuration continues there.
          *
          *     Needs the scope `admin`.
          */
@@ -3355,7 +3355,7 @@ export interface paths {
         put?: never;
         /**
          * Try a configuration: write, read and remove a small file
-         * @description The one in the body, or without a body the one that is kept. What is wrong is told in `problem`.
+         * @description The one in the body, or without a body the one that is kept. `code` and `message` say what is wrong.
          *
          *     Needs the scope `admin`.
          */
@@ -3528,7 +3528,7 @@ export interface paths {
                     "application/json": {
                         /** @description For people; goes into the audit log with the id. */
                         name: string;
-                        /** @description What it may do; none of them brings another with it. */
+                        /** @description What it may do; scopes are independent, none includes another. */
                         scopes: ("ingest" | "read" | "operate" | "admin")[];
                         /** @description Whose events; null for all tenants. That of the key that makes it, if not given. */
                         tenant?: string | null;

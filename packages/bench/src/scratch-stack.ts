@@ -1,4 +1,5 @@
-import { startStack, type DaemonName, type StackHandle } from '@sluice/local-stack/stack';
+import type { DaemonName } from '@sluice/local-stack/daemons';
+import { startStack, type StackHandle } from '@sluice/local-stack/stack';
 import { withScratchFolder } from './scratch-folder.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DaemonName, StackHandle } from '@sluice/local-stack/stack';
+import type { DaemonName } from '@sluice/local-stack/daemons';
+import type { StackHandle } from '@sluice/local-stack/stack';
 import type { PeerSurroundings } from './load/peers.ts';
 import type { Progress } from './progress.ts';
 import { withScratchStack } from './scratch-stack.ts';

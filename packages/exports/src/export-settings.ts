@@ -31,14 +31,14 @@ type Values = Static<TObject<typeof exportVariables>>;
 /** @throws ConfigError naming every mistake, and no secret */
 export function readExportSettings(values: Values): ExportSettings {
   const problems: string[] = [];
-  const allowPrivate = values.EXPORT_ALLOW_PRIVATE === 'true';
+  const allowPrivate = values.EXPORT_ALLOW_PRIVATE;
   const bucket = (name: string): DestinationSettings => ({
     kind: 's3',
     bucket: name,
     prefix: values.CLIENT_S3_PREFIX,
     ...(values.CLIENT_S3_REGION === undefined ? {} : { region: values.CLIENT_S3_REGION }),
     ...(values.CLIENT_S3_ENDPOINT === undefined ? {} : { endpoint: values.CLIENT_S3_ENDPOINT }),
-    ...(values.CLIENT_S3_PATH_STYLE === 'true' ? { path_style: true } : {}),
+    ...(values.CLIENT_S3_PATH_STYLE ? { path_style: true } : {}),
   });
   const { CLIENT_S3_BUCKET: client, S3_BACKUP_BUCKET: second } = values;
   const { CLIENT_S3_ACCESS_KEY: access, CLIENT_S3_SECRET_KEY: secret } = values;

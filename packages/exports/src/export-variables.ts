@@ -1,8 +1,6 @@
 import { Type } from 'typebox';
-import { choice, list, text } from '@sluice/daemon/config/variables';
+import { boolean, choice, list, text, NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { EXPORT_FORMATS } from './export-formats.ts';
-
-const NAME = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
 /** Variables of the daemons that plan and run exports. */
 export const exportVariables = {
@@ -41,8 +39,8 @@ export const exportVariables = {
       description: 'S3-compatible server of CLIENT_S3_BUCKET; left out for AWS.',
     }),
   ),
-  CLIENT_S3_PATH_STYLE: choice(['true', 'false'], {
-    default: 'false',
+  CLIENT_S3_PATH_STYLE: boolean({
+    default: false,
     unit: '-',
     description: 'Whether the bucket is named in the path and not in the host name; most servers but AWS want it.',
   }),
@@ -66,14 +64,14 @@ export const exportVariables = {
     list({
       unit: 'list',
       secret: true,
-      item: `${NAME}:[A-Za-z0-9+/]{43}=`,
+      item: `${NAME_PATTERN}:[A-Za-z0-9+/]{43}=`,
       expected: 'a list of id:base64-of-32-bytes, separated by commas',
       description:
         "Keys that tenants' credentials are sealed with, as `id:base64-of-32-bytes`; the first seals, the others still open. Without it no credentials are kept.",
     }),
   ),
-  EXPORT_ALLOW_PRIVATE: choice(['true', 'false'], {
-    default: 'false',
+  EXPORT_ALLOW_PRIVATE: boolean({
+    default: false,
     unit: '-',
     description: "Whether tenants' S3 endpoints and the webhook may lie in private networks or on this machine.",
   }),

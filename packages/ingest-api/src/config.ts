@@ -3,12 +3,10 @@ import { daemonVariables, redisVariables } from '@sluice/daemon/daemon-variables
 import { httpVariables } from '@sluice/daemon/http/http-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
-import { choice, integer, list, port } from '@sluice/daemon/config/variables';
+import { choice, integer, list, port, NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { parseTenantKeys } from '@sluice/accept/keys/tenant-keys';
-
-const TENANT = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
 /** The ingest API's variables; docs/reference/configuration.md is made from this. */
 export const INGEST_VARIABLES = Type.Object({
@@ -21,7 +19,7 @@ export const INGEST_VARIABLES = Type.Object({
     list({
       unit: 'list',
       secret: true,
-      item: `${TENANT}:[0-9a-fA-F]{64}`,
+      item: `${NAME_PATTERN}:[0-9a-fA-F]{64}`,
       expected: 'a list of tenant:sha256-of-key, separated by commas',
       description:
         'Keys by tenant, as `tenant:sha256-of-key` in hex. Without API_KEY, API_KEYS and REQUIRE_KEYS ingest runs open.',
@@ -30,7 +28,7 @@ export const INGEST_VARIABLES = Type.Object({
   COLLECT_SITES: list({
     unit: 'list',
     default: '',
-    item: TENANT,
+    item: NAME_PATTERN,
     expected: 'a list of site ids, separated by commas',
     description: 'Sites whose pages may use /collect and /pixel.gif without a key; the site id is the tenant.',
   }),
@@ -100,6 +98,6 @@ export type IngestConfig = ReturnType<typeof readIngestConfig>;
  */
 export function readIngestConfig(environment: Environment) {
   const values = readConfig(INGEST_VARIABLES, environment);
-  const configuredKeys = parseTenantKeys(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS === 'true');
+  const configuredKeys = parseTenantKeys(values.API_KEY, values.API_KEYS, values.REQUIRE_KEYS);
   return Object.freeze({ ...values, configuredKeys });
 }

@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
 import { redisCheck } from '@sluice/stream/redis-check';
-import type { Admission, Backlog } from '@sluice/accept/limits/admission';
+import type { Admission } from '@sluice/accept/limits/admission';
+import type { Backlog } from '@sluice/stream/backlog-meter';
 import type { IngestConfig } from './config.ts';
 import type { Queue } from '@sluice/accept/queue';
 
@@ -61,7 +62,7 @@ function checkQueue(backlog: Backlog | null): CheckResult {
       entries: backlog.entries,
       bytes: backlog.bytes,
       oldest_age_seconds: backlog.ageSeconds,
-      drain_rate_per_second: backlog.drainRate,
+      drain_rate_per_second: backlog.busyDrainRate,
       redis_used_memory_bytes: backlog.usedMemory,
       redis_max_memory_bytes: backlog.maxMemory,
     },

@@ -1,6 +1,7 @@
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { listen } from '@sluice/daemon/http/listen';
+import { useMemoryProfile } from '@sluice/daemon/memory';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -15,13 +16,12 @@ import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
 import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
 import { createQuotas } from '@sluice/accept/limits/quotas';
 import { buildServer } from './server.ts';
-import { weighBuffers } from './weigh-buffers.ts';
 
 /** How long the start waits for Redis before it goes on without, in milliseconds. */
 const REDIS_WAIT_MS = 2_000;
 
 await startOrExit('ingest-api', async () => {
-  weighBuffers();
+  useMemoryProfile('weighed-buffers');
   const config = readIngestConfig(readEnvironment());
   const { SLUICE_NAMESPACE: namespace, STREAM_SHARDS: shards, SHUTDOWN_TIMEOUT_MS: shutdownTimeoutMs } = config;
   const logger = await startLog('ingest-api', config);

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { Redis } from 'ioredis';
+import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 import { ownRedis } from '@sluice/testkit/own-servers';
 import { expectError } from '@sluice/testkit/expect-error';
 
@@ -93,5 +96,29 @@ it('above QUEUE_MAX_AGE_SECONDS batches are refused until the old entry is drain
   expect((await get(`${ingest.url}/health`)).body.details.queue.oldest_age_seconds).toBeGreaterThanOrEqual(119);
 
   await ingest.redis.xdel(ingest.stream, old);
+  await takesAgain(ingest);
+});
+
+it('what waits in a shard above STREAM_SHARDS counts, because writers still drain it', async () => {
+  const namespace = testNamespace();
+  const shardOfBefore = streamKey(namespace, 3);
+  const redis = new Redis(inject('redisUrl'), { replyMapping: 'legacy' });
+  for (let entry = 0; entry < 20; entry += 1) await redis.xadd(shardOfBefore, '*', 'body', randomBytes(75_000));
+  const ingest = await startIngest({ SLUICE_NAMESPACE: namespace, STREAM_SHARDS: '1', QUEUE_MAX_BYTES: String(MIB) });
+  onTestFinished(async () => {
+    await ingest.stop();
+    await redis.del(shardOfBefore, streamKey(namespace, 0));
+    redis.disconnect();
+  });
+  const refused = await vi.waitFor(async () => {
+    const answer = await ingest.send({ events: [makeEvent()] });
+    expect(answer.status).not.toBe(202);
+    return answer;
+  }, PATIENCE);
+  expectError(refused, 'queue_full', /backlog is over its limit/);
+  const { queue } = (await get(`${ingest.url}/health`)).body.details;
+  expect(queue.entries).toBeGreaterThanOrEqual(20);
+
+  await redis.xtrim(shardOfBefore, 'MAXLEN', 0);
   await takesAgain(ingest);
 });

@@ -1,13 +1,13 @@
+import { DAEMONS, PORTS, type DaemonName } from './daemons.ts';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitOf } from './child-exit.ts';
 import { dataDirOf, readStackEnvironment, REPOSITORY } from './config.ts';
 import { assertPortFree, freePort } from './free-port.ts';
-import { tracingOf } from './launch-daemon.ts';
+import { TRACING } from './launch-daemon.ts';
 import { readRunningStack, type StackFacts } from './stack-file.ts';
-import { PORTS } from './stack-ports.ts';
-import { type DaemonName, DAEMONS } from './stack.ts';
+
 import { onStopSignals } from './stop-signals.ts';
 
 const EXIT_FAILED = 1;
@@ -87,7 +87,7 @@ async function develop(name: DaemonName, port: string | undefined): Promise<numb
   const entry = join(REPOSITORY, 'packages', name, 'src', 'main.ts');
   process.stdout.write(`${describe(name, chosen, stack)}\n`);
   // A process group of its own: a terminal's Ctrl-C would reach the daemon twice, and a second signal cuts its stop short.
-  const watcher = spawn(process.execPath, ['--watch', '--watch-preserve-output', ...tracingOf(entry), entry], {
+  const watcher = spawn(process.execPath, ['--watch', '--watch-preserve-output', '--import', TRACING, entry], {
     cwd: REPOSITORY,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

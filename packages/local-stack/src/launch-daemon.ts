@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { describeExit, endsWithin, exitOf } from './child-exit.ts';
 import type { Exit } from './child-exit.ts';
+import { REPOSITORY } from './config.ts';
 import { openDaemonLog } from './daemon-log.ts';
 import { setNiceness } from './niceness.ts';
 import { progressLine } from './progress-line.ts';
@@ -12,6 +13,8 @@ import { stopOrphan } from './stop-orphan.ts';
 
 /** sysexits.h: the configuration is wrong. Starting again would only repeat it. */
 const EX_CONFIG = 78;
+/** What has to be loaded before a daemon's main.ts, so that it can be traced. */
+export const TRACING = join(REPOSITORY, 'packages/daemon/src/tracing.ts');
 /** For a daemon that hangs: one with niceness 10 takes two minutes for its start on two cores at a load of 12. */
 const READY_WITHIN_MS = 300_000;
 /** What a daemon gets on top of its own deadline before it is killed. */
@@ -65,7 +68,7 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
   signal?.throwIfAborted();
   const log = openDaemonLog({ file: logFile, show: (line) => report(progressLine(name, line)) });
   // process.execPath and not `node`: the `node` on PATH may be a wrapper that does not pass signals on.
-  const child = spawn(process.execPath, [...tracingOf(main), main], {
+  const child = spawn(process.execPath, ['--import', TRACING, main], {
     cwd,
     env,
     detached: true,
@@ -124,12 +127,6 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
       await stop(signal?.aborted ? 'ordered' : 'forced');
     throw error;
   }
-}
-
-/** What has to be loaded before main.ts, so that it can be traced. */
-export function tracingOf(main: string): string[] {
-  const tracing = join(dirname(main), 'tracing.ts');
-  return existsSync(tracing) ? ['--import', tracing] : [];
 }
 
 /**

@@ -1,13 +1,5 @@
 import { assertPortFree } from './free-port.ts';
-import type { DaemonName } from './stack.ts';
-
-/** Where each daemon listens, and the variable that says so. */
-export const PORTS: Record<DaemonName, { variable: string; port: number }> = {
-  'ingest-api': { variable: 'INGEST_PORT', port: 8080 },
-  'query-api': { variable: 'QUERY_PORT', port: 8081 },
-  'writer-worker': { variable: 'WRITER_PORT', port: 8082 },
-  'maintenance-worker': { variable: 'MAINTENANCE_PORT', port: 8083 },
-};
+import { type DaemonName, PORTS } from './daemons.ts';
 
 /**
  * The ports of the daemons that are to start, as environment variables: those in `env`, else the defaults. 0 lets a

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { REPOSITORY } from './config.ts';
 import { startDaemon } from './daemon-process.ts';
 import type { DaemonHandle } from './daemon-process.ts';
+import { type DaemonName, DAEMONS, STOP_ORDER } from './daemons.ts';
 import { findRedisServer } from './find-redis.ts';
 import { keepRunning } from './keep-running.ts';
 import { stopOrphanedDaemon } from './launch-daemon.ts';
@@ -15,13 +16,6 @@ import { startRedis } from './redis.ts';
 import type { RedisHandle } from './redis.ts';
 import { writeStackFile } from './stack-file.ts';
 import { chooseDaemonPorts } from './stack-ports.ts';
-
-/** In the order they start: whoever answers requests comes after whoever does the work behind them. */
-export const DAEMONS = ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'] as const;
-/** First nobody is let in, then what came in is written, then the rest may go. */
-const STOP_ORDER: DaemonName[][] = [['ingest-api'], ['writer-worker'], ['maintenance-worker', 'query-api']];
-
-export type DaemonName = (typeof DAEMONS)[number];
 
 export interface StackOptions {
   /** Holds everything that the stack keeps; made if missing. Only one stack runs on it at a time. */

@@ -1,5 +1,6 @@
-import { PORTS } from './stack-ports.ts';
-import type { DaemonName, StackHandle } from './stack.ts';
+import { PORTS, type DaemonName } from './daemons.ts';
+
+import type { StackHandle } from './stack.ts';
 
 /** What to do next with a stack that is up, as lines of text. */
 export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string {

@@ -1,7 +1,8 @@
+import { DAEMONS, type DaemonName } from './daemons.ts';
 import { parseArgs } from 'node:util';
 import { dataDirOf, readStackEnvironment } from './config.ts';
 import { runStack } from './run-stack.ts';
-import { type DaemonName, DAEMONS } from './stack.ts';
+
 import { startBanner } from './start-banner.ts';
 
 const EXIT_USAGE = 2;

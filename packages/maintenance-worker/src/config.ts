@@ -4,7 +4,7 @@ import { exportVariables } from '@sluice/exports/export-variables';
 import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
-import { choice, integer, port } from '@sluice/daemon/config/variables';
+import { boolean, integer, port } from '@sluice/daemon/config/variables';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { readWebhookSettings, webhookVariables } from './exports/webhook-variables.ts';
 
@@ -17,8 +17,8 @@ export const MAINTENANCE_VARIABLES = Type.Object({
   ...exportVariables,
   ...webhookVariables,
   MAINTENANCE_PORT: port({ default: 8083, description: "Port of the maintenance worker's health endpoints." }),
-  ENABLE_BACKGROUND_TASKS: choice(['true', 'false'], {
-    default: 'true',
+  ENABLE_BACKGROUND_TASKS: boolean({
+    default: true,
     unit: '-',
     description: 'Whether jobs run by schedule; what an operator asks for (runs, replays) runs anyway.',
   }),
@@ -37,8 +37,8 @@ export const MAINTENANCE_VARIABLES = Type.Object({
     unit: 'hours',
     description: 'How often expired events are looked for.',
   }),
-  RETENTION_ARCHIVE: choice(['true', 'false'], {
-    default: 'false',
+  RETENTION_ARCHIVE: boolean({
+    default: false,
     unit: '-',
     description: 'Whether a partition is exported, and the export verified, before it is dropped.',
   }),

@@ -6,6 +6,7 @@ import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { waitAtMost } from '@sluice/daemon/retry/with-timeout';
 import { type Service, stop } from '@sluice/daemon/service';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { useMemoryProfile } from '@sluice/daemon/memory';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { startLog } from '@sluice/daemon/log/start-log';
 import { connectRedis } from '@sluice/stream/connect-redis';
@@ -18,7 +19,6 @@ import { partitionsCheck } from './jobs/check-partitions.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
 import { EXPORTS_AT_ONCE } from './exports/export-runner.ts';
 import { startExports } from './exports/start-exports.ts';
-import { limitGarbage } from './limit-garbage.ts';
 import { createMaintenanceMetrics } from './maintenance-metrics.ts';
 import { REPLAYS_AT_ONCE } from './replays/replay-runner.ts';
 import { startReplays } from './replays/start-replays.ts';
@@ -34,7 +34,7 @@ import { schedulesCheck } from './running/stale-jobs.ts';
 const COMMAND_TIMEOUT_MS = 1_000;
 
 await startOrExit('maintenance-worker', async () => {
-  limitGarbage();
+  useMemoryProfile('early-collection');
   const config = readMaintenanceConfig(readEnvironment());
   const logger = await startLog('maintenance-worker', config);
   const registry = createMetrics('maintenance-worker');
@@ -78,7 +78,7 @@ await startOrExit('maintenance-worker', async () => {
     worker: `${hostname()}:${process.pid}`,
     stopping: stopping.signal,
   };
-  const scheduled = config.ENABLE_BACKGROUND_TASKS === 'true';
+  const scheduled = config.ENABLE_BACKGROUND_TASKS;
   const registered = registerUntilDone(jobs, { database, logger, scheduled, signal: stopping.signal });
   const queue = { redisUrl: config.REDIS_URL, namespace: config.SLUICE_NAMESPACE, runner, registered };
   const schedules = scheduled ? runSchedules(jobs, queue) : null;

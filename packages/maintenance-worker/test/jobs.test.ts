@@ -119,13 +119,16 @@ it('handlers that ignore their time-out are left behind: others run, but not a s
 it('never more run at once than the job allows, over all workers; the others wait', async () => {
   let atOnce = 0;
   let most = 0;
+  const overlap = rig.hold();
   const job = makeJob({
     name: 'two',
     concurrency: 2,
     run: async () => {
       atOnce += 1;
       most = Math.max(most, atOnce);
-      // A round trip, so that runs would overlap.
+      if (atOnce === 2) overlap.resolve();
+      // The first waits for a second; after it a round trip, in which a third would begin if it could.
+      await overlap.promise;
       await rig.database.query('SELECT pg_sleep(0.02)');
       atOnce -= 1;
       return { rows: 1 };

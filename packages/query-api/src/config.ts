@@ -5,11 +5,9 @@ import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daem
 import { httpVariables } from '@sluice/daemon/http/http-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
-import { integer, list, port, text } from '@sluice/daemon/config/variables';
+import { integer, list, port, text, NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { parseOperatorKeys } from './keys/operator-keys.ts';
-
-const NAME = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
 /** The query API's variables; docs/reference/configuration.md is made from this. */
 export const QUERY_VARIABLES = Type.Object({
@@ -50,7 +48,7 @@ export const QUERY_VARIABLES = Type.Object({
     list({
       unit: 'list',
       secret: true,
-      item: `${NAME}(@${NAME})?:[0-9a-fA-F]{64}`,
+      item: `${NAME_PATTERN}(@${NAME_PATTERN})?:[0-9a-fA-F]{64}`,
       expected: 'a list of name:sha256-of-key or name@tenant:sha256-of-key, separated by commas',
       description:
         "Operators' keys, as `name:sha256-of-key` in hex; `name@tenant:…` sees that tenant only. They may read and operate. Without API_KEY, OPERATOR_KEYS and REQUIRE_KEYS the query API runs open.",
@@ -78,11 +76,11 @@ export const QUERY_VARIABLES = Type.Object({
 export type QueryConfig = ReturnType<typeof readQueryConfig>;
 
 /**
- * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS; the stored keys come behind it
+ * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS; the stored keys come after it
  * @throws ConfigError naming every mistake
  */
 export function readQueryConfig(environment: Environment) {
   const values = readConfig(QUERY_VARIABLES, environment);
-  const configuredKeys = parseOperatorKeys(values.API_KEY, values.OPERATOR_KEYS, values.REQUIRE_KEYS === 'true');
+  const configuredKeys = parseOperatorKeys(values.API_KEY, values.OPERATOR_KEYS, values.REQUIRE_KEYS);
   return Object.freeze({ ...values, configuredKeys, exports: readExportSettings(values) });
 }

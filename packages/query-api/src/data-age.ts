@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
-import type { DrainMeter } from './queue/drain-meter.ts';
+import type { BacklogMeter } from '@sluice/stream/backlog-meter';
 
 /** How often the replica is asked, in milliseconds. */
 const SAMPLE_MS = 1_000;
@@ -15,9 +15,9 @@ export interface ReplicaLagMeter {
 }
 
 /** Age of what is read: of the oldest entry that waits in the queue, and of the replica on top. */
-export function dataAgeOf(drainMeter: DrainMeter, replica: ReplicaLagMeter | null): () => number | null {
+export function dataAgeOf(backlogMeter: BacklogMeter, replica: ReplicaLagMeter | null): () => number | null {
   return () => {
-    const queue = drainMeter.oldestAgeSeconds;
+    const queue = backlogMeter.backlog?.ageSeconds ?? null;
     const lag = replica === null ? 0 : replica.seconds;
     return queue === null || lag === null ? null : queue + lag;
   };

@@ -14,7 +14,7 @@ import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { readQueryConfig } from './config.ts';
 import { openDatabases } from './databases.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
-import { startDrainMeter } from './queue/drain-meter.ts';
+import { startBacklogMeter } from '@sluice/stream/backlog-meter';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
 import { readQueue } from './queue/read-queue.ts';
@@ -57,7 +57,7 @@ await startOrExit('query-api', async () => {
 
   // A poll of a Postgres that does not answer must not make it one either.
   const stopPoll = stopWithin(shutdownTimeoutMs * 0.02);
-  const drainMeter = parts.adopt(startDrainMeter({ redis, logger, namespace, shards }), stop);
+  const backlogMeter = parts.adopt(startBacklogMeter({ redis, logger, namespace, shards }), stop);
   const replicaLag =
     readDatabase === database ? null : parts.adopt(startReplicaLagMeter(readDatabase.db, logger), stopPoll);
   const syncedKeys = parts.adopt(
@@ -72,7 +72,7 @@ await startOrExit('query-api', async () => {
       const [queued, memory] = await Promise.all([readQueue(redis, namespace, shards), readRedisMemory(redis)]);
       return { shards: queued, memory };
     },
-    drainMeter,
+    backlogMeter,
     liveTail,
   });
   const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
@@ -88,9 +88,9 @@ await startOrExit('query-api', async () => {
     replayJobs,
     runRequests,
     exportJobs,
-    drainMeter,
+    backlogMeter,
     liveTail,
-    dataAge: dataAgeOf(drainMeter, replicaLag),
+    dataAge: dataAgeOf(backlogMeter, replicaLag),
     logger,
     registry,
     checks,

@@ -6,7 +6,7 @@ import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { QueryConfig } from './config.ts';
-import type { DrainMeter } from './queue/drain-meter.ts';
+import type { BacklogMeter } from '@sluice/stream/backlog-meter';
 import type { SyncedKeys } from './keys/sync-keys.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
@@ -27,7 +27,7 @@ export interface QueryContext {
   readonly replayJobs: WakeQueue;
   readonly runRequests: WakeQueue;
   readonly exportJobs: WakeQueue;
-  readonly drainMeter: DrainMeter;
+  readonly backlogMeter: BacklogMeter;
   readonly logger: Logger;
   readonly registry: Metrics;
   readonly checks: readonly HealthCheck[];

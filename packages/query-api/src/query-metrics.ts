@@ -1,11 +1,11 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { RedisMemory } from '@sluice/stream/redis-memory';
-import type { DrainMeter } from './queue/drain-meter.ts';
+import type { BacklogMeter } from '@sluice/stream/backlog-meter';
 import type { ShardStatus } from './queue/read-queue.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
-/** For how long one look at Redis serves, in milliseconds: a second Prometheus must not cost a second look. */
+/** For how long one reading of Redis is used, in milliseconds: a second Prometheus must not cost a second one. */
 const FRESH_MS = 1_000;
 
 /** What of Redis is measured. */
@@ -18,7 +18,7 @@ export interface RedisState {
 export interface QueryMetricsSources {
   /** Looks at Redis; fails while it is away, or when it does not answer in time. */
   readonly readRedis: () => Promise<RedisState>;
-  readonly drainMeter: DrainMeter;
+  readonly backlogMeter: BacklogMeter;
   readonly liveTail: LiveTail;
 }
 
@@ -126,7 +126,7 @@ export function createQueryMetrics(registry: Metrics, sources: QueryMetricsSourc
   plainGauge(
     'sluice_queue_drain_entries_per_second',
     'Entries that leave the streams per second.',
-    () => sources.drainMeter.ratePerSecond,
+    () => sources.backlogMeter.backlog?.drainRate ?? null,
   );
   plainGauge('sluice_redis_used_memory_bytes', 'Memory that Redis uses.', ({ memory }) => memory.used);
   plainGauge('sluice_redis_max_memory_bytes', 'Limit of the memory of Redis; 0 for none.', ({ memory }) => memory.max);
@@ -149,7 +149,7 @@ function valuesOf(state: RedisState | null, valueOf: OfShard): { shard: string; 
   });
 }
 
-/** Reads anew when the last reading was begun longer ago than this; who asks meanwhile gets the same. */
+/** Reads again when the last reading began longer ago than this; callers in between share it. */
 function keptFor<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let last: { readonly at: number; readonly reading: Promise<T> } | null = null;
   return () => {

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { isoTime } from './iso-time.ts';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
 
 /**
@@ -6,5 +7,5 @@ import type { StoredEvent } from '@sluice/events/adapters/to-wire';
  * text with all digits.
  */
 export const WIRE_COLUMNS = sql`
-  event_id, event_type, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
+  event_id, event_type, ${isoTime('occurred_at')} AS occurred_at,
   actor, session_id, correlation_id, resource, source, payload::text AS payload` as RawBuilder<StoredEvent>;

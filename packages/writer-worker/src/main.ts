@@ -2,6 +2,7 @@ import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 import { openDatabase } from '@sluice/store/database';
 import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { useMemoryProfile } from '@sluice/daemon/memory';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -13,7 +14,9 @@ import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
 import { Breaker } from './batch/breaker.ts';
 import { consumeWhenReady } from './fetch/consumer.ts';
 import { liveCheck } from './watch/live-check.ts';
-import { type Outcome, processBatch } from './batch/process-batch.ts';
+import type { Outcome } from './batch/outcome.ts';
+import { processBatch } from './batch/process-batch.ts';
+import { BatchObserver } from './watch/batch-observer.ts';
 import { Progress } from './watch/progress.ts';
 import { runAlone } from './fetch/run-alone.ts';
 import { untilPostgresAnswers } from './start/until-postgres-answers.ts';
@@ -27,6 +30,7 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const COMMAND_TIMEOUT_MS = 5_000;
 
 await startOrExit('writer-worker', async () => {
+  useMemoryProfile('bounded-new-space');
   const config = readWriterConfig(readEnvironment());
   const logger = await startLog('writer-worker', config, { consumer: config.WRITER_NAME });
 
@@ -58,7 +62,8 @@ await startOrExit('writer-worker', async () => {
   const buffer = new BatchBuffer(limits);
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
   const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
-  const processing = { ...shared, breaker, stopWorking: stopWorking.signal };
+  const observer = new BatchObserver(shared);
+  const processing = { ...shared, breaker, observer, stopWorking: stopWorking.signal };
   const process = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
   const postgresAnswers = () => untilPostgresAnswers(database, stopFetching.signal, () => progress.moved());
 

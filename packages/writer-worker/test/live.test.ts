@@ -15,6 +15,7 @@ import { Breaker } from '../src/batch/breaker.ts';
 import { consume } from '../src/fetch/consumer.ts';
 import { liveCheck } from '../src/watch/live-check.ts';
 import { processBatch } from '../src/batch/process-batch.ts';
+import { BatchObserver } from '../src/watch/batch-observer.ts';
 import { Progress } from '../src/watch/progress.ts';
 import { createWriterMetrics } from '../src/watch/writer-metrics.ts';
 import { newWriterState } from '../src/watch/writer-state.ts';
@@ -122,6 +123,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
     const metrics = createWriterMetrics(createMetrics('test'), { state, breaker, buffer, progress });
     const logger = { debug: silent, info: silent, warn: silent, error: silent } as unknown as Logger;
     const context = { database: opened, redis: pipeline.redis, logger, state, metrics, progress, breaker };
+    const observer = new BatchObserver(context);
     const consuming = consume({
       ...context,
       openBlocking() {
@@ -141,7 +143,11 @@ describe('a restart is asked for when the consumer is wedged:', () => {
       isShut: () => state.stalled !== null || breaker.isOpen,
       stopFetching: stopFetching.signal,
       process: (batch, stored) =>
-        processBatch(batch, { ...context, stopFetching: stopFetching.signal, stopWorking: stopWorking.signal }, stored),
+        processBatch(
+          batch,
+          { ...context, observer, stopFetching: stopFetching.signal, stopWorking: stopWorking.signal },
+          stored,
+        ),
       runAlone: () => Promise.reject(new Error('nothing is suspected here')),
     });
     server = Fastify();

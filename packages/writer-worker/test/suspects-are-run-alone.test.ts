@@ -9,7 +9,7 @@ import { testNamespace } from '@sluice/testkit/test-namespace';
 import { BatchBuffer } from '../src/batch/batch-buffer.ts';
 import { Breaker } from '../src/batch/breaker.ts';
 import { consume } from '../src/fetch/consumer.ts';
-import type { Outcome } from '../src/batch/process-batch.ts';
+import type { Outcome } from '../src/batch/outcome.ts';
 import { Progress } from '../src/watch/progress.ts';
 import { createWriterMetrics } from '../src/watch/writer-metrics.ts';
 import { newWriterState } from '../src/watch/writer-state.ts';

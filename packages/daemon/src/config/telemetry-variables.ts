@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { choice, integer, number, text } from './variables.ts';
+import { boolean, choice, integer, number, text } from './variables.ts';
 
 /** A list as OpenTelemetry has it: values percent-encoded. */
 const PAIRS = '^[^=,\\s]+=[^,]*(,\\s*[^=,\\s]+=[^,]*)*$';
@@ -27,8 +27,8 @@ export const telemetryVariables = {
       description: 'Headers of each export, for collectors that ask for a key.',
     }),
   ),
-  OTEL_SDK_DISABLED: choice(['true', 'false'], {
-    default: 'false',
+  OTEL_SDK_DISABLED: boolean({
+    default: false,
     unit: '-',
     description: 'true: nothing is traced, whatever else is set.',
   }),
@@ -75,7 +75,7 @@ export const telemetryVariables = {
 /** Whether a configuration asks for traces. */
 export function isTracingWanted(config: {
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  readonly OTEL_SDK_DISABLED: 'true' | 'false';
+  readonly OTEL_SDK_DISABLED: boolean;
 }): boolean {
-  return config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && config.OTEL_SDK_DISABLED !== 'true';
+  return config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && !config.OTEL_SDK_DISABLED;
 }

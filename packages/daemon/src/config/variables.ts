@@ -1,6 +1,9 @@
 import { Type } from 'typebox';
 import type { VariableNotes } from './read-config.ts';
 
+/** What tenants, keys and operators may be called; without anchors. The name of a tenant is part of paths and texts. */
+export const NAME_PATTERN = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
+
 /**
  * Builders for the kinds of variables there are, so that each config file reads as a table.
  * `expected` is the end of the sentence "NAME must be …".
@@ -16,6 +19,11 @@ export function integer(notes: VariableNotes & { default: number; minimum: numbe
 
 export function choice<const T extends string>(values: readonly T[], notes: VariableNotes & { default: T }) {
   return Type.Unsafe<T>(Type.String({ enum: values, ...notes }));
+}
+
+/** `true` or `false`, in small letters. */
+export function boolean(notes: VariableNotes & { default: boolean }) {
+  return Type.Boolean({ expected: 'one of true, false', ...notes });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { choice, integer, list, text } from '../config/variables.ts';
+import { boolean, integer, list, text } from '../config/variables.ts';
 
 /** Variables of the daemons that clients and operators send requests to. */
 export const httpVariables = {
@@ -13,8 +13,8 @@ export const httpVariables = {
       description: 'A key with every right, for the tenant `default`.',
     }),
   ),
-  REQUIRE_KEYS: choice(['true', 'false'], {
-    default: 'false',
+  REQUIRE_KEYS: boolean({
+    default: false,
     unit: '-',
     description: 'Never run open: with no key configured, only stored keys (`sluice keys create`) are let in.',
   }),

@@ -4,6 +4,7 @@ import { logConsole } from './log-console.ts';
 import type { LogFormat } from './log-output.ts';
 import { logOutput } from './log-output.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { memoryProfile } from '../memory.ts';
 import { redactUrl } from './redact-url.ts';
 import { VERSION } from '@sluice/errors/version';
 
@@ -12,14 +13,14 @@ export interface LogConfig {
   readonly LOG_LEVEL: string;
   readonly LOG_FORMAT: LogFormat;
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  readonly OTEL_SDK_DISABLED: 'true' | 'false';
+  readonly OTEL_SDK_DISABLED: boolean;
   readonly OTEL_TRACES_SAMPLER_ARG: number;
   readonly REDIS_URL?: string | undefined;
   readonly DATABASE_URL?: string | undefined;
 }
 
 /**
- * Begins a daemon's log: with what runs, what it talks to and whether it is traced. From here on, what libraries print
+ * Begins a daemon's log: with what runs, how it uses memory, what it talks to and whether it is traced. From here on, what libraries print
  * is in the log too.
  *
  * @param more what else the first line says
@@ -36,6 +37,7 @@ export async function startLog(daemon: string, config: LogConfig, more: object =
   logger.info(
     {
       node: process.version,
+      memory: memoryProfile(),
       ...(redis === undefined ? {} : { redis: redactUrl(redis) }),
       ...(database === undefined ? {} : { database: redactUrl(database) }),
       ...more,

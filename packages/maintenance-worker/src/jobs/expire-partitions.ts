@@ -26,7 +26,7 @@ async function dropExpired(context: JobContext, run: JobRun): Promise<JobResult>
   if (run.input['dry_run'] === true) return dryRun(context);
   const expired = await dropPartitions(database, {
     ...retentionRules(config, new Date()),
-    archive: config.RETENTION_ARCHIVE === 'true' ? (table, signal) => archivePartition(context, table, signal) : null,
+    archive: config.RETENTION_ARCHIVE ? (table, signal) => archivePartition(context, table, signal) : null,
     signal: run.signal,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
     progress: (events) => run.progress(events),

@@ -41,7 +41,9 @@ const editBody = Type.Object(
   {
     payload: Type.Unknown({ description: 'The whole event, as a client would send it.' }),
     reason: Type.Optional(reason),
-    version: Type.Optional(Type.String({ maxLength: 20, description: '`version` of the letter that was edited.' })),
+    version: Type.Optional(
+      Type.String({ maxLength: 20, description: '`version` of the dead letter that was edited.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -49,7 +51,7 @@ const discardBody = Type.Object({ ...choiceProperties, reason }, { additionalPro
 
 const shared = { tags: ['dead letters'] };
 
-/** `/api/dead-letters`: list, download and summary; one of them; mending and discarding. */
+/** `/api/dead-letters`: list, download and summary; one of them; fixing and discarding. */
 export function addDeadLetterRoutes(server: FastifyInstance, context: QueryContext): void {
   addListRoutes(server, context);
   addShowRoute(server, context);
@@ -135,13 +137,13 @@ function addShowRoute(server: FastifyInstance, { database, config }: QueryContex
   });
 }
 
-/** `PATCH /api/dead-letters/{id}`: mends the payload, so that a replay can succeed. */
+/** `PATCH /api/dead-letters/{id}`: fixes the payload, so that a replay can succeed. */
 function addEditRoute(server: FastifyInstance, { database, config }: QueryContext): void {
   server.patch('/api/dead-letters/:id', {
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'Mend the payload of a dead letter',
+      summary: 'Fix the payload of a dead letter',
       description:
         'The new payload is validated as ingest validates it, and has to give the event the same id. What the client sent is kept as `original_payload`.',
       params: letterParams,

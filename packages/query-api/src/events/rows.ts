@@ -10,7 +10,7 @@ import { eventIdFromName, isUuid } from '@sluice/events/event-id';
 /** Events read at once: four statements make the largest page, and 251 of the largest events are 64 MiB. */
 const CHUNK_EVENTS = 251;
 
-/** A page ends early behind this much payload, in characters. */
+/** A page ends early after this much payload, in characters. */
 const MAX_PAGE_CHARS = 8 * 1024 * 1024;
 
 /** The key of lists of events: when they occurred. */
@@ -25,11 +25,11 @@ export function eventList(of: unknown, order: Order): List {
 export interface EventList {
   readonly filter: EventFilter;
   readonly order: Order;
-  /** Begins behind this one. */
+  /** Begins after this one. */
   readonly after?: Place | undefined;
 }
 
-/** The events of one page, and whether there may be more behind it. */
+/** The events of one page, and whether there may be more after it. */
 export interface EventPage {
   readonly events: readonly StoredEvent[];
   readonly more: boolean;

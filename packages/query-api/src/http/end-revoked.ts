@@ -4,17 +4,17 @@ import type { KeyRing } from '@sluice/access/key-ring';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by a route whose answer goes on and can say why it ends; the others are cut. */
+    /** Set by a route whose answer continues and can say why it ends; the others are cut. */
     onRevoked: (() => void) | null;
   }
 }
 
 /**
- * Ends answers that are still going on when their key is no longer good: a live tail or a download may last for hours
- * after its one look at the key.
+ * Ends open answers when their key is no longer good: a live tail or a download may last for hours after its key was
+ * checked.
  *
  * @param server with authentication
- * @param everyMs how often is looked; that comes on top of the time until this instance knows of a revoked key
+ * @param everyMs how often to check; adds to the time that this instance takes to learn of a revocation
  */
 export function endRevoked(server: FastifyInstance, keys: KeyRing, everyMs: number): void {
   server.decorateRequest('onRevoked', null);

@@ -12,7 +12,7 @@ export const MAX_OPEN_ANSWERS = 10;
 const RETRY_AFTER_SECONDS = 10;
 
 /**
- * Counts answers that go on for as long as their clients read.
+ * Counts answers that continue for as long as their clients read.
  *
  * @param limit how many one key may have open
  * @returns a function that counts one more until its connection is closed, and throws ApiError `too_many_streams`

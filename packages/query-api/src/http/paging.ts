@@ -108,7 +108,9 @@ export function placeIn(cursor: string | undefined, list: List): Place | undefin
   const [version, ...rest] = partsOf(cursor);
   const sum = rest.pop();
   const isPlace =
-    version === VERSION && rest.length === types.length && rest.every((value, at) => isValue(value, types[at]!));
+    version === VERSION &&
+    rest.length === types.length &&
+    rest.every((value, at) => typeof value === 'string' && IS_VALUE[types[at]!](value));
   if (!isPlace) {
     throw new ApiError('invalid_request', 'cursor is not one that a list of this version has given.');
   }
@@ -133,20 +135,13 @@ function partsOf(cursor: string): unknown[] {
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
-/** Anybody can work the checksum out, so each value is checked before Postgres gets it. */
-function isValue(value: unknown, type: KeyType): boolean {
-  if (typeof value !== 'string') return false;
-  switch (type) {
-    case 'timestamptz':
-      return TIME.test(value) && parseTimestamp(value) !== null;
-    case 'uuid':
-      return isUuid(value);
-    case 'bigint':
-      return /^[1-9]\d{0,17}$/.test(value);
-    case 'text':
-      return replaceUnstorableText(value) === value;
-  }
-}
+/** What a value may look like. Anybody can work the checksum out, so each is checked before Postgres gets it. */
+const IS_VALUE: Readonly<Record<KeyType, (text: string) => boolean>> = {
+  timestamptz: (text) => TIME.test(text) && parseTimestamp(text) !== null,
+  uuid: isUuid,
+  bigint: (text) => /^[1-9]\d{0,17}$/.test(text),
+  text: (text) => replaceUnstorableText(text) === text,
+};
 
 /** Not a secret: a cursor opens nothing that its filter does not. It catches mistakes before they look like data. */
 function checksum(place: Place, { of, order }: List): string {

@@ -6,7 +6,7 @@ import { ApiError } from '@sluice/errors/api-errors';
 
 const WINDOW_MS = 60_000;
 
-/** Wrong keys from one address in a minute, after which it is not believed for the rest of that minute. */
+/** Wrong keys from one address in a minute, after which its keys are refused for the rest of that minute. */
 const MAX_WRONG_KEYS = 30;
 
 /**
@@ -34,10 +34,10 @@ export async function addRateLimits(server: FastifyInstance, keys: KeyRing, perM
   return countWrongKeys(server, perMinute === 0);
 }
 
-/** Keeps keys from being guessed. */
+/** Limits how often keys can be guessed. */
 export interface WrongKeys {
   /**
-   * Refuses an address that has sent too many wrong keys before its next one is looked at, or guessing would go on.
+   * Refuses an address that has sent too many wrong keys before its next one is checked, or guessing would continue.
    * Only a key that could be guessed is refused: one that Sluice made has 256 random bits, and its owner must not be
    * shut out by a neighbour behind the same proxy.
    *

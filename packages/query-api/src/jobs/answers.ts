@@ -34,7 +34,7 @@ export const jobSchema = Type.Object({
     ]),
   ),
   timeout_ms: Type.Integer(),
-  concurrency: Type.Integer({ description: 'Runs that may be in motion at once.' }),
+  concurrency: Type.Integer({ description: 'Runs that may be running at once.' }),
   input: Type.Unknown({ description: 'JSON schema of what a run may be told.' }),
   next_run_at: orNull(time),
   last_run: orNull(

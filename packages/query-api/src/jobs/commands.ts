@@ -28,7 +28,7 @@ export async function requestRun(
 }
 
 /**
- * Cancels a run that waits or is in motion, inside the caller's transaction. Its worker looks at the state once a
+ * Cancels a run that waits or is running, inside the caller's transaction. Its worker looks at the state once a
  * second and tells the job to end then.
  *
  * @throws ApiError `not_found`, also for an operator of one tenant, or `conflict` when it has ended

@@ -79,7 +79,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
       ...shared,
       summary: 'Run a job now',
       description:
-        "The body is what the job is told, by its `input` schema; none for nothing. While as many runs are in motion as the job's `concurrency` allows, it waits.",
+        "The body is the job's input, by its `input` schema; it may be left out. The run waits while as many are running as the job's `concurrency` allows.",
       params: jobParams,
       body: Type.Object({}, { additionalProperties: true }),
       response: { 202: runSchema, ...errorResponses('query', 400, 404, 413, 503, 504) },
@@ -117,7 +117,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'End a run: one that waits at once, one that runs at its next look, within a second or so',
+      summary: 'Cancel a run: one that waits ends at once, one that is running within a second or so',
       params: uuidParams,
       body: noBody,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },

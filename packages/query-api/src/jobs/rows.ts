@@ -55,7 +55,7 @@ export async function inputOfJob(db: Kysely<unknown>, name: string, operator: Pr
   return JSON.parse(rows[0].input) as object;
 }
 
-/** The same for one that does not exist and for whoever may not see it. */
+/** The same for one that does not exist and for one that the operator may not see. */
 function noSuchJob(name: string): ApiError {
   return new ApiError('not_found', `There is no job ${name}.`);
 }
@@ -117,7 +117,7 @@ export async function findRun(db: Kysely<unknown>, id: string, operator: Princip
   return run;
 }
 
-/** The same for one that does not exist and for whoever may not see it. */
+/** The same for one that does not exist and for one that the operator may not see. */
 export function noSuchRun(id: string): ApiError {
   return new ApiError('not_found', `There is no run ${id}.`);
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { makeApiKey } from '@sluice/access/api-key';
 import { SCOPES } from '@sluice/access/scopes';
 import { inTransaction } from '@sluice/store/transaction';
@@ -15,7 +16,6 @@ import type { QueryContext } from '../query-context.ts';
 import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
-const TENANT = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
 
 const limit = (description: string) =>
   Type.Optional(
@@ -25,11 +25,11 @@ const limit = (description: string) =>
 const createBody = Type.Object(
   {
     name: Type.String({ pattern: NAME, description: 'For people; goes into the audit log with the id.' }),
-    scopes: scopesOf({ minItems: 1, description: 'What it may do; none of them brings another with it.' }),
+    scopes: scopesOf({ minItems: 1, description: 'What it may do; scopes are independent, none includes another.' }),
     tenant: Type.Optional(
       Type.Unsafe<string | null>({
         type: ['string', 'null'],
-        pattern: TENANT,
+        pattern: `^${NAME_PATTERN}$`,
         description: 'Whose events; null for all tenants. That of the key that makes it, if not given.',
       }),
     ),
@@ -58,10 +58,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     config: { scope: 'admin' as const },
     onRequest: async () => {
       if (!config.configuredKeys.open) return;
-      throw new ApiError(
-        'forbidden',
-        'This instance runs open; who comes without a key has no say in keys. Set API_KEY.',
-      );
+      throw new ApiError('forbidden', 'Keys cannot be managed while this instance runs open. Set API_KEY.');
     },
   };
 

@@ -27,7 +27,7 @@ export interface SyncedKeys {
  * one that was kept over an outage of Postgres could bring a key back that another instance has seen revoked.
  */
 export function syncKeys(options: {
-  /** With a connection of its own: a revoked key must not wait behind slow reads. */
+  /** With a connection of its own: a revoked key must not wait for slow reads. */
   database: Database;
   redis: Redis;
   logger: Logger;
@@ -60,9 +60,8 @@ export function syncKeys(options: {
       await passOn();
       await note();
     },
-    onFailing: (error) =>
-      logger.warn({ error }, 'the stored keys cannot be read or passed on; the last known ones count'),
-    onRecovered: () => logger.info('the stored keys are read and passed on again'),
+    onFailing: (error) => logger.warn({ error }, 'API keys not refreshed; using the last known set'),
+    onRecovered: () => logger.info('API keys refreshed again'),
   });
   const again = (): void => void refreshing.now();
   redis.on('ready', again);

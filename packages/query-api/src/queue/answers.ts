@@ -12,7 +12,7 @@ const conservation = Type.Object(
       waiting: Type.Integer(),
       drift: Type.Integer({
         description:
-          'added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made anew.',
+          'added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made from scratch.',
       }),
     }),
     events: Type.Object({

@@ -27,7 +27,7 @@ export interface ConservationStatus {
     readonly waiting: number;
     /**
      * added − settled − waiting, since the first was settled. Above 0: entries left the stream in another way. Below:
-     * the stream was made anew.
+     * the stream was made from scratch.
      */
     readonly drift: number;
   };

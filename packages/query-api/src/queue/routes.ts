@@ -10,7 +10,7 @@ import { type ConservationStatus, readQueue, type ShardStatus } from './read-que
 const RETRY_AFTER_SECONDS = 2;
 
 /** `GET /api/queue`: how far behind the writers are. */
-export function addQueueRoute(server: FastifyInstance, { redis, config, drainMeter }: QueryContext): void {
+export function addQueueRoute(server: FastifyInstance, { redis, config, backlogMeter }: QueryContext): void {
   server.get('/api/queue', {
     config: { scope: 'read' },
     schema: {
@@ -32,7 +32,7 @@ export function addQueueRoute(server: FastifyInstance, { redis, config, drainMet
       const total = (name: 'length' | 'bytes' | 'pending'): number =>
         shards.reduce((sum, shard: ShardStatus) => sum + shard[name], 0);
       const length = total('length');
-      const rate = drainMeter.ratePerSecond ?? 0;
+      const rate = backlogMeter.backlog?.drainRate ?? 0;
       return {
         shards,
         totals: { length, bytes: total('bytes'), pending: total('pending') },

@@ -125,9 +125,9 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
 }
 
 const SUMMARY: Readonly<Record<ReplayStep, string>> = {
-  pause: 'Let a replay rest: what is on the stream is still stored, nothing more is put there',
-  resume: 'Let a paused replay go on',
-  cancel: 'End a replay for good: what has not been put on the stream stays dead',
+  pause: 'Pause a replay: what is on the stream is still stored, nothing more is put there',
+  resume: 'Resume a paused replay',
+  cancel: 'Cancel a replay: what has not been put on the stream stays dead',
 };
 
 /** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
@@ -155,7 +155,7 @@ function addProgressRoute(server: FastifyInstance, { database, isStopping }: Que
       const first = await look();
       holdStream(request.operator, reply);
       const gone = new AbortController();
-      // The client went away: nobody is told any more.
+      // The client went away: nobody reads any more.
       reply.raw.once('close', () => gone.abort());
       return (reply as FastifyReply)
         .type('text/event-stream; charset=utf-8')

@@ -7,7 +7,7 @@ export const days = (description: string) => Type.Integer({ minimum: 0, maximum:
 /** For how long the events of one tenant are retained. */
 export const retentionSchema = Type.Object({
   tenant: Type.String(),
-  days: days('0 keeps for ever.'),
+  days: days('0 keeps them forever.'),
   updated_at: time,
   updated_by: Type.String(),
 });

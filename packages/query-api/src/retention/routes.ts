@@ -15,7 +15,7 @@ const params = Type.Object({
 });
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 const body = Type.Object(
-  { days: days('Counted from when an event was stored; 0 keeps for ever.') },
+  { days: days('Counted from when an event was stored; 0 keeps them forever.') },
   { additionalProperties: false },
 );
 
@@ -99,7 +99,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
 
 const tenantOf = (request: FastifyRequest): string => (request.params as Static<typeof params>).tenant;
 
-/** A tenant does not decide how long it is kept for: who runs the server pays for it, and answers for it. */
+/** Only the operator of the installation decides how long events are retained: they pay for it, and answer for it. */
 function decidedBy(request: FastifyRequest): string {
   const owner = request.operator.tenant;
   if (owner === null) return tenantOf(request);

@@ -8,7 +8,7 @@ import { ownedBy } from '../sql/owned-by.ts';
 /** How long the events of one tenant are kept, where it has a time of its own. */
 export interface RetentionRow {
   readonly tenant: string;
-  /** 0 keeps for ever. */
+  /** 0 keeps them forever. */
   readonly days: number;
   readonly updated_at: string;
   readonly updated_by: string;

@@ -30,7 +30,7 @@ export interface RangeParts {
 export interface CutOptions {
   /** The smallest bucket of the answer: hours can't be told from days, minutes from neither. */
   readonly finest: Interval | null;
-  /** Milliseconds since 1970; there are hardly any events behind it. */
+  /** Milliseconds since 1970; there are hardly any events after it. */
   readonly now: number;
   /** Whether events can be taken off again: they can from counts, and not from an approximate set. */
   readonly mayExceed: boolean;
@@ -38,7 +38,7 @@ export interface CutOptions {
 
 /**
  * Cuts a range at whole hours and days, UTC. An end in the middle of an hour is read from the events, or as the whole
- * hour less the events behind it, whichever has less to scan: for a range that ends now, the latter is next to nothing.
+ * hour less the events after it, whichever has less to scan: for a range that ends now, the latter is next to nothing.
  */
 export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOptions): RangeParts {
   if (range.end > LAST_CUT) return cutBehind(range, { finest, now, mayExceed });
@@ -64,7 +64,7 @@ export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOption
   return { days, hours, whole, edges, excess };
 }
 
-/** For an end such as that of the year 9999: what lies behind LAST_CUT is read from the events. */
+/** For an end such as that of the year 9999: what lies after LAST_CUT is read from the events. */
 function cutBehind({ start, end }: TimeRange, options: CutOptions): RangeParts {
   if (start >= LAST_CUT) return uncut({ start, end });
   const parts = cutRange({ start, end: LAST_CUT }, options);

@@ -16,13 +16,13 @@ export interface ServerSentEvent {
   readonly data: string;
 }
 
-/** The body of one answer that goes on until somebody ends it. Sending never waits. */
+/** The body of one answer that stays open until it is ended. Sending never waits. */
 export interface EventStream {
   readonly body: Readable;
   send(event: ServerSentEvent): void;
   /** A line that clients ignore; keeps proxies from closing the connection. */
   comment(text: string): void;
-  /** True when so much waits for the reader that whoever sends should let it drain first. */
+  /** True when so much waits for the reader that the sender should let it drain first. */
   readonly isFull: boolean;
   /** Resolves when the reader has caught up, or is let go because it did not within this time, in milliseconds. */
   drain(withinMs: number): Promise<void>;
@@ -69,7 +69,7 @@ export function openEventStream(onEnd: () => void): EventStream {
     drain(withinMs) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(
-        () => end('dropped', 'This reader is too slow; go on with Last-Event-ID, or narrow the filter.'),
+        () => end('dropped', 'This reader is too slow; resume with Last-Event-ID, or narrow the filter.'),
         withinMs,
       );
       onMove = () => {

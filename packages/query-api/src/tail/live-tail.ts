@@ -30,7 +30,7 @@ const SLOW_MS = 1_000;
 /** The same for one that is still catching up, for which nobody else waits. */
 const SLOW_RESUME_MS = 30_000;
 
-const GO_ON = 'PostgreSQL cannot be read at the moment; go on with Last-Event-ID.';
+const GO_ON = 'PostgreSQL cannot be read at the moment; resume with Last-Event-ID.';
 
 /** One open stream. */
 export interface TailReader {
@@ -57,7 +57,7 @@ export interface LiveTail {
  */
 export function createLiveTail({ database, logger }: { database: Database; logger: Logger }): LiveTail {
   const db = database.db;
-  /** Have got everything below `reached`. */
+  /** Readers that have received every event below `reached`. */
   const live = new Set<TailReader>();
   const open = new Set<TailReader>();
   let reached: bigint | null = null;
@@ -197,8 +197,8 @@ export function createLiveTail({ database, logger }: { database: Database; logge
     everyMs: POLL_MS,
     when: () => open.size > 0,
     turn: poll,
-    onFailing: (error) => logger.warn({ error }, 'committed events cannot be followed'),
-    onRecovered: () => logger.info('committed events are followed again'),
+    onFailing: (error) => logger.warn({ error }, 'live tail poll failed'),
+    onRecovered: () => logger.info('live tail poll works again'),
   });
 
   return {

@@ -24,7 +24,7 @@ export function addTailRoute(server: FastifyInstance, { config, liveTail, isStop
       tags: ['events'],
       summary: 'Events as they are committed, as server-sent events',
       description:
-        'A message has the event in its wire shape; `Last-Event-ID` goes on behind one, up to 15 minutes back. A list is given by naming its parameter several times. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (a reader too slow), `revoked`, `stopping`, `failed`.',
+        'A message has the event in its wire shape; `Last-Event-ID` resumes after one, up to 15 minutes back. A list is given by naming its parameter several times. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (a reader too slow), `revoked`, `stopping`, `failed`.',
       querystring,
       response: {
         200: Type.String({ description: '`text/event-stream`' }),

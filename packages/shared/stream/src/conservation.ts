@@ -19,7 +19,7 @@ export interface Conservation {
   readonly dead: number;
   /**
    * Added − those that had left before counting began − settled − waiting. Positive: entries left the stream without
-   * having been stored. Negative: the stream was deleted and made anew.
+   * having been stored. Negative: the stream was deleted and made from scratch.
    */
   readonly driftEntries: number;
   /** Events − stored − duplicate − dead: not 0 when an entry lacked one, or a writer lost count of one. */

@@ -19,9 +19,12 @@ export async function createGroups(redis: Redis, namespace: string, shards: numb
   for (let shard = 0; shard < shards; shard += 1) await createGroup(redis, streamKey(namespace, shard));
 }
 
+/** How often shards that are new in Redis are looked for, in milliseconds. */
+export const FIND_SHARDS_MS = 30_000;
+
 /**
  * Keys of all shards that are in Redis, besides the configured ones: after STREAM_SHARDS was lowered the
- * entries of the shards above it still have to be drained.
+ * entries of the shards above it still have to be drained. A SCAN over all keys: not for every measurement or request.
  */
 export async function findShards(redis: Redis, namespace: string, shards: number): Promise<string[]> {
   const keys = new Set(Array.from({ length: shards }, (_, shard) => streamKey(namespace, shard)));

@@ -4,12 +4,12 @@ import type { Logger } from '@sluice/daemon/log/logger';
 import type { Database } from '@sluice/store/database';
 import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import { waitForRedis } from '@sluice/stream/connect-redis';
-import { createGroups, findShards } from '@sluice/stream/consumer-group';
+import { createGroups, FIND_SHARDS_MS, findShards } from '@sluice/stream/consumer-group';
 import type { Batch, BatchBuffer, BatchLimits } from '../batch/batch-buffer.ts';
 import { consumeShard, type ShardOptions } from './consume-shard.ts';
 import { decodeEntry, type RawEntry } from '@sluice/store/write/decode-entry';
 import { FetchGate } from './fetch-gate.ts';
-import type { Outcome } from '../batch/process-batch.ts';
+import type { Outcome } from '../batch/outcome.ts';
 import type { Progress } from '../watch/progress.ts';
 import { Permits } from '../batch/permits.ts';
 import { SuspectRunner } from './suspect-runner.ts';
@@ -45,8 +45,6 @@ export interface ConsumerOptions {
   readonly stopFetching: AbortSignal;
 }
 
-/** How often shards that are new in Redis are looked for, in milliseconds. */
-const FIND_SHARDS_MS = 30_000;
 /** How long a new connection gets before its being away is reported, in milliseconds. */
 const CONNECT_MS = 2_000;
 

@@ -3,7 +3,7 @@ import type { Logger } from '@sluice/daemon/log/logger';
 import { replayOfEntry } from '@sluice/stream/stream-entry';
 import type { Batch } from '../batch/batch-buffer.ts';
 import { type DecodedEntry, decodeEntry, type RawEntry, unreadableEntry } from '@sluice/store/write/decode-entry';
-import type { Outcome } from '../batch/process-batch.ts';
+import type { Outcome } from '../batch/outcome.ts';
 
 /** What a trial needs. */
 export interface TrialOptions {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
-import type { Outcome } from '../batch/process-batch.ts';
+import type { Outcome } from '../batch/outcome.ts';
 
 /** What the runner needs. */
 export interface SuspectOptions {

@@ -53,9 +53,18 @@ export function recordDecoding({ entries }: Batch): void {
   tracer().startSpan('decode events', { startTime, attributes }).end(last);
 }
 
-/** How the span of an acknowledgement starts. */
-export function settleEvents({ entries }: Batch): SpanStart {
-  return { kind: SpanKind.CLIENT, attributes: messaging('settle', entries.length) };
+/** What is done with a batch, by the name of its span. */
+export type Step = 'write events' | 'isolate events' | 'settle events';
+
+/**
+ * How the span of a step starts.
+ *
+ * @param attempt which try of it this is, from 1
+ */
+export function stepSpan(step: Step, { entries, eventCount }: Batch, attempt: number): SpanStart {
+  return step === 'settle events'
+    ? { kind: SpanKind.CLIENT, attributes: messaging('settle', entries.length) }
+    : { attributes: { 'sluice.attempt': attempt, 'sluice.events': eventCount } };
 }
 
 /**

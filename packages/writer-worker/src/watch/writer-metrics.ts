@@ -4,7 +4,7 @@ import { exemplar, type Metrics, setTo } from '@sluice/daemon/telemetry/metrics'
 import type { Batch, BatchBuffer } from '../batch/batch-buffer.ts';
 import type { Breaker } from '../batch/breaker.ts';
 import type { FailureClass } from '@sluice/store/write/failure-policy';
-import type { Outcome } from '../batch/process-batch.ts';
+import type { Outcome } from '../batch/outcome.ts';
 import type { Progress } from './progress.ts';
 import type { Written } from '@sluice/store/write/write-events';
 import type { WriterState } from './writer-state.ts';

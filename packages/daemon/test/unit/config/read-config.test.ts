@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { ConfigError } from '../../../src/config/config-error.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import type { Environment } from '../../../src/config/read-environment.ts';
-import { choice, integer, list, optionalInteger, port, text } from '../../../src/config/variables.ts';
+import { boolean, choice, integer, list, optionalInteger, port, text } from '../../../src/config/variables.ts';
 
 const notes = { unit: '-', description: 'What it is.' };
 const SCHEMA = Type.Object({
@@ -12,6 +12,7 @@ const SCHEMA = Type.Object({
   SIZE: integer({ ...notes, default: 5, minimum: 1, maximum: 10 }),
   LIMIT: optionalInteger({ ...notes, minimum: 1, maximum: 10 }),
   LEVEL: choice(['low', 'high'], { ...notes, default: 'low' }),
+  STRICT: boolean({ ...notes, default: false }),
   SITES: list({ ...notes, item: '[a-z]+', expected: 'a list of sites', default: '' }),
   NETWORKS: list({ ...notes, item: '[^,]+', format: 'networks', expected: 'a list of networks', default: '' }),
   KEYS: Type.Optional(list({ ...notes, secret: true, item: '[a-z]+', expected: 'a list of keys' })),
@@ -37,6 +38,7 @@ describe('readConfig', () => {
       URL: 'https://example.com',
       SIZE: 5,
       LEVEL: 'low',
+      STRICT: false,
       SITES: [],
       NETWORKS: [],
       PORT: 8080,
@@ -47,6 +49,7 @@ describe('readConfig', () => {
       SIZE: '10',
       LIMIT: '3',
       LEVEL: 'high',
+      STRICT: 'true',
       SITES: 'a,b',
       NETWORKS: 'loopback,10.0.0.0/8,::1',
       KEYS: 'k',
@@ -59,6 +62,7 @@ describe('readConfig', () => {
       SIZE: 10,
       LIMIT: 3,
       LEVEL: 'high',
+      STRICT: true,
       SITES: ['a', 'b'],
       NETWORKS: ['loopback', '10.0.0.0/8', '::1'],
       KEYS: ['k'],
@@ -81,6 +85,7 @@ describe('readConfig', () => {
       SIZE: '11',
       LIMIT: 'many',
       LEVEL: 'loud',
+      STRICT: 'yes',
       SITES: 'a,,b',
       NETWORKS: '10.0.0.0/33',
       KEYS: '',
@@ -95,6 +100,7 @@ describe('readConfig', () => {
         'SIZE must be a whole number from 1 to 10 (it is "11")',
         'LIMIT must be a whole number from 1 to 10 (it is "many")',
         'LEVEL must be one of low, high (it is "loud")',
+        'STRICT must be one of true, false (it is "yes")',
         'SITES must be a list of sites (it is "a,,b")',
         'NETWORKS must be a list of networks (it is "10.0.0.0/33")',
         'KEYS must be a list of keys',
@@ -111,6 +117,10 @@ describe('readConfig', () => {
     [{ SIZE: '5 MB' }, /^SIZE/],
     [{ SIZE: 'NaN' }, /^SIZE/],
     [{ NAME: '' }, /^NAME/],
+    [{ STRICT: '' }, /^STRICT/],
+    [{ STRICT: '1' }, /^STRICT/],
+    [{ STRICT: 'TRUE' }, /^STRICT/],
+    [{ STRICT: 'null' }, /^STRICT/],
     [{ SITES: 'a,' }, /^SITES/],
     [{ SITES: 'a, b' }, /^SITES/],
     [{ SITES: 'a\nb' }, /^SITES/],

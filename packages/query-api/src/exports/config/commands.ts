@@ -68,7 +68,7 @@ export async function forgetExportConfig(
 }
 
 /**
- * Runs that wait, be it for their next attempt, go where exports go now, all of their files anew: their old place has no
+ * Runs that wait, be it for their next attempt, go where exports go now, all of their files from scratch: their old place has no
  * credentials any more.
  */
 async function moveQueuedRuns(

@@ -79,7 +79,7 @@ export interface CheckedConfig {
 
 /**
  * Checks a configuration and fills in what it leaves out, from the variables. Only credentials are taken over from
- * the present one, and only for the same bucket on the same server: whoever changes where the files go must know them.
+ * the present one, and only for the same bucket on the same server: to send the files elsewhere one must know them.
  *
  * @throws ApiError naming the field
  */

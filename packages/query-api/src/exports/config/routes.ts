@@ -64,7 +64,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
       ...shared,
       summary: "Forget a tenant's configuration and credentials",
       description:
-        'What has been exported stays where it is, and so does the position: a new configuration goes on there.',
+        'What has been exported stays where it is, and so does the position: a new configuration continues there.',
       querystring,
       response: { 200: exportConfigSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -80,7 +80,8 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     schema: {
       ...shared,
       summary: 'Try a configuration: write, read and remove a small file',
-      description: 'The one in the body, or without a body the one that is kept. What is wrong is told in `problem`.',
+      description:
+        'The one in the body, or without a body the one that is kept. `code` and `message` say what is wrong.',
       querystring,
       body: orNull(exportConfigInput),
       response: { 200: exportTestSchema, ...errorResponses('query', 400, 413, 503, 504) },

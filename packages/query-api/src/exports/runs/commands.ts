@@ -22,7 +22,7 @@ interface Run {
 
 /**
  * Queues a failed run again, inside the caller's transaction: the same window, to where the tenant's exports go now.
- * What paused the tenant's schedule is taken to be mended.
+ * What paused the tenant's schedule is taken to be fixed.
  *
  * @throws ApiError `not_found`; `conflict` when it has not failed, or a later run has exported its window or does so
  */

@@ -116,8 +116,8 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
         ...shared,
         summary:
           step === 'retry'
-            ? 'Try a failed export again, and take it that what paused the destination is mended'
-            : 'End an export before it is done; nothing of it is published',
+            ? 'Retry a failed export; what paused the destination is taken to be fixed'
+            : 'Cancel an export before it is done; nothing of it is published',
         params: uuidParams,
         body: noBody,
         response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },

@@ -7,7 +7,7 @@ import { utc } from '../../sql/utc.ts';
 /** The job of the maintenance worker that reads an export again. */
 export const VERIFY_JOB = 'verify-export';
 
-/** A verification of an export as the API tells of it: a run of a job, seen by whoever may see the export. */
+/** A verification of an export as the API tells of it: a run of a job, visible to those who may see the export. */
 export interface Verification {
   readonly id: string;
   readonly run_id: string;

@@ -41,9 +41,8 @@ export function followStoredKeys(options: {
     everyMs: options.refreshMs,
     when: () => redis.status === 'ready',
     turn: refresh,
-    onFailing: (error) =>
-      logger.warn({ error }, 'the stored keys cannot be read from Redis; the last known ones count'),
-    onRecovered: () => logger.info('the stored keys are read from Redis again'),
+    onFailing: (error) => logger.warn({ error }, 'API keys not read from Redis; using the last known set'),
+    onRecovered: () => logger.info('API keys read from Redis again'),
   });
   const again = (): void => void refreshing.now();
   redis.on('ready', again);

@@ -1,34 +1,13 @@
 import type { Redis } from 'ioredis';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Logger } from '@sluice/daemon/log/logger';
-import { poll } from '@sluice/daemon/retry/poll';
-import { measureShard, timeOfEntry } from '@sluice/stream/measure-shard';
-import { readRedisMemory } from '@sluice/stream/redis-memory';
-import { streamKey } from '@sluice/stream/stream-keys';
+import { type Backlog, startBacklogMeter } from '@sluice/stream/backlog-meter';
 
 /** Share of Redis's maxmemory at which ingest stops; the rest is for BullMQ and for draining. */
 const MEMORY_SHARE = 0.8;
 
-/** How often the backlog is measured, in milliseconds: requests look at the last measurement only. */
-const SAMPLE_MS = 500;
-
-/** A measurement older than this says nothing of now, in milliseconds. */
-const STALE_MS = 5_000;
-
 /** Bounds of Retry-After, in seconds, and what it is before anything is known of how fast writers are. */
 const RETRY_AFTER = { min: 1, max: 60, unknown: 5 };
-
-/** The backlog as it was measured last. */
-export interface Backlog {
-  readonly entries: number;
-  readonly bytes: number;
-  /** Age of the oldest entry, by Redis's clock; 0 for an empty queue. */
-  readonly ageSeconds: number;
-  /** Entries that left the streams per second while there were any, over the last samples; null before. */
-  readonly drainRate: number | null;
-  readonly usedMemory: number;
-  readonly maxMemory: number;
-}
 
 /** How much may wait before ingest refuses more. */
 export interface BacklogLimits {
@@ -47,7 +26,7 @@ export interface Admission {
   stop(): Promise<void>;
 }
 
-/** Starts measuring the streams' backlog against its limits. */
+/** Starts measuring the streams' backlog, of every shard that is in Redis, against its limits. */
 export function startAdmission(options: {
   redis: Redis;
   logger: Logger;
@@ -55,21 +34,21 @@ export function startAdmission(options: {
   shards: number;
   limits: BacklogLimits;
 }): Admission {
-  const { redis, logger, limits } = options;
-  const keys = Array.from({ length: options.shards }, (_, shard) => streamKey(options.namespace, shard));
-  let backlog: Backlog | null = null;
-  let previous: Mark | null = null;
+  const { logger, limits } = options;
+  /** The newest measurement, however old: with what was added since, it is the best that is known. */
+  let newest: Backlog | null = null;
   let addedBytes = 0;
   let full: { reason: string; retryAfter: number } | null = null;
-
-  async function sample(): Promise<void> {
-    addedBytes = 0;
-    const measured = await measure(redis, keys);
-    const now = { at: performance.now(), removed: measured.removed, entries: measured.entries };
-    backlog = { ...measured, drainRate: nextDrainRate(backlog?.drainRate ?? null, previous, now) };
-    previous = now;
-    decide(backlog);
-  }
+  const meter = startBacklogMeter({
+    ...options,
+    onMeasuring() {
+      addedBytes = 0;
+    },
+    onMeasured(backlog) {
+      newest = backlog;
+      decide(backlog);
+    },
+  });
 
   function decide(current: Backlog): void {
     const wasFull = full !== null;
@@ -78,19 +57,10 @@ export function startAdmission(options: {
     if (full === null && wasFull) logger.info({ ...current }, 'queue has room again');
   }
 
-  const sampling = poll({
-    everyMs: SAMPLE_MS,
-    turn: sample,
-    // Redis being away is told by the requests themselves (503) and by /ready.
-    onFailing: (error) => logger.debug({ error }, 'backlog cannot be measured'),
-  });
-  const onReady = (): void => void sampling.now();
-  redis.on('ready', onReady);
-
   return {
     check() {
-      if (full === null && backlog !== null && backlog.bytes + addedBytes > limits.maxBytes) {
-        decide({ ...backlog, bytes: backlog.bytes + addedBytes });
+      if (full === null && newest !== null && newest.bytes + addedBytes > limits.maxBytes) {
+        decide({ ...newest, bytes: newest.bytes + addedBytes });
       }
       if (full === null) return;
       // A little chance on top keeps clients that were refused together from coming back together.
@@ -101,37 +71,9 @@ export function startAdmission(options: {
       addedBytes += bytes;
     },
     get backlog() {
-      return previous === null || performance.now() - previous.at > STALE_MS ? null : backlog;
+      return meter.backlog;
     },
-    async stop() {
-      redis.off('ready', onReady);
-      await sampling.stop();
-    },
-  };
-}
-
-async function measure(redis: Redis, keys: readonly string[]) {
-  let entries = 0;
-  let bytes = 0;
-  let removed = 0;
-  let oldest = Number.POSITIVE_INFINITY;
-  for (const key of keys) {
-    const shard = await measureShard(redis, key);
-    entries += shard.length;
-    bytes += shard.bytes;
-    removed += shard.added - shard.length;
-    if (shard.oldestId !== null) oldest = Math.min(oldest, timeOfEntry(shard.oldestId));
-  }
-  const [seconds, microseconds] = await redis.time();
-  const now = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-  const memory = await readRedisMemory(redis);
-  return {
-    entries,
-    bytes,
-    ageSeconds: Math.max(0, (now - oldest) / 1_000),
-    removed,
-    usedMemory: memory.used,
-    maxMemory: memory.max,
+    stop: () => meter.stop(),
   };
 }
 
@@ -158,25 +100,10 @@ function judge(
   return null;
 }
 
-/** A point in time, with how many entries have left the streams until then, and how many are there. */
-interface Mark {
-  readonly at: number;
-  readonly removed: number;
-  readonly entries: number;
-}
-
-/** A moving average over samples in which there was something to drain: an idle hour says nothing of the writers. */
-function nextDrainRate(rate: number | null, before: Mark | null, now: Mark): number | null {
-  if (before === null || now.at <= before.at) return rate;
-  const drained = Math.max(0, now.removed - before.removed);
-  if (before.entries === 0 && drained === 0) return rate;
-  const perSecond = (drained * 1_000) / (now.at - before.at);
-  return rate === null ? perSecond : rate * 0.7 + perSecond * 0.3;
-}
-
 /** Time until this share of the backlog is gone at the measured rate, in whole seconds. */
 function secondsToDrain(backlog: Backlog, share: number): number {
-  if (backlog.drainRate === null) return RETRY_AFTER.unknown;
-  const seconds = backlog.drainRate > 0 ? (backlog.entries * share) / backlog.drainRate : RETRY_AFTER.max;
+  const rate = backlog.busyDrainRate;
+  if (rate === null) return RETRY_AFTER.unknown;
+  const seconds = rate > 0 ? (backlog.entries * share) / rate : RETRY_AFTER.max;
   return Math.min(RETRY_AFTER.max, Math.max(RETRY_AFTER.min, Math.ceil(seconds)));
 }

@@ -1,4 +1,0 @@
-import { startTracing } from '@sluice/daemon/telemetry/start-tracing';
-
-// For `node --import`, before main.ts: what is traced must be patched before it is loaded.
-await startTracing('ingest-api');

@@ -1,0 +1,22 @@
+/**
+ * The daemons, in the order in which they start: one that answers requests starts after those that do the work of these.
+ * Each is a package with that name and a `src/main.ts`.
+ */
+export const DAEMONS = ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'] as const;
+
+export type DaemonName = (typeof DAEMONS)[number];
+
+/** First nobody is let in, then what came in is written, then the rest may go. */
+export const STOP_ORDER: readonly (readonly DaemonName[])[] = [
+  ['ingest-api'],
+  ['writer-worker'],
+  ['maintenance-worker', 'query-api'],
+];
+
+/** The variable that says on which port each listens, and the port if it is not set. */
+export const PORTS: Readonly<Record<DaemonName, { readonly variable: string; readonly port: number }>> = {
+  'ingest-api': { variable: 'INGEST_PORT', port: 8080 },
+  'query-api': { variable: 'QUERY_PORT', port: 8081 },
+  'writer-worker': { variable: 'WRITER_PORT', port: 8082 },
+  'maintenance-worker': { variable: 'MAINTENANCE_PORT', port: 8083 },
+};

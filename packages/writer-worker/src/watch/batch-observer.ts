@@ -1,0 +1,163 @@
+import { type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import { KEEP } from '@sluice/daemon/telemetry/sampler';
+import { messageOf } from '@sluice/errors/message-of';
+import { classifyFailure, type Failure } from '@sluice/store/write/failure-policy';
+import type { Written } from '@sluice/store/write/write-events';
+import type { Batch } from '../batch/batch-buffer.ts';
+import type { Outcome } from '../batch/outcome.ts';
+import { processEvents, recordDeadLetters, recordDecoding, recordStored, type Step, stepSpan } from './batch-spans.ts';
+import type { Progress } from './progress.ts';
+import type { WriterMetrics } from './writer-metrics.ts';
+import type { WriterState } from './writer-state.ts';
+
+/** Most entries of a batch that are named where it is said what hangs. */
+const MAX_NAMED = 10;
+
+/** Where it is recorded. */
+interface Records {
+  readonly logger: Logger;
+  readonly state: WriterState;
+  readonly metrics: WriterMetrics;
+  readonly progress: Progress;
+}
+
+/**
+ * Records what becomes of batches, in spans, signs of life, metrics, the writer's state and the log: all of it here, so
+ * that processing reads as its steps. Decides nothing.
+ */
+export class BatchObserver {
+  readonly #records: Records;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  /** The whole of a batch's processing, in a span. */
+  batch(batch: Batch, work: () => Promise<Outcome>): Promise<Outcome> {
+    return inSpan('process events', processEvents(batch), async (span) => {
+      recordDecoding(batch);
+      const outcome = await work();
+      noteOutcome(span, outcome);
+      this.#records.metrics.ended(outcome.kind);
+      return outcome;
+    });
+  }
+
+  /**
+   * One try of a step, in a span of its own: what failed is seen even when a later try made it good. It counts as
+   * something under way, which must end or move on.
+   *
+   * @param work calls what it is given each time that it moves on
+   */
+  step<T>(name: Step, batch: Batch, attempt: number, work: (moved: () => void) => Promise<T>): Promise<T> {
+    const isTransaction = name !== 'settle events';
+    if (isTransaction) trace.getActiveSpan()?.setAttribute('sluice.attempts', attempt);
+    return inSpan(name, stepSpan(name, batch, attempt), async (span) => {
+      try {
+        return await this.#records.progress.during(name, holdings(batch), work);
+      } catch (error) {
+        if (isTransaction) noteFailure(span, classifyFailure(error));
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * The transaction is over.
+   *
+   * @param takenAt when its batch was taken up, by `performance.now()`
+   */
+  committed(batch: Batch, written: Written, takenAt: number): void {
+    const { logger, state, metrics } = this.#records;
+    state.storedEvents += written.stored;
+    state.duplicateEvents += written.duplicates;
+    state.deadLetters += written.dead;
+    state.transactions += 1;
+    state.lastCommitAt = Date.now();
+    if (written.dead > 0) logger.warn({ dead: written.dead, stored: written.stored }, 'events became dead letters');
+    if (state.stalled !== null) logger.info('stored after a stall; consuming goes on');
+    if (state.retrying !== null) logger.info({ code: state.retrying.code }, 'stored after trying again');
+    state.stalled = null;
+    state.retrying = null;
+    metrics.committed(batch, written, (performance.now() - takenAt) / 1000);
+    recordStored(batch);
+    recordDeadLetters(written.letters);
+  }
+
+  /**
+   * The bad events of a batch have to be found.
+   *
+   * @param failure of the try that showed it; left out for a batch with an entry that cannot be read
+   */
+  isolating(failure?: Failure): void {
+    const { metrics } = this.#records;
+    if (failure !== undefined) metrics.failed(failure.kind);
+    metrics.isolating();
+  }
+
+  /** A try failed with an error that passes by itself. */
+  retrying(batch: Batch, failure: Failure): void {
+    const { logger, state, metrics } = this.#records;
+    metrics.failed(failure.kind);
+    const fields = { class: failure.kind, code: failure.code, error: failure.message, events: batch.eventCount };
+    // One warning for each outage, not one for each try.
+    if (state.retrying === null) logger.warn(fields, 'storing failed; trying again');
+    else logger.debug(fields, 'storing failed again');
+    state.retrying ??= { ...failure, since: new Date().toISOString() };
+  }
+
+  /** A try failed, and only an operator can change that. */
+  stalled(batch: Batch, failure: Failure): void {
+    const { logger, state, metrics } = this.#records;
+    metrics.failed(failure.kind);
+    const entries = batch.entries.map((entry) => entry.id);
+    const about = {
+      class: failure.kind,
+      code: failure.code,
+      error: failure.message,
+      events: batch.eventCount,
+      entries,
+    };
+    // One alarm for each reason, not one for each try.
+    if (state.stalled?.message === failure.message) logger.debug(about, 'a batch still cannot be stored');
+    else {
+      logger.error(
+        about,
+        'STALLED: a batch cannot be stored and somebody has to act; nothing is lost, nothing more is fetched',
+      );
+    }
+    state.stalled = { ...failure, since: state.stalled?.since ?? new Date().toISOString(), entries };
+  }
+
+  /** A try of an acknowledgement failed. */
+  notSettled(error: unknown, attempt: number): void {
+    if (attempt === 1) this.#records.logger.warn({ error: messageOf(error) }, 'acknowledging failed; trying again');
+  }
+}
+
+/** What a step holds, for whoever asks why the writer is stuck. */
+function holdings({ entries, eventCount }: Batch): Record<string, unknown> {
+  return { entries: entries.length, events: eventCount, entry_ids: entries.slice(0, MAX_NAMED).map(({ id }) => id) };
+}
+
+function noteFailure(span: Span, { kind, code }: Failure): void {
+  span.setAttributes({ 'sluice.failure.class': kind, 'error.type': code });
+}
+
+function noteOutcome(span: Span, outcome: Outcome): void {
+  span.setAttribute('sluice.outcome', outcome.kind);
+  if (outcome.kind === 'abandoned') {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: 'not stored before the deadline of the stop' });
+    return;
+  }
+  const { stored, duplicates, dead } = outcome.written;
+  span.setAttributes({
+    'sluice.events.stored': stored,
+    'sluice.events.duplicate': duplicates,
+    'sluice.events.dead': dead,
+    // Where no try failed, too: an entry that nobody can read is known before the first one.
+    ...(dead > 0 ? { [KEEP]: true } : {}),
+  });
+}
