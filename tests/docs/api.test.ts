@@ -6,7 +6,7 @@ import { readApiDocuments } from '../../scripts/read-api-documents.ts';
 
 const page = readFileSync(API_PAGE, 'utf8');
 
-it('docs/reference/api.md is what the routes make (pnpm run docs)', async () => {
+it('docs/reference/api.md is what the routes make (pnpm reference)', async () => {
   expect(page).toBe(await makeApiPage());
 });
 

@@ -50,7 +50,8 @@ it('a source file is named by its whole path, or in the README of its package fr
   const isThere = ({ path, name }: { path: string; name: string }): boolean => {
     const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
     if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);
-    return FOLDERS.test(name) || exists(`${home}/src/${name}`);
+    // From the root, also as a command.
+    return FOLDERS.test(name) || exists(name) || exists(`${home}/src/${name}`);
   };
   expect(named.filter((each) => !isThere(each))).toEqual([]);
 });

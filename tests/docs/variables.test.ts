@@ -65,7 +65,7 @@ function documentedRows(): string[][] {
   });
 }
 
-it('docs/reference/configuration.md and .env.example are what the schemas make (pnpm run docs)', () => {
+it('docs/reference/configuration.md and .env.example are what the schemas make (pnpm reference)', () => {
   expect(page).toBe(makeConfigurationPage());
   expect(example).toBe(makeEnvironmentExample());
 });

@@ -27,18 +27,6 @@ it('no table is padded to a width', () => {
   expect(padded).toEqual([]);
 });
 
-it('commands are those of the launcher, and npx never asks', () => {
-  const old = pages
-    .filter(({ path }) => !HISTORY.has(path))
-    .flatMap(({ path, text }) =>
-      text
-        .split('\n')
-        .filter((line) => /npx pnpm@12|pnpm(?:@12)? (?:--silent )?sluice\b/.test(line))
-        .map((line) => `${path}: ${line}`),
-    );
-  expect(old).toEqual([]);
-});
-
 it('pages use the plain words of docs/understand/glossary.md', () => {
   const found = pages
     .filter(({ path }) => !HISTORY.has(path) && !GENERATED.has(path) && path.startsWith('docs/'))

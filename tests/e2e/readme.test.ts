@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { readPage, ROOT } from '../docs/markdown-files.ts';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { needsProgram } from '@sluice/testkit/needs';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
-import { canTypeIntoShell, openTypedShell, type TypedShell } from '../setup/typed-shell.ts';
+import { canTypeIntoShell, openTypedShell, type TypedShell } from '@sluice/testkit/typed-shell';
 
 /** Pages whose shell blocks a reader types from top to bottom, into one terminal. */
 const PAGES = ['README.md', 'docs/guide/first-event.md', 'docs/guide/reading.md'];
@@ -44,7 +45,6 @@ const SHOWN: readonly (readonly [starts: string, ...shown: RegExp[]])[] = [
 ];
 
 const there = canTypeIntoShell();
-if (!there) process.stdout.write("the README's blocks are skipped: there is no `script` of util-linux\n");
 
 const blocks = PAGES.flatMap((page) =>
   readPage(page)
@@ -64,7 +64,7 @@ it('every shell block is run here, or is in the short list of those that are not
     ).toBe(true);
 });
 
-describe.skipIf(!there)('typed into a terminal beside a running stack', () => {
+describe.skipIf(!there)('typed into a terminal beside a running stack', needsProgram('script of util-linux'), () => {
   const folder = mkdtempSync(join(inject('runFolder'), 'readme-'));
   let operations: Operations;
   let writer: TestDaemon;

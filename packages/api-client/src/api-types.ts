@@ -3434,14 +3434,14 @@ export interface paths {
                             destination: {
                                 ok: boolean;
                                 label?: string;
-                                /** @description What is wrong; see docs/errors.md. */
+                                /** @description What is wrong; see docs/reference/errors.md. */
                                 code?: string;
                                 message?: string;
                             };
                             backup: {
                                 ok: boolean;
                                 label?: string;
-                                /** @description What is wrong; see docs/errors.md. */
+                                /** @description What is wrong; see docs/reference/errors.md. */
                                 code?: string;
                                 message?: string;
                             } | null;

@@ -15,7 +15,7 @@ const shownPlace = Type.Object({
 const outcome = Type.Object({
   ok: Type.Boolean(),
   label: Type.Optional(Type.String()),
-  code: Type.Optional(Type.String({ description: 'What is wrong; see docs/errors.md.' })),
+  code: Type.Optional(Type.String({ description: 'What is wrong; see docs/reference/errors.md.' })),
   message: Type.Optional(Type.String()),
 });
 
