@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '@sluice/shared/runtime/version';
 import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
+import { COMPILE_CACHE } from '../setup/compile-cache.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
@@ -56,6 +57,7 @@ async function outputOf(name: string, env: Record<string, string>, options: stri
     cwd: tmpdir(),
     env: {
       PATH: process.env['PATH'],
+      ...COMPILE_CACHE,
       ...Object.fromEntries(['INGEST', 'QUERY', 'WRITER', 'MAINTENANCE'].map((each) => [`${each}_PORT`, '0'])),
       REDIS_URL: 'redis://:secret@127.0.0.1:1',
       DATABASE_URL: 'postgres://somebody:secret@127.0.0.1:1/none',

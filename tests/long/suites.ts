@@ -23,7 +23,7 @@ function project(name: string): Command {
 export const LONG_SUITES: readonly LongSuite[] = [
   {
     name: 'bench',
-    proves: 'every benchmark runs to its end, with small numbers, and finds figures above zero',
+    proves: 'every benchmark runs to its end, with small numbers, finds figures above zero, and stops in order',
     needs: 'nothing more than `pnpm test`',
     full: [project('bench')],
     short: [project('bench')],
