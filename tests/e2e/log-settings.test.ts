@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '@sluice/errors/version';
 import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
-import { COMPILE_CACHE } from '../setup/compile-cache.ts';
+import { COMPILE_CACHE } from '@sluice/testkit/compile-cache';
 
 const MEMORY_PROFILES: Readonly<Record<string, string>> = {
   'ingest-api': 'weighed-buffers',
