@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '@sluice/errors/version';
-import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 import { COMPILE_CACHE } from '@sluice/testkit/compile-cache';
+import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
 const MEMORY_PROFILES: Readonly<Record<string, string>> = {
   'ingest-api': 'weighed-buffers',

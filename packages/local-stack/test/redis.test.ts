@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { findRedisServer } from '../src/find-redis.ts';
 import { startTimeOf } from '../src/process-info.ts';

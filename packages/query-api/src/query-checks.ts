@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
+import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Database } from '@sluice/store/database';
 import { schemaCheck } from '@sluice/store/migrations/schema-check';
 import { postgresCheck } from '@sluice/store/postgres-check';
-import type { HealthCheck } from '@sluice/daemon/http/health';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { QueryConfig } from './config.ts';
 

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
-import { insertEventsAndSessions } from '../src/write/event-statements.ts';
-import { makePartitions } from '../src/layout/partitions.ts';
-import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { VERSION } from '@sluice/errors/version';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { openDatabase, type Database } from '../src/database.ts';
+import { makePartitions } from '../src/layout/partitions.ts';
 import { migrate, pendingMigrations } from '../src/migrations/migrate.ts';
 import { MIGRATIONS } from '../src/migrations/migrations.ts';
-import { openDatabase, type Database } from '../src/database.ts';
 import { prepareDatabase } from '../src/prepare-database.ts';
+import { insertEventsAndSessions } from '../src/write/event-statements.ts';
 
 const eventOf = (n: number): CanonicalEvent => ({
   tenant: 'default',

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase, type Database } from '../src/database.ts';
 import { encodeEntry } from '@sluice/stream/stream-entry';
 import { makeEvents, type WireEvent } from '@sluice/testkit/make-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { openDatabase, type Database } from '../src/database.ts';
 import { decodeEntry, type DecodedEntry } from '../src/write/decode-entry.ts';
-import { watchStatements } from './fixtures/watch-statements.ts';
 import { isolatePoison } from '../src/write/isolate-poison.ts';
+import { watchStatements } from './fixtures/watch-statements.ts';
 
 let database: TestDatabase;
 let opened: Database;

@@ -5,8 +5,8 @@ import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-data
 import { type Database, openDatabase } from '../src/database.ts';
 import { AuditEntry } from '../src/entities/audit-entry.ts';
 import { TenantRetention } from '../src/entities/tenant-retention.ts';
-import { watchStatements } from './fixtures/watch-statements.ts';
 import { inUnitOfWork, LOCKED, now, type UnitOfWork } from '../src/entities/unit-of-work.ts';
+import { watchStatements } from './fixtures/watch-statements.ts';
 
 const POOL_SIZE = 2;
 let database: TestDatabase;

@@ -9,8 +9,8 @@ import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
 /**

@@ -1,8 +1,8 @@
-import { ExportConfig } from '@sluice/store/entities/export-config';
-import { inUnitOfWork, LOCKED } from '@sluice/store/entities/unit-of-work';
-import type { Database } from '@sluice/store/database';
 import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
 import { type SealingKeys, SealError } from '@sluice/exports/sealed-secrets';
+import type { Database } from '@sluice/store/database';
+import { ExportConfig } from '@sluice/store/entities/export-config';
+import { inUnitOfWork, LOCKED } from '@sluice/store/entities/unit-of-work';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**

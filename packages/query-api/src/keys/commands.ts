@@ -1,10 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { NewKey } from '@sluice/access/api-key';
+import type { Principal } from '@sluice/access/principal';
 import type { Scope } from '@sluice/access/scopes';
 import { ApiKey } from '@sluice/store/entities/api-key';
 import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { noteChange } from '../audit/commands.ts';
-import type { Principal } from '@sluice/access/principal';
 import { findKey, type ListedKey } from './rows.ts';
 
 /** What somebody wants of a new key. */

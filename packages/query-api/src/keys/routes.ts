@@ -1,19 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { makeApiKey } from '@sluice/access/api-key';
+import type { Principal } from '@sluice/access/principal';
 import { SCOPES } from '@sluice/access/scopes';
-import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
+import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { pageProperties, readPage } from '../http/paging.ts';
-import type { Principal } from '@sluice/access/principal';
+import { nextCursor } from '../http/schemas.ts';
+import type { QueryContext } from '../query-context.ts';
+import { keyProperties, keySchema, scopesOf } from './answers.ts';
 import { createKey, revokeKey, type WantedKey } from './commands.ts';
 import { KEYS, listKeys } from './rows.ts';
-import { keyProperties, keySchema, scopesOf } from './answers.ts';
-import type { QueryContext } from '../query-context.ts';
-import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
 

@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { pageProperties, readPage } from '../http/paging.ts';
+import { nextCursor } from '../http/schemas.ts';
+import type { QueryContext } from '../query-context.ts';
 import { days, retentionSchema } from './answers.ts';
 import { clearRetention, setRetention } from './commands.ts';
 import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
-import type { QueryContext } from '../query-context.ts';
-import { nextCursor } from '../http/schemas.ts';
 
 const params = Type.Object({
   tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'Whose events.' }),

@@ -1,15 +1,15 @@
 import { type Kysely, sql } from 'kysely';
-import { lockInTransaction } from '@sluice/store/advisory-lock';
-import { ExportConfig } from '@sluice/store/entities/export-config';
-import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
+import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { DestinationSettings } from '@sluice/exports/destination';
 import { sealCredentials } from '@sluice/exports/export-credentials';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Sealed, SealError, type SealingKeys } from '@sluice/exports/sealed-secrets';
-import type { CheckedConfig } from './inputs.ts';
-import type { Principal } from '@sluice/access/principal';
+import { lockInTransaction } from '@sluice/store/advisory-lock';
+import { ExportConfig } from '@sluice/store/entities/export-config';
+import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { noteChange } from '../../audit/commands.ts';
+import type { CheckedConfig } from './inputs.ts';
 
 /** Makes others that change this tenant's configuration wait for the end of the caller's transaction. */
 export async function lockExportConfig(db: Kysely<unknown>, tenant: string): Promise<void> {

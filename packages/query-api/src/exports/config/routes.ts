@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { readExportConfig } from '@sluice/exports/export-config';
-import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
-import { tenantOf } from '../../http/tenants.ts';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { bodyOrNull, orNull, tenantName } from '../../http/schemas.ts';
-import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
-import { showExportConfig } from './rows.ts';
+import { tenantOf } from '../../http/tenants.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { tryDestinations, tryGivenDestinations } from './try-destinations.ts';
 import { exportConfigSchema, exportTestSchema } from './answers.ts';
+import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
+import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
+import { showExportConfig } from './rows.ts';
+import { tryDestinations, tryGivenDestinations } from './try-destinations.ts';
 
 const querystring = Type.Object({ tenant: Type.Optional(tenantName) }, { additionalProperties: false });
 const PATH = '/export/config';
