@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Door, DoorRequest } from '@sluice/events/adapters/door';
+import type { Door } from '@sluice/events/adapters/door';
+import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import type { JsonObject } from '@sluice/events/adapters/event-adapter';
 import { type StoredEvent, toWire } from '@sluice/events/adapters/to-wire';
 import { batchIdFromKey } from '@sluice/events/event-id';

@@ -4,7 +4,8 @@ import type { KeyRing } from '@sluice/access/key-ring';
 import { checkNamedTenant } from '@sluice/access/named-tenant';
 import { ANONYMOUS, DEFAULT_TENANT, type Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Door, DoorRequest, ReadBatch } from '@sluice/events/adapters/door';
+import type { Door, ReadBatch } from '@sluice/events/adapters/door';
+import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import { keyOf } from '@sluice/events/adapters/key-places';
 import type { IngestContext } from '../ingest-context.ts';
 

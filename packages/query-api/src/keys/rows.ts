@@ -16,7 +16,7 @@ export interface ListedKey {
 }
 
 /** Columns of a key as the API shows it. */
-export const KEY_COLUMNS = sql`
+const KEY_COLUMNS = sql`
   id, name, scopes, tenant, requests_per_minute, events_per_second, created_by, ${utc('created_at')}, ${utc('expires_at')},
   ${utc('last_used_at')}, ${utc('revoked_at')}`;
 

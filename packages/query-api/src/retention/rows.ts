@@ -15,7 +15,7 @@ export interface RetentionRow {
 }
 
 /** Columns of a tenant's retention. */
-export const RETENTION_COLUMNS = sql`tenant, days, ${isoTime('updated_at')} AS updated_at, updated_by`;
+const RETENTION_COLUMNS = sql`tenant, days, ${isoTime('updated_at')} AS updated_at, updated_by`;
 
 /** Tenants with a time of their own. */
 export const RETENTION: List = { of: 'retention', key: { tenant: 'text' }, order: 'asc' };

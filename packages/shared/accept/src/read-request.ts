@@ -1,5 +1,6 @@
 import { ApiError } from '@sluice/errors/api-errors';
-import type { Door, DoorRequest, ReadBatch, ReadLimits } from '@sluice/events/adapters/door';
+import type { Door, ReadBatch, ReadLimits } from '@sluice/events/adapters/door';
+import type { DoorRequest } from '@sluice/events/adapters/door-request';
 
 /**
  * Reads a request through its door, and holds it to the limit of events that no door may widen.

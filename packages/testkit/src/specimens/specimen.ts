@@ -1,4 +1,5 @@
-import type { Door, DoorRequest } from '@sluice/events/adapters/door';
+import type { Door } from '@sluice/events/adapters/door';
+import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import type { EventAdapter, RejectionCode } from '@sluice/events/adapters/event-adapter';
 import type { Random } from '../random.ts';
 

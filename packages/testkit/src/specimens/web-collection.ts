@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DoorRequest } from '@sluice/events/adapters/door';
+import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import { webCollectionDoors } from '@sluice/events/adapters/web-collection/doors';
 import { webCollection } from '@sluice/events/adapters/web-collection/web-collection';
 import { inRandomOrder, jsonObject, property, randomText } from './random-events.ts';

@@ -1,6 +1,7 @@
 import type { ApiError } from '@sluice/errors/api-errors';
 import type { Durability } from '../durability-levels.ts';
 import type { CHARACTERS_REPLACED } from '../json/unstorable-text.ts';
+import type { DoorRequest } from './door-request.ts';
 import type { Envelope, EventAdapter, PlainLimits, Rejection } from './event-adapter.ts';
 import type { KeyPlace } from './key-places.ts';
 
@@ -35,14 +36,6 @@ export interface Door {
   answerNoneValid?(this: void, outcome: BatchOutcome): Answer;
   /** The answer to a request that failed; without this it is Sluice's own `{"error":{…}}`. */
   answerError?(this: void, error: ApiError): Answer;
-}
-
-/** A request, as far as a door reads it. */
-export interface DoorRequest {
-  /** Decompressed; empty when there is none. */
-  readonly body: Buffer;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly query: Readonly<Record<string, unknown>>;
 }
 
 /** What reading needs to know besides the request. */

@@ -1,4 +1,4 @@
-import type { DoorRequest } from './door.ts';
+import type { DoorRequest } from './door-request.ts';
 
 /**
  * Where a client sends its key: as the whole of a header, as a bearer token, as the user name of Basic authentication, as

@@ -1,7 +1,8 @@
 import { ApiError } from '@sluice/errors/api-errors';
 import { inspectValues } from '../../json/inspect-values.ts';
 import { nestingError, readBody } from '../../json/read-body.ts';
-import type { BatchOutcome, Door, DoorRequest, ReadBatch, ReadLimits } from '../door.ts';
+import type { DoorRequest } from '../door-request.ts';
+import type { BatchOutcome, Door, ReadBatch, ReadLimits } from '../door.ts';
 import { SLUICE_KEYS } from '../key-places.ts';
 import { postEventsSchema } from './doors-schema.ts';
 import { governanceTracker } from './governance-tracker.ts';

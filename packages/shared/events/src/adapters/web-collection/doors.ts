@@ -1,7 +1,8 @@
 import { ApiError } from '@sluice/errors/api-errors';
 import { hasLargeNumber, parseKeepingDigits } from '../../json/parse-json.ts';
 import { readBody } from '../../json/read-body.ts';
-import type { Answer, BatchOutcome, Door, DoorRequest, ReadBatch } from '../door.ts';
+import type { DoorRequest } from '../door-request.ts';
+import type { Answer, BatchOutcome, Door, ReadBatch } from '../door.ts';
 import type { JsonObject } from '../event-adapter.ts';
 import { SLUICE_KEYS } from '../key-places.ts';
 import { collectBodySchema, collectQuerySchema, pixelSchema } from './doors-schema.ts';
