@@ -1,14 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { COMPILE_CACHE } from './packages/testkit/src/compile-cache.ts';
 
 // `pnpm test` runs the projects unit and servers; the others are long suites, see tests/long/suites.ts.
 // Tests wait on signals and never retry; the limits are for a machine that hangs, not for one that is slow.
 export default defineConfig({
   test: {
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     expect: { poll: { timeout: 180_000 } },
     retry: 0,
+    env: COMPILE_CACHE,
     // Tests of servers wait more than they work; Vitest's own choice is one worker where there are two cores.
     maxWorkers: Math.max(3, availableParallelism()),
     reporters: ['default', './tests/setup/report-left-out.ts'],
@@ -35,11 +37,15 @@ export default defineConfig({
             'tests/e2e/**/*.test.ts',
             'tests/faults/some-faults.test.ts',
           ],
-          exclude: ['packages/bench/test/bench.test.ts'],
+          exclude: ['packages/bench/test/{bench,command}.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
-      { extends: true, test: { name: 'bench', include: ['packages/bench/test/bench.test.ts'] } },
+      {
+        extends: true,
+        // Each benchmark wants the machine for itself.
+        test: { name: 'bench', include: ['packages/bench/test/{bench,command}.test.ts'], fileParallelism: false },
+      },
       { extends: true, test: { name: 'faults', include: ['tests/faults/every-fault.test.ts'] } },
       {
         extends: true,
@@ -49,6 +55,14 @@ export default defineConfig({
           include: ['tests/deploy/**/*.test.ts'],
           exclude: ['tests/deploy/{alerts-and-dashboards,compose-file}.test.ts'],
           globalSetup: ['tests/setup/deploy-programs.ts', 'tests/setup/test-servers.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'upgrade',
+          include: ['tests/long/upgrade/*.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
     ],

@@ -5,8 +5,8 @@
  *     node scripts/make-api-reference.ts --check   fail when it is stale
  */
 import { resolve } from 'node:path';
-import { readApiDocuments, type ApiDocument, type Operation, type Schema } from './read-api-documents.ts';
 import { keepUpToDate } from './keep-up-to-date.ts';
+import { readApiDocuments, type ApiDocument, type Operation, type Schema } from './read-api-documents.ts';
 
 export const API_PAGE = resolve(import.meta.dirname, '../docs/reference/api.md');
 

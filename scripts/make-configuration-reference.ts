@@ -18,7 +18,7 @@ export const ENVIRONMENT_EXAMPLE = resolve(ROOT, '.env.example');
 
 /** What a schema of one variable may say; see `packages/daemon/src/config/variables.ts`. */
 interface VariableSchema {
-  readonly type: 'string' | 'integer' | 'number';
+  readonly type: 'string' | 'integer' | 'number' | 'boolean';
   readonly unit: string;
   readonly description: string;
   readonly default?: string | number;
@@ -145,14 +145,15 @@ function typeOf({ type, unit, separator, enum: values, secret }: Variable): stri
   const kind = values
     ? 'choice'
     : separator === undefined && unit !== 'list'
-      ? { string: 'text', integer: 'whole number', number: 'number' }[type]
+      ? { string: 'text', integer: 'whole number', number: 'number', boolean: 'choice' }[type]
       : 'list';
   const facts = [kind, unit === '-' || unit === 'list' ? '' : unit, secret ? 'secret' : ''];
   return facts.filter((fact) => fact !== '').join(', ');
 }
 
-function allowedOf({ minimum, maximum, enum: values, expected, default: preset }: Variable): string {
+function allowedOf({ type, minimum, maximum, enum: values, expected, default: preset }: Variable): string {
   if (preset === '') return `${expected}; may be empty`;
+  if (type === 'boolean') return '`true`, `false`';
   if (values) return values.map((value) => `\`${value}\``).join(', ');
   if (minimum !== undefined && maximum !== undefined)
     return `${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}`;

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { RUN_PROBLEMS } from '@sluice/maintenance-worker/exports/run-error';
 import { API_ERRORS } from '@sluice/errors/api-errors';
-import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { REJECTIONS } from '@sluice/events/adapters/event-adapter';
-import { DESTINATION_PROBLEMS } from '@sluice/exports/destination';
 import { CHARACTERS_REPLACED } from '@sluice/events/json/unstorable-text';
+import { DESTINATION_PROBLEMS } from '@sluice/exports/destination';
+import { RUN_PROBLEMS } from '@sluice/maintenance-worker/exports/run-error';
+import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { byFirstCell, tableRows } from './table-rows.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/errors.md'), 'utf8');

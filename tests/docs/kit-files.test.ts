@@ -1,7 +1,7 @@
-import { DAEMONS } from '@sluice/local-stack/daemons';
 import { accessSync, constants, existsSync, globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DAEMONS } from '@sluice/local-stack/daemons';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');

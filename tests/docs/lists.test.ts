@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
+import { SCOPES } from '@sluice/access/scopes';
 import { INGEST_VARIABLES } from '@sluice/ingest-api/config';
 import { MAINTENANCE_VARIABLES } from '@sluice/maintenance-worker/config';
 import { QUERY_VARIABLES } from '@sluice/query-api/config';
-import { SCOPES } from '@sluice/access/scopes';
-import { MIGRATIONS } from '@sluice/store/migrate';
+import { MIGRATIONS } from '@sluice/store/migrations/migrations';
 import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { WRITER_VARIABLES } from '@sluice/writer-worker/config';
 import { FAULTS } from '../faults/all-faults.ts';

@@ -3,16 +3,16 @@ import { glob } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
-import { addDatabaseMetrics } from '@sluice/maintenance-worker/database-metrics';
-import { createMaintenanceMetrics } from '@sluice/maintenance-worker/maintenance-metrics';
-import { createQueryMetrics } from '@sluice/query-api/query-metrics';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { addHttpMetrics } from '@sluice/daemon/http/http-metrics';
 import { createMetrics, type Metrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
+import { addDatabaseMetrics } from '@sluice/maintenance-worker/database-metrics';
+import { createMaintenanceMetrics } from '@sluice/maintenance-worker/maintenance-metrics';
+import { createQueryMetrics } from '@sluice/query-api/query-metrics';
 import { createWriterMetrics } from '@sluice/writer-worker/watch/writer-metrics';
-import { byFirstCell } from './table-rows.ts';
 import { daemonsOf, listedAttributes, listedMetrics, listedSpans } from './listed-telemetry.ts';
+import { byFirstCell } from './table-rows.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 

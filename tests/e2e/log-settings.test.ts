@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '@sluice/errors/version';
+import { COMPILE_CACHE } from '@sluice/testkit/compile-cache';
 import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
 const MEMORY_PROFILES: Readonly<Record<string, string>> = {
@@ -62,6 +63,7 @@ async function outputOf(name: string, env: Record<string, string>, options: stri
     cwd: tmpdir(),
     env: {
       PATH: process.env['PATH'],
+      ...COMPILE_CACHE,
       ...Object.fromEntries(['INGEST', 'QUERY', 'WRITER', 'MAINTENANCE'].map((each) => [`${each}_PORT`, '0'])),
       REDIS_URL: 'redis://:secret@127.0.0.1:1',
       DATABASE_URL: 'postgres://somebody:secret@127.0.0.1:1/none',

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
 import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';

@@ -1,11 +1,11 @@
 import { mkdtempSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { readPage, ROOT } from '../docs/markdown-files.ts';
-import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { needsProgram } from '@sluice/testkit/needs';
+import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { canTypeIntoShell, openTypedShell, type TypedShell } from '@sluice/testkit/typed-shell';
+import { readPage, ROOT } from '../docs/markdown-files.ts';
 
 /** Pages whose shell blocks a reader types from top to bottom, into one terminal. */
 const PAGES = ['README.md', 'docs/guide/first-event.md', 'docs/guide/reading.md'];

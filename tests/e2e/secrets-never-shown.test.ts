@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '@sluice/local-stack/free-port';
-import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { PATIENCE, type PlantedDaemons, startPlantedDaemons, STREAM } from '@sluice/testkit/planted-secrets';
 import { S3_CREDENTIALS } from '@sluice/testkit/s3-server';
 import { secretOf } from '@sluice/testkit/stored-keys';
+import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
 /** Secrets go in wherever they can, everything is made to fail once, and then all that was ever said is searched. */
 let planted: PlantedDaemons;

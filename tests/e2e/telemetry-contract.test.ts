@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
 import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
-import { daemonsOf, listedAttributes, listedMetrics, listedSpans } from '../docs/listed-telemetry.ts';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3-server';
 import { scrape } from '@sluice/testkit/scrape';
 import { type DaemonName, startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { daemonsOf, listedAttributes, listedMetrics, listedSpans } from '../docs/listed-telemetry.ts';
 
 const PATIENCE = { timeout: 180_000, interval: 20 };
 const KEY = 'the-key';

@@ -25,8 +25,8 @@ import { settleReplyCut } from './faults/settle-reply-cut.ts';
 import { tableLocked } from './faults/table-locked.ts';
 import { writerFrozen } from './faults/writer-frozen.ts';
 import { writerGone } from './faults/writer-gone.ts';
-import { writerKill } from './faults/writer-kill.ts';
 import { writerKillAfterCommit } from './faults/writer-kill-after-commit.ts';
+import { writerKill } from './faults/writer-kill.ts';
 import { writerStop } from './faults/writer-stop.ts';
 
 /** Every fault there is, in the order of the report. */

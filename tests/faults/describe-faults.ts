@@ -12,7 +12,7 @@ export function describeFaults(faults: readonly Fault[]): void {
   const inTurn = takeTurns(Math.max(2, Math.min(4, availableParallelism())));
   describe.concurrent('nothing is lost and nothing is stored twice:', () => {
     for (const fault of faults) {
-      it(`${fault.name}: ${fault.does}`, { timeout: 600_000 }, async ({ expect, skip }) => {
+      it(`${fault.name}: ${fault.does}`, async ({ expect, skip }) => {
         const progress: string[] = [];
         const run = await inTurn(() => runFault(fault, SEED, (line) => progress.push(line)));
         if (run.skipped !== null) skip(run.skipped);

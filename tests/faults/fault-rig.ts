@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-servers';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { type FaultDaemon, startFaultDaemon } from './fault-daemon.ts';
 import { type MemoryWatch, watchMemory } from './memory-watch.ts';
-import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 
 /** What a fault needs beside one ingest and one writer on plain connections. */
 export interface RigSetup {

@@ -1,7 +1,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { seededRandom } from '@sluice/testkit/random';
-import type { Fault, FaultContext } from './fault.ts';
 import { startRig, type FaultRig } from './fault-rig.ts';
+import type { Fault, FaultContext } from './fault.ts';
 import { checkMemory, checkStorage, type Findings } from './invariants.ts';
 import { DEFAULT_LOAD, type Load, startLoad } from './load.ts';
 import { waitUntil } from './wait-until.ts';

@@ -1,5 +1,5 @@
-import { claim } from './fault.ts';
 import type { FaultRig } from './fault-rig.ts';
+import { claim } from './fault.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** The maintenance worker writes its schedules again every 30 s, which is what revives a broken chain. */

@@ -23,7 +23,7 @@ function project(name: string): Command {
 export const LONG_SUITES: readonly LongSuite[] = [
   {
     name: 'bench',
-    proves: 'every benchmark runs to its end, with small numbers, and finds figures above zero',
+    proves: 'every benchmark runs to its end, with small numbers, finds figures above zero, and stops in order',
     needs: 'nothing more than `pnpm test`',
     full: [project('bench')],
     short: [project('bench')],
@@ -46,5 +46,12 @@ export const LONG_SUITES: readonly LongSuite[] = [
       ['node', 'tests/faults/find-mutants.ts'],
     ],
     short: [project('faults')],
+  },
+  {
+    name: 'upgrade',
+    proves: "the previous release's writer stores on the schema of this version",
+    needs: 'the history of the repository, from which it checks the previous release out and installs it',
+    full: [project('upgrade')],
+    short: [['node', 'node_modules/vitest/vitest.mjs', 'run', 'packages/store/test/previous-writer.test.ts']],
   },
 ];

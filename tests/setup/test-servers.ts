@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { openDatabase } from '@sluice/store/database';
-import { prepareDatabase } from '@sluice/store/prepare-database';
 import { findRedisProgram, findRedisServer } from '@sluice/local-stack/find-redis';
 import { startPostgres } from '@sluice/local-stack/postgres';
 import { startRedis } from '@sluice/local-stack/redis';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -7,7 +7,7 @@ import { runCommand } from '@sluice/testkit/run-command';
 import { SUITES } from '../src/suites/suites.ts';
 
 /** Servers are started, one suite after the other. */
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 600_000;
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 

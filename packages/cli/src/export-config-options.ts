@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/api-client/choices';
 import { CommandError } from '@sluice/api-client/api-client';
 import type { paths } from '@sluice/api-client/api-types';
+import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/api-client/choices';
 import { EXIT } from '@sluice/api-client/exit-codes';
 
 /** What `PUT /export/config` takes. */

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { VERSION } from '@sluice/errors/version';
 import { createApiClient, CommandError } from '@sluice/api-client/api-client';
-import { readCliConfig } from './config.ts';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { VERSION } from '@sluice/errors/version';
+import { readCliConfig } from './config.ts';
 import { type Context, loadCommands } from './load-commands.ts';
 import { createOutput } from './output.ts';
 

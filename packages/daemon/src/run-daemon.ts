@@ -1,8 +1,8 @@
 import closeWithGrace from 'close-with-grace';
-import { flushTraces } from './telemetry/flush-traces.ts';
 import { ConfigError, EXIT_CONFIG } from './config/config-error.ts';
 import type { Logger } from './log/logger.ts';
 import { redactText } from './log/redact-text.ts';
+import { flushTraces } from './telemetry/flush-traces.ts';
 
 /** How long the last traces may take to leave, in milliseconds. */
 const FLUSH_MS = 1_000;

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
-import { daemonVariables, redisVariables } from '@sluice/daemon/daemon-variables';
-import { httpVariables } from '@sluice/daemon/http/http-variables';
+import { parseTenantKeys } from '@sluice/accept/keys/tenant-keys';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
 import { choice, integer, list, port, NAME_PATTERN } from '@sluice/daemon/config/variables';
+import { daemonVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { httpVariables } from '@sluice/daemon/http/http-variables';
 import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { streamVariables } from '@sluice/stream/stream-variables';
-import { parseTenantKeys } from '@sluice/accept/keys/tenant-keys';
 
 /** The ingest API's variables; docs/reference/configuration.md is made from this. */
 export const INGEST_VARIABLES = Type.Object({

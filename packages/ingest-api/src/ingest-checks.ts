@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
+import type { Admission } from '@sluice/accept/limits/admission';
+import type { Queue } from '@sluice/accept/queue';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
-import { redisCheck } from '@sluice/stream/redis-check';
-import type { Admission } from '@sluice/accept/limits/admission';
 import type { Backlog } from '@sluice/stream/backlog-meter';
+import { redisCheck } from '@sluice/stream/redis-check';
 import type { IngestConfig } from './config.ts';
-import type { Queue } from '@sluice/accept/queue';
 
 /** What `/health` and `/ready` of the ingest API look at. Postgres is not among them, on purpose. */
 export function ingestChecks(parts: {

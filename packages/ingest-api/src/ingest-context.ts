@@ -1,12 +1,12 @@
+import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
+import type { Admission } from '@sluice/accept/limits/admission';
+import type { Quotas } from '@sluice/accept/limits/quotas';
+import type { Queue } from '@sluice/accept/queue';
 import type { KeyRing } from '@sluice/access/key-ring';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
-import type { Admission } from '@sluice/accept/limits/admission';
 import type { IngestConfig } from './config.ts';
-import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
-import type { Queue } from '@sluice/accept/queue';
-import type { Quotas } from '@sluice/accept/limits/quotas';
 
 /** What the routes need. */
 export interface IngestContext {

@@ -1,20 +1,20 @@
+import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
+import { followStoredKeys } from '@sluice/accept/keys/follow-stored-keys';
+import { startAdmission } from '@sluice/accept/limits/admission';
+import { createQuotas } from '@sluice/accept/limits/quotas';
+import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
+import { startLog } from '@sluice/daemon/log/start-log';
 import { useMemoryProfile } from '@sluice/daemon/memory';
 import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
-import { startLog } from '@sluice/daemon/log/start-log';
-import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
-import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
-import { startAdmission } from '@sluice/accept/limits/admission';
+import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
 import { readIngestConfig } from './config.ts';
-import { followStoredKeys } from '@sluice/accept/keys/follow-stored-keys';
 import { ingestChecks } from './ingest-checks.ts';
-import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
-import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
-import { createQuotas } from '@sluice/accept/limits/quotas';
 import { buildServer } from './server.ts';
 
 /** How long the start waits for Redis before it goes on without, in milliseconds. */

@@ -7,8 +7,8 @@ import type { Door } from '@sluice/events/adapters/door';
 import { DOORS } from '@sluice/events/adapters/doors';
 import { addDoor } from './doors/add-door.ts';
 import { addRequestDecompression } from './doors/decompress-requests.ts';
-import type { IngestContext } from './ingest-context.ts';
 import { noteRefusal } from './doors/note-refusal.ts';
+import type { IngestContext } from './ingest-context.ts';
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
 export async function buildServer(context: IngestContext, doors: readonly Door[] = DOORS): Promise<FastifyInstance> {

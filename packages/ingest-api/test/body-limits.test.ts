@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/stream/stream-entry';
+import { expectError } from '@sluice/testkit/expect-error';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { exchange, openConnection, sendRaw } from '@sluice/testkit/raw-http';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from '@sluice/testkit/expect-error';
 
 const KIB = 1024;
 const MIB = 1024 * 1024;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { sendRaw } from '@sluice/testkit/raw-http';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from '@sluice/testkit/expect-error';
 
 let ingest: TestIngest;
 

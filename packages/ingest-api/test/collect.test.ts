@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { webCollection } from '@sluice/events/adapters/web-collection/web-collection';
 import type { JsonObject } from '@sluice/events/adapters/event-adapter';
+import { webCollection } from '@sluice/events/adapters/web-collection/web-collection';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
+import { expectError } from '@sluice/testkit/expect-error';
 import { type Answer, get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { sendRaw } from '@sluice/testkit/raw-http';
-import { expectError } from '@sluice/testkit/expect-error';
 
 let ingest: TestIngest;
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import type { Answer } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from '@sluice/testkit/expect-error';
 import { cpuSecondsAtRest, peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 import { compressed, type Encoding, ENCODINGS, zipBomb } from './fixtures/zip-bomb.ts';
 

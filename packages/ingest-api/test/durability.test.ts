@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
-import { startProxy } from './fixtures/holding-proxy.ts';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { startProxy } from './fixtures/holding-proxy.ts';
 
 /** What pnpm start and the tests give Redis; each test changes some of it. */
 const DURABLE = {

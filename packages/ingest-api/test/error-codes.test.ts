@@ -4,12 +4,12 @@ import { encodeKeySet, keySetKey } from '@sluice/access/key-projection';
 import { CODES_OF, type IngestErrorCode } from '@sluice/errors/api-errors';
 import { REJECTIONS, type RejectionCode } from '@sluice/events/adapters/event-adapter';
 import { freePort } from '@sluice/local-stack/free-port';
+import { expectError } from '@sluice/testkit/expect-error';
 import { type Answer, get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
-import { testKey } from '@sluice/testkit/stored-keys';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { exchange, openConnection, type RawAnswer, sendRaw } from '@sluice/testkit/raw-http';
-import { expectError } from '@sluice/testkit/expect-error';
+import { testKey } from '@sluice/testkit/stored-keys';
 
 const KEY = { 'x-api-key': 'the-key' };
 const IN_TWO_DAYS = new Date(Date.now() + 2 * 24 * 60 * 60 * 1000).toISOString();

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ApiErrorCode } from '@sluice/errors/api-errors';
+import { expectError } from '@sluice/testkit/expect-error';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from '@sluice/testkit/expect-error';
 import { peakMemory, resetPeakMemory } from './fixtures/process-usage.ts';
 
 let ingest: TestIngest;

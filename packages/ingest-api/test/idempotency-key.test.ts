@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
+import { expectError } from '@sluice/testkit/expect-error';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
-import { expectError } from '@sluice/testkit/expect-error';
 
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex');
 const ACME = { 'x-api-key': 'acme-key' };

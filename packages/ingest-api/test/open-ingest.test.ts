@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { expect, inject, it, onTestFinished } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
-import { expectError } from '@sluice/testkit/expect-error';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
-import { expectError } from '@sluice/testkit/expect-error';
 
 let ingest: TestIngest;
 

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { expect, inject, it, onTestFinished, vi } from 'vitest';
 import { streamKey } from '@sluice/stream/stream-keys';
+import { expectError } from '@sluice/testkit/expect-error';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
-import { testNamespace } from '@sluice/testkit/test-namespace';
 import { ownRedis } from '@sluice/testkit/own-servers';
-import { expectError } from '@sluice/testkit/expect-error';
+import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const MIB = 1024 * 1024;
 const PATIENCE = { interval: 20, timeout: 180_000 };

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { answeredPromptly } from './fixtures/answered-promptly.ts';
-import { expectError } from '@sluice/testkit/expect-error';
 
 let server: OwnServer;
 let ingest: TestIngest;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/access/key-projection';
+import { expectError } from '@sluice/testkit/expect-error';
 import { type Answer, get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { secretOf, testKey, type TestKey } from '@sluice/testkit/stored-keys';
-import { expectError } from '@sluice/testkit/expect-error';
 
 /** Ingest alone with the set of keys in Redis, as a query API puts it there. */
 const PATIENCE = { timeout: 180_000, interval: 20 };

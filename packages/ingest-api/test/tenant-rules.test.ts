@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import { type Answer, get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { sendRaw } from '@sluice/testkit/raw-http';
-import { expectError } from '@sluice/testkit/expect-error';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const MASTER = { 'x-api-key': 'master-key' };

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { streamKey } from '@sluice/stream/stream-keys';
-import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
-import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
 import { freePort } from '@sluice/local-stack/free-port';
+import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { type Answer, get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';

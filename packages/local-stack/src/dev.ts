@@ -1,13 +1,12 @@
-import { DAEMONS, PORTS, type DaemonName } from './daemons.ts';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitOf } from './child-exit.ts';
 import { dataDirOf, readStackEnvironment, REPOSITORY } from './config.ts';
+import { DAEMONS, PORTS, type DaemonName } from './daemons.ts';
 import { assertPortFree, freePort } from './free-port.ts';
 import { TRACING } from './launch-daemon.ts';
 import { readRunningStack, type StackFacts } from './stack-file.ts';
-
 import { onStopSignals } from './stop-signals.ts';
 
 const EXIT_FAILED = 1;

@@ -1,7 +1,7 @@
 import { type DaemonName } from './daemons.ts';
-import { onStopSignals } from './stop-signals.ts';
 import { startStack } from './stack.ts';
 import type { StackHandle } from './stack.ts';
+import { onStopSignals } from './stop-signals.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;

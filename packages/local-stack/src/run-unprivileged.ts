@@ -1,8 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { chown, lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
 
 /** uid and gid of `nobody` on Debian, Alpine and Fedora. No account is needed for it, only the number. */
 const NOBODY = 65534;

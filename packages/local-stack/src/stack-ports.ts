@@ -1,5 +1,5 @@
-import { assertPortFree } from './free-port.ts';
 import { type DaemonName, PORTS } from './daemons.ts';
+import { assertPortFree } from './free-port.ts';
 
 /**
  * The ports of the daemons that are to start, as environment variables: those in `env`, else the defaults. 0 lets a

@@ -1,5 +1,4 @@
 import { PORTS, type DaemonName } from './daemons.ts';
-
 import type { StackHandle } from './stack.ts';
 
 /** What to do next with a stack that is up, as lines of text. */

@@ -1,8 +1,7 @@
-import { DAEMONS, type DaemonName } from './daemons.ts';
 import { parseArgs } from 'node:util';
 import { dataDirOf, readStackEnvironment } from './config.ts';
+import { DAEMONS, type DaemonName } from './daemons.ts';
 import { runStack } from './run-stack.ts';
-
 import { startBanner } from './start-banner.ts';
 
 const EXIT_USAGE = 2;

@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
-import { readExportSettings } from '@sluice/exports/export-settings';
-import { exportVariables } from '@sluice/exports/export-variables';
-import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
 import { boolean, integer, port } from '@sluice/daemon/config/variables';
+import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { readExportSettings } from '@sluice/exports/export-settings';
+import { exportVariables } from '@sluice/exports/export-variables';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { readWebhookSettings, webhookVariables } from './exports/webhook-variables.ts';
 

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
-import { inTransaction } from '@sluice/store/transaction';
-import { missingPartitions } from '@sluice/store/layout/missing-partitions';
-import type { Database } from '@sluice/store/database';
-import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import type { Database } from '@sluice/store/database';
+import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { fenceAge } from '@sluice/store/fence/fence-age';
+import { missingPartitions } from '@sluice/store/layout/missing-partitions';
+import { inTransaction } from '@sluice/store/transaction';
 
 /** How long a look at Postgres is good for, in milliseconds: whoever scrapes as fast as they can costs no more. */
 const FRESH_MS = 2_000;

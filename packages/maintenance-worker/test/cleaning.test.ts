@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { openDatabase, type Database } from '@sluice/store/database';
 import { createLogger } from '@sluice/daemon/log/logger';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 import { readMaintenanceConfig } from '../src/config.ts';

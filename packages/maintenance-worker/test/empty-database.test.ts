@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
 let database: TestDatabase;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { rebaseExports } from '../src/jobs/rebase-exports.ts';
-import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { type ExportRig, exportRig } from './fixtures/export-rig.ts';
 
 let database: TestDatabase;

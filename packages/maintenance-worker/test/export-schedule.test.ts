@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openDatabase, type Database } from '@sluice/store/database';
-import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
 import { createLogger } from '@sluice/daemon/log/logger';
+import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { readMaintenanceConfig } from '../src/config.ts';
 import { queueDueExports } from '../src/exports/queue-due-exports.ts';

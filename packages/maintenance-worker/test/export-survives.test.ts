@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import type { Manifest } from '@sluice/exports/manifest';
 import { openWakeQueue } from '@sluice/jobs/wake-queue';
-import { startTcpProxy } from '@sluice/testkit/tcp-proxy';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { type S3Server, startS3Server } from '@sluice/testkit/s3-server';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { startTcpProxy } from '@sluice/testkit/tcp-proxy';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 import { STORE_EVENTS } from './fixtures/export-rig.ts';
 

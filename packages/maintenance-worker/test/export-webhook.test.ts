@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { openDatabase, type Database } from '@sluice/store/database';
 import { createLogger } from '@sluice/daemon/log/logger';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
-import { createMetrics } from '@sluice/daemon/telemetry/metrics';
-import { createMaintenanceMetrics } from '../src/maintenance-metrics.ts';
-import { postWebhook } from '../src/exports/post-webhook.ts';
 import { createExportWebhook, type ExportWebhook } from '../src/exports/export-webhook.ts';
+import { postWebhook } from '../src/exports/post-webhook.ts';
+import { createMaintenanceMetrics } from '../src/maintenance-metrics.ts';
 
 const SECRET = 'a secret of the receiver';
 const PATIENCE = { timeout: 180_000, interval: 20 };

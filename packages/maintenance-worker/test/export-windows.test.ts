@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase } from '@sluice/store/database';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';
 import { seededRandom } from '@sluice/testkit/random';
-import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
 
 /** Its transactions outlive their sessions when they are prepared, and another database has long ones too. */

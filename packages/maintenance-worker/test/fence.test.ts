@@ -1,17 +1,17 @@
-import pg from 'pg';
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
-import { openDatabase, type Database } from '@sluice/store/database';
-import { makePartitions } from '@sluice/store/layout/partitions';
 import { createLogger } from '@sluice/daemon/log/logger';
+import { openDatabase, type Database } from '@sluice/store/database';
+import { inWindow, readFence } from '@sluice/store/fence/fence';
+import { fenceAge } from '@sluice/store/fence/fence-age';
+import { observeTransactions } from '@sluice/store/fence/observe-transactions';
+import { hiddenRoles } from '@sluice/store/fence/open-transactions';
+import { makePartitions } from '@sluice/store/layout/partitions';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
-import { fenceAge } from '@sluice/store/fence/fence-age';
-import { inWindow, readFence } from '@sluice/store/fence/fence';
-import { observeTransactions } from '@sluice/store/fence/observe-transactions';
-import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import { checkFenceJob } from '../src/jobs/check-fence.ts';
 
 let database: TestDatabase;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { slotLock } from '../src/running/job-slot.ts';
 import type { JobRun } from '../src/jobs/job.ts';
+import { slotLock } from '../src/running/job-slot.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 
 let rig: JobRig;

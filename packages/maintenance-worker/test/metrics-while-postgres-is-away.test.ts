@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
-import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { scrape } from '@sluice/testkit/scrape';
+import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { openDatabase } from '@sluice/store/database';
 import { partitionOf } from '@sluice/store/layout/partitions';
 import { get } from '@sluice/testkit/http';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 import { checkPartitionsJob } from '../src/jobs/check-partitions.ts';
-import { openDatabase } from '@sluice/store/database';
 import type { JobContext } from '../src/jobs/job.ts';
 
 let database: TestDatabase;

@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { makePartitions, partitionOf } from '@sluice/store/layout/partitions';
 import { createLogger } from '@sluice/daemon/log/logger';
+import { makePartitions, partitionOf } from '@sluice/store/layout/partitions';
 import { type MaintenanceConfig, readMaintenanceConfig } from '../src/config.ts';
+import { allJobs } from '../src/jobs/all-jobs.ts';
 import { expirePartitionsJob } from '../src/jobs/expire-partitions.ts';
 import { expireTenantEventsJob } from '../src/jobs/expire-tenant-events.ts';
 import type { Job, JobContext, JobResult } from '../src/jobs/job.ts';
-import { allJobs } from '../src/jobs/all-jobs.ts';
 import { type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '@sluice/store/database';
 import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { deleteTenantEvents } from '../src/retention/delete-tenant-events.ts';
 import { dropPartitions, type DropOptions } from '../src/retention/drop-partitions.ts';
 import { judgePartitions } from '../src/retention/judge-partitions.ts';
-import { openDatabase } from '@sluice/store/database';
-import { deleteTenantEvents } from '../src/retention/delete-tenant-events.ts';
 import { expectExact, type RolledUp, startRolledUp } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;

@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { inTransaction } from '@sluice/store/transaction';
-import { makePartitions } from '@sluice/store/layout/partitions';
-import { UNSTORED_COLUMNS, unstoreEvents } from '../src/retention/unstore-events.ts';
 import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { counts } from '@sluice/projections/counts/counts';
+import { dropRetired } from '@sluice/projections/counts/drop-retired';
+import { fold } from '@sluice/projections/counts/fold';
+import { makePartitions } from '@sluice/store/layout/partitions';
+import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
+import { inTransaction } from '@sluice/store/transaction';
 import { foldRollupsJob } from '../src/jobs/fold-rollups.ts';
 import type { JobContext } from '../src/jobs/job.ts';
 import { rebuildRollupsJob } from '../src/jobs/rebuild-rollups.ts';
-import { dropRetired } from '@sluice/projections/counts/drop-retired';
-import { fold } from '@sluice/projections/counts/fold';
-import { counts } from '@sluice/projections/counts/counts';
-import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
+import { UNSTORED_COLUMNS, unstoreEvents } from '../src/retention/unstore-events.ts';
 import { beginLive, expectExact, PATIENCE, type RolledUp, startRolledUp, storing } from './fixtures/rolled-up.ts';
 
 let rig: RolledUp;

@@ -1,9 +1,9 @@
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
-import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
-import { noteSkipped } from '../src/running/run-rows.ts';
 import { noteNextTicks, registerJobs } from '../src/running/register-jobs.ts';
+import { noteSkipped } from '../src/running/run-rows.ts';
+import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
 import { removeOtherSchedules, writeSchedules } from '../src/running/write-schedules.ts';
 import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
 

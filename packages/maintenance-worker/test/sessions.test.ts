@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase, type Database } from '@sluice/store/database';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { openDatabase, type Database } from '@sluice/store/database';
 import { insertEventsAndSessions } from '@sluice/store/write/event-statements';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { closeSessions } from '../src/jobs/close-sessions.ts';

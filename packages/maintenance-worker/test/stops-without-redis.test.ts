@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 
 let redis: OwnServer;
 let database: TestDatabase;

@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
-import { readExportSettings } from '@sluice/exports/export-settings';
-import { exportVariables } from '@sluice/exports/export-variables';
-import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
-import { httpVariables } from '@sluice/daemon/http/http-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
 import { integer, list, port, text, NAME_PATTERN } from '@sluice/daemon/config/variables';
+import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { httpVariables } from '@sluice/daemon/http/http-variables';
+import { readExportSettings } from '@sluice/exports/export-settings';
+import { exportVariables } from '@sluice/exports/export-variables';
 import { streamVariables } from '@sluice/stream/stream-variables';
 import { parseOperatorKeys } from './keys/operator-keys.ts';
 

@@ -1,5 +1,5 @@
-import { type Kysely, sql } from 'kysely';
 import type { FastifyInstance } from 'fastify';
+import { type Kysely, sql } from 'kysely';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
 import type { BacklogMeter } from '@sluice/stream/backlog-meter';

@@ -1,25 +1,25 @@
 import { withStoredKeys } from '@sluice/access/key-ring';
-import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
-import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
-import { startLog } from '@sluice/daemon/log/start-log';
-import { listen } from '@sluice/daemon/http/listen';
-import { waitAtMost } from '@sluice/daemon/retry/with-timeout';
-import { stop, stopWithin } from '@sluice/daemon/service';
-import { connectRedis } from '@sluice/stream/connect-redis';
-import { readRedisMemory } from '@sluice/stream/redis-memory';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { listen } from '@sluice/daemon/http/listen';
+import { startLog } from '@sluice/daemon/log/start-log';
+import { waitAtMost } from '@sluice/daemon/retry/with-timeout';
+import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
+import { stop, stopWithin } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
-import { readQueryConfig } from './config.ts';
-import { openDatabases } from './databases.ts';
-import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
+import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { startBacklogMeter } from '@sluice/stream/backlog-meter';
+import { connectRedis } from '@sluice/stream/connect-redis';
+import { readRedisMemory } from '@sluice/stream/redis-memory';
+import { readQueryConfig } from './config.ts';
+import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
+import { openDatabases } from './databases.ts';
+import { syncKeys } from './keys/sync-keys.ts';
 import { queryChecks } from './query-checks.ts';
 import { createQueryMetrics } from './query-metrics.ts';
 import { readQueue } from './queue/read-queue.ts';
 import { buildServer } from './server.ts';
-import { syncKeys } from './keys/sync-keys.ts';
 import { createLiveTail } from './tail/live-tail.ts';
 
 /** Redis commands are given up after this long, in milliseconds. */

@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
-import type { Database } from '@sluice/store/database';
-import { postgresCheck } from '@sluice/store/postgres-check';
 import type { HealthCheck } from '@sluice/daemon/http/health';
+import type { Database } from '@sluice/store/database';
+import { schemaCheck } from '@sluice/store/migrations/schema-check';
+import { postgresCheck } from '@sluice/store/postgres-check';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { QueryConfig } from './config.ts';
 
@@ -18,6 +19,7 @@ export function queryChecks(parts: {
   const { open } = config.configuredKeys;
   return [
     postgresCheck(database),
+    schemaCheck(database),
     // Without its replica it still serves operators.
     ...(readDatabase === database ? [] : [{ ...postgresCheck(readDatabase), name: 'read_replica', critical: false }]),
     { ...redisCheck(redis), critical: false },

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { KeyRing } from '@sluice/access/key-ring';
-import type { Database } from '@sluice/store/database';
-import type { WakeQueue } from '@sluice/jobs/wake-queue';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
-import type { QueryConfig } from './config.ts';
+import type { WakeQueue } from '@sluice/jobs/wake-queue';
+import type { Database } from '@sluice/store/database';
 import type { BacklogMeter } from '@sluice/stream/backlog-meter';
+import type { QueryConfig } from './config.ts';
 import type { SyncedKeys } from './keys/sync-keys.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 

@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
-import type { RedisMemory } from '@sluice/stream/redis-memory';
 import type { BacklogMeter } from '@sluice/stream/backlog-meter';
+import type { RedisMemory } from '@sluice/stream/redis-memory';
 import type { ShardStatus } from './queue/read-queue.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { expectError } from '@sluice/testkit/expect-error';
 import type { Answer } from '@sluice/testkit/http';
-import { secretOf } from '@sluice/testkit/stored-keys';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { secretOf } from '@sluice/testkit/stored-keys';
 
 const IN_AN_HOUR = new Date(Date.now() + 3_600_000).toISOString();
 const IN_A_DAY = new Date(Date.now() + 86_400_000).toISOString();

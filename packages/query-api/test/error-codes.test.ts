@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CODES_OF, type QueryErrorCode } from '@sluice/errors/api-errors';
-import { expectError } from '@sluice/testkit/expect-error';
 import { freePort } from '@sluice/local-stack/free-port';
+import { expectError } from '@sluice/testkit/expect-error';
 import { type Answer, get } from '@sluice/testkit/http';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
-import { testKey } from '@sluice/testkit/stored-keys';
 import { exchange, openConnection, type RawAnswer, sendRaw } from '@sluice/testkit/raw-http';
+import { testKey } from '@sluice/testkit/stored-keys';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
 const KEY = { 'x-api-key': 'the-key' };

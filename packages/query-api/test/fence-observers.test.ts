@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { type Kysely, sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '@sluice/store/database';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ownRedis } from '@sluice/testkit/own-servers';
-import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 import { post } from '@sluice/testkit/http';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { ownRedis } from '@sluice/testkit/own-servers';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 const NO_RUN = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { fold } from '@sluice/projections/counts/fold';
 import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
-import { inTransaction } from '@sluice/store/transaction';
 import { openDatabase, type Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import {
   type Edit,

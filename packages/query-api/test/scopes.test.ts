@@ -6,8 +6,8 @@ import { expectError } from '@sluice/testkit/expect-error';
 import { type Answer, get } from '@sluice/testkit/http';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
-import { addAuthentication } from '../src/http/require-scope.ts';
 import { addRateLimits } from '../src/http/rate-limits.ts';
+import { addAuthentication } from '../src/http/require-scope.ts';
 
 interface Operation {
   readonly method: string;

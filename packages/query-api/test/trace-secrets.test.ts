@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { freePort } from '@sluice/local-stack/free-port';
 import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
 const SECRETS = {

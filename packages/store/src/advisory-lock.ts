@@ -1,6 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.ts';
 
+/** Waits for the lock of this name and holds it until the caller's transaction ends: a row that is not there can't be locked. */
+export async function lockInTransaction(db: Kysely<unknown>, name: string): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(db);
+}
+
 /**
  * Runs `work` on one connection that holds an advisory lock, so that of all processes one does it at a time. The
  * lock is the connection's: it is free at once when the process dies, however it dies.

@@ -3,6 +3,51 @@ import pg from 'pg';
 import type { PoolUse } from '@sluice/daemon/telemetry/pool-metrics';
 import { type Client, openPool } from './pool.ts';
 
+/**
+ * Opens the database. Nothing is connected yet: the first statement connects, so a daemon starts and waits while Postgres
+ * is away.
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = openPool(options);
+  options.watchPool?.(() => useOf(pool, options.poolSize));
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  const kyselys = new WeakMap<Client, Kysely<unknown>>();
+  return {
+    db,
+    async withClient(work) {
+      const client = (await pool.connect()) as Client;
+      try {
+        return await work(client);
+      } finally {
+        client.release();
+      }
+    },
+    on(client) {
+      let kysely = kyselys.get(client);
+      if (kysely === undefined) {
+        kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(client, pool) }) });
+        kyselys.set(client, kysely);
+      }
+      return kysely;
+    },
+    async cancel(client, isWanted) {
+      const other = new pg.Client({ ...pool.options, password: pool.options.password });
+      // Else a connection that breaks ends the process.
+      other.on('error', () => {});
+      try {
+        await other.connect();
+        if (isWanted()) await other.query('SELECT pg_cancel_backend($1)', [client.processID]);
+      } finally {
+        await other.end();
+      }
+    },
+    async check() {
+      await sql`SELECT 1`.execute(db);
+    },
+    close: () => db.destroy(),
+  };
+}
+
 /** How a daemon talks to Postgres. */
 export interface DatabaseOptions {
   readonly url: string;
@@ -41,49 +86,6 @@ export interface Database {
   check(): Promise<void>;
   /** Waits for the statements that are running. No more can be sent. */
   close(): Promise<void>;
-}
-
-/**
- * Opens the database. Nothing is connected yet: the first statement connects, so a daemon starts and waits while Postgres
- * is away.
- */
-export function openDatabase(options: DatabaseOptions): Database {
-  const pool = openPool(options);
-  options.watchPool?.(() => useOf(pool, options.poolSize));
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
-  const kyselys = new WeakMap<Client, Kysely<unknown>>();
-  return {
-    db,
-    async withClient(work) {
-      const client = (await pool.connect()) as Client;
-      try {
-        return await work(client);
-      } finally {
-        client.release();
-      }
-    },
-    on(client) {
-      let kysely = kyselys.get(client);
-      if (kysely === undefined) {
-        kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOf(client, pool) }) });
-        kyselys.set(client, kysely);
-      }
-      return kysely;
-    },
-    async cancel(client, isWanted) {
-      const other = new pg.Client({ ...pool.options, password: pool.options.password });
-      try {
-        await other.connect();
-        if (isWanted()) await other.query('SELECT pg_cancel_backend($1)', [client.processID]);
-      } finally {
-        await other.end();
-      }
-    },
-    async check() {
-      await sql`SELECT 1`.execute(db);
-    },
-    close: () => db.destroy(),
-  };
 }
 
 /** A connection as a pool that has only this one and keeps it. */

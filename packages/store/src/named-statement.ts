@@ -3,13 +3,6 @@ import type { QueryResultRow } from 'pg';
 import type { Database } from './database.ts';
 import type { Client } from './pool.ts';
 
-/** A statement that each connection parses and plans once, under this name. */
-export interface NamedStatement<R> {
-  /** The same name has the same text, always: only the values differ. */
-  readonly name: string;
-  readonly query: CompiledQuery<R>;
-}
-
 /**
  * Sends a named statement. Kysely cannot name one, so it goes to pg's own client. The statement that stores 500 events
  * takes about a tenth less with a name.
@@ -41,4 +34,11 @@ export async function executeNamed<R extends object>(
     // Else it could cancel what the connection does next.
     await cancelling;
   }
+}
+
+/** A statement that each connection parses and plans once, under this name. */
+export interface NamedStatement<R> {
+  /** The same name has the same text, always: only the values differ. */
+  readonly name: string;
+  readonly query: CompiledQuery<R>;
 }

@@ -2,15 +2,6 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { SILENCE_MARGIN_MS } from './silence-margin.ts';
 
-/** What a pool is made of; see `DatabaseOptions`. */
-interface PoolOptions {
-  readonly url: string;
-  readonly poolSize: number;
-  readonly statementTimeoutMs: number;
-  readonly applicationName: string;
-  readonly transactionTimeoutMs?: number;
-}
-
 /**
  * Opens a pool of connections. Nothing is connected yet: the first query is, so a daemon starts and waits while Postgres
  * is away. A connection on which Postgres is silent for too long is ended.
@@ -25,7 +16,7 @@ export function openPool(options: PoolOptions): pg.Pool {
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    types: { getTypeParser },
+    types,
   });
   // A connection that the server ends is an `error` event, which nobody else listens to, and would end the process. Its
   // statement is rejected as well, and the pool makes a new connection.
@@ -36,6 +27,15 @@ export function openPool(options: PoolOptions): pg.Pool {
     if (options.transactionTimeoutMs !== undefined) limitTransactions(client, options.transactionTimeoutMs);
   });
   return pool;
+}
+
+/** What a pool is made of; see `DatabaseOptions`. */
+interface PoolOptions {
+  readonly url: string;
+  readonly poolSize: number;
+  readonly statementTimeoutMs: number;
+  readonly applicationName: string;
+  readonly transactionTimeoutMs?: number;
 }
 
 /**
@@ -54,15 +54,20 @@ function serverOf(url: string): pg.ClientConfig {
 }
 
 /** Dates, times and intervals stay text: a JavaScript Date has no microseconds, and entities parse the text themselves. */
-const AS_TEXT = new Set([1082, 1114, 1184, 1186]);
+const AS_TEXT: ReadonlySet<number> = new Set([1082, 1114, 1184, 1186]);
 /** Arrays of these. */
-const AS_TEXTS = new Set([1182, 1115, 1185, 1187]);
+const AS_TEXTS: ReadonlySet<number> = new Set([1182, 1115, 1185, 1187]);
+
+/** pg's parser of a type, by its oid, but for times. */
+const parserOf = pg.types.getTypeParser as (oid: number, format?: string) => (value: string) => unknown;
 const TEXT_ARRAY = 1009;
 
-const getTypeParser = ((oid: number, format?: 'text' | 'binary') => {
-  if (format !== 'binary' && AS_TEXT.has(oid)) return (text: string) => text;
-  return pg.types.getTypeParser(AS_TEXTS.has(oid) ? TEXT_ARRAY : oid, format as 'text');
-}) as typeof pg.types.getTypeParser;
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: string) {
+    if (format !== 'binary' && AS_TEXT.has(oid)) return (text: string) => text;
+    return parserOf(AS_TEXTS.has(oid) ? TEXT_ARRAY : oid, format);
+  },
+};
 
 /** A connection of a pool. What pg's clients have and its types leave out is added. */
 export type Client = pg.PoolClient & {

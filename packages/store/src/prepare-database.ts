@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { migrate } from './migrate.ts';
 import type { Database } from './database.ts';
 import { makePartitions } from './layout/partitions.ts';
+import { migrate } from './migrations/migrate.ts';
 
 /** How many weekly partitions are made beside the current one. */
 export const PARTITIONS_AHEAD = 2;

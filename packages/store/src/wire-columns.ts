@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import { isoTime } from './iso-time.ts';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import { isoTime } from './iso-time.ts';
 
 /**
  * The columns of `events` that `toWire` needs, as it needs them: the time as text with microseconds, the payload as

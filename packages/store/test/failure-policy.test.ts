@@ -1,9 +1,9 @@
 import { createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from 'kysely';
-import { inTransaction } from '../src/transaction.ts';
-import { openDatabase, type Database } from '../src/database.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { openDatabase, type Database } from '../src/database.ts';
+import { inTransaction } from '../src/transaction.ts';
 import { classifyFailure } from '../src/write/failure-policy.ts';
 
 let database: TestDatabase;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { openDatabase, type Database } from '../src/database.ts';
 
 let database: TestDatabase;

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
-import { inTransaction } from '../src/transaction.ts';
 import { openDatabase, type Database } from '../src/database.ts';
+import { inTransaction } from '../src/transaction.ts';
 
 const POOL_SIZE = 2;
 let database: TestDatabase;

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
-import { insertEventsAndSessions } from '../src/write/event-statements.ts';
-import { makePartitions } from '../src/layout/partitions.ts';
+import { VERSION } from '@sluice/errors/version';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
-import { migrate, MIGRATIONS } from '../src/migrate.ts';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { openDatabase, type Database } from '../src/database.ts';
+import { makePartitions } from '../src/layout/partitions.ts';
+import { migrate, pendingMigrations } from '../src/migrations/migrate.ts';
+import { MIGRATIONS } from '../src/migrations/migrations.ts';
 import { prepareDatabase } from '../src/prepare-database.ts';
+import { insertEventsAndSessions } from '../src/write/event-statements.ts';
 
 const eventOf = (n: number): CanonicalEvent => ({
   tenant: 'default',
@@ -25,22 +27,20 @@ const eventOf = (n: number): CanonicalEvent => ({
 });
 
 let database: TestDatabase;
-let openeds: Database[];
+let pools: Database[];
 
 beforeEach(async () => {
   database = await createTestDatabase({ empty: true });
   const options = { url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' };
-  openeds = await Promise.all(Array.from({ length: 6 }, () => openDatabase(options)));
+  pools = Array.from({ length: 6 }, () => openDatabase(options));
 });
 afterEach(async () => {
-  await Promise.all(openeds.map((opened) => opened.close()));
+  await Promise.all(pools.map((opened) => opened.close()));
   await database.drop();
 });
 
 it('several daemons prepare an empty database at once; each migration and partition is made once', async () => {
-  const prepared = await Promise.all(
-    openeds.map((opened) => prepareDatabase(opened, new Date('2026-11-21T10:00:00Z'))),
-  );
+  const prepared = await Promise.all(pools.map((opened) => prepareDatabase(opened, new Date('2026-11-21T10:00:00Z'))));
   expect(prepared.flatMap((each) => each.migrations)).toEqual(MIGRATIONS.map((migration) => migration.name));
   expect(prepared.flatMap((each) => each.partitions).toSorted()).toEqual([
     'events_2026w47',
@@ -51,7 +51,7 @@ it('several daemons prepare an empty database at once; each migration and partit
 });
 
 it('a database of the first version is brought up to date as it is, also where its indexes were made beforehand', async () => {
-  const opened = openeds[0]!;
+  const opened = pools[0]!;
   const later = MIGRATIONS.slice(2);
   const published = MIGRATIONS.slice(0, 2);
   await database.query('CREATE TABLE sluice_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())');
@@ -82,8 +82,31 @@ it('a database of the first version is brought up to date as it is, also where i
   ]);
 });
 
+it('a newer schema that says it can run with this version is accepted', async () => {
+  await migrate(pools[0]!);
+  await database.query("INSERT INTO sluice_migrations (name, compatible_since) VALUES ('9999-of-the-future', '0.1.0')");
+  expect(await migrate(pools[1]!)).toEqual([]);
+});
+
+it('a newer schema that needs a newer version is refused, with both versions in the message', async () => {
+  await migrate(pools[0]!);
+  await database.query(
+    "INSERT INTO sluice_migrations (name, compatible_since) VALUES ('9999-of-the-future', '99.1.0')",
+  );
+  await expect(migrate(pools[1]!)).rejects.toThrow(
+    `this one (${VERSION}) is too old for it: 9999-of-the-future needs 99.1.0`,
+  );
+});
+
+it('a table of migrations that 0.1.0 made is extended, and what it did is not done again', async () => {
+  await migrate(pools[0]!);
+  await database.query('ALTER TABLE sluice_migrations DROP COLUMN compatible_since, DROP COLUMN finished');
+  expect(await pendingMigrations(pools[1]!)).toEqual([]);
+  expect(await migrate(pools[1]!)).toEqual([]);
+});
+
 it('a daemon that is older than the schema refuses to run', async () => {
-  await migrate(openeds[0]!);
+  await migrate(pools[0]!);
   await database.query("INSERT INTO sluice_migrations (name) VALUES ('9999-of-the-future')");
-  await expect(migrate(openeds[1]!)).rejects.toThrow(/9999-of-the-future/);
+  await expect(migrate(pools[1]!)).rejects.toThrow(/9999-of-the-future/);
 });

@@ -21,6 +21,11 @@ const sleep = () => ({
   query: sql<{ slept: string }>`SELECT pg_sleep(${50}) AS slept`.compile(opened.db),
 });
 
+/** Whether a statement of this database sleeps. */
+const isAsleep = async () =>
+  (await database.query("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"))
+    .length === 1;
+
 it('what pg’s own client does inside a transaction is a part of it', async () => {
   const query = sql<{ tenant: string }>`
     INSERT INTO event_ids VALUES (${'t'}, gen_random_uuid(), now()) RETURNING tenant`.compile(opened.db);
@@ -46,9 +51,6 @@ it.each([
 ])('a statement that is aborted %s ends on the server too, and its connection goes on', async (_, run) => {
   const stop = new AbortController();
   const running = run(stop.signal);
-  const isAsleep = async () =>
-    (await database.query("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"))
-      .length === 1;
   await vi.waitFor(async () => expect(await isAsleep()).toBe(true), { timeout: 50_000, interval: 10 });
   stop.abort();
   await expect(running).rejects.toMatchObject({ code: '57014' });

@@ -1,19 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openDatabase, type Database } from '../src/database.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEntry } from '@sluice/stream/stream-entry';
 import { makeEvents, type WireEvent } from '@sluice/testkit/make-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { openDatabase, type Database } from '../src/database.ts';
 import { decodeEntry, type DecodedEntry } from '../src/write/decode-entry.ts';
 import { isolatePoison } from '../src/write/isolate-poison.ts';
-
-/** What pg's clients have and its types leave out. */
-type CountedClient = pg.Client & { connectionParameters: { application_name?: string } };
+import { watchStatements } from './fixtures/watch-statements.ts';
 
 let database: TestDatabase;
 let opened: Database;
 let statements: number;
+let unwatch: () => void;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -25,13 +23,12 @@ beforeAll(async () => {
       RETURN NEW;
     END $$`);
   await database.query('CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()');
-  const query = pg.Client.prototype.query as (this: CountedClient, ...args: unknown[]) => unknown;
-  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (this: CountedClient, ...args: unknown[]) {
-    if (this.connectionParameters.application_name === 'test') statements += 1;
-    return query.apply(this, args);
-  } as typeof pg.Client.prototype.query);
+  unwatch = watchStatements('test', () => {
+    statements += 1;
+  });
 });
 afterAll(async () => {
+  unwatch();
   await opened.close();
   await database.drop();
 });

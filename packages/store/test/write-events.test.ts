@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase, type Database } from '../src/database.ts';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { openDatabase, type Database } from '../src/database.ts';
 import { writeEvents } from '../src/write/write-events.ts';
 
 let database: TestDatabase;

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { inject, vi } from 'vitest';
-import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { startTestDaemon, type TestDaemon } from './test-daemon.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { testNamespace } from './test-namespace.ts';
 
 /** Ingest and writers over a database and a stream of one test file's own. */

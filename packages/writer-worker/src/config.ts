@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { Type } from 'typebox';
-import { SILENCE_MARGIN_MS } from '@sluice/store/silence-margin';
 import { ConfigError } from '@sluice/daemon/config/config-error';
-import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
-import { streamVariables } from '@sluice/stream/stream-variables';
 import { integer, port, text } from '@sluice/daemon/config/variables';
+import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { SILENCE_MARGIN_MS } from '@sluice/store/silence-margin';
+import { streamVariables } from '@sluice/stream/stream-variables';
 
 /** The writer's variables; docs/reference/configuration.md is made from this. */
 export const WRITER_VARIABLES = Type.Object({

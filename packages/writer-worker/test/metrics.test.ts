@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createGroup } from '@sluice/stream/consumer-group';
-import { readConservation } from '@sluice/stream/conservation';
 import { startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { readConservation } from '@sluice/stream/conservation';
+import { createGroup } from '@sluice/stream/consumer-group';
 import { get } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';

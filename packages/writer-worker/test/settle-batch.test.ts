@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createGroup } from '@sluice/stream/consumer-group';
 import { readConservation, settledKey } from '@sluice/stream/conservation';
+import { createGroup } from '@sluice/stream/consumer-group';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { settleBatch, type Settleable } from '../src/batch/settle-batch.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
-import { readMetrics } from './fixtures/read-metrics.ts';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import { readMetrics } from './fixtures/read-metrics.ts';
 
 let pipeline: Pipeline;
 beforeAll(async () => {

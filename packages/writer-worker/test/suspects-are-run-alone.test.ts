@@ -1,15 +1,15 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { connectBlockingRedis } from '@sluice/stream/connect-redis';
 import { streamKey } from '@sluice/stream/stream-keys';
-import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { testNamespace } from '@sluice/testkit/test-namespace';
 import { BatchBuffer } from '../src/batch/batch-buffer.ts';
 import { Breaker } from '../src/batch/breaker.ts';
-import { consume } from '../src/fetch/consumer.ts';
 import type { Outcome } from '../src/batch/outcome.ts';
+import { consume } from '../src/fetch/consumer.ts';
 import { Progress } from '../src/watch/progress.ts';
 import { createWriterMetrics } from '../src/watch/writer-metrics.ts';
 import { newWriterState } from '../src/watch/writer-state.ts';

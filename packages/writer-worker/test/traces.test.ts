@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
 import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
+import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';

@@ -1,5 +1,5 @@
-import { claim, type Fault } from '../fault.ts';
 import type { FaultRig, ProxiedLink } from '../fault-rig.ts';
+import { claim, type Fault } from '../fault.ts';
 import { proveSchedulesTick, schedulesWritten } from '../schedules-tick.ts';
 
 /** Bytes and FINs vanish; only its own clock can tell a daemon that nobody is there. */

@@ -1,7 +1,7 @@
 import type { Fault } from '../fault.ts';
+import { proveSchedulesTick, tickWithoutMemory } from '../schedules-tick.ts';
 import { whileTableIsLocked } from '../table-lock.ts';
 import { waitUntil } from '../wait-until.ts';
-import { proveSchedulesTick, tickWithoutMemory } from '../schedules-tick.ts';
 
 /** Less than an empty Redis takes, so that nothing that grows is let in however much is drained. */
 const TOO_LITTLE = 400_000;

@@ -1,5 +1,5 @@
-import { claim, type Fault } from '../fault.ts';
 import type { FaultRig } from '../fault-rig.ts';
+import { claim, type Fault } from '../fault.ts';
 import { acceptPoison, refusePoison, untilDead } from '../poison-trigger.ts';
 import { waitUntil } from '../wait-until.ts';
 

@@ -1,6 +1,6 @@
 import { claim, type Fault } from '../fault.ts';
-import { waitUntil } from '../wait-until.ts';
 import { whileTableIsLocked } from '../table-lock.ts';
+import { waitUntil } from '../wait-until.ts';
 
 /** The window between COMMIT and the acknowledgement is some microseconds wide; pausing writes in Redis opens it. */
 export const writerKillAfterCommit: Fault = {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
 import { generateEvents } from '@sluice/local-stack/generate-events';
 import { type EntryFields, encodeEntry } from '@sluice/stream/stream-entry';
 import { createStreamProducer } from '@sluice/stream/stream-producer';
-import type { Redis } from 'ioredis';
 
 const BATCH = 500;
 /** Entries of one round trip. */

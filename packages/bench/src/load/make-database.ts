@@ -1,6 +1,6 @@
+import { Client } from 'pg';
 import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
-import { Client } from 'pg';
 import { PEER_SCHEMA } from '../../peers/peer-schema.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { streamKey } from '@sluice/stream/stream-keys';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { fillStream, makeEntries } from './fill-stream.ts';
 import type { PeerSurroundings } from './peers.ts';
 import { startWriter, type WriterOptions } from './start-writer.ts';

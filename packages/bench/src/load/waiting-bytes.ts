@@ -1,7 +1,7 @@
+import type { Redis } from 'ioredis';
 import { batchEvents } from '@sluice/local-stack/batch-events';
 import { generateEvents } from '@sluice/local-stack/generate-events';
 import { readEventsFile } from '@sluice/local-stack/read-events-file';
-import type { Redis } from 'ioredis';
 
 /**
  * Posts events, at most `most`, of a file or generated, and asks Redis what its stream takes by then.

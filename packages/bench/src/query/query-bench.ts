@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 import type { StackHandle } from '@sluice/local-stack/stack';
+import { seededRandom } from '@sluice/testkit/seeded-random';
 import type { BenchOptions } from '../bench-options.ts';
 import { deal, median, quantile } from '../figures.ts';
 import type { Progress } from '../progress.ts';
-import { seededRandom } from '@sluice/testkit/seeded-random';
 import { createQueryClient, type QueryClient, timePeer, timeSluice, walkCursors } from './ask.ts';
 import { connectUntilAborted } from './connect-until-aborted.ts';
 import { storeEvents, WIDE_TENANT } from './dataset.ts';

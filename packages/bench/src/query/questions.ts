@@ -1,5 +1,5 @@
-import { DAYS, EVENTS_PER_CORRELATION, SESSIONS, TYPES, USERS, WIDE_TENANT, WORKBOOKS } from './dataset.ts';
 import type { Random } from '@sluice/testkit/seeded-random';
+import { DAYS, EVENTS_PER_CORRELATION, SESSIONS, TYPES, USERS, WIDE_TENANT, WORKBOOKS } from './dataset.ts';
 import type { SeedsFilter } from './seeds-schema.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { batchEvents } from '@sluice/local-stack/batch-events';
 import { generateEvents } from '@sluice/local-stack/generate-events';
-import type { EventText } from '@sluice/local-stack/read-events-file';
 import { createBatchSender } from '@sluice/local-stack/post-batch';
+import type { EventText } from '@sluice/local-stack/read-events-file';
 
 const BATCH = 500;
 

@@ -1,6 +1,6 @@
+import { Redis } from 'ioredis';
 import type { RunningDaemon } from '@sluice/local-stack/launch-daemon';
 import { streamKey } from '@sluice/stream/stream-keys';
-import { Redis } from 'ioredis';
 import type { BenchOptions } from '../bench-options.ts';
 import type { Figure, Goal } from '../figure.ts';
 import { inTurn } from '../load/in-turn.ts';

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type ApiClient, CommandError } from '@sluice/api-client/api-client';
-import type { CliConfig } from '../config.ts';
-import { parseKeepingDigits } from '@sluice/events/json/parse-json';
-import { parseId } from '../dead-letter-filter.ts';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import type { CliConfig } from '../config.ts';
+import { parseId } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
 
 /** `dead-letters edit ID`: mends the payload, in an editor or from a file. */

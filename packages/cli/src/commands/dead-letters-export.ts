@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { type ApiClient, CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import type { CliConfig } from '../config.ts';
 import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
-import { EXIT } from '@sluice/api-client/exit-codes';
 import type { Output } from '../output.ts';
 
 const NEWLINE = 0x0a;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { confirm } from '../confirm.ts';
 import { filterOf, parseId, withFilterOptions } from '../dead-letter-filter.ts';
-import { EXIT } from '@sluice/api-client/exit-codes';
 import { followReplay } from '../follow-replay.ts';
 import { formatTable, type Output } from '../output.ts';
 

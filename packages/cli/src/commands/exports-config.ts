@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
-import type { CliConfig } from '../config.ts';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import type { CliConfig } from '../config.ts';
 import { type ConfigInput, type ConfigOptions, readConfigInput, withConfigOptions } from '../export-config-options.ts';
 import { formatTable, type Output } from '../output.ts';
 import { describeSchedule } from './exports-status.ts';

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
+import type { ApiClient } from '@sluice/api-client/api-client';
 import {
   EXPORT_COMPRESSIONS,
   EXPORT_FORMATS,
   type ExportCompression,
   type ExportFormat,
 } from '@sluice/api-client/choices';
-import type { ApiClient } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
 import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { SCOPES, type Scope } from '@sluice/api-client/choices';
 import type { ApiClient } from '@sluice/api-client/api-client';
+import { SCOPES, type Scope } from '@sluice/api-client/choices';
 import type { Output } from '../output.ts';
 import { timeAhead } from '../time-option.ts';
 

@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { API_ERRORS, ApiError, type ApiErrorCode } from '@sluice/errors/api-errors';
 import type { Logger } from '../log/logger.ts';

@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
-import { type HealthCheck, runChecks } from './health.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { type HealthCheck, runChecks } from './health.ts';
 
 /**
  * Defines the metric of what `/health` looks at. The checks run at each scrape, all at once and each within its

@@ -1,5 +1,5 @@
-import { messageOf } from '@sluice/errors/message-of';
 import type { FastifyInstance } from 'fastify';
+import { messageOf } from '@sluice/errors/message-of';
 import { VERSION } from '@sluice/errors/version';
 import { withTimeout } from '../retry/with-timeout.ts';
 

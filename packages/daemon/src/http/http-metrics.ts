@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Histogram } from 'prom-client';
-import { elapsedMs } from './request-clock.ts';
 import { exemplar, type Metrics } from '../telemetry/metrics.ts';
+import { elapsedMs } from './request-clock.ts';
 
 /** From half a millisecond to ten seconds: acknowledgements take single milliseconds, reads up to seconds. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

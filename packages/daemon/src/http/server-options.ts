@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { FastifyHttpOptions } from 'fastify';
 import type { Server } from 'node:http';
+import type { FastifyHttpOptions } from 'fastify';
 import type { ApiErrorCode } from '@sluice/errors/api-errors';
 import { answerBrokenRequest, answerUnroutable } from './error-answers.ts';
 

@@ -1,12 +1,12 @@
-import { logTracing } from './log-tracing.ts';
+import { VERSION } from '@sluice/errors/version';
+import { memoryProfile } from '../memory.ts';
 import { tracingState } from '../telemetry/tracing-state.ts';
 import { logConsole } from './log-console.ts';
 import type { LogFormat } from './log-output.ts';
 import { logOutput } from './log-output.ts';
+import { logTracing } from './log-tracing.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { memoryProfile } from '../memory.ts';
 import { redactUrl } from './redact-url.ts';
-import { VERSION } from '@sluice/errors/version';
 
 /** The variables that the log needs; part of every daemon's configuration. */
 export interface LogConfig {

@@ -1,6 +1,6 @@
+import { isTracingWanted } from '../config/telemetry-variables.ts';
 import { redactUrl } from '../log/redact-url.ts';
 import { activeProvider } from './active-provider.ts';
-import { isTracingWanted } from '../config/telemetry-variables.ts';
 
 /** Whether this process traces, as the log says it. */
 export interface TracingState {

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AcceptedResult, acceptBatch, clientTraceparent, idempotencyKeyOf } from '@sluice/accept/accept-batch';
 import { readRequest } from '@sluice/accept/read-request';
-import { elapsedMs } from '@sluice/daemon/http/request-clock';
 import { toApiError } from '@sluice/daemon/http/error-answers';
+import { elapsedMs } from '@sluice/daemon/http/request-clock';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Answer, BatchOutcome, Door, DoorRequest } from '@sluice/events/adapters/door';
 import type { IngestContext } from '../ingest-context.ts';

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { keyRequired, keyUnknown, requireScope } from '@sluice/access/authenticate';
 import type { KeyRing } from '@sluice/access/key-ring';
 import { checkNamedTenant } from '@sluice/access/named-tenant';
@@ -5,7 +6,6 @@ import { ANONYMOUS, DEFAULT_TENANT, type Principal } from '@sluice/access/princi
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Door, DoorRequest, ReadBatch } from '@sluice/events/adapters/door';
 import { keyOf } from '@sluice/events/adapters/key-places';
-import type { FastifyRequest } from 'fastify';
 import type { IngestContext } from '../ingest-context.ts';
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
-import { DestinationError } from '@sluice/exports/destination';
+import type { Kysely } from 'kysely';
 import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
 import { messageOf } from '@sluice/errors/message-of';
-import type { Kysely } from 'kysely';
+import { DestinationError } from '@sluice/exports/destination';
 import { failRun, putOff } from './export-states.ts';
 import { RunError } from './run-error.ts';
 

@@ -1,5 +1,5 @@
-import { isoTime } from '@sluice/store/iso-time';
 import { sql } from 'kysely';
+import { isoTime } from '@sluice/store/iso-time';
 import { epochMicroseconds } from './export-row.ts';
 import { openParquetFile, type ParquetColumn } from './parquet-file.ts';
 import type { FileFormat } from './row-format.ts';

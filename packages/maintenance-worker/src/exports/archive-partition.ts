@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
+import { messageOf } from '@sluice/errors/message-of';
 import type { Destination, DestinationSettings } from '@sluice/exports/destination';
 import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
-import { messageOf } from '@sluice/errors/message-of';
+import { inTransaction } from '@sluice/store/transaction';
 import type { JobContext } from '../jobs/job.ts';
 import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
+import { checkAgainstManifest } from './check-against-manifest.ts';
 import { makeManifest } from './make-manifest.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { publishManifest } from './publish-manifest.ts';
 import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
-import { checkAgainstManifest } from './check-against-manifest.ts';
 import { writeFiles } from './write-files.ts';
 
 /** Bytes of one file of an archive before the next one is begun. */

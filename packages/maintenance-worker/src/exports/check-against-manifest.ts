@@ -1,8 +1,8 @@
+import { text } from 'node:stream/consumers';
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '@sluice/errors/message-of';
 import { type Destination, DestinationError } from '@sluice/exports/destination';
 import { type Manifest, type ManifestFile, manifestText } from '@sluice/exports/manifest';
-import { messageOf } from '@sluice/errors/message-of';
-import { isDeepStrictEqual } from 'node:util';
-import { text } from 'node:stream/consumers';
 import { countRows } from './count-rows.ts';
 
 /** What reading an export again found. */

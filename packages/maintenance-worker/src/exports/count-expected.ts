@@ -1,6 +1,6 @@
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 
 /** How long counting may take, in milliseconds: it is for the progress only. */
 const COUNT_TIMEOUT_MS = 60_000;

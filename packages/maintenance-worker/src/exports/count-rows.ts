@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { messageOf } from '@sluice/errors/message-of';
 import { DestinationError } from '@sluice/exports/destination';
 import type { ExportCompression, ExportFormat } from '@sluice/exports/export-formats';
-import { messageOf } from '@sluice/errors/message-of';
 import { countParquetRows } from './count-parquet-rows.ts';
 import { countCsvRecords, countJsonEvents, countLines } from './count-text-rows.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
+import type { StoredEvent } from '@sluice/events/adapters/to-wire';
 import { isoTime } from '@sluice/store/iso-time';
 import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
-import type { StoredEvent } from '@sluice/events/adapters/to-wire';
 
 /** One row of an export, as Postgres gives it. */
 export interface ExportRow extends StoredEvent {

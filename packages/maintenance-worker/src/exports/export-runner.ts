@@ -1,10 +1,10 @@
 import { context as traceContext } from '@opentelemetry/api';
 import { type Kysely, sql } from 'kysely';
-import { messageOf } from '@sluice/errors/message-of';
-import type { WakeJob } from '@sluice/jobs/wake-queue';
-import { contextOf } from '@sluice/daemon/telemetry/trace-context';
 import { Outage } from '@sluice/daemon/log/outage';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import { contextOf } from '@sluice/daemon/telemetry/trace-context';
+import { messageOf } from '@sluice/errors/message-of';
+import type { WakeJob } from '@sluice/jobs/wake-queue';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { startWakeRunner, type WakeRunner } from '../running/wake-runner.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
-import { isoTime } from '@sluice/store/iso-time';
 import type { DestinationProblem, DestinationSettings } from '@sluice/exports/destination';
 import type { ExportCompression, ExportFormat } from '@sluice/exports/export-formats';
 import type { Manifest } from '@sluice/exports/manifest';
 import type { Fence, Position } from '@sluice/store/fence/fence';
+import { isoTime } from '@sluice/store/iso-time';
 import type { RunProblem } from './run-error.ts';
 
 /** A row of export_runs, as far as running it needs it. */

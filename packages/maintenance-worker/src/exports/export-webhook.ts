@@ -1,18 +1,18 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Queue, Worker } from 'bullmq';
 import { sql } from 'kysely';
-import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
-import { inRunTrace } from '../running/run-trace.ts';
-import { restAfterErrors } from '../running/rest-after-errors.ts';
-import { type Timings, TIMINGS } from '../running/timings.ts';
-import { isoTime } from '@sluice/store/iso-time';
-import type { Database } from '@sluice/store/database';
-import { messageOf } from '@sluice/errors/message-of';
-import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
+import { messageOf } from '@sluice/errors/message-of';
+import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
+import type { Database } from '@sluice/store/database';
+import { isoTime } from '@sluice/store/iso-time';
+import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
+import { restAfterErrors } from '../running/rest-after-errors.ts';
+import { inRunTrace } from '../running/run-trace.ts';
+import { type Timings, TIMINGS } from '../running/timings.ts';
 import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.ts';
 
 /** Name of the BullMQ queue; notices wait in it, so they survive a restart. */

@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { isoTime } from '@sluice/store/iso-time';
 import type { ManifestWindow } from '@sluice/exports/manifest';
 import { noteFirstCluster } from '@sluice/store/fence/clusters';
 import { type Fence, inWindow, type Position, readFence, storedSince } from '@sluice/store/fence/fence';
+import { isoTime } from '@sluice/store/iso-time';
 import { checkCluster } from './check-cluster.ts';
 import type { ExportRun } from './export-states.ts';
 import { RunError } from './run-error.ts';

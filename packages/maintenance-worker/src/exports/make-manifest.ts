@@ -1,6 +1,6 @@
+import { VERSION } from '@sluice/errors/version';
 import type { ExportCompression, ExportFormat } from '@sluice/exports/export-formats';
 import type { Manifest, ManifestColumn, ManifestFile, ManifestWindow } from '@sluice/exports/manifest';
-import { VERSION } from '@sluice/errors/version';
 
 /** Makes the manifest of an export or an archive whose files are all written; `publish-manifest.ts` writes it. */
 export function makeManifest(

@@ -1,8 +1,8 @@
+import type { Kysely } from 'kysely';
 import type { Destination, DestinationSettings } from '@sluice/exports/destination';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { openDestination } from '@sluice/exports/open-destination';
 import { openTenantDestination } from '@sluice/exports/open-tenant-destination';
-import type { Kysely } from 'kysely';
 
 /**
  * Opens the destination of a run, and its backup behind it; the caller closes them. An archive holds all tenants and

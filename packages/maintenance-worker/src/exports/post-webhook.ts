@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { publicLookup, refusePrivateHost } from '@sluice/exports/public-address';
 import { VERSION } from '@sluice/errors/version';
+import { publicLookup, refusePrivateHost } from '@sluice/exports/public-address';
 
 /** Where notices go, and what they are signed with. */
 export interface WebhookTarget {

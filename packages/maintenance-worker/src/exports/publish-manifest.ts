@@ -1,5 +1,5 @@
-import type { Destination } from '@sluice/exports/destination';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import type { Destination } from '@sluice/exports/destination';
 import { streamOf } from './write-part.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
+import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 
 /** As many rows are asked for at a time as would have this many characters if all were as long as the longest before. */
 const BATCH_CHARS = 4 * 1024 * 1024;

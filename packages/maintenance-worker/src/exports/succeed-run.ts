@@ -1,6 +1,6 @@
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
 import { type Kysely, sql } from 'kysely';
+import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 import type { ExportRun, Publishing } from './export-states.ts';
 import type { Window } from './fix-window.ts';
 import { RunError } from './run-error.ts';

@@ -1,5 +1,5 @@
-import type { ManifestFile } from '@sluice/exports/manifest';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import type { ManifestFile } from '@sluice/exports/manifest';
 import type { Batches } from './read-in-batches.ts';
 import { type PartOptions, writePart } from './write-part.ts';
 

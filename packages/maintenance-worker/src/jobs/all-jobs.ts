@@ -9,6 +9,7 @@ import { expirePartitionsJob } from './expire-partitions.ts';
 import { expireSessionsJob } from './expire-sessions.ts';
 import { expireTenantEventsJob } from './expire-tenant-events.ts';
 import { foldRollupsJob } from './fold-rollups.ts';
+import type { Job } from './job.ts';
 import { makePartitionsJob } from './make-partitions.ts';
 import { queueExportsJob } from './queue-exports.ts';
 import { rebaseExportsJob } from './rebase-exports.ts';
@@ -16,7 +17,6 @@ import { rebuildRollupsJob } from './rebuild-rollups.ts';
 import { removeIdleConsumersJob } from './remove-idle-consumers.ts';
 import { rotateExportKeysJob } from './rotate-export-keys.ts';
 import { verifyExportJob } from './verify-export.ts';
-import type { Job } from './job.ts';
 
 /** Every job that maintenance workers run. */
 export function allJobs(config: Pick<MaintenanceConfig, 'CLEANUP_INTERVAL_HOURS'>): readonly Job[] {

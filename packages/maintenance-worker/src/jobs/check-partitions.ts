@@ -1,6 +1,6 @@
 import type { HealthCheck } from '@sluice/daemon/http/health';
-import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import type { Database } from '@sluice/store/database';
+import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /** Fails when the partition of this week or the next is missing: a failed run is in the log, in the history and in metrics. */

@@ -1,10 +1,10 @@
+import { estimateEvents } from '@sluice/store/layout/estimate-events';
+import { expiringPartitions } from '@sluice/store/layout/expiring-partitions';
+import type { MaintenanceConfig } from '../config.ts';
 import { archivePartition } from '../exports/archive-partition.ts';
 import { dropPartitions } from '../retention/drop-partitions.ts';
-import { expiringPartitions } from '@sluice/store/layout/expiring-partitions';
-import { estimateEvents } from '@sluice/store/layout/estimate-events';
 import { type JudgedPartition, judgePartitions } from '../retention/judge-partitions.ts';
 import { DRY_RUN_INPUT, retentionRules } from '../retention/retention-rules.ts';
-import type { MaintenanceConfig } from '../config.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /** Drops whole partitions that are past EVENT_RETENTION_DAYS, with their ids and their part of the roll-ups. */

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { MaintenanceConfig } from '../config.ts';
 import { deleteTenantEvents, planExpiry } from '../retention/delete-tenant-events.ts';
 import { DRY_RUN_INPUT, type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
-import type { MaintenanceConfig } from '../config.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /** Deletes events row by row where tenants have a retention of their own. */

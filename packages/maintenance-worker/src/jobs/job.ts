@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { TObject } from 'typebox';
-import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
+import type { Database } from '@sluice/store/database';
 import type { MaintenanceConfig } from '../config.ts';
 
 export const MINUTE_MS = 60_000;

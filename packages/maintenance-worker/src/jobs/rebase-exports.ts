@@ -1,12 +1,12 @@
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
+import { randomUUID } from 'node:crypto';
+import { type Kysely, sql } from 'kysely';
 import { readExportConfig } from '@sluice/exports/export-config';
 import type { ExportSettings } from '@sluice/exports/export-settings';
-import { type Kysely, sql } from 'kysely';
-import { randomUUID } from 'node:crypto';
+import type { Database } from '@sluice/store/database';
 import { knownCluster, noteCluster } from '@sluice/store/fence/clusters';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { earliestOpenStart } from '@sluice/store/fence/observe-transactions';
+import { inTransaction } from '@sluice/store/transaction';
 import { readPosition } from '../exports/fix-window.ts';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 

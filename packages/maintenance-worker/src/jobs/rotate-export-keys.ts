@@ -1,8 +1,8 @@
-import { sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
 import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
 import { type SealingKeys, SealError } from '@sluice/exports/sealed-secrets';
+import type { Database } from '@sluice/store/database';
+import { ExportConfig } from '@sluice/store/entities/export-config';
+import { inUnitOfWork, LOCKED } from '@sluice/store/entities/unit-of-work';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
@@ -56,24 +56,27 @@ interface Batch {
 }
 
 async function sealBatch(database: Database, keys: SealingKeys, active: string, after: string): Promise<Batch> {
-  return inTransaction(database, async (db) => {
-    const { rows } = await sql<{ tenant: string; secrets: Buffer; key_id: string }>`
-      SELECT tenant, secrets, key_id FROM export_configs
-      WHERE secrets IS NOT NULL AND key_id <> ${active} AND tenant > ${after}
-      ORDER BY tenant LIMIT ${BATCH} FOR UPDATE`.execute(db);
+  return inUnitOfWork(database, async ({ entities }) => {
+    const configs = await entities
+      .getRepository(ExportConfig)
+      .find(
+        { secrets: { $ne: null }, keyId: { $ne: active }, tenant: { $gt: after } },
+        { ...LOCKED, orderBy: { tenant: 'asc' }, limit: BATCH },
+      );
     const failures: SealError[] = [];
-    for (const { tenant, secrets, key_id: keyId } of rows) {
+    for (const config of configs) {
+      const { tenant, secrets, keyId } = config;
       try {
-        const sealed = sealCredentials(keys, tenant, openCredentials(keys, tenant, { bytes: secrets, keyId }));
-        await sql`
-          UPDATE export_configs SET secrets = ${sealed?.bytes ?? null}, key_id = ${sealed?.keyId ?? null}
-          WHERE tenant = ${tenant}`.execute(db);
+        const present = { bytes: Buffer.from(secrets!), keyId: keyId! };
+        const sealed = sealCredentials(keys, tenant, openCredentials(keys, tenant, present));
+        config.secrets = sealed?.bytes ?? null;
+        config.keyId = sealed?.keyId ?? null;
       } catch (error) {
         if (!(error instanceof SealError)) throw error;
         failures.push(error);
       }
     }
-    const last = rows.length < BATCH ? null : rows.at(-1)!.tenant;
-    return { sealed: rows.length - failures.length, failures, last };
+    const last = configs.length < BATCH ? null : configs.at(-1)!.tenant;
+    return { sealed: configs.length - failures.length, failures, last };
   });
 }

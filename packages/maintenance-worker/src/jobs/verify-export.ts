@@ -1,9 +1,9 @@
-import { Type } from 'typebox';
 import { sql } from 'kysely';
+import { Type } from 'typebox';
 import type { DestinationSettings } from '@sluice/exports/destination';
 import type { Manifest } from '@sluice/exports/manifest';
-import { openRunDestinations } from '../exports/open-run-destinations.ts';
 import { checkAgainstManifest } from '../exports/check-against-manifest.ts';
+import { openRunDestinations } from '../exports/open-run-destinations.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**

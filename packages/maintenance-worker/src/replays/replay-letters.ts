@@ -1,14 +1,14 @@
 import type { Span } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
 import { type Kysely, sql } from 'kysely';
-import type { Database } from '@sluice/store/database';
-import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
-import type { ReplayedEntry } from '@sluice/stream/replay-entry';
-import type { StreamProducer } from '@sluice/stream/stream-producer';
 import { failSpan } from '@sluice/daemon/telemetry/in-span';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
+import type { Database } from '@sluice/store/database';
+import type { ReplayedEntry } from '@sluice/stream/replay-entry';
+import type { StreamProducer } from '@sluice/stream/stream-producer';
 import type { EndState, MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from '../running/run-trace.ts';
 import { failReplay, finishReplay, releaseLetters, type ReplayProgress, replayProgress } from './end-replay.ts';

@@ -1,8 +1,8 @@
-import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { sql } from 'kysely';
-import type { WakeJob } from '@sluice/jobs/wake-queue';
 import { Outage } from '@sluice/daemon/log/outage';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { messageOf } from '@sluice/errors/message-of';
+import type { WakeJob } from '@sluice/jobs/wake-queue';
 import { startWakeRunner, type WakeRunner } from '../running/wake-runner.ts';
 import { noteError } from './end-replay.ts';
 import { type ReplayContext, replayLetters } from './replay-letters.ts';

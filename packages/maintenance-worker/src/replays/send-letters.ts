@@ -1,10 +1,10 @@
 import type { Span } from '@opentelemetry/api';
+import { failSpan, tracer } from '@sluice/daemon/telemetry/in-span';
+import { activeTraceparent, linksTo, traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import type { ReplayedEntry } from '@sluice/stream/replay-entry';
 import { SEND_EVENTS, sendSpan } from '@sluice/stream/send-span';
 import { encodeEntry } from '@sluice/stream/stream-entry';
 import type { StreamProducer } from '@sluice/stream/stream-producer';
-import { failSpan, tracer } from '@sluice/daemon/telemetry/in-span';
-import { activeTraceparent, linksTo, traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 
 /**
  * Puts the events of dead letters back on the stream, each in a span of its own that links to the trace its letter came

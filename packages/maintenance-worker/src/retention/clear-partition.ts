@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
-import { lockNextBlock, noteCleared } from '@sluice/store/layout/expiring-partitions';
 import type { Database } from '@sluice/store/database';
+import { lockNextBlock, noteCleared } from '@sluice/store/layout/expiring-partitions';
+import { inTransaction } from '@sluice/store/transaction';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /** Blocks of 8 KiB in one transaction: of real events 1,000 to 3,000. */

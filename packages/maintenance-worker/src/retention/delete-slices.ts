@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
 import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /** Events that one transaction deletes. */

@@ -1,7 +1,7 @@
 import { type Kysely, type SqlBool, sql } from 'kysely';
+import type { Database } from '@sluice/store/database';
 import { isoTime } from '@sluice/store/iso-time';
 import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
-import type { Database } from '@sluice/store/database';
 import { deleteSlices } from './delete-slices.ts';
 import { judgePartitions } from './judge-partitions.ts';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';

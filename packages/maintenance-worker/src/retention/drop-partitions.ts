@@ -1,3 +1,5 @@
+import { messageOf } from '@sluice/errors/message-of';
+import type { Database } from '@sluice/store/database';
 import { detachPartition, finalizeDetach } from '@sluice/store/layout/detach-partition';
 import { dropPartition } from '@sluice/store/layout/drop-partition';
 import {
@@ -9,8 +11,6 @@ import {
   register,
 } from '@sluice/store/layout/expiring-partitions';
 import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
-import { messageOf } from '@sluice/errors/message-of';
 import { clearPartition } from './clear-partition.ts';
 import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
 import type { RetentionRules } from './retention-rules.ts';

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
-import type { Database } from '@sluice/store/database';
 import { withAdvisoryLock } from '@sluice/store/advisory-lock';
+import type { Database } from '@sluice/store/database';
 
 /** Name of the advisory lock of one of a job's slots. */
 export function slotLock(job: string, slot: number): string {

@@ -1,9 +1,9 @@
-import type { Database } from '@sluice/store/database';
-import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { Outage } from '@sluice/daemon/log/outage';
 import type { Backoff } from '@sluice/daemon/retry/backoff';
 import { retry } from '@sluice/daemon/retry/retry';
+import type { Database } from '@sluice/store/database';
+import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import type { Job } from '../jobs/job.ts';
 import { registerJobs } from './register-jobs.ts';
 

@@ -1,17 +1,17 @@
 import type { Span } from '@opentelemetry/api';
 import type { Kysely } from 'kysely';
-import { messageOf } from '@sluice/errors/message-of';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { failSpan } from '@sluice/daemon/telemetry/in-span';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
+import { messageOf } from '@sluice/errors/message-of';
 import type { Job, JobContext, JobResult } from '../jobs/job.ts';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
-import { inRunTrace } from './run-trace.ts';
-import { staleAt } from './stale-at.ts';
-import { type Timings, TIMINGS } from './timings.ts';
 import { inSlot } from './job-slot.ts';
 import type { RequestTraces } from './request-traces.ts';
 import { type BegunRun, type EndOfRun, endRun, type RunSlot, showProgress } from './run-rows.ts';
+import { inRunTrace } from './run-trace.ts';
+import { staleAt } from './stale-at.ts';
+import { type Timings, TIMINGS } from './timings.ts';
 
 /** How often a run's progress is written and its state looked at, in milliseconds. */
 const BEAT_MS = 1_000;

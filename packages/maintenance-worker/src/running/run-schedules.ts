@@ -2,12 +2,12 @@ import { Queue, Worker } from 'bullmq';
 import { messageOf } from '@sluice/errors/message-of';
 import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import type { Job } from '../jobs/job.ts';
-import type { Runner } from './run-job.ts';
 import { noteNextTicks } from './register-jobs.ts';
 import { restAfterErrors } from './rest-after-errors.ts';
+import type { Runner } from './run-job.ts';
+import { checkStaleness, type SchedulesState } from './stale-jobs.ts';
 import { TIMINGS } from './timings.ts';
 import { runTick } from './triggers.ts';
-import { checkStaleness, type SchedulesState } from './stale-jobs.ts';
 import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedules.ts';
 
 /** Name of the BullMQ queue of the ticks. */

@@ -1,9 +1,9 @@
 import type { Queue } from 'bullmq';
 import { type Kysely, sql } from 'kysely';
-import type { Database } from '@sluice/store/database';
-import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { withAdvisoryLock } from '@sluice/store/advisory-lock';
+import type { Database } from '@sluice/store/database';
 import type { Job } from '../jobs/job.ts';
 import { staleAt } from './stale-at.ts';
 import { restartSchedule } from './write-schedules.ts';

@@ -1,11 +1,11 @@
 import { context as traceContext } from '@opentelemetry/api';
 import { Worker } from 'bullmq';
+import type { Logger } from '@sluice/daemon/log/logger';
+import { Outage } from '@sluice/daemon/log/outage';
+import { contextOf } from '@sluice/daemon/telemetry/trace-context';
 import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { openWakeQueue, type WakeJob, type WakeKind, WAKE_QUEUES } from '@sluice/jobs/wake-queue';
-import { Outage } from '@sluice/daemon/log/outage';
-import type { Logger } from '@sluice/daemon/log/logger';
-import { contextOf } from '@sluice/daemon/telemetry/trace-context';
 import { restAfterErrors } from './rest-after-errors.ts';
 import { type Timings, TIMINGS } from './timings.ts';
 

@@ -1,7 +1,7 @@
-import { inTransaction } from '@sluice/store/transaction';
-import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
 import type { Database } from '@sluice/store/database';
+import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
 import type { Folded, FoldedProjection, FoldOptions } from '@sluice/store/projection';
+import { inTransaction } from '@sluice/store/transaction';
 import { dropRetired } from './drop-retired.ts';
 import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
 import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 
 /** Rows in one transaction. */
 const BATCH = 10_000;

@@ -1,9 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
 import type { Database } from '@sluice/store/database';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import type { Folded, FoldOptions } from '@sluice/store/projection';
+import { inTransaction } from '@sluice/store/transaction';
 import { foldWindow } from './fold-window.ts';
 import { type Generation, lockGenerations } from './generations.ts';
 

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
-import { estimateAllEvents } from '@sluice/store/layout/estimate-events';
 import type { Database } from '@sluice/store/database';
+import { estimateAllEvents } from '@sluice/store/layout/estimate-events';
 import type { RebuildOptions } from '@sluice/store/projection';
+import { inTransaction } from '@sluice/store/transaction';
 import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';
 

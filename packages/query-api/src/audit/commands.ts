@@ -1,5 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
+import { AuditEntry } from '@sluice/store/entities/audit-entry';
+import type { UnitOfWork } from '@sluice/store/entities/unit-of-work';
 
 /** What an operator does. */
 export interface AuditedAction {
@@ -23,4 +25,16 @@ export async function noteAction(db: Kysely<unknown>, operator: Principal, noted
             ${JSON.stringify(noted.details)}::jsonb)
     RETURNING id`.execute(db);
   return rows[0]!.id;
+}
+
+/** Notes an action in the unit of work that does it. */
+export function noteChange({ entities }: UnitOfWork, operator: Principal, noted: AuditedAction): void {
+  entities.getRepository(AuditEntry).create({
+    actor: operator.name,
+    tenant: operator.tenant,
+    action: noted.action,
+    affected: BigInt(noted.affected),
+    reason: noted.reason ?? null,
+    details: noted.details,
+  });
 }

@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { pageProperties, readPage } from '../http/paging.ts';
+import { nextCursor } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
 import { auditEntrySchema } from './answers.ts';
 import { AUDIT_LOG, listAuditEntries } from './rows.ts';
-import { nextCursor } from '../http/schemas.ts';
 
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { comesAfter, type List, type Place } from '../http/paging.ts';
 import type { Principal } from '@sluice/access/principal';
+import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 

@@ -1,16 +1,16 @@
 import { type Kysely, sql } from 'kysely';
-import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
+import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
-import { adapterBySource } from '@sluice/events/adapters/registry';
 import type { JsonObject, Rejection } from '@sluice/events/adapters/event-adapter';
+import { adapterBySource } from '@sluice/events/adapters/registry';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { validateEvent } from '@sluice/events/validate-event';
+import type { Database } from '@sluice/store/database';
+import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
+import { inTransaction } from '@sluice/store/transaction';
 import type { LetterOrigin } from '@sluice/stream/replay-entry';
-import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../audit/commands.ts';
 import { noSuchLetter } from './rows.ts';
-import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
 
 /** A new payload for a dead letter. */
 export interface Edit {

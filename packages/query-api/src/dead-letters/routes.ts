@@ -2,8 +2,17 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Kysely } from 'kysely';
 import { type Static, Type } from 'typebox';
-import { errorResponses } from '@sluice/errors/error-schema';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
+import { errorResponses } from '@sluice/errors/error-schema';
+import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import { inTransaction } from '@sluice/store/transaction';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
+import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
+import { nextCursor, oneOf, reason } from '../http/schemas.ts';
+import type { QueryContext } from '../query-context.ts';
+import { letterGroupSchema, letterSchema, wholeLetterSchema } from './answers.ts';
+import { discardLetters, editLetter, RejectedPayload } from './commands.ts';
+import { choiceProperties, letterParams, listProperties } from './inputs.ts';
 import {
   checkTenant,
   chosenLetters,
@@ -14,15 +23,6 @@ import {
   summarizeLetters,
   wholeLetter,
 } from './rows.ts';
-import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
-import { nextCursor, oneOf, reason } from '../http/schemas.ts';
-import { choiceProperties, letterParams, listProperties } from './inputs.ts';
-import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
-import type { QueryContext } from '../query-context.ts';
-import { letterGroupSchema, letterSchema, wholeLetterSchema } from './answers.ts';
-import { inTransaction } from '@sluice/store/transaction';
-import { parseKeepingDigits } from '@sluice/events/json/parse-json';
-import { discardLetters, editLetter, RejectedPayload } from './commands.ts';
 
 /** Dead letters in one page of a download: with payloads of 256 KiB each, some 25 MB in memory. */
 const DOWNLOAD_PAGE = 100;

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
-import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
+import { checkNamedTenant } from '@sluice/access/named-tenant';
+import type { Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
 import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
-import { ApiError } from '@sluice/errors/api-errors';
-import type { Principal } from '@sluice/access/principal';
-import { checkNamedTenant } from '@sluice/access/named-tenant';
 
 /** A dead letter as lists have it. */
 export type ListedLetter = { readonly id: string } & Readonly<Record<string, unknown>>;

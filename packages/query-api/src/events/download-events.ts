@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely';
-import { type StoredEvent, toWire } from '@sluice/events/adapters/to-wire';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
+import { type StoredEvent, toWire } from '@sluice/events/adapters/to-wire';
 import type { UntilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
-import { TIMEOUT_HINT } from './inputs.ts';
 import { placeOf } from '../http/paging.ts';
+import { TIMEOUT_HINT } from './inputs.ts';
 import { BY_EVENT_TIME, type EventList, readEvents } from './rows.ts';
 
 /** Events read at once for a download: 25 MB of the largest. */

@@ -6,6 +6,12 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
+import { cursorAfter, placeIn, placeOf } from '../http/paging.ts';
+import { nextCursor, oneOf } from '../http/schemas.ts';
+import { tenantOf } from '../http/tenants.ts';
+import type { QueryContext } from '../query-context.ts';
+import { wireEventSchema } from './answers.ts';
 import { downloadEvents } from './download-events.ts';
 import {
   DEFAULT_EVENTS,
@@ -16,13 +22,7 @@ import {
   tenantProperty,
   TIMEOUT_HINT,
 } from './inputs.ts';
-import { cursorAfter, placeIn, placeOf } from '../http/paging.ts';
 import { countEvents, eventList, findEvent, readEventPage } from './rows.ts';
-import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
-import type { QueryContext } from '../query-context.ts';
-import { tenantOf } from '../http/tenants.ts';
-import { wireEventSchema } from './answers.ts';
-import { nextCursor, oneOf } from '../http/schemas.ts';
 
 const recentQuery = Type.Object(
   { ...tenantProperty, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })) },

@@ -1,11 +1,11 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
-import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
+import { ApiError } from '@sluice/errors/api-errors';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import { eventIdFromName, isUuid } from '@sluice/events/event-id';
+import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import type { UntilGone } from '../http/client-gone.ts';
 import { comesAfter, type List, type Order, type Place, placeOf } from '../http/paging.ts';
 import { allOf, type EventFilter, matchesFilter, splitFilter, storedSince } from './event-filter.ts';
-import { ApiError } from '@sluice/errors/api-errors';
-import { eventIdFromName, isUuid } from '@sluice/events/event-id';
 
 /** Events read at once: four statements make the largest page, and 251 of the largest events are 64 MiB. */
 const CHUNK_EVENTS = 251;

@@ -1,6 +1,6 @@
 import { ApiError } from '@sluice/errors/api-errors';
-import { clientGone } from './client-gone.ts';
 import { classifyFailure, isServerAway } from '@sluice/store/write/failure-policy';
+import { clientGone } from './client-gone.ts';
 
 /** Node's code for a download whose client hung up. */
 const CLIENT_GONE = 'ERR_STREAM_PREMATURE_CLOSE';

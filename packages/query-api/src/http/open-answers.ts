@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
 
 /**
  * Downloads of one kind, or streams of progress, that one key may have open on one query API. A client that stops

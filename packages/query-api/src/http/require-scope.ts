@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { keyRequired, keyUnknown, presentedKey, requireScope } from '@sluice/access/authenticate';
 import type { KeyRing } from '@sluice/access/key-ring';
+import { ANONYMOUS, type Principal } from '@sluice/access/principal';
 import type { Scope as KeyScope } from '@sluice/access/scopes';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { ANONYMOUS, type Principal } from '@sluice/access/principal';
 import type { WrongKeys } from './rate-limits.ts';
 
 /** What a key needs for a route here; `ingest` is of the other API. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
-import { noteAction } from '../audit/commands.ts';
 import { ApiError } from '@sluice/errors/api-errors';
+import { noteAction } from '../audit/commands.ts';
 import { noSuchRun } from './rows.ts';
 
 /**

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
+import type { Principal } from '@sluice/access/principal';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
+import { inTransaction } from '@sluice/store/transaction';
 import { createBodyCheck } from '../http/check-input.ts';
 import { pageProperties, type PageRequest, readPage } from '../http/paging.ts';
-import { cancelRun, requestRun } from './commands.ts';
-import { findRun, inputOfJob, JOB_RUNS, listJobs, listRuns } from './rows.ts';
-import type { Principal } from '@sluice/access/principal';
+import { bodyOrNull, nextCursor, noBody, uuidParams } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
 import { jobSchema, runSchema } from './answers.ts';
-import { bodyOrNull, nextCursor, noBody, uuidParams } from '../http/schemas.ts';
+import { cancelRun, requestRun } from './commands.ts';
+import { findRun, inputOfJob, JOB_RUNS, listJobs, listRuns } from './rows.ts';
 
 const jobParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9-]+$' }) });
 const listQuery = Type.Object(pageProperties, { additionalProperties: false });

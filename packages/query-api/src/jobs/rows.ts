@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 

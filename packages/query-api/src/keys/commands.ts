@@ -1,10 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import type { NewKey } from '@sluice/access/api-key';
-import type { Scope } from '@sluice/access/scopes';
-import { noteAction } from '../audit/commands.ts';
-import { ownedBy } from '../sql/owned-by.ts';
 import type { Principal } from '@sluice/access/principal';
-import { findKey, KEY_COLUMNS, type ListedKey } from './rows.ts';
+import type { Scope } from '@sluice/access/scopes';
+import { ApiKey } from '@sluice/store/entities/api-key';
+import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
+import { noteChange } from '../audit/commands.ts';
+import { findKey, type ListedKey } from './rows.ts';
 
 /** What somebody wants of a new key. */
 export interface WantedKey {
@@ -16,25 +17,32 @@ export interface WantedKey {
   readonly eventsPerSecond: number | null;
 }
 
-/** Writes a key down, as its hash, with its note in the audit log, inside the caller's transaction. */
+/** Stores a new key, as its hash, with its note in the audit log. */
 export async function createKey(
-  db: Kysely<unknown>,
+  unit: UnitOfWork,
   { id, digest }: NewKey,
   wanted: WantedKey,
   operator: Principal,
 ): Promise<ListedKey> {
-  const { name, scopes, tenant, expiresAt } = wanted;
-  const { rows } = await sql<ListedKey>`
-    INSERT INTO api_keys (id, digest, name, scopes, tenant, expires_at, requests_per_minute, events_per_second, created_by)
-    VALUES (${id}, ${digest}, ${name}, ${[...scopes]}::text[], ${tenant}, ${expiresAt}::timestamptz,
-            ${wanted.requestsPerMinute}, ${wanted.eventsPerSecond}, ${operator.name})
-    RETURNING ${KEY_COLUMNS}`.execute(db);
-  await noteAction(db, operator, {
+  const { name, scopes, tenant, expiresAt, requestsPerMinute, eventsPerSecond } = wanted;
+  unit.entities.getRepository(ApiKey).create({
+    id,
+    digest,
+    name,
+    scopes: [...scopes],
+    tenant,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt),
+    requestsPerMinute,
+    eventsPerSecond,
+    createdBy: operator.name,
+  });
+  noteChange(unit, operator, {
     action: 'keys.create',
     affected: 1,
     details: { key_id: id, name, scopes, tenant, expires_at: expiresAt },
   });
-  return rows[0]!;
+  await unit.write();
+  return findKey(unit.db, id, operator);
 }
 
 /**
@@ -42,14 +50,16 @@ export async function createKey(
  *
  * @throws ApiError `not_found`, also for one of another tenant
  */
-export async function revokeKey(db: Kysely<unknown>, id: string, operator: Principal): Promise<ListedKey> {
-  const { rows: ended } = await sql<{ name: string; tenant: string | null }>`
-    UPDATE api_keys SET revoked_at = now() WHERE id = ${id} AND revoked_at IS NULL AND ${ownedBy(operator)}
-    RETURNING name, tenant`.execute(db);
-  for (const { name, tenant } of ended) {
-    await noteAction(db, operator, { action: 'keys.revoke', affected: 1, details: { key_id: id, name, tenant } });
+export async function revokeKey(unit: UnitOfWork, id: string, operator: Principal): Promise<ListedKey> {
+  const owned = operator.tenant === null ? { id } : { id, tenant: operator.tenant };
+  const key = await unit.entities.getRepository(ApiKey).findOne(owned, LOCKED);
+  if (key !== null && key.revokedAt === null) {
+    key.revokedAt = now();
+    const { name, tenant } = key;
+    noteChange(unit, operator, { action: 'keys.revoke', affected: 1, details: { key_id: id, name, tenant } });
+    await unit.write();
   }
-  return findKey(db, id, operator);
+  return findKey(unit.db, id, operator);
 }
 
 /**

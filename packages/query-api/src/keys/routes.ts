@@ -1,19 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { makeApiKey } from '@sluice/access/api-key';
+import type { Principal } from '@sluice/access/principal';
 import { SCOPES } from '@sluice/access/scopes';
-import { inTransaction } from '@sluice/store/transaction';
+import { NAME_PATTERN } from '@sluice/daemon/config/variables';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseTimestamp } from '@sluice/events/timestamp';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { pageProperties, readPage } from '../http/paging.ts';
-import type { Principal } from '@sluice/access/principal';
+import { nextCursor } from '../http/schemas.ts';
+import type { QueryContext } from '../query-context.ts';
+import { keyProperties, keySchema, scopesOf } from './answers.ts';
 import { createKey, revokeKey, type WantedKey } from './commands.ts';
 import { KEYS, listKeys } from './rows.ts';
-import { keyProperties, keySchema, scopesOf } from './answers.ts';
-import type { QueryContext } from '../query-context.ts';
-import { nextCursor } from '../http/schemas.ts';
 
 const NAME = '^[A-Za-z0-9][A-Za-z0-9 _.@-]{0,63}$';
 
@@ -81,7 +81,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     handler: async (request, reply) => {
       const wanted = grantable(request.body as Static<typeof createBody>, request.operator);
       const made = makeApiKey();
-      const listed = await inTransaction(database, (db) => createKey(db, made, wanted, request.operator));
+      const listed = await inUnitOfWork(database, (unit) => createKey(unit, made, wanted, request.operator));
       await syncedKeys.refresh();
       return (reply as FastifyReply)
         .code(201)
@@ -121,7 +121,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     },
     handler: async (request: FastifyRequest) => {
       const { id } = request.params as Static<typeof keyParams>;
-      const key = await inTransaction(database, (db) => revokeKey(db, id, request.operator));
+      const key = await inUnitOfWork(database, (unit) => revokeKey(unit, id, request.operator));
       await syncedKeys.refresh();
       return key;
     },

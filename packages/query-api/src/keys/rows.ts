@@ -1,11 +1,11 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
-import type { Scope } from '@sluice/access/scopes';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Principal } from '@sluice/access/principal';
+import type { Scope } from '@sluice/access/scopes';
+import type { StoredKey } from '@sluice/access/stored-keys';
+import { ApiError } from '@sluice/errors/api-errors';
 import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
-import type { StoredKey } from '@sluice/access/stored-keys';
 
 /** A key as the API tells of it: everything but the key. */
 export interface ListedKey {

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { encodeKeySet, keySetKey, keyUsesKey } from '@sluice/access/key-projection';
 import { createStoredKeys, type StoredKeys } from '@sluice/access/stored-keys';
-import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
+import type { Database } from '@sluice/store/database';
 import { noteUses } from './commands.ts';
 import { goodKeys } from './rows.ts';
 

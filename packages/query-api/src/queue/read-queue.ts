@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
+import { messageOf } from '@sluice/errors/message-of';
 import { type Conservation, readConservation } from '@sluice/stream/conservation';
 import { findShards } from '@sluice/stream/consumer-group';
 import { measureShard, timeOfEntry } from '@sluice/stream/measure-shard';
 import { shardOf, WRITERS_GROUP } from '@sluice/stream/stream-keys';
-import { messageOf } from '@sluice/errors/message-of';
 
 /** A writer, as a shard knows it. */
 export interface Consumer {

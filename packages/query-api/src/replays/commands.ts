@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
 import type { Principal } from '@sluice/access/principal';
-import { noteAction } from '../audit/commands.ts';
 import { ApiError } from '@sluice/errors/api-errors';
+import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter';
+import { noteAction } from '../audit/commands.ts';
 import { noSuchReplay } from './rows.ts';
 
 /** Which letters, how fast, by whom and why. */

@@ -1,20 +1,20 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
-import { chosenLetters } from '../dead-letters/rows.ts';
+import { inTransaction } from '@sluice/store/transaction';
 import { choiceProperties } from '../dead-letters/inputs.ts';
+import { chosenLetters } from '../dead-letters/rows.ts';
+import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { pageProperties, readPage } from '../http/paging.ts';
 import { bodyOrNull, nextCursor, noBody, reason, uuidParams } from '../http/schemas.ts';
-import { findReplay, listReplays, REPLAYS } from './rows.ts';
-import { followReplay } from './follow-replay.ts';
-import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
-import { tryReplay } from './try-replay.ts';
 import type { QueryContext } from '../query-context.ts';
 import { dryRunSchema, replaySchema } from './answers.ts';
-import { Readable } from 'node:stream';
-import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
+import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
+import { followReplay } from './follow-replay.ts';
+import { findReplay, listReplays, REPLAYS } from './rows.ts';
+import { tryReplay } from './try-replay.ts';
 
 const createBody = Type.Object(
   {

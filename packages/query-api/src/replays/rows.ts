@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
-import type { Principal } from '@sluice/access/principal';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 

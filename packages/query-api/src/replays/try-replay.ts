@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
+import type { Principal } from '@sluice/access/principal';
+import type { Database } from '@sluice/store/database';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
 import { inTransaction } from '@sluice/store/transaction';
-import type { Database } from '@sluice/store/database';
-import { type ReplayableLetter, replayEntry } from '@sluice/stream/replay-entry';
 import { decodeEntry } from '@sluice/store/write/decode-entry';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
-import type { Principal } from '@sluice/access/principal';
+import { type ReplayableLetter, replayEntry } from '@sluice/stream/replay-entry';
 
 /** Most letters that a dry run tries. */
 const MAX_TRIED = 1_000;

@@ -1,27 +1,26 @@
-import { type Kysely, sql } from 'kysely';
-import { noteAction } from '../audit/commands.ts';
 import type { Principal } from '@sluice/access/principal';
-import { notThere, RETENTION_COLUMNS, type RetentionRow } from './rows.ts';
+import { lockInTransaction } from '@sluice/store/advisory-lock';
+import { TenantRetention } from '@sluice/store/entities/tenant-retention';
+import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
+import { noteChange } from '../audit/commands.ts';
+import { notThere, readTenantRetention, type RetentionRow } from './rows.ts';
 
 /** Sets a tenant's time; what is due by it goes with the next run of the job. Noted in the audit log. */
 export async function setRetention(
-  db: Kysely<unknown>,
+  unit: UnitOfWork,
   tenant: string,
   days: number,
   operator: Principal,
 ): Promise<RetentionRow> {
-  const before = await sql<{ days: number }>`
-    SELECT days FROM tenant_retention WHERE tenant = ${tenant} FOR UPDATE`.execute(db);
-  const { rows } = await sql<RetentionRow>`
-    INSERT INTO tenant_retention (tenant, days, updated_by) VALUES (${tenant}, ${days}, ${operator.name})
-    ON CONFLICT (tenant) DO UPDATE SET days = excluded.days, updated_at = now(), updated_by = excluded.updated_by
-    RETURNING ${RETENTION_COLUMNS}`.execute(db);
-  await noteAction(db, operator, {
-    action: 'retention.set',
-    affected: 1,
-    details: { tenant, days, before: before.rows[0]?.days ?? null },
-  });
-  return rows[0]!;
+  await lockInTransaction(unit.db, `retention:${tenant}`);
+  const retention = unit.entities.getRepository(TenantRetention);
+  const present = await retention.findOne({ tenant }, LOCKED);
+  const before = present?.days ?? null;
+  if (present === null) retention.create({ tenant, days, updatedBy: operator.name });
+  else retention.assign(present, { days, updatedAt: now(), updatedBy: operator.name });
+  noteChange(unit, operator, { action: 'retention.set', affected: 1, details: { tenant, days, before } });
+  await unit.write();
+  return readTenantRetention(unit.db, tenant);
 }
 
 /**
@@ -29,10 +28,11 @@ export async function setRetention(
  *
  * @throws ApiError `not_found` when it has none of its own
  */
-export async function clearRetention(db: Kysely<unknown>, tenant: string, operator: Principal): Promise<RetentionRow> {
-  const { rows } = await sql<RetentionRow>`
-    DELETE FROM tenant_retention WHERE tenant = ${tenant} RETURNING ${RETENTION_COLUMNS}`.execute(db);
-  const row = rows[0] ?? notThere(tenant);
-  await noteAction(db, operator, { action: 'retention.clear', affected: 1, details: { tenant, before: row.days } });
+export async function clearRetention(unit: UnitOfWork, tenant: string, operator: Principal): Promise<RetentionRow> {
+  const present = await unit.entities.getRepository(TenantRetention).findOne({ tenant }, LOCKED);
+  if (present === null) return notThere(tenant);
+  const row = await readTenantRetention(unit.db, tenant);
+  unit.entities.remove(present);
+  noteChange(unit, operator, { action: 'retention.clear', affected: 1, details: { tenant, before: row.days } });
   return row;
 }

@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { pageProperties, readPage } from '../http/paging.ts';
+import { nextCursor } from '../http/schemas.ts';
+import type { QueryContext } from '../query-context.ts';
 import { days, retentionSchema } from './answers.ts';
 import { clearRetention, setRetention } from './commands.ts';
 import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
-import type { QueryContext } from '../query-context.ts';
-import { nextCursor } from '../http/schemas.ts';
 
 const params = Type.Object({
   tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'Whose events.' }),
@@ -77,7 +77,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     handler: async (request) => {
       const tenant = decidedBy(request);
       const { days: wanted } = request.body as Static<typeof body>;
-      return inTransaction(database, (db) => setRetention(db, tenant, wanted, request.operator));
+      return inUnitOfWork(database, (unit) => setRetention(unit, tenant, wanted, request.operator));
     },
   });
 
@@ -92,7 +92,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     },
     handler: async (request) => {
       const tenant = decidedBy(request);
-      return inTransaction(database, (db) => clearRetention(db, tenant, request.operator));
+      return inUnitOfWork(database, (unit) => clearRetention(unit, tenant, request.operator));
     },
   });
 }

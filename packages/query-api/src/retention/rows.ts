@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
-import { isoTime } from '@sluice/store/iso-time';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
+import { isoTime } from '@sluice/store/iso-time';
 import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 

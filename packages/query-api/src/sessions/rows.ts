@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
+import { allOf } from '../events/event-filter.ts';
 import type { UntilGone } from '../http/client-gone.ts';
 import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
-import { allOf } from '../events/event-filter.ts';
 import { utc } from '../sql/utc.ts';
 
 /** A session as the API tells of it. */

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '@sluice/store/transaction';
 import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 import type { UntilGone } from '../http/client-gone.ts';
 import { countApproximately, countExactly, type DistinctCount, type DistinctMethod } from './count-distinct.ts';
 import { type CountSource, type Dimension, readRollupPosition, type RollupPosition } from './rollup-parts.ts';

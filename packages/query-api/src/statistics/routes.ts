@@ -3,16 +3,16 @@ import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { FIRST_YEAR_MS } from '@sluice/events/timestamp';
+import { rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
-import { rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
-import { DISTINCT_ERROR, type DistinctMethod } from './count-distinct.ts';
-import { statisticsSchema } from './answers.ts';
-import { readStatistics } from './read-statistics.ts';
-import { countBuckets, type Interval, INTERVAL_MS } from './statistics-range.ts';
-import type { QueryContext } from '../query-context.ts';
 import { oneOf } from '../http/schemas.ts';
 import { tenantOf } from '../http/tenants.ts';
+import type { QueryContext } from '../query-context.ts';
+import { statisticsSchema } from './answers.ts';
+import { DISTINCT_ERROR, type DistinctMethod } from './count-distinct.ts';
+import { readStatistics } from './read-statistics.ts';
+import { countBuckets, type Interval, INTERVAL_MS } from './statistics-range.ts';
 
 /** Most buckets of a series: a day in minutes, two months in hours, four years in days. */
 const MAX_BUCKETS = 1_500;

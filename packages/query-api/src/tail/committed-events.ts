@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import { allOf } from '../events/event-filter.ts';
 
 /**

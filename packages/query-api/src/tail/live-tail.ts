@@ -1,10 +1,10 @@
 import { type SqlBool, sql } from 'kysely';
-import { messageOf } from '@sluice/errors/message-of';
-import { toWire } from '@sluice/events/adapters/to-wire';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
-import type { Database } from '@sluice/store/database';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll as startPoll } from '@sluice/daemon/retry/poll';
+import { messageOf } from '@sluice/errors/message-of';
+import { toWire } from '@sluice/events/adapters/to-wire';
+import type { Database } from '@sluice/store/database';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
 import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';

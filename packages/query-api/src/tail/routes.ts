@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { fieldFilter, fieldProperties, tenantProperty } from '../events/inputs.ts';
 import { limitOpenAnswers } from '../http/open-answers.ts';
-import type { QueryContext } from '../query-context.ts';
 import { tenantOf } from '../http/tenants.ts';
+import type { QueryContext } from '../query-context.ts';
 import { openEventStream } from './event-stream.ts';
 import { parseTailId } from './tail-id.ts';
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import { traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { EventWarning, ReadBatch, RejectedEvent } from '@sluice/events/adapters/door';
 import { batchIdFromKey } from '@sluice/events/event-id';
 import type { Durability } from '@sluice/stream/durability';
 import { SEND_EVENTS, sendSpan } from '@sluice/stream/send-span';
-import { inSpan } from '@sluice/daemon/telemetry/in-span';
-import { traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import { cutEntries, fitsOneEntry } from './cut-entries.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import type { Queue } from './queue.ts';

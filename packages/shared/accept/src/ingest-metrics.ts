@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import { type ApiErrorCode, CODES_OF } from '@sluice/errors/api-errors';
 import { REJECTIONS, type RejectionCode } from '@sluice/events/adapters/event-adapter';
 import { ADAPTERS } from '@sluice/events/adapters/registry';
 import type { Durability } from '@sluice/stream/durability';
-import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 
 /** Up to the largest MAX_BATCH_SIZE. */
 const BATCH_EVENTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];

@@ -1,10 +1,10 @@
 import type { Span } from '@opentelemetry/api';
-import { messageOf } from '@sluice/errors/message-of';
 import type { Redis } from 'ioredis';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
+import { ApiError } from '@sluice/errors/api-errors';
+import { messageOf } from '@sluice/errors/message-of';
 import {
   type Durability,
   type DurabilityPlan,

@@ -1,5 +1,5 @@
-import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { messageOf } from '@sluice/errors/message-of';
 import type { WakeQueue } from './wake-queue.ts';
 
 /**

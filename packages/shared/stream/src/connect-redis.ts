@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
-import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+import { messageOf } from '@sluice/errors/message-of';
 
 /** Waits between two tries to reconnect. */
 const RECONNECT: Backoff = { initialMs: 100, maxMs: 1_000 };

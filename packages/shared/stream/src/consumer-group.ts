@@ -1,5 +1,5 @@
-import { messageOf } from '@sluice/errors/message-of';
 import type { Redis } from 'ioredis';
+import { messageOf } from '@sluice/errors/message-of';
 import { streamKey, streamKeyPattern, WRITERS_GROUP } from './stream-keys.ts';
 
 /**

@@ -1,6 +1,6 @@
+import type { Redis } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 import type { Durability } from '@sluice/events/durability-levels';
-import type { Redis } from 'ioredis';
 
 export { DURABILITY_LEVELS, type Durability } from '@sluice/events/durability-levels';
 

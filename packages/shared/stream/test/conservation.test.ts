@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createGroup } from '../src/consumer-group.ts';
-import { readConservation, settledKey } from '../src/conservation.ts';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
+import { readConservation, settledKey } from '../src/conservation.ts';
+import { createGroup } from '../src/consumer-group.ts';
 
 const STREAM = 'test:{events:0}';
 

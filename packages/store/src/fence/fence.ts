@@ -1,5 +1,5 @@
-import { isoTime } from '../iso-time.ts';
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { isoTime } from '../iso-time.ts';
 
 /**
  * The fence: every transaction with an id below `tx` has ended, so rows with `events.tx < tx` are complete: no

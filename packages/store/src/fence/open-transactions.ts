@@ -3,36 +3,6 @@ import { STORE_NO_EVENTS } from '../application-names.ts';
 import { isoTime } from '../iso-time.ts';
 
 /**
- * What Postgres says of its transactions at one moment. The proof: a transaction that gets the id `nextTx` or a later one
- * began at `floor` or later, and every transaction below `endedBelow` has ended. All ids are xid8 as text; all times are
- * ISO 8601 UTC with microseconds, by the server's clock.
- */
-export interface Observation {
-  /** No transaction had this id, or a higher one, yet. */
-  readonly nextTx: string;
-  /** Null when it can't be known, because a session hides when it began. */
-  readonly floor: string | null;
-  readonly endedBelow: string;
-  /** When the sessions were observed. */
-  readonly observedAt: string;
-}
-
-/** What differs between the readers of committed events. */
-export interface ObserverLimits {
-  /**
-   * How far the floor is set back, in milliseconds. A backend takes its start time a few instructions before others can
-   * see it, and the server's clock may be set back. A reader whose observations are stored needs more than one that
-   * remembers them for minutes.
-   */
-  readonly marginMs: number;
-  /**
-   * A transaction that is open for longer than this, in milliseconds, is taken for one that only reads. Then the floor
-   * is known although sessions hide. Null for a reader that must not rely on it: one whose windows are never read again.
-   */
-  readonly longestMs: number | null;
-}
-
-/**
  * Observes the open transactions of this database, on the primary.
  *
  * Two statements, in this order: a transaction that gets its id after the second was open at the first, and is counted in
@@ -60,6 +30,36 @@ export async function observeOpenTransactions(
   const { next_tx: nextTx, ended_below: endedBelow, replica } = ids.rows[0]!;
   if (replica) throw new Error('committed events can only be followed on the primary; DATABASE_URL names a replica');
   return { nextTx, endedBelow, observedAt, floor: later(floor, longestAgo) };
+}
+
+/**
+ * What Postgres says of its transactions at one moment. The proof: a transaction that gets the id `nextTx` or a later one
+ * began at `floor` or later, and every transaction below `endedBelow` has ended. All ids are xid8 as text; all times are
+ * ISO 8601 UTC with microseconds, by the server's clock.
+ */
+export interface Observation {
+  /** No transaction had this id, or a higher one, yet. */
+  readonly nextTx: string;
+  /** Null when it can't be known, because a session hides when it began. */
+  readonly floor: string | null;
+  readonly endedBelow: string;
+  /** When the sessions were observed. */
+  readonly observedAt: string;
+}
+
+/** What differs between the readers of committed events. */
+export interface ObserverLimits {
+  /**
+   * How far the floor is set back, in milliseconds. A backend takes its start time a few instructions before others can
+   * see it, and the server's clock may be set back. A reader whose observations are stored needs more than one that
+   * remembers them for minutes.
+   */
+  readonly marginMs: number;
+  /**
+   * A transaction that is open for longer than this, in milliseconds, is taken for one that only reads. Then the floor
+   * is known although sessions hide. Null for a reader that must not rely on it: one whose windows are never read again.
+   */
+  readonly longestMs: number | null;
 }
 
 /** The later of two times in one format, which sort as text; a null is no bound. */

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '../transaction.ts';
 import type { Database } from '../database.ts';
+import { inTransaction } from '../transaction.ts';
 
 /** One week of events: Monday 00:00 UTC to the next. */
 export interface Partition {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { inTransaction } from '../transaction.ts';
 import type { Database } from '../database.ts';
+import { inTransaction } from '../transaction.ts';
 import { hotPartitions } from './partitions.ts';
 
 /**

@@ -1,5 +1,6 @@
 /** The ledger, the partitioned events and the sessions. Hand-written; see docs/decisions/0003-storage.md. */
 export const name = '0001-events-ledger-sessions';
+export const compatibleSince = '0.1.0';
 
 export const statements = [
   `CREATE TABLE event_ids (

@@ -1,5 +1,6 @@
 /** Dead letters, their replays, and the log of what operators did. */
 export const name = '0002-dead-letters';
+export const compatibleSince = '0.1.0';
 
 export const statements = [
   `CREATE TABLE dead_letters (

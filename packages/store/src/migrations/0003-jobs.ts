@@ -1,5 +1,6 @@
 /** The jobs of the maintenance workers and the history of their runs; how idle and old sessions are found. */
 export const name = '0003-jobs';
+export const compatibleSince = '0.1.0';
 
 export const statements: readonly string[] = [
   // Written by the maintenance workers: what they know, so that the query API can list and check without their code.

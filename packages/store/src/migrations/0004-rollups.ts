@@ -1,5 +1,6 @@
 /** Roll-ups of events by hour and day, and what retention has to remember. */
 export const name = '0004-rollups';
+export const compatibleSince = '0.1.0';
 
 const buckets = (table: string): string[] => [
   `CREATE TABLE ${table} (

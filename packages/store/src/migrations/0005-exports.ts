@@ -1,5 +1,6 @@
 /** What is exported where, how far, and each run of it. */
 export const name = '0005-exports';
+export const compatibleSince = '0.1.0';
 
 export const statements: readonly string[] = [
   // The clusters that the data has lived in, the current one last; ids of transactions mean nothing in another one.

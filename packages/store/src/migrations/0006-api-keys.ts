@@ -1,5 +1,6 @@
 /** API keys, as hashes. */
 export const name = '0006-api-keys';
+export const compatibleSince = '0.1.0';
 
 export const statements: readonly string[] = [
   `CREATE TABLE api_keys (

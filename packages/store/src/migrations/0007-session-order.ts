@@ -1,5 +1,6 @@
 /** How lists of sessions are read. */
 export const name = '0007-session-order';
+export const compatibleSince = '0.1.0';
 
 export const statements: readonly string[] = [
   // IF NOT EXISTS: an operator may have made them beforehand, without a lock; see docs/operate/upgrade.md.

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
-import type { DeadLetterReason } from '../dead-letter-reasons.ts';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import type { EntryHeader } from '@sluice/stream/stream-entry';
+import type { DeadLetterReason } from '../dead-letter-reasons.ts';
 import { type DecodedEntry, readEntry, traceIdOf, type WireEvent } from './decode-entry.ts';
 
 /** Place of a dead letter that is a whole entry. */

@@ -1,7 +1,6 @@
+import type { EventAdapter, JsonObject } from '@sluice/events/adapters/event-adapter';
 import { adapterBySource } from '@sluice/events/adapters/registry';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
-import type { EventAdapter, JsonObject } from '@sluice/events/adapters/event-adapter';
-import type { DeadLetterReason } from '../dead-letter-reasons.ts';
 import { hasLargeNumber, parseKeepingDigits } from '@sluice/events/json/parse-json';
 import {
   CHARACTERS_REPLACED,
@@ -10,6 +9,7 @@ import {
   replaceUnstorableText,
 } from '@sluice/events/json/unstorable-text';
 import { decodeEntry as decodeFields, EntryError, type EntryHeader } from '@sluice/stream/stream-entry';
+import type { DeadLetterReason } from '../dead-letter-reasons.ts';
 
 /** An entry as it was read: not looked at yet. */
 export interface RawEntry {

@@ -1,9 +1,9 @@
 import type { Span } from '@opentelemetry/api';
 import { type Kysely, sql } from 'kysely';
-import { inTransaction } from '../transaction.ts';
-import type { Database } from '../database.ts';
-import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import type { Database } from '../database.ts';
+import { inTransaction } from '../transaction.ts';
 import { deadEntry, deadEvents, type DeathCause, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';

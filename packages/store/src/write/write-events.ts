@@ -1,8 +1,8 @@
+import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { Database } from '../database.ts';
 import { executeNamed } from '../named-statement.ts';
 import type { Client } from '../pool.ts';
 import { inTransaction } from '../transaction.ts';
-import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEventsAndSessions } from './event-statements.ts';

@@ -1,17 +1,17 @@
 import { DeadLetter } from './dead-letter.ts';
-import { Event } from './event.ts';
 import { EventId } from './event-id.ts';
+import { Event } from './event.ts';
 import { ExpiringPartition } from './expiring-partition.ts';
 import { ExportPosition } from './export-position.ts';
 import { ExportRun } from './export-run.ts';
 import { FenceCluster } from './fence-cluster.ts';
 import { FenceObservation } from './fence-observation.ts';
-import { Job } from './job.ts';
 import { JobRun } from './job-run.ts';
+import { Job } from './job.ts';
 import { KeptPartition } from './kept-partition.ts';
 import { Replay } from './replay.ts';
-import { RollupDay, RollupHour } from './rollup.ts';
 import { RollupGeneration } from './rollup-generation.ts';
+import { RollupDay, RollupHour } from './rollup.ts';
 import { Session } from './session.ts';
 
 /** The tables that daemons use by SQL alone, described once more: a second opinion on what the migrations make. */

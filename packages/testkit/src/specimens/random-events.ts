@@ -1,5 +1,5 @@
-import type { Random } from '../random.ts';
 import { randomJson, randomKey } from '../random-json.ts';
+import type { Random } from '../random.ts';
 
 /** A text as a client may put it into a column: short, empty, in other scripts, or beyond what the column holds. */
 export function randomText(random: Random): string {

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import type { Database } from '@sluice/store/database';
 import { backoffDelay, type Backoff } from '@sluice/daemon/retry/backoff';
 import { retry } from '@sluice/daemon/retry/retry';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import type { Database } from '@sluice/store/database';
 import { classifyFailure, isServerAway } from '@sluice/store/write/failure-policy';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
 import { writeEvents, type Written } from '@sluice/store/write/write-events';

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
-import { settledKey } from '@sluice/stream/conservation';
-import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import type { DecodedEntry } from '@sluice/store/write/decode-entry';
 import type { Written } from '@sluice/store/write/write-events';
+import { settledKey } from '@sluice/stream/conservation';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
 /** Most ids in one call of the script: Lua's unpack and the time other clients wait set the limit. */
 const MAX_IDS = 1_000;

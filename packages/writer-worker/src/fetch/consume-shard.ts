@@ -1,14 +1,14 @@
-import { messageOf } from '@sluice/errors/message-of';
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { backoffDelay } from '@sluice/daemon/retry/backoff';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
-import { deliveryCounts } from './delivery-counts.ts';
 import type { Progress } from '../watch/progress.ts';
+import type { WriterMetrics } from '../watch/writer-metrics.ts';
+import { deliveryCounts } from './delivery-counts.ts';
 import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
-import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
-import type { WriterMetrics } from '../watch/writer-metrics.ts';
 
 /** One shard's reader. */
 export interface ShardOptions {

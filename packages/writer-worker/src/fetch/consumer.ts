@@ -1,21 +1,21 @@
 import type { Redis } from 'ioredis';
-import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import { messageOf } from '@sluice/errors/message-of';
 import type { Database } from '@sluice/store/database';
 import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
+import { decodeEntry, type RawEntry } from '@sluice/store/write/decode-entry';
 import { waitForRedis } from '@sluice/stream/connect-redis';
 import { createGroups, FIND_SHARDS_MS, findShards } from '@sluice/stream/consumer-group';
 import type { Batch, BatchBuffer, BatchLimits } from '../batch/batch-buffer.ts';
-import { consumeShard, type ShardOptions } from './consume-shard.ts';
-import { decodeEntry, type RawEntry } from '@sluice/store/write/decode-entry';
-import { FetchGate } from './fetch-gate.ts';
 import type { Outcome } from '../batch/outcome.ts';
-import type { Progress } from '../watch/progress.ts';
 import { Permits } from '../batch/permits.ts';
-import { SuspectRunner } from './suspect-runner.ts';
-import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import type { Progress } from '../watch/progress.ts';
 import type { WriterMetrics } from '../watch/writer-metrics.ts';
 import type { WriterState } from '../watch/writer-state.ts';
+import { consumeShard, type ShardOptions } from './consume-shard.ts';
+import { FetchGate } from './fetch-gate.ts';
+import { SuspectRunner } from './suspect-runner.ts';
 
 /** What the consumer needs. */
 export interface ConsumerOptions {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
 /** How often each of these entries, pending at this consumer and in ascending order, has been delivered. */
 export async function deliveryCounts(

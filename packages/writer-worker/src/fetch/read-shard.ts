@@ -1,8 +1,8 @@
-import { messageOf } from '@sluice/errors/message-of';
 import type { Redis } from 'ioredis';
+import { messageOf } from '@sluice/errors/message-of';
+import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { createGroup } from '@sluice/stream/consumer-group';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
-import type { RawEntry } from '@sluice/store/write/decode-entry';
 
 /** One reply of XREADGROUP or XAUTOCLAIM: id and fields; fields are null for an entry that was deleted meanwhile. */
 export type StreamReply = [id: Buffer, fields: Buffer[] | null][];

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import { type StreamReply, toRawEntries } from './read-shard.ts';
 
 /** Entries looked at in one call; each is held in memory until it is stored. */

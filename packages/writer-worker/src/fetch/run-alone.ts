@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { type DecodedEntry, decodeEntry, type RawEntry, unreadableEntry } from '@sluice/store/write/decode-entry';
 import { replayOfEntry } from '@sluice/stream/stream-entry';
 import type { Batch } from '../batch/batch-buffer.ts';
-import { type DecodedEntry, decodeEntry, type RawEntry, unreadableEntry } from '@sluice/store/write/decode-entry';
 import type { Outcome } from '../batch/outcome.ts';
 
 /** What a trial needs. */

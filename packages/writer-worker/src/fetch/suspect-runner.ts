@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { messageOf } from '@sluice/errors/message-of';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import type { Outcome } from '../batch/outcome.ts';
 

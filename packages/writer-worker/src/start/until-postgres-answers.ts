@@ -1,5 +1,5 @@
-import type { Database } from '@sluice/store/database';
 import { retry } from '@sluice/daemon/retry/retry';
+import type { Database } from '@sluice/store/database';
 
 /**
  * Resolves once Postgres answers a query, however long that takes; at once when the signal is aborted.

@@ -1,10 +1,10 @@
 import { type Attributes, context, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
-import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import { type SpanStart, tracer } from '@sluice/daemon/telemetry/in-span';
 import { KEEP, KEEP_FAILURES } from '@sluice/daemon/telemetry/sampler';
 import { contextOf, linksTo, spanContextOf, traceparentOf } from '@sluice/daemon/telemetry/trace-context';
-import type { Batch } from '../batch/batch-buffer.ts';
 import type { NewDeadLetter } from '@sluice/store/write/dead-letter';
+import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import type { Batch } from '../batch/batch-buffer.ts';
 
 /** OpenTelemetry's attributes of messaging; the destination is the stream of all shards. */
 function messaging(operation: string, entries: number): Attributes {

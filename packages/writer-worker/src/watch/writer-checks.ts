@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
+import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Database } from '@sluice/store/database';
 import { postgresCheck } from '@sluice/store/postgres-check';
-import type { HealthCheck } from '@sluice/daemon/http/health';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { WriterState } from './writer-state.ts';
 

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { exemplar, type Metrics, setTo } from '@sluice/daemon/telemetry/metrics';
+import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
+import type { FailureClass } from '@sluice/store/write/failure-policy';
+import type { Written } from '@sluice/store/write/write-events';
 import type { Batch, BatchBuffer } from '../batch/batch-buffer.ts';
 import type { Breaker } from '../batch/breaker.ts';
-import type { FailureClass } from '@sluice/store/write/failure-policy';
 import type { Outcome } from '../batch/outcome.ts';
 import type { Progress } from './progress.ts';
-import type { Written } from '@sluice/store/write/write-events';
 import type { WriterState } from './writer-state.ts';
 
 /** What the writer's metrics are told. What can be looked up when somebody asks is not told to them. */

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { Type } from 'typebox';
+import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/config-error.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import type { Environment } from '../../../src/config/read-environment.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { createLogger } from '../../../src/log/logger.ts';
 import { COLLECTOR_AWAY, COLLECTOR_BACK, diagLogger } from '../../../src/log/log-tracing.ts';
+import { createLogger } from '../../../src/log/logger.ts';
 
 function collect(now: () => number) {
   const lines: Record<string, unknown>[] = [];

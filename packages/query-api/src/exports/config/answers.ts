@@ -1,6 +1,6 @@
-import { placeProperties } from '../runs/answers.ts';
 import { Type } from 'typebox';
 import { oneOf, orNull, time } from '../../http/schemas.ts';
+import { placeProperties } from '../runs/answers.ts';
 
 const shownPlace = Type.Object({
   ...placeProperties,

@@ -1,27 +1,29 @@
 import { type Kysely, sql } from 'kysely';
+import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { DestinationSettings } from '@sluice/exports/destination';
 import { sealCredentials } from '@sluice/exports/export-credentials';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Sealed, SealError, type SealingKeys } from '@sluice/exports/sealed-secrets';
+import { lockInTransaction } from '@sluice/store/advisory-lock';
+import { ExportConfig } from '@sluice/store/entities/export-config';
+import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-work';
+import { noteChange } from '../../audit/commands.ts';
 import type { CheckedConfig } from './inputs.ts';
-import type { Principal } from '@sluice/access/principal';
-import { noteAction } from '../../audit/commands.ts';
 
 /** Makes others that change this tenant's configuration wait for the end of the caller's transaction. */
 export async function lockExportConfig(db: Kysely<unknown>, tenant: string): Promise<void> {
-  // A row that is not there yet can't be locked.
-  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`export-config:${tenant}`}, 0))`.execute(db);
+  await lockInTransaction(db, `export-config:${tenant}`);
 }
 
 /**
- * Keeps a checked configuration, credentials sealed, inside the caller's transaction. One that goes elsewhere is no
- * longer paused.
+ * Stores a checked configuration, credentials sealed. One that goes elsewhere is no longer paused.
  *
+ * @param unit holds the lock of the tenant's configuration
  * @throws ApiError `no_encryption_key` for credentials that nothing can seal
  */
 export async function saveExportConfig(
-  db: Kysely<unknown>,
+  unit: UnitOfWork,
   tenant: string,
   config: CheckedConfig,
   operator: Principal,
@@ -29,21 +31,26 @@ export async function saveExportConfig(
 ): Promise<void> {
   const { enabled, schedule, format, compression, destination, backup, moved } = config;
   const sealed = sealOrRefuse(keys, tenant, config);
-  await sql`
-    INSERT INTO export_configs AS c (tenant, enabled, schedule, format, compression, destination, backup, secrets, key_id,
-                                     updated_by)
-    VALUES (${tenant}, ${enabled}, ${JSON.stringify(schedule)}::jsonb, ${format}, ${compression},
-            ${JSON.stringify(destination)}::jsonb, ${backup === null ? null : JSON.stringify(backup)}::jsonb,
-            ${sealed?.bytes ?? null}, ${sealed?.keyId ?? null}, ${operator.name})
-    ON CONFLICT (tenant) DO UPDATE SET
-      enabled = excluded.enabled, schedule = excluded.schedule, format = excluded.format,
-      compression = excluded.compression, destination = excluded.destination, backup = excluded.backup,
-      secrets = excluded.secrets, key_id = excluded.key_id, updated_at = now(), updated_by = excluded.updated_by,
-      paused_at = CASE WHEN ${moved}::boolean THEN NULL ELSE c.paused_at END,
-      paused_code = CASE WHEN ${moved}::boolean THEN NULL ELSE c.paused_code END,
-      paused_reason = CASE WHEN ${moved}::boolean THEN NULL ELSE c.paused_reason END`.execute(db);
-  if (moved) await moveQueuedRuns(db, tenant, destination, backup);
-  await noteAction(db, operator, {
+  const wanted = {
+    enabled,
+    schedule,
+    format,
+    compression,
+    destination,
+    backup,
+    secrets: sealed?.bytes ?? null,
+    keyId: sealed?.keyId ?? null,
+    updatedBy: operator.name,
+  };
+  const configs = unit.entities.getRepository(ExportConfig);
+  const present = await configs.findOne({ tenant }, LOCKED);
+  if (present === null) configs.create({ tenant, ...wanted });
+  else {
+    const resumed = moved ? { pausedAt: null, pausedCode: null, pausedReason: null } : {};
+    configs.assign(present, { ...wanted, ...resumed, updatedAt: now() }, { mergeObjectProperties: false });
+  }
+  if (moved) await moveQueuedRuns(unit.db, tenant, destination, backup);
+  noteChange(unit, operator, {
     action: 'exports.configure',
     affected: 1,
     details: { tenant, enabled, schedule, format, compression, destination, backup, credentials_kept: sealed !== null },
@@ -51,20 +58,21 @@ export async function saveExportConfig(
 }
 
 /**
- * Forgets a tenant's configuration and credentials, inside the caller's transaction.
+ * Forgets a tenant's configuration and credentials.
  *
  * @throws ApiError `not_found` when it has none
  */
 export async function forgetExportConfig(
-  db: Kysely<unknown>,
+  unit: UnitOfWork,
   tenant: string,
   operator: Principal,
   { defaults }: ExportSettings,
 ): Promise<void> {
-  const { rows } = await sql`DELETE FROM export_configs WHERE tenant = ${tenant} RETURNING tenant`.execute(db);
-  if (rows.length === 0) throw new ApiError('not_found', `tenant "${tenant}" has no export configuration.`);
-  await moveQueuedRuns(db, tenant, defaults.destination, defaults.backup);
-  await noteAction(db, operator, { action: 'exports.forget', affected: 1, details: { tenant } });
+  const present = await unit.entities.getRepository(ExportConfig).findOne({ tenant }, LOCKED);
+  if (present === null) throw new ApiError('not_found', `tenant "${tenant}" has no export configuration.`);
+  unit.entities.remove(present);
+  await moveQueuedRuns(unit.db, tenant, defaults.destination, defaults.backup);
+  noteChange(unit, operator, { action: 'exports.forget', affected: 1, details: { tenant } });
 }
 
 /**

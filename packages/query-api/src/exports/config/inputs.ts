@@ -1,5 +1,6 @@
 import { isDeepStrictEqual as isDeepEqual } from 'node:util';
 import { type Static, Type } from 'typebox';
+import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 import { findDestinationFault, isSamePlace } from '@sluice/exports/check-destination';
 import type { Credentials, DestinationSettings } from '@sluice/exports/destination';
@@ -16,7 +17,6 @@ import { type ExportSchedule, parseSchedule } from '@sluice/exports/export-sched
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { allowsPrivate, isDefaultPlace } from '@sluice/exports/open-tenant-destination';
 import { SealError } from '@sluice/exports/sealed-secrets';
-import type { Principal } from '@sluice/access/principal';
 import { oneOf, orNull } from '../../http/schemas.ts';
 
 /** What a header can carry. */

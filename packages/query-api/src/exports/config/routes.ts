@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { readExportConfig } from '@sluice/exports/export-config';
-import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
-import { tenantOf } from '../../http/tenants.ts';
+import { inUnitOfWork } from '@sluice/store/entities/unit-of-work';
 import { bodyOrNull, orNull, tenantName } from '../../http/schemas.ts';
-import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
-import { showExportConfig } from './rows.ts';
+import { tenantOf } from '../../http/tenants.ts';
 import type { QueryContext } from '../../query-context.ts';
-import { tryDestinations, tryGivenDestinations } from './try-destinations.ts';
 import { exportConfigSchema, exportTestSchema } from './answers.ts';
+import { forgetExportConfig, lockExportConfig, saveExportConfig } from './commands.ts';
+import { checkExportConfig, exportConfigInput, type ExportConfigInput } from './inputs.ts';
+import { showExportConfig } from './rows.ts';
+import { tryDestinations, tryGivenDestinations } from './try-destinations.ts';
 
 const querystring = Type.Object({ tenant: Type.Optional(tenantName) }, { additionalProperties: false });
 const PATH = '/export/config';
@@ -48,11 +48,11 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     handler: async (request) => {
       const tenant = namedTenant(request);
       const { operator } = request;
-      await inTransaction(database, async (db) => {
-        await lockExportConfig(db, tenant);
-        const present = await readExportConfig(db, tenant, settings);
+      await inUnitOfWork(database, async (unit) => {
+        await lockExportConfig(unit.db, tenant);
+        const present = await readExportConfig(unit.db, tenant, settings);
         const checked = checkExportConfig(request.body as ExportConfigInput, present, operator, settings);
-        await saveExportConfig(db, tenant, checked, operator, settings.keys);
+        await saveExportConfig(unit, tenant, checked, operator, settings.keys);
       });
       return showExportConfig(database.db, tenant, settings);
     },
@@ -70,7 +70,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     },
     handler: async (request) => {
       const tenant = namedTenant(request);
-      await inTransaction(database, (db) => forgetExportConfig(db, tenant, request.operator, settings));
+      await inUnitOfWork(database, (unit) => forgetExportConfig(unit, tenant, request.operator, settings));
       return showExportConfig(database.db, tenant, settings);
     },
   });

@@ -5,8 +5,8 @@ import { type DestinationRole, openCredentials, type TenantCredentials } from '@
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import { isDefaultPlace } from '@sluice/exports/open-tenant-destination';
 import { SealError } from '@sluice/exports/sealed-secrets';
-import { nextRunAt } from '../status/rows.ts';
 import { utc } from '../../sql/utc.ts';
+import { nextRunAt } from '../status/rows.ts';
 
 /** What is told of credentials: that there are some, and the end of the access key, which names but does not open. */
 interface ShownCredentials {

@@ -1,6 +1,6 @@
-import { EXPORT_STATES } from './rows.ts';
 import { Type } from 'typebox';
 import { oneOf, orNull, time, uuid } from '../../http/schemas.ts';
+import { EXPORT_STATES } from './rows.ts';
 
 /** Where files go. */
 export const placeProperties = {

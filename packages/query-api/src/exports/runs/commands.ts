@@ -1,13 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
+import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 import { type ExportConfig, readExportConfig } from '@sluice/exports/export-config';
+import type { ExportCompression, ExportFormat } from '@sluice/exports/export-formats';
 import type { ExportSettings } from '@sluice/exports/export-settings';
-import type { Principal } from '@sluice/access/principal';
 import { noteAction } from '../../audit/commands.ts';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { noSuchExport } from './rows.ts';
-import { randomUUID } from 'node:crypto';
-import type { ExportCompression, ExportFormat } from '@sluice/exports/export-formats';
 
 /** What is looked at before a run is changed. */
 interface Run {

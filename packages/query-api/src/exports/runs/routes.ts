@@ -1,20 +1,20 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { parseTimestamp } from '@sluice/events/timestamp';
 import { readExportConfig } from '@sluice/exports/export-config';
 import { EXPORT_COMPRESSIONS, EXPORT_FORMATS, formatProblem } from '@sluice/exports/export-formats';
-import { tenantOf } from '../../http/tenants.ts';
-import { requireTenant } from '../known-tenant.ts';
+import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
+import { inTransaction } from '@sluice/store/transaction';
 import { pageProperties, readPage } from '../../http/paging.ts';
 import { bodyOrNull, nextCursor, noBody, oneOf, tenantName, uuidParams } from '../../http/schemas.ts';
-import { EXPORT_RUNS, EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
-import { cancelExport, requestExport, retryExport } from './commands.ts';
+import { tenantOf } from '../../http/tenants.ts';
 import type { QueryContext } from '../../query-context.ts';
+import { requireTenant } from '../known-tenant.ts';
 import { exportRunSchema } from './answers.ts';
+import { cancelExport, requestExport, retryExport } from './commands.ts';
+import { EXPORT_RUNS, EXPORT_STATES, findExportRun, listExportRuns } from './rows.ts';
 
 const runQuery = Type.Object(
   {

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { tenantOf } from '../../http/tenants.ts';
-import { requireTenant } from '../known-tenant.ts';
 import { pageProperties, readPage } from '../../http/paging.ts';
 import { nextCursor, tenantName } from '../../http/schemas.ts';
-import { EXPORTING_TENANTS, readExportStatus } from './rows.ts';
+import { tenantOf } from '../../http/tenants.ts';
 import type { QueryContext } from '../../query-context.ts';
+import { requireTenant } from '../known-tenant.ts';
 import { exportStatusSchema } from './answers.ts';
+import { EXPORTING_TENANTS, readExportStatus } from './rows.ts';
 
 const querystring = Type.Object(
   { ...pageProperties, tenant: Type.Optional(tenantName) },

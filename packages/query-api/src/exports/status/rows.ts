@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { isoTime } from '@sluice/store/iso-time';
 import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice/exports/export-config';
 import { nextDue } from '@sluice/exports/export-schedule';
 import type { ExportSettings } from '@sluice/exports/export-settings';
+import { isoTime } from '@sluice/store/iso-time';
 import type { List, Place } from '../../http/paging.ts';
 import { utc } from '../../sql/utc.ts';
 

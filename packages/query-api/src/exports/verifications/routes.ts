@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Static } from 'typebox';
-import { inTransaction } from '@sluice/store/transaction';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
-import { requestRun } from '../../jobs/commands.ts';
-import { requireSucceeded } from '../runs/commands.ts';
-import { findVerification, VERIFY_JOB } from './rows.ts';
-import type { QueryContext } from '../../query-context.ts';
-import { verificationSchema } from './answers.ts';
+import { inTransaction } from '@sluice/store/transaction';
 import { bodyOrNull, noBody, uuidParams } from '../../http/schemas.ts';
+import { requestRun } from '../../jobs/commands.ts';
+import type { QueryContext } from '../../query-context.ts';
+import { requireSucceeded } from '../runs/commands.ts';
+import { verificationSchema } from './answers.ts';
+import { findVerification, VERIFY_JOB } from './rows.ts';
 
 const shared = { tags: ['exports'] };
 

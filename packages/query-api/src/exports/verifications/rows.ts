@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { utc } from '../../sql/utc.ts';
 

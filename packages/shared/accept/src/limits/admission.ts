@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { ApiError } from '@sluice/errors/api-errors';
 import { type Backlog, startBacklogMeter } from '@sluice/stream/backlog-meter';
 
 /** Share of Redis's maxmemory at which ingest stops; the rest is for BullMQ and for draining. */

@@ -1,5 +1,5 @@
-import { ApiError } from '@sluice/errors/api-errors';
 import type { Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
 
 /** How many events each key may bring, counted in this process alone: no request waits for another server. */
 export interface Quotas {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { governanceTracker } from '@sluice/events/adapters/governance-tracker/governance-tracker';
+import { countPlainEvents } from '@sluice/events/adapters/governance-tracker/plain-batch';
 import { TEXT_FIELDS } from '@sluice/events/adapters/governance-tracker/text-fields';
 import { MAX_NESTING } from '@sluice/events/canonical-event';
 import { readBody } from '@sluice/events/json/read-body';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { forSeeds } from '@sluice/testkit/random';
-import { countPlainEvents } from '@sluice/events/adapters/governance-tracker/plain-batch';
 import { validateEvents } from '../../src/validate-events.ts';
 
 const NOW = Date.parse('2026-11-21T09:30:00.000Z');

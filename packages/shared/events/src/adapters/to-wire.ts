@@ -1,7 +1,7 @@
+import { parseKeepingDigits } from '../json/parse-json.ts';
 import type { JsonObject } from './event-adapter.ts';
 import { adapterBySource } from './registry.ts';
 import { spell, type StoredEvent } from './stored-event.ts';
-import { parseKeepingDigits } from '../json/parse-json.ts';
 
 export type { StoredEvent } from './stored-event.ts';
 

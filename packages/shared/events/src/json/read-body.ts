@@ -1,7 +1,7 @@
-import { messageOf } from '@sluice/errors/message-of';
 import { isUtf8 } from 'node:buffer';
 import secureJson from 'secure-json-parse';
 import { ApiError } from '@sluice/errors/api-errors';
+import { messageOf } from '@sluice/errors/message-of';
 import { MAX_NESTING } from '../canonical-event.ts';
 import { isNestedDeeper } from './nesting-depth.ts';
 

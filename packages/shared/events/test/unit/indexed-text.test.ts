@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { indexedText } from '../../src/indexed-text.ts';
 import { forSeeds } from '@sluice/testkit/random';
+import { indexedText } from '../../src/indexed-text.ts';
 
 const bytes = (text: string): number => Buffer.byteLength(text);
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
-import { BatchBuffer } from '../../../src/batch/batch-buffer.ts';
 import type { DecodedEntry } from '@sluice/store/write/decode-entry';
+import { BatchBuffer } from '../../../src/batch/batch-buffer.ts';
 
 const LIMITS = { maxEvents: 500, maxBytes: 4_000, lingerMs: 3_600_000 };
 

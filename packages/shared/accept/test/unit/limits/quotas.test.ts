@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
-import { ApiError } from '@sluice/errors/api-errors';
 import { ANONYMOUS, configuredPrincipal, type Principal } from '@sluice/access/principal';
+import { ApiError } from '@sluice/errors/api-errors';
 import { createQuotas, type Quotas } from '../../../src/limits/quotas.ts';
 
 let now = 0;

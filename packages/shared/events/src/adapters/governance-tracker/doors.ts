@@ -3,8 +3,8 @@ import { inspectValues } from '../../json/inspect-values.ts';
 import { nestingError, readBody } from '../../json/read-body.ts';
 import type { BatchOutcome, Door, DoorRequest, ReadBatch, ReadLimits } from '../door.ts';
 import { SLUICE_KEYS } from '../key-places.ts';
-import { governanceTracker } from './governance-tracker.ts';
 import { postEventsSchema } from './doors-schema.ts';
+import { governanceTracker } from './governance-tracker.ts';
 import { countPlainEvents } from './plain-batch.ts';
 
 /** `POST /api/events`: a batch of events. */

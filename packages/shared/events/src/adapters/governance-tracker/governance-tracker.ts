@@ -1,9 +1,9 @@
 import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
-import type { EventAdapter, JsonObject, Rejection } from '../event-adapter.ts';
 import { isUuid, resolveEventId } from '../../event-id.ts';
 import { indexedText } from '../../indexed-text.ts';
 import { locateElements } from '../../json/locate-events.ts';
 import { parseTimestamp } from '../../timestamp.ts';
+import type { EventAdapter, JsonObject, Rejection } from '../event-adapter.ts';
 import { spell } from '../stored-event.ts';
 import { countPlainEvents } from './plain-batch.ts';
 import { TEXT_FIELDS } from './text-fields.ts';

@@ -1,8 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { TEXT_FIELDS } from './text-fields.ts';
-import type { PlainLimits } from '../event-adapter.ts';
 import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
-import { daysInMonth } from '../../timestamp.ts';
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -17,6 +14,9 @@ import {
   skipSpace,
 } from '../../json/bytes.ts';
 import { skipDigits, skipPlainString, skipString, skipValue, skipWord } from '../../json/skip-json.ts';
+import { daysInMonth } from '../../timestamp.ts';
+import type { PlainLimits } from '../event-adapter.ts';
+import { TEXT_FIELDS } from './text-fields.ts';
 
 /** What a property's value has to be. */
 type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';

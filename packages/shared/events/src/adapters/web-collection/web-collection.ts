@@ -1,11 +1,11 @@
 import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
-import type { EventAdapter, EventOrigin, JsonObject } from '../event-adapter.ts';
 import { isUuid, resolveEventId } from '../../event-id.ts';
 import { indexedText } from '../../indexed-text.ts';
 import { locateWhole } from '../../json/locate-events.ts';
 import { digitsOf } from '../../json/parse-json.ts';
-import { parseTimestampLeniently } from '../../timestamp.ts';
 import { replaceUnstorableText } from '../../json/unstorable-text.ts';
+import { parseTimestampLeniently } from '../../timestamp.ts';
+import type { EventAdapter, EventOrigin, JsonObject } from '../event-adapter.ts';
 import { spell } from '../stored-event.ts';
 
 /** What a hit is when the page does not say. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PROMISES } from '@sluice/testkit/adapter-conformance';
-import type { Specimen } from '@sluice/testkit/specimens/specimen';
 import { exampleDoor, exampleSpecimen } from '@sluice/testkit/specimens/example-source';
+import type { Specimen } from '@sluice/testkit/specimens/specimen';
 import { SPECIMENS } from '@sluice/testkit/specimens/specimens';
 import type { Door } from '../../../src/adapters/door.ts';
 import { DOORS } from '../../../src/adapters/doors.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adapterBySource } from '../../../src/adapters/registry.ts';
-import { parseKeepingDigits } from '../../../src/json/parse-json.ts';
 import { toWire } from '../../../src/adapters/to-wire.ts';
+import { parseKeepingDigits } from '../../../src/json/parse-json.ts';
 
 const BATCH = '5b2f4c1e-7a0d-4c58-9f36-1d8e6a90b7c4';
 const ID = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { locateElements, locateWhole } from '../../../src/json/locate-events.ts';
 import { forSeeds, type Random } from '@sluice/testkit/random';
 import { randomJson, randomKey } from '@sluice/testkit/random-json';
+import { locateElements, locateWhole } from '../../../src/json/locate-events.ts';
 
 const located = (json: string): string[] => {
   const body = Buffer.from(json);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { isNestedDeeper } from '../../../src/json/nesting-depth.ts';
 import { forSeeds } from '@sluice/testkit/random';
 import { randomJson } from '@sluice/testkit/random-json';
+import { isNestedDeeper } from '../../../src/json/nesting-depth.ts';
 
 const depthOf = (value: unknown): number =>
   typeof value !== 'object' || value === null ? 0 : 1 + Math.max(0, ...Object.values(value).map(depthOf));

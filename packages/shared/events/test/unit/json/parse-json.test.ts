@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { digitsOf, hasLargeNumber, parseKeepingDigits } from '../../../src/json/parse-json.ts';
 import { forSeeds } from '@sluice/testkit/random';
 import { randomJson } from '@sluice/testkit/random-json';
+import { digitsOf, hasLargeNumber, parseKeepingDigits } from '../../../src/json/parse-json.ts';
 
 it.each(['12345678901234567890', '-98765432109876543210', '9007199254740993', '1'.repeat(400), '1e300'])(
   '%s keeps its digits',

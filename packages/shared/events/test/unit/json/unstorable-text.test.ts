@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { parseKeepingDigits } from '../../../src/json/parse-json.ts';
-import { hasUnstorableText, maySpellUnstorableText, replaceUnstorableText } from '../../../src/json/unstorable-text.ts';
 import { forSeeds } from '@sluice/testkit/random';
 import { randomJson } from '@sluice/testkit/random-json';
+import { parseKeepingDigits } from '../../../src/json/parse-json.ts';
+import { hasUnstorableText, maySpellUnstorableText, replaceUnstorableText } from '../../../src/json/unstorable-text.ts';
 
 it.each([
   ['"\\u0000"', '"\uFFFD"'],

@@ -1,0 +1,44 @@
+import { sql } from 'kysely';
+import type { Database } from '../database.ts';
+import type { Client } from '../pool.ts';
+import type { ConcurrentIndex } from './migration.ts';
+
+/**
+ * Builds an index while its table is written to, outside of any transaction and for as long as that takes. A build that
+ * was interrupted leaves an invalid index, which costs every write and serves no query: it is dropped and built again.
+ *
+ * @param client holds the lock of the migrations: when this process dies, the server goes on building on this connection,
+ *   and whoever comes next waits for the lock until it is done
+ * @throws what Postgres answered; an invalid index is left then, for the next run
+ */
+export async function buildIndex(
+  database: Database,
+  client: Client,
+  { name, definition }: ConcurrentIndex,
+): Promise<void> {
+  const db = database.on(client);
+  const { rows } = await sql<{ valid: boolean }>`
+    SELECT indisvalid AND indisready AS valid FROM pg_index WHERE indexrelid = to_regclass(${name})`.execute(db);
+  if (rows[0]?.valid === true) return;
+  await withoutTimeouts(database, client, async () => {
+    if (rows[0] !== undefined) await sql`DROP INDEX CONCURRENTLY IF EXISTS ${sql.table(name)}`.execute(db);
+    await sql`CREATE INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(db);
+  });
+}
+
+/** An index of a large table takes hours, in which the server says nothing. */
+async function withoutTimeouts(database: Database, client: Client, work: () => Promise<void>): Promise<void> {
+  const db = database.on(client);
+  const { stream } = client.connection;
+  const silenceMs = stream.timeout ?? 0;
+  stream.setTimeout(0);
+  await sql`SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)`.execute(db);
+  try {
+    await work();
+  } finally {
+    stream.setTimeout(silenceMs);
+    // On a connection that broke this fails, and there is nothing to set back.
+    await sql`RESET statement_timeout`.execute(db).catch(() => {});
+    await sql`RESET lock_timeout`.execute(db).catch(() => {});
+  }
+}

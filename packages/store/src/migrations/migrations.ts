@@ -1,0 +1,19 @@
+import * as initial from './0001-events-ledger-sessions.ts';
+import * as deadLetters from './0002-dead-letters.ts';
+import * as jobs from './0003-jobs.ts';
+import * as rollups from './0004-rollups.ts';
+import * as exportRuns from './0005-exports.ts';
+import * as apiKeys from './0006-api-keys.ts';
+import * as sessionOrder from './0007-session-order.ts';
+import type { Migration } from './migration.ts';
+
+/** In the order of their application. */
+export const MIGRATIONS: readonly Migration[] = [
+  initial,
+  deadLetters,
+  jobs,
+  rollups,
+  exportRuns,
+  apiKeys,
+  sessionOrder,
+];

@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
+import { openDatabase } from '@sluice/store/database';
+import { prepareDatabase } from '@sluice/store/prepare-database';
+import { post } from '@sluice/testkit/http';
+import { makeEvents } from '@sluice/testkit/make-event';
+import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
+import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { testNamespace } from '@sluice/testkit/test-namespace';
+
+/**
+ * Runs the previous release's writer on the schema of this version: it is started, the schema is migrated under it, and it goes
+ * on storing. The release is checked out from the history into a folder of its own and installed from pnpm's store, so this
+ * needs the whole history, and what `pnpm install` of that release needs. Run it with
+ *
+ *     npx -y pnpm@12 exec vitest run --project upgrade
+ */
+const PREVIOUS_RELEASE = '0f5d8d6d4473ccffb360dc0580cba406c666ed66';
+
+const REPOSITORY = resolve(import.meta.dirname, '../../..');
+const PATIENCE = { timeout: 120_000, interval: 50 };
+const run = promisify(execFile);
+
+let tree: string;
+let database: TestDatabase;
+let redis: Redis;
+let namespace: string;
+const daemons: TestDaemon[] = [];
+
+beforeAll(async () => {
+  tree = join(await mkdtemp(join(tmpdir(), 'sluice-previous-')), 'tree');
+  await run('git', ['worktree', 'add', '--detach', tree, PREVIOUS_RELEASE], { cwd: REPOSITORY });
+  await run('npx', ['-y', 'pnpm@12', 'install', '--prefer-offline', '--frozen-lockfile'], { cwd: tree });
+  database = await createTestDatabase({ empty: true });
+  redis = new Redis(inject('redisUrl'), { replyMapping: 'legacy' });
+  namespace = testNamespace();
+}, 600_000);
+
+afterAll(async () => {
+  await Promise.all(daemons.map((daemon) => daemon.stop()));
+  const keys = await redis.keys(`${namespace}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  redis.disconnect();
+  await database.drop();
+  await run('git', ['worktree', 'remove', '--force', tree], { cwd: REPOSITORY });
+  await rm(resolve(tree, '..'), { recursive: true, force: true });
+}, 120_000);
+
+async function startPrevious(name: 'ingest-api' | 'writer-worker'): Promise<TestDaemon> {
+  const env = {
+    DATABASE_URL: database.url,
+    REDIS_URL: inject('redisUrl'),
+    SLUICE_NAMESPACE: namespace,
+    WRITER_NAME: 'old',
+  };
+  const daemon = await startTestDaemon(name, env, join(tree, 'packages', name, 'src/main.ts'));
+  daemons.push(daemon);
+  return daemon;
+}
+
+const stored = async () => (await database.query<{ count: number }>('SELECT count(*)::int FROM events'))[0]?.count;
+
+it('a writer of the previous release stores on, exactly once, while and after the schema is migrated', async () => {
+  const ingest = await startPrevious('ingest-api');
+  await startPrevious('writer-worker');
+  // The schema of the previous release, made by itself.
+  await vi.waitFor(
+    async () => expect(await database.query("SELECT FROM pg_class WHERE relname = 'events'")).toHaveLength(1),
+    PATIENCE,
+  );
+  const send = async (count: number): Promise<void> => {
+    const events = makeEvents(count);
+    for (let time = 0; time < 2; time += 1) {
+      expect((await post(`${ingest.url}/api/events`, { events })).status).toBe(202);
+    }
+  };
+  await send(100);
+  await vi.waitFor(async () => expect(await stored()).toBe(100), PATIENCE);
+
+  const opened = openDatabase({ url: database.url, poolSize: 2, statementTimeoutMs: 60_000, applicationName: 'test' });
+  const [, prepared] = await Promise.all([send(200), prepareDatabase(opened, new Date())]);
+  expect(prepared.serverVersion).toBeGreaterThan(0);
+  await opened.close();
+  await send(300);
+
+  await vi.waitFor(async () => expect(await stored()).toBe(600), PATIENCE);
+  await vi.waitFor(async () => expect(await redis.xlen(`${namespace}:{events:0}`)).toBe(0), PATIENCE);
+  expect(await stored()).toBe(600);
+  expect(await database.query('SELECT FROM dead_letters')).toHaveLength(0);
+  const [sessions] = await database.query('SELECT sum(event_count)::int AS events FROM sessions');
+  expect(sessions).toEqual({ events: 600 });
+  // The columns that this version's runner added are there: it is the new schema that all this ran on.
+  expect(await database.query('SELECT FROM sluice_migrations WHERE finished')).not.toHaveLength(0);
+}, 600_000);
