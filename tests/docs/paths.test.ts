@@ -43,16 +43,18 @@ it('every path that a page names exists', () => {
   expect(named.filter(({ path }) => !exists(path))).toEqual([]);
 });
 
+/** Whether a page may name a file so: from the root, or in the README of a package from its `src/` on. */
+function isThere({ path, name }: { path: string; name: string }): boolean {
+  const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
+  if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);
+  // From the root, also as a command.
+  return FOLDERS.test(name) || exists(name) || exists(`${home}/src/${name}`);
+}
+
 it('a source file is named by its whole path, or in the README of its package from `src/` on', () => {
   const named = markdownFiles().flatMap(({ path, prose }) =>
     [...prose.matchAll(/`([\w.-]+\.ts|[\w./-]+\/[\w.-]*)`/g)].map(([, name]) => ({ path, name: name! })),
   );
-  const isThere = ({ path, name }: { path: string; name: string }): boolean => {
-    const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
-    if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);
-    // From the root, also as a command.
-    return FOLDERS.test(name) || exists(name) || exists(`${home}/src/${name}`);
-  };
   expect(named.filter((each) => !isThere(each))).toEqual([]);
 });
 
