@@ -43,7 +43,7 @@ it('every path that a page names exists', () => {
   expect(named.filter(({ path }) => !exists(path))).toEqual([]);
 });
 
-/** Whether a page may name a file so. */
+/** Whether a page may name a file so: from the root, or in the README of a package from its `src/` on. */
 function isThere({ path, name }: { path: string; name: string }): boolean {
   const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
   if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);
