@@ -151,7 +151,7 @@ it('no outage of Postgres opens or shuts anything, not even with a FLUSHALL in i
   await redis.flushall();
   const fresh = await start('ingest-api');
   await vi.waitFor(
-    () => expect(otherQuery.log().some(({ msg }) => /stored keys cannot be read/.test(String(msg)))).toBe(true),
+    () => expect(otherQuery.log().some(({ msg }) => /API keys not refreshed/.test(String(msg)))).toBe(true),
     PATIENCE,
   );
   expect([await send(key), await queue(key)].map(({ status }) => status)).toEqual([202, 200]);

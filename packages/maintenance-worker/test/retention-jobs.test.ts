@@ -49,7 +49,7 @@ function run(
     { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const config = configOf(variables);
-  const context = { opened: rig.opened, config, logger } as unknown as JobContext;
+  const context = { database: rig.opened, config, logger } as unknown as JobContext;
   return jobFor(config).run(context, {
     id: 'run',
     input: { ...input },
