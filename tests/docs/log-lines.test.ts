@@ -11,11 +11,11 @@ it('the table of log lines has every message of every daemon, with its levels, a
 
 it('a line is listed by its message, its level and its daemon', () => {
   const listed = listedLogLines();
-  const line = { level: 40, daemon: 'ingest-api', msg: 'Redis did not take a batch' };
+  const line = { level: 40, daemon: 'ingest-api', msg: 'batch not enqueued; answered 503' };
   expect(isListed(listed, line)).toBe(true);
   expect(isListed(listed, { ...line, level: 50 })).toBe(false);
   expect(isListed(listed, { ...line, daemon: 'query-api' })).toBe(false);
-  expect(isListed(listed, { ...line, msg: 'Redis did not take a batch ' })).toBe(false);
+  expect(isListed(listed, { ...line, msg: 'batch not enqueued; answered 503 ' })).toBe(false);
 });
 
 it.each([

@@ -58,7 +58,7 @@ it('a writer that starts while Postgres is away waits for it', async () => {
   const writer = await pipeline.startWriter('writer-2');
   await post(`${pipeline.ingest.url}/api/events`, { events: makeEvents(5, { userName: 'patient' }) });
   await expect
-    .poll(() => writer.log().some((line) => line['msg'] === 'database is not ready; trying again'), {
+    .poll(() => writer.log().some((line) => line['msg'] === 'database is not ready; retrying'), {
       timeout: 180_000,
     })
     .toBe(true);

@@ -85,11 +85,11 @@ describe('while everything is done and everything fails', () => {
     await redis.del(STREAM);
     await redis.set(STREAM, 'no stream');
     expect(await send(apiKey, { newValue: note })).toBe(503);
-    await seen('ingest-api', 'Redis did not take a batch');
-    await seen('writer-worker', 'reading failed; trying again');
+    await seen('ingest-api', 'batch not enqueued; answered 503');
+    await seen('writer-worker', 'reading failed; retrying');
     await redis.del(STREAM);
     await vi.waitFor(async () => expect(await send(apiKey)).toBe(202), PATIENCE);
-    await seen('ingest-api', 'Redis takes batches again');
+    await seen('ingest-api', 'batches are enqueued again');
 
     await redis.config('SET', 'requirepass', 'another');
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
@@ -117,7 +117,7 @@ describe('while everything is done and everything fails', () => {
       'STALLED: a batch cannot be stored and somebody has to act; nothing is lost, nothing more is fetched',
     );
     await admin.query('ALTER TABLE events DROP CONSTRAINT refusing');
-    await seen('writer-worker', 'stored after a stall; consuming goes on');
+    await seen('writer-worker', 'stored after a stall; consuming continues');
     // In the message of its error the value, in the detail the row.
     await admin.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.event_type = 'Poison' THEN
@@ -230,7 +230,7 @@ describe('in all that was said', () => {
     const line = daemons
       .get('ingest-api')!
       .log()
-      .find(({ msg }) => msg === 'Redis did not take a batch');
+      .find(({ msg }) => msg === 'batch not enqueued; answered 503');
     expect(line).toMatchObject({ request_id: expect.any(String) as string, daemon: 'ingest-api' });
     const span = receiver.spans.find(({ attributes }) => attributes['sluice.request.id'] === line?.['request_id']);
     expect(line?.['trace_id']).toBe(span?.traceId);

@@ -56,8 +56,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'ingest says 202 though Redis did not take the batch',
     file: 'packages/shared/accept/src/queue.ts',
-    from: "if (taken) logger.warn(about, 'Redis did not take a batch');",
-    to: "if (Date.now() > 0) return 'memory';\n        if (taken) logger.warn(about, 'Redis did not take a batch');",
+    from: "if (taken) logger.warn(about, 'batch not enqueued; answered 503');",
+    to: "if (Date.now() > 0) return 'memory';\n        if (taken) logger.warn(about, 'batch not enqueued; answered 503');",
     fault: 'redis-kill',
     finds: /^I4: \d+ requests were acked while the queue was not there/,
   },

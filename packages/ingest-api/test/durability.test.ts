@@ -51,7 +51,7 @@ async function durabilityOf(ingest: TestIngest): Promise<string> {
 it('appendfsync always is "fsync", from the first batch on, and nothing is warned of', async () => {
   const ingest = await start();
   expect(await durabilityOf(ingest)).toBe('fsync');
-  await ingest.logged(/what a 202 promises is known/);
+  await ingest.logged(/durability determined/);
   expect(ingest.daemon.log().filter((line) => Number(line['level']) >= 40)).toEqual([]);
 });
 

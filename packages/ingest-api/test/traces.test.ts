@@ -202,7 +202,7 @@ it('a batch that Redis did not take has failed, in the spans of its sending and 
     { name: 'send events', status: 'error', statusMessage: expect.stringContaining('queue cannot be reached') },
     { name: 'POST /api/events', status: 'error', attributes: { 'http.response.status_code': 503 } },
   ]);
-  expect(await ingest.logged(/Redis did not take a batch/)).toMatchObject({
+  expect(await ingest.logged(/batch not enqueued; answered 503/)).toMatchObject({
     request_id: answer.headers.get('x-request-id'),
     trace_id: client.traceId,
     span_id: spansOf(client.traceId)[0]!.spanId,

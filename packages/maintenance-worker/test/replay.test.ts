@@ -156,7 +156,7 @@ it('skips entries that nobody could read; they stay dead', async () => {
 
 /** State in which the worker last let a replay rest, by its log. */
 const rests = (id: string): unknown =>
-  worker.log().findLast((line) => line['replay'] === id && line['msg'] === 'a replay ended or rests')?.['state'];
+  worker.log().findLast((line) => line['replay'] === id && line['msg'] === 'replay ended or paused')?.['state'];
 
 describe('somebody steers a replay:', () => {
   it('pause takes effect long before the end, resume goes on to the end, each event stored once', async () => {

@@ -44,7 +44,7 @@ export function startReplicaLagMeter(db: Kysely<unknown>, logger: Logger): Repli
       }
     },
     // The requests themselves say it (503), and /health.
-    onFailing: (error) => logger.debug({ error }, 'the lag of the replica cannot be measured'),
+    onFailing: (error) => logger.debug({ error }, 'replica lag not measured'),
   });
   void sampling.now();
   return {

@@ -22,8 +22,8 @@ export async function prepareUntilReady(database: Database, logger: Logger, stop
       const { kind, code, message } = classifyFailure(error);
       const about = { class: kind, code, error: message, attempt };
       if (message === lastMessage) logger.debug(about, 'database is still not ready');
-      else if (kind === 'operator') logger.error(about, 'database is not ready and somebody has to act; trying again');
-      else logger.warn(about, 'database is not ready; trying again');
+      else if (kind === 'operator') logger.error(about, 'database is not ready and somebody has to act; retrying');
+      else logger.warn(about, 'database is not ready; retrying');
       lastMessage = message;
     },
   });

@@ -223,7 +223,7 @@ it('a try that failed is a failed span in a transaction that has not, and keeps 
   await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
   await tracedWriter(4, { OTEL_TRACES_SAMPLER_ARG: '0', STATEMENT_TIMEOUT_MS: '300' });
   await enqueue(pipeline, makeEvents(4), clientTrace('00'));
-  await expect.poll(() => writer.output(), { timeout: 180_000 }).toContain('storing failed; trying again');
+  await expect.poll(() => writer.output(), { timeout: 180_000 }).toContain('storing failed; retrying');
   await blocker.query('COMMIT');
   await blocker.end();
   const [span] = await processSpans();

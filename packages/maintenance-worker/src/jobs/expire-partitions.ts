@@ -42,7 +42,7 @@ async function dropExpired(context: JobContext, run: JobRun): Promise<JobResult>
   if (expired.waiting.length > 0) {
     logger.warn(
       { partitions: expired.waiting },
-      'expired partitions are still open in long transactions; the next run goes on',
+      'expired partitions are still open in long transactions; the next run continues',
     );
   }
   if (expired.failures.length > 0) {

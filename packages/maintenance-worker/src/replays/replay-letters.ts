@@ -113,7 +113,7 @@ class Run {
     }
     await this.#giveBack();
     const ended = await replayProgress(this.#db, this.#id);
-    logger.info({ replay: this.#id, state: ended.state }, 'a replay ended or rests');
+    logger.info({ replay: this.#id, state: ended.state }, 'replay ended or paused');
     span.setAttributes({ 'sluice.replay.letters': this.#sent, 'sluice.run.state': ended.state });
     // What still has letters on their way is ended by another run.
     if (ended.unsettled === 0 && isEnd(ended.state)) metrics.replayEnded(ended.state);
@@ -169,7 +169,7 @@ class Run {
       }
       if (gone) {
         losses += 1;
-        logger.error({ replay: this.#id, letters: unsettled }, 'letters vanished from the stream; enqueued again');
+        logger.error({ replay: this.#id, letters: unsettled }, 'dead letters vanished from the stream; enqueued again');
         await this.#enqueueUnsettled(pacer);
       }
       await this.#rest();

@@ -95,9 +95,9 @@ export function createQueue(options: {
   async function learn(): Promise<void> {
     settings = await readRedisSettings(redis);
     plan = planDurability(options.durability, settings, options.replicas);
-    logger.info({ durability: plan.level, redis: settings }, 'what a 202 promises is known');
+    logger.info({ durability: plan.level, redis: settings }, 'durability determined');
     if (plan.warning !== null)
-      logger.warn({ warning: plan.warning, redis: settings }, 'the settings of Redis do not suit DURABILITY');
+      logger.warn({ warning: plan.warning, redis: settings }, 'Redis settings do not suit DURABILITY');
     if (settings.readable && settings.maxmemoryPolicy !== 'noeviction') {
       logger.error(
         { policy: settings.maxmemoryPolicy },
@@ -113,7 +113,7 @@ export function createQueue(options: {
       const found = await readRedisSettings(redis);
       if (JSON.stringify(found) !== JSON.stringify(settings)) learned = relearn();
     },
-    onFailing: (error) => logger.debug({ error }, 'the settings of Redis cannot be read'),
+    onFailing: (error) => logger.debug({ error }, 'Redis settings not read'),
   });
   let again: NodeJS.Timeout | undefined;
   const relearn = async (): Promise<void> => {
@@ -122,7 +122,7 @@ export function createQueue(options: {
     try {
       await learn();
     } catch (error) {
-      logger.warn({ error: messageOf(error) }, 'the settings of Redis cannot be read; claiming nothing');
+      logger.warn({ error: messageOf(error) }, 'Redis settings not read; claiming nothing');
       // After a lost connection the next `ready` asks.
       if (redis.status === 'ready') again = setTimeout(() => void relearn(), ASK_AGAIN_MS).unref();
     }
@@ -146,8 +146,8 @@ export function createQueue(options: {
       } catch (error) {
         const about = { request_id: requestId, error: messageOf(error) };
         // One warning for each outage, not one for each request.
-        if (taken) logger.warn(about, 'Redis did not take a batch');
-        else logger.debug(about, 'Redis did not take a batch');
+        if (taken) logger.warn(about, 'batch not enqueued; answered 503');
+        else logger.debug(about, 'batch not enqueued; answered 503');
         taken = false;
         throw new ApiError(
           'queue_unavailable',
@@ -158,7 +158,7 @@ export function createQueue(options: {
           },
         );
       }
-      if (!taken) logger.info('Redis takes batches again');
+      if (!taken) logger.info('batches are enqueued again');
       taken = true;
       options.onAdded(entries.reduce((sum, fields) => sum + bytesOf(fields), 0));
       // A reconnect in between may have led to a server that promises less, or the same in another way.

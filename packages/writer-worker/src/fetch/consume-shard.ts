@@ -54,7 +54,7 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       options.metrics.streamLost();
       logger.error(
         { shard: options.key },
-        'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading goes on',
+        'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading continues',
       );
     },
   };
@@ -80,7 +80,7 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       progress.moved();
       failures += 1;
       recovered = false;
-      if (failures === 1) logger.warn({ shard: options.key, error: messageOf(error) }, 'reading failed; trying again');
+      if (failures === 1) logger.warn({ shard: options.key, error: messageOf(error) }, 'reading failed; retrying');
       await waitOrAbort(backoffDelay({ initialMs: 50, maxMs: 1_000 }, failures), stopFetching);
     }
   }

@@ -145,7 +145,7 @@ async function readAllShards(options: ConsumerOptions, reading: Reading): Promis
       }
       await waitOrAbort(FIND_SHARDS_MS, stopFetching);
     } catch (error) {
-      logger.warn({ error: messageOf(error) }, 'shards cannot be looked up; trying again');
+      logger.warn({ error: messageOf(error) }, 'shards not found; retrying');
       // Only while nothing is read yet: looking for shards is no sign of a reader's life.
       if (readers.size === 0) options.progress.moved();
       await waitOrAbort(1_000, stopFetching);

@@ -77,8 +77,8 @@ export class BatchObserver {
     state.transactions += 1;
     state.lastCommitAt = Date.now();
     if (written.dead > 0) logger.warn({ dead: written.dead, stored: written.stored }, 'events became dead letters');
-    if (state.stalled !== null) logger.info('stored after a stall; consuming goes on');
-    if (state.retrying !== null) logger.info({ code: state.retrying.code }, 'stored after trying again');
+    if (state.stalled !== null) logger.info('stored after a stall; consuming continues');
+    if (state.retrying !== null) logger.info({ code: state.retrying.code }, 'stored after retrying');
     state.stalled = null;
     state.retrying = null;
     metrics.committed(batch, written, (performance.now() - takenAt) / 1000);
@@ -103,7 +103,7 @@ export class BatchObserver {
     metrics.failed(failure.kind);
     const fields = { class: failure.kind, code: failure.code, error: failure.message, events: batch.eventCount };
     // One warning for each outage, not one for each try.
-    if (state.retrying === null) logger.warn(fields, 'storing failed; trying again');
+    if (state.retrying === null) logger.warn(fields, 'storing failed; retrying');
     else logger.debug(fields, 'storing failed again');
     state.retrying ??= { ...failure, since: new Date().toISOString() };
   }
@@ -133,7 +133,7 @@ export class BatchObserver {
 
   /** A try of an acknowledgement failed. */
   notSettled(error: unknown, attempt: number): void {
-    if (attempt === 1) this.#records.logger.warn({ error: messageOf(error) }, 'acknowledging failed; trying again');
+    if (attempt === 1) this.#records.logger.warn({ error: messageOf(error) }, 'acknowledging failed; retrying');
   }
 }
 
