@@ -140,6 +140,34 @@ describe('the time of an event', () => {
   );
 });
 
+describe.each(['/collect', '/pixel.gif'])('the time in the query of %s', (path) => {
+  it.each([
+    // As pages write it who forget encodeURIComponent: the + is decoded as a space.
+    ['2026-01-31T10:30:00+01:00', '2026-01-31T09:30:00.000Z', '2026-01-31T10:30:00+01:00'],
+    ['2026-01-31T10:30:00%2B01:00', '2026-01-31T09:30:00.000Z', '2026-01-31T10:30:00+01:00'],
+    ['2026-01-31+10:30:00+0100', '2026-01-31T09:30:00.000Z', '2026-01-31 10:30:00+0100'],
+    ['2026-01-31T10:30:00-01:00', '2026-01-31T11:30:00.000Z', '2026-01-31T10:30:00-01:00'],
+    [
+      'Sat+Jan+31+2026+10:30:00+GMT+0100+(Central+European+Standard+Time)',
+      '2026-01-31T09:30:00.000Z',
+      'Sat Jan 31 2026 10:30:00 GMT+0100 (Central European Standard Time)',
+    ],
+    ['2016-12-31T23:59:60Z', '2017-01-01T00:00:00.000Z', '2016-12-31T23:59:60Z'],
+  ])('%s is read', async (sent, occurredAt, text) => {
+    expect((await get(`${ingest.url}${path}?siteId=docs&timestamp=${sent}`)).status).toBe(202);
+    const event = await stored();
+    expect(event.occurredAt).toBe(occurredAt);
+    // The text stays, as the page meant it.
+    expect(JSON.parse(event.payload)).toMatchObject({ timestamp: text });
+  });
+
+  it.each(['2026-02-30', 'visit+2026', '2026-02-30T09:30:00+01:00'])('%s is no time', async (sent) => {
+    expect((await get(`${ingest.url}${path}?siteId=docs&timestamp=${sent}`)).status).toBe(202);
+    const { header } = (await ingest.entries())[0]!;
+    expect((await stored()).occurredAt).toBe(header.receivedAt);
+  });
+});
+
 const idOf = async (event: object): Promise<string> => (await ingest.collect(event)).body.event_id;
 
 describe('the id of an event', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseTimestamp, parseTimestampLeniently } from '../../src/timestamp.ts';
+import { parseTimestamp, parseTimestampLeniently, restorePlus } from '../../src/timestamp.ts';
 
 describe('parseTimestamp', () => {
   it.each([
@@ -56,6 +56,13 @@ describe('parseTimestamp', () => {
     '2026-01-31T25:00:00Z',
     '2026-01-31T09:60:00Z',
     '2026-01-31T09:30:60Z',
+    '2016-12-31T23:59:61Z',
+    '2016-12-31T22:59:60Z',
+    '2016-12-30T23:59:60Z',
+    '2016-12-31T23:59:60+01:00',
+    '2016-12-31T23:60:60Z',
+    '9999-12-31T23:59:60Z',
+    '2026-02-30T23:59:60Z',
     '2026-01-31T09:30:00+24:00',
     '2026-01-31T09:30:00+00:60',
     '0000-01-01T00:00:00Z',
@@ -68,6 +75,54 @@ describe('parseTimestamp', () => {
     '２０２６-01-31T09:30:00Z',
   ])('%j is none', (text) => {
     expect(parseTimestamp(text)).toBeNull();
+  });
+});
+
+it.each([
+  ['2016-12-31T23:59:60Z', '2017-01-01T00:00:00.000Z'],
+  ['1990-12-31T15:59:60-08:00', '1991-01-01T00:00:00.000Z'],
+  ['2015-07-01T01:59:60+02:00', '2015-07-01T00:00:00.000Z'],
+  ['2016-12-31 23:59:60.5Z', '2017-01-01T00:00:00.500Z'],
+  ['2016-12-31T23:59:60.000Z', '2017-01-01T00:00:00.000Z'],
+  ['2016-12-31T23:59:60.123456Z', '2017-01-01T00:00:00.123456Z'],
+  ['2015-02-28T23:59:60.000Z', '2015-03-01T00:00:00.000Z'],
+])('the leap second %s is read as %s', (text, iso) => {
+  expect(parseTimestamp(text)).toEqual({ ms: Date.parse(`${iso.slice(0, 23)}Z`.replace('ZZ', 'Z')), iso });
+  expect(parseTimestampLeniently(text)?.iso).toBe(iso);
+});
+
+describe('restorePlus', () => {
+  it.each([
+    ['2026-11-21T09:30:00 01:00', '2026-11-21T09:30:00+01:00'],
+    ['2026-11-21 09:30:00.123456 05:30', '2026-11-21 09:30:00.123456+05:30'],
+    ['2026-11-21T09:30 0100', '2026-11-21T09:30+0100'],
+    ['2026-11-21T09:30:00 14:00', '2026-11-21T09:30:00+14:00'],
+    ['Sat Nov 21 2026 09:30:00 GMT 0100', 'Sat Nov 21 2026 09:30:00 GMT+0100'],
+    [
+      'Sat Nov 21 2026 09:30:00 GMT 0100 (Central European Standard Time)',
+      'Sat Nov 21 2026 09:30:00 GMT+0100 (Central European Standard Time)',
+    ],
+    ['Sat, 21 Nov 2026 09:30:00  0100', 'Sat, 21 Nov 2026 09:30:00+0100'],
+    ['2026-11-21T09:30:00 00:00', '2026-11-21T09:30:00+00:00'],
+  ])('%s is %s', (sent, meant) => {
+    expect(restorePlus(sent)).toBe(meant);
+    expect(parseTimestampLeniently(restorePlus(sent))).toEqual(parseTimestampLeniently(meant));
+    expect(parseTimestampLeniently(meant)).not.toBeNull();
+  });
+
+  it.each([
+    '2026-11-21 01:00',
+    '2026-11-21T09:30:00+01:00',
+    '2026-11-21T09:30:00-01:00',
+    '2026-11-21T09:30:00Z',
+    'Sat Nov 21 09:30:00 2026',
+    '2026-11-21T09:30:00 15:00',
+    '2026-11-21T09:30:00 01:60',
+    '21 Nov 2026',
+    'visit 09:30 and 01:00 more',
+    '',
+  ])('%s stays as it is', (text) => {
+    expect(restorePlus(text)).toBe(text);
   });
 });
 
@@ -90,6 +145,9 @@ describe('parseTimestampLeniently', () => {
     ['Sat Jan 31 2026 09:30:00', MORNING],
     ['31 Jan 2026 09:30', MORNING],
     ['31 Jan 2026', '2026-01-31T00:00:00.000Z'],
+    ['January 31, 2026 9:30 AM', MORNING],
+    ['29 February 2024', '2024-02-29T00:00:00.000Z'],
+    ['Sat, 31 Jan 2026 09:30:00 UTC', MORNING],
     ['1/31/2026, 9:30:00 AM', MORNING],
     ['2026/01/31 09:30', MORNING],
     [1_769_851_800, MORNING],
@@ -109,6 +167,20 @@ describe('parseTimestampLeniently', () => {
     [' '],
     ['yesterday'],
     ['visit 3'],
+    ['visit 2026'],
+    ['marketing 2026'],
+    ['seen 31 Jan 2026 09:30'],
+    ['Январь 2026'],
+    ['2026-02-30'],
+    ['2026-02-30T09:30:00Z'],
+    ['2026-02-30T09:30:00+0100'],
+    ['2026-02-29 09:30'],
+    ['2026/02/30'],
+    ['2/30/2026, 9:30:00 AM'],
+    ['30 Feb 2026'],
+    ['Feb 30, 2026 09:30:00 GMT'],
+    ['31-Apr-2026'],
+    ['Mon Feb 30 2026 02:00:00 GMT+0100 (Central European Standard Time)'],
     ['12'],
     ['2026-99-99'],
     ['99999999999999'],
@@ -123,6 +195,12 @@ describe('parseTimestampLeniently', () => {
     [['2026-01-31']],
   ])('%j is none', (value) => {
     expect(parseTimestampLeniently(value)).toBeNull();
+  });
+
+  it.each([':00', '(', '1:11 0111 (', 'a', '2026-'])('a long text of %j is none, and costs nothing', (piece) => {
+    const text = `2026${piece.repeat(262_144 / piece.length)}`;
+    expect(parseTimestampLeniently(text)).toBeNull();
+    expect(restorePlus(text)).toBe(text);
   });
 
   it('does not depend on the time zone of the machine', () => {

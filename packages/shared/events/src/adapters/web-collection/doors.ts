@@ -1,6 +1,7 @@
 import { ApiError } from '@sluice/errors/api-errors';
 import { hasLargeNumber, parseKeepingDigits } from '../../json/parse-json.ts';
 import { readBody } from '../../json/read-body.ts';
+import { restorePlus } from '../../timestamp.ts';
 import type { DoorRequest } from '../door-request.ts';
 import type { Answer, BatchOutcome, Door, ReadBatch } from '../door.ts';
 import type { JsonObject } from '../event-adapter.ts';
@@ -44,9 +45,11 @@ export const webCollectionDoors: readonly Door[] = [
   },
 ];
 
-/** Turns the query parameters into a JSON body: the client sent none. */
+/** Turns the query parameters into a JSON body: the client sent none. Form decoding took the `+` out of its time. */
 function readQuery({ query }: DoorRequest): ReadBatch {
-  return readEvent(Buffer.from(JSON.stringify(query)));
+  const { timestamp } = query;
+  const event = typeof timestamp === 'string' ? { ...query, timestamp: restorePlus(timestamp) } : query;
+  return readEvent(Buffer.from(JSON.stringify(event)));
 }
 
 function readEvent(body: Buffer): ReadBatch {
