@@ -46,13 +46,21 @@ export const INGEST_VARIABLES = Type.Object({
     unit: 'bytes',
     description: 'Largest request body, after decompression.',
   }),
+  // A body takes up to 2.5 times its bytes while it is parsed: 192 MiB and the process itself fit compose's 768 MiB.
+  MAX_IN_FLIGHT_BYTES: integer({
+    default: 192 * 1024 * 1024,
+    minimum: 1024 * 1024,
+    maximum: 64 * 1024 * 1024 * 1024,
+    unit: 'bytes',
+    description: 'Most bytes of decompressed bodies that one process holds at a time; beyond them it answers 503.',
+  }),
   INGEST_RATE_LIMIT: integer({
     default: 0,
     minimum: 0,
     maximum: 1_000_000_000,
     unit: 'events/s',
     description:
-      'Events that one key may bring per second to one ingest process, unless the key has its own limit; 0 for no limit.',
+      'Events that one key may send per second to one ingest process, unless the key has its own limit; 0 for no limit. Each 4 KiB of a body count as one event at least.',
   }),
   DURABILITY: choice(DURABILITY_LEVELS, {
     default: 'fsync',

@@ -7,6 +7,7 @@ import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { IngestConfig } from './config.ts';
+import type { HeldBodies } from './doors/receive-body.ts';
 
 /** What the routes need. */
 export interface IngestContext {
@@ -14,6 +15,7 @@ export interface IngestContext {
   /** The configured and the stored keys. */
   readonly keys: KeyRing;
   readonly quotas: Quotas;
+  readonly heldBodies: HeldBodies;
   readonly queue: Queue;
   readonly admission: Admission;
   readonly logger: Logger;

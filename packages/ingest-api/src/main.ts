@@ -14,6 +14,7 @@ import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
 import { readIngestConfig } from './config.ts';
+import { createHeldBodies } from './doors/receive-body.ts';
 import { ingestChecks } from './ingest-checks.ts';
 import { buildServer } from './server.ts';
 
@@ -75,6 +76,7 @@ await startOrExit('ingest-api', async () => {
     config,
     keys: withStoredKeys(config.configuredKeys, followed.keys),
     quotas: createQuotas(config.INGEST_RATE_LIMIT),
+    heldBodies: createHeldBodies(config.MAX_IN_FLIGHT_BYTES),
     queue,
     admission,
     logger,

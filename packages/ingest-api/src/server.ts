@@ -25,6 +25,7 @@ export async function buildServer(context: IngestContext, doors: readonly Door[]
     beforeAnswer: (error, request, reply) => noteRefusal(error, request, reply, metrics),
   });
   server.decorateRequest('principal', null);
+  server.decorateRequest('heldBody', null);
   await addRequestDecompression(server);
   // Bodies stay bytes: they are parsed at most once, by read-body, and go on to the stream as they are.
   server.removeAllContentTypeParsers();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { encodeKeySet, keySetKey } from '@sluice/access/key-projection';
 import { CODES_OF, type IngestErrorCode } from '@sluice/errors/api-errors';
@@ -21,10 +22,11 @@ let ingest: TestIngest;
 let withoutRedis: TestIngest;
 let full: TestIngest;
 let faulty: TestIngest;
+let roomy: TestIngest;
 
 beforeAll(async () => {
   const nobodyListens = await freePort();
-  [ingest, withoutRedis, full, faulty] = await Promise.all([
+  [ingest, withoutRedis, full, faulty, roomy] = await Promise.all([
     startIngest({
       API_KEY: 'the-key',
       KEY_REFRESH_MS: '50',
@@ -35,11 +37,12 @@ beforeAll(async () => {
     startIngest({ API_KEY: 'the-key' }, { redisUrl: `redis://127.0.0.1:${nobodyListens}` }),
     startIngest({ QUEUE_MAX_BYTES: String(1024 * 1024) }),
     startIngest({}, { entry: import.meta.resolve('./fixtures/faulty-ingest.ts').replace('file://', '') }),
+    startIngest({ MAX_IN_FLIGHT_BYTES: String(1024 * 1024) }),
   ]);
   await ingest.redis.set(keySetKey(ingest.namespace), encodeKeySet([reader.stored, slow.stored]));
   await full.redis.xadd(full.stream, '*', 'filler', randomBytes(2 * 1024 * 1024));
 });
-afterAll(() => Promise.all([ingest, withoutRedis, full, faulty].map((each) => each.stop())));
+afterAll(() => Promise.all([ingest, withoutRedis, full, faulty, roomy].map((each) => each.stop())));
 
 /** Sends an event with a stored key, once ingest has seen the stored keys. */
 async function sendWith(key: string): Promise<Answer> {
@@ -80,6 +83,15 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     by: () => ingest.send({ events: makeEvents(21) }, KEY),
     message: /has 21 events; the limit is 20/,
   },
+  too_many_values: {
+    by: () => roomy.send(`{"events":[],"v":[${'0,'.repeat(1_000_000)}0]}`),
+    message: /more than 1000000 values/,
+  },
+  compression_ratio_too_high: {
+    by: () => ingest.send(gzipSync(' '.repeat(300_000)), { ...KEY, 'content-encoding': 'gzip' }),
+    message: /200 times its size/,
+  },
+  overloaded: { by: bodiesInFlight, message: /Send the request again/ },
   unsupported_media_type: {
     by: () => ingest.send('<events/>', { ...KEY, 'content-type': 'text/xml' }),
     message: /application\/json; it is text\/xml/,
@@ -130,6 +142,7 @@ describe.each(CODES_OF.ingest)('%s', (code) => {
     const comesBack = [
       'queue_full',
       'quota_exceeded',
+      'overloaded',
       'queue_unavailable',
       'keys_unavailable',
       'shutting_down',
@@ -153,6 +166,11 @@ const REJECTED: Record<RejectionCode, { event: unknown; field?: string; message:
   // JSON has no literal for infinity: the marker is replaced in the body's text.
   invalid_number: { event: makeEvent({ newValue: 'INFINITE' }), message: /64-bit float/ },
   event_too_large: { event: makeEvent({ newValue: 'x'.repeat(256 * 1024) }), message: /2623\d\d bytes.* 262144/ },
+  too_many_values: {
+    event: makeEvent({ v: Array(20_000).fill(0) }),
+    field: 'v',
+    message: /more than 20000 values.* v/,
+  },
 };
 
 describe.each(Object.keys(REJECTIONS) as RejectionCode[])('an event rejected for %s', (code) => {
@@ -180,6 +198,19 @@ it('an unexpected error tells the log everything, under the request id, and the 
   const line = await faulty.logged(new RegExp(body.error.request_id));
   expect(line['err']).toMatchObject({ type: 'TypeError', message: 'secret details of the defect' });
 });
+
+/** Sends two bodies that together are too large: which of them is refused depends on whose bytes arrive last. */
+async function bodiesInFlight(): Promise<Answer | RawAnswer> {
+  const socket = await openConnection(roomy.url);
+  const head =
+    'POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 900001\r\n\r\n';
+  const held = exchange(socket, head + ' '.repeat(900_000));
+  held.catch(() => {});
+  const answer = await roomy.send(' '.repeat(900_000));
+  const refused = answer.status === 503 ? answer : await held;
+  socket.destroy();
+  return refused;
+}
 
 /** Sends the end of a request's headers after the ordered stop has begun. */
 async function requestDuringStop(): Promise<RawAnswer> {

@@ -191,8 +191,9 @@ describe('a body', () => {
     expect((await send(withProperty(`"${'k'.repeat(200_000)}":1`))).status).toBe(202);
   });
 
-  it('with 20,000 keys in one event is taken', async () => {
-    const keys = Array.from({ length: 20_000 }, (_, at) => `"k${at}":1`).join(',');
-    expect((await send(withProperty(keys))).status).toBe(202);
+  it('with 19,990 keys in one event is taken; with ten more and the nine of the event it has too many', async () => {
+    const keys = (count: number): string => Array.from({ length: count }, (_, at) => `"k${at}":1`).join(',');
+    expect((await send(withProperty(keys(19_990)))).status).toBe(202);
+    expectError(await send(withProperty(keys(20_000))), 'no_valid_events');
   });
 });

@@ -45,6 +45,12 @@ describe('PATCH /api/dead-letters/{id}', () => {
     ['a wrong type', () => ({ ...event, userName: 7 }), 'invalid_type', 'userName'],
     ['a bad time', () => ({ ...event, timestamp: 'noon' }), 'invalid_timestamp', 'timestamp'],
     ['too many bytes', () => ({ ...event, note: 'x'.repeat(2_000) }), 'event_too_large', undefined],
+    [
+      'too many bytes with its numbers written out',
+      () => ({ ...event, n: Array(7).fill(1e308) }),
+      'event_too_large',
+      'n',
+    ],
   ])('refuses a payload that ingest would not take: %s', async (_, payload, code, field) => {
     const { status, body } = await patch({ payload: payload() });
     expect(status).toBe(422);

@@ -55,6 +55,10 @@ const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; me
     message: /too long/,
   },
   body_too_large: { by: () => patch(' '.repeat(2 * 1024 * 1024 + 1)), message: /2097152 bytes/ },
+  too_many_values: {
+    by: () => patch(`{"payload":[${'0,'.repeat(25_000)}0]}`),
+    message: /more than 25000 values/,
+  },
   unsupported_media_type: { by: notJson, message: /application\/json; it is text\/xml/ },
   headers_too_large: {
     by: () => sendRaw(operations.query.url, `GET /live HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),

@@ -45,6 +45,11 @@ it('by user, state and start', async () => {
   expect(await matching('start_time=2026-01-01T02:00:00.000001Z&end_time=2026-01-01T05:00:00.000001%2B01:00')).toEqual([
     6, 7, 8, 9, 10, 11,
   ]);
+  // A plain + is decoded as a space; it can only have been meant as one.
+  for (const plus of ['+', '%2B', '%20']) {
+    const range = `start_time=2026-01-01T03:30:00.000001${plus}01:30&end_time=2026-01-01T05:00:00.000001${plus}01:00`;
+    expect(await matching(range)).toEqual([6, 7, 8, 9, 10, 11]);
+  }
   expect(await matching('user_name=nobody')).toEqual([]);
 });
 

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AcceptedResult, acceptBatch, clientTraceparent, idempotencyKeyOf } from '@sluice/accept/accept-batch';
+import { eventsForBytes } from '@sluice/accept/limits/quotas';
 import { readRequest } from '@sluice/accept/read-request';
 import { toApiError } from '@sluice/daemon/http/error-answers';
 import { elapsedMs } from '@sluice/daemon/http/request-clock';
@@ -9,18 +11,27 @@ import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import type { IngestContext } from '../ingest-context.ts';
 import { clientAddress } from './client-address.ts';
 import { noteRefusal } from './note-refusal.ts';
+import { receiveBody } from './receive-body.ts';
 import { identifySender, senderOf, tenantOf } from './sender.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
 /** Mounts a door: turns requests into batches and the door's answers into HTTP. It knows no wire shape. */
 export async function addDoor(server: FastifyInstance, door: Door, context: IngestContext): Promise<void> {
-  const { config, quotas, admission, logger, metrics } = context;
+  const { config, quotas, heldBodies, admission, logger, metrics } = context;
   // A server of its own, because it has media types of its own.
   await server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     for (const mediaType of door.mediaTypes) {
-      scope.addContentTypeParser(mediaType, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+      scope.addContentTypeParser(mediaType, async (request: FastifyRequest, payload: IncomingMessage) => {
+        const held = request.heldBody!;
+        try {
+          return await receiveBody(request, payload, held);
+        } finally {
+          // Also for a body that is refused, here or by the parser: what it costs depends on its bytes.
+          quotas.charge(request.principal, eventsForBytes(held.bytes));
+        }
+      });
     }
     scope.route({
       method: door.method,
@@ -31,7 +42,10 @@ export async function addDoor(server: FastifyInstance, door: Door, context: Inge
       // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
       validatorCompiler: () => () => true,
       // Before the body is read: neither a stranger nor a full queue should cost the reading of 16 MiB.
-      onRequest: async (request) => {
+      onRequest: async (request, reply) => {
+        const held = heldBodies.begin();
+        request.heldBody = held;
+        reply.raw.once('close', () => held.release());
         request.principal = identifySender(request, door, context);
         quotas.check(request.principal);
         admission.check();
@@ -77,7 +91,9 @@ async function acceptRequest(request: FastifyRequest, door: Door, context: Inges
   // A key that came in the body could not be checked before.
   if (principal !== request.principal) quotas.check(principal);
   const tenant = tenantOf(principal, batch, context);
-  quotas.charge(principal, batch.eventCount);
+  const forBytes = eventsForBytes(doorRequest.body.length);
+  const charged = request.principal === null ? 0 : forBytes;
+  quotas.charge(principal, Math.max(batch.eventCount, forBytes) - charged);
   const { adapter, body, eventCount, parsed, envelope } = batch;
   const result: AcceptedResult = await acceptBatch(
     {

@@ -1,7 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
-import type { ApiError } from '@sluice/errors/api-errors';
+import type { ApiError, ApiErrorCode } from '@sluice/errors/api-errors';
 import { dropRestOfBody } from './decompress-requests.ts';
+
+/** Errors of a body that is still being sent. */
+const WHILE_RECEIVING: ReadonlySet<ApiErrorCode> = new Set([
+  'body_too_large',
+  'compression_ratio_too_high',
+  'overloaded',
+]);
 
 /** What has to be done before an error is answered, by a door or by the server: it is counted, and its body let go of. */
 export function noteRefusal(
@@ -11,7 +18,7 @@ export function noteRefusal(
   metrics: Pick<IngestMetrics, 'refused'>,
 ): void {
   metrics.refused(error.code);
-  if (error.code !== 'body_too_large') return;
+  if (!WHILE_RECEIVING.has(error.code)) return;
   dropRestOfBody(request);
   reply.removeHeader('connection');
 }

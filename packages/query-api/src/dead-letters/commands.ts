@@ -81,12 +81,14 @@ function validPayload(letter: Row, edit: Edit, maxEventBytes: number): { eventTy
   }
   const payload = replaceUnstorableText(edit.exact);
   const json = JSON.stringify(payload) ?? 'null';
+  const bytes = Buffer.from(json);
   const rejection = validateEvent(edit.payload, {
     adapter,
     tenant,
     receivedAt: Date.now(),
     maxEventBytes,
-    bytes: Buffer.byteLength(json),
+    bytesAround: bytes.length,
+    json: () => bytes,
     name: 'The payload',
   });
   if (rejection !== null) throw new RejectedPayload(rejection);

@@ -1,8 +1,9 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '@sluice/errors/api-errors';
+import { MAX_EVENT_VALUES } from '@sluice/events/canonical-event';
 import { readBody } from '@sluice/events/json/read-body';
-import { parseTimestamp } from '@sluice/events/timestamp';
+import { parseTimestamp, restorePlus } from '@sluice/events/timestamp';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,6 +16,9 @@ const formats = {
   'date-time': (text: string) => parseTimestamp(text) !== null,
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
 };
+
+/** Most values in a body: an event of a dead letter, or 10,000 ids, and what is beside them. */
+const MAX_VALUES = MAX_EVENT_VALUES + 5_000;
 
 /** What a part of a request is called in messages. */
 const PART: Readonly<Record<string, string>> = {
@@ -30,9 +34,10 @@ const PART: Readonly<Record<string, string>> = {
 export function addInputChecks(server: FastifyInstance): void {
   const exact = new Ajv({ strict: false, useDefaults: true, formats });
   const fromText = new Ajv({ strict: false, useDefaults: true, coerceTypes: true, formats });
-  server.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? exact : fromText).compile(schema as object),
-  );
+  server.setValidatorCompiler(({ schema, httpPart }) => {
+    const validate = (httpPart === 'body' ? exact : fromText).compile(schema as object);
+    return httpPart === 'querystring' ? withPlus(schema as QuerySchema, validate) : validate;
+  });
   // Schemas of answers are for the documentation; raw JSON numbers must go out with all their digits.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   server.setSchemaErrorFormatter((errors, part) => {
@@ -48,13 +53,32 @@ export function addInputChecks(server: FastifyInstance): void {
       return;
     }
     try {
-      const { parsed, text } = readBody(body as Buffer);
+      const { parsed, text } = readBody(body as Buffer, MAX_VALUES);
       request.bodyText = text;
       done(null, parsed);
     } catch (error) {
       done(error as Error);
     }
   });
+}
+
+/** As far as times are concerned. */
+interface QuerySchema {
+  readonly properties?: Readonly<Record<string, { readonly format?: string }>>;
+}
+
+/** Form decoding makes a space of the `+` of a time zone: puts it back before the check. */
+function withPlus(schema: QuerySchema, validate: ValidateFunction): ValidateFunction {
+  const times = Object.entries(schema.properties ?? {}).filter(([, { format }]) => format === 'date-time');
+  if (times.length === 0) return validate;
+  const check = (query: Record<string, unknown>): boolean => {
+    for (const [name] of times) if (typeof query[name] === 'string') query[name] = restorePlus(query[name]);
+    const valid = validate(query);
+    check.errors = validate.errors;
+    return valid as boolean;
+  };
+  check.errors = validate.errors;
+  return check as unknown as ValidateFunction;
 }
 
 /**

@@ -4,6 +4,7 @@ import { traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { EventWarning, ReadBatch, RejectedEvent } from '@sluice/events/adapters/door';
 import { batchIdFromKey } from '@sluice/events/event-id';
+import type { EventSpan } from '@sluice/events/json/locate-events';
 import type { Durability } from '@sluice/stream/durability';
 import { SEND_EVENTS, sendSpan } from '@sluice/stream/send-span';
 import { cutEntries, fitsOneEntry } from './cut-entries.ts';
@@ -50,9 +51,13 @@ export async function acceptBatch(
   const { adapter, body, eventCount, parsed, tenant } = batch;
   const { source } = adapter;
   const envelope = storableEnvelope(batch.envelope);
-  const mayBeTooLarge = parsed !== null && body.length > batch.maxEventBytes;
-  const spans = mayBeTooLarge || !fitsOneEntry(body, eventCount) ? adapter.locate(body) : null;
-  if (spans !== null) proveWhole(source, 'are located', spans.length, eventCount);
+  let spans: readonly EventSpan[] | null = null;
+  const locate = (): readonly EventSpan[] => {
+    spans ??= adapter.locate(body);
+    proveWhole(source, 'are located', spans.length, eventCount);
+    return spans;
+  };
+  if (!fitsOneEntry(body, eventCount)) locate();
   if (parsed !== null) proveWhole(source, 'are parsed', parsed.events.length, eventCount);
   const verdict =
     parsed === null
@@ -62,7 +67,8 @@ export async function acceptBatch(
           tenant,
           receivedAt: batch.receivedAt.getTime(),
           maxEventBytes: batch.maxEventBytes,
-          spans,
+          body,
+          locate,
         });
   const batchId = batch.idempotencyKey === null ? randomUUID() : batchIdFromKey(tenant, batch.idempotencyKey);
   const accepted = eventCount - verdict.rejected.length;
@@ -77,7 +83,7 @@ export async function acceptBatch(
       body,
       eventCount,
       rejected: verdict.rejected.map((each) => each.index),
-      locate: () => spans ?? adapter.locate(body),
+      locate,
       header: {
         source,
         tenant,

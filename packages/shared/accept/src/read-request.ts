@@ -1,6 +1,7 @@
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Door, ReadBatch, ReadLimits } from '@sluice/events/adapters/door';
 import type { DoorRequest } from '@sluice/events/adapters/door-request';
+import { refuseTooManyEvents } from '@sluice/events/adapters/refuse-too-many';
 
 /**
  * Reads a request through its door. Enforces the limit of events, which no door may change.
@@ -10,11 +11,6 @@ import type { DoorRequest } from '@sluice/events/adapters/door-request';
 export function readRequest(door: Pick<Door, 'read'>, request: DoorRequest, limits: ReadLimits): ReadBatch {
   const batch = door.read(request, limits);
   if (batch.eventCount === 0) throw new ApiError('invalid_body', 'The batch has no events.');
-  if (batch.eventCount > limits.maxEvents) {
-    throw new ApiError(
-      'too_many_events',
-      `The batch has ${batch.eventCount} events; the limit is ${limits.maxEvents}.`,
-    );
-  }
+  refuseTooManyEvents(batch.eventCount, limits.maxEvents);
   return batch;
 }

@@ -17,8 +17,10 @@ export interface ValidationContext {
   /** Milliseconds since 1970. */
   readonly receivedAt: number;
   readonly maxEventBytes: number;
-  /** Position of each event in the body; null when no event can be too large. */
-  readonly spans: readonly EventSpan[] | null;
+  /** The JSON that the events are in. */
+  readonly body: Uint8Array;
+  /** Finds the events in the body. Called only when one of them may be too large. */
+  readonly locate: () => readonly EventSpan[];
 }
 
 /**
@@ -30,12 +32,16 @@ export interface ValidationContext {
 export function validateEvents(events: readonly unknown[], text: string, context: ValidationContext): Verdict {
   const rejected: RejectedEvent[] = [];
   const warnings: EventWarning[] = [];
+  const { body, locate } = context;
   const mayNeedReplacing = maySpellUnstorableText(text);
   for (const [index, event] of events.entries()) {
-    const span = context.spans?.[index];
     const rejection = validateEvent(event, {
       ...context,
-      bytes: span === undefined ? null : span.end - span.start,
+      bytesAround: body.length,
+      json: () => {
+        const { start, end } = locate()[index]!;
+        return body.subarray(start, end);
+      },
       name: `Event ${index}`,
     });
     if (rejection !== null) {

@@ -16,6 +16,10 @@ const COMMON_ERRORS = {
     status: 413,
     meaning: 'The body has more bytes than allowed, after decompression; for ingest MAX_BODY_BYTES.',
   },
+  too_many_values: {
+    status: 413,
+    meaning: 'The body has more values than allowed: objects, arrays, texts, numbers, true, false and null.',
+  },
   unsupported_media_type: { status: 415, meaning: 'The content type is not JSON, or the content encoding is unknown.' },
   headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server accepts.' },
   internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
@@ -28,6 +32,10 @@ const COMMON_ERRORS = {
 
 /** Further errors of the ingest API. */
 const INGEST_ERRORS = {
+  compression_ratio_too_high: {
+    status: 413,
+    meaning: 'The body unpacks to more than 64 KiB and to more than 200 times its size.',
+  },
   too_many_events: { status: 413, meaning: 'The batch has more events than MAX_BATCH_SIZE.' },
   no_valid_events: {
     status: 422,
@@ -41,6 +49,11 @@ const INGEST_ERRORS = {
   quota_exceeded: {
     status: 429,
     meaning: 'The key has sent more events than its quota; send again after `Retry-After` seconds.',
+  },
+  overloaded: {
+    status: 503,
+    meaning:
+      'Ingest holds as many bytes of bodies as MAX_IN_FLIGHT_BYTES allows; send again after `Retry-After` seconds.',
   },
   queue_unavailable: {
     status: 503,

@@ -1,17 +1,15 @@
 import { checkNamedTenant } from '@sluice/access/named-tenant';
 import type { EventAdapter, JsonObject, Rejection } from './adapters/event-adapter.ts';
+import { checkSize, type SizeContext } from './event-size.ts';
 import { inspectValues } from './json/inspect-values.ts';
 import { nestingError } from './json/read-body.ts';
 
 /** What the validation of one event needs. */
-export interface EventContext {
+export interface EventContext extends SizeContext {
   readonly adapter: EventAdapter;
   readonly tenant: string;
   /** Milliseconds since 1970. */
   readonly receivedAt: number;
-  readonly maxEventBytes: number;
-  /** Bytes of its JSON; null when it cannot be too large. */
-  readonly bytes: number | null;
   /** What messages about the whole request call the event. */
   readonly name: string;
 }
@@ -23,7 +21,9 @@ export interface EventContext {
  * @throws ApiError for what refuses the whole request: nesting beyond the limit, another tenant's name
  */
 export function validateEvent(event: unknown, context: EventContext): Rejection | null {
-  const problem = typeof event === 'object' && event !== null ? inspectValues(event) : null;
+  // The event itself is a value.
+  const sums = { values: 1, growth: 0 };
+  const problem = typeof event === 'object' && event !== null ? inspectValues(event, 1, sums) : null;
   if (problem === 'nesting') throw nestingError();
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     return { code: 'not_an_object', message: 'An event must be a JSON object.' };
@@ -32,9 +32,7 @@ export function validateEvent(event: unknown, context: EventContext): Rejection 
   if (problem === 'number') {
     return { code: 'invalid_number', message: 'A number is beyond what a 64-bit float can hold.' };
   }
-  const { bytes, maxEventBytes } = context;
-  if (bytes !== null && bytes > maxEventBytes) {
-    return { code: 'event_too_large', message: `The event has ${bytes} bytes; the limit is ${maxEventBytes}.` };
-  }
+  const tooLarge = checkSize(event as JsonObject, sums, context);
+  if (tooLarge !== null) return tooLarge;
   return context.adapter.validate(event as JsonObject, context.receivedAt);
 }

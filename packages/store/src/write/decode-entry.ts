@@ -1,6 +1,7 @@
 import type { EventAdapter, JsonObject } from '@sluice/events/adapters/event-adapter';
 import { adapterBySource } from '@sluice/events/adapters/registry';
-import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { type CanonicalEvent, MAX_BODY_VALUES } from '@sluice/events/canonical-event';
+import { hasMoreValues } from '@sluice/events/json/byte-limits';
 import { hasLargeNumber, parseKeepingDigits } from '@sluice/events/json/parse-json';
 import {
   CHARACTERS_REPLACED,
@@ -121,6 +122,9 @@ function project(
 }
 
 function parseBody(body: string): unknown {
+  // Ingest puts no such body on the stream: another program wrote it, and parsing it would stop this one.
+  if (body.length > 2 * MAX_BODY_VALUES && hasMoreValues(Buffer.from(body), MAX_BODY_VALUES))
+    throw new EntryError('malformed_body', `the body has more than ${MAX_BODY_VALUES} values`);
   try {
     const parsed: unknown = JSON.parse(body);
     return hasLargeNumber(parsed) ? parseKeepingDigits(body) : parsed;

@@ -52,6 +52,10 @@ const PIECES = [
   '.',
   'e9',
   '1e400',
+  '1e308',
+  '-1e-307',
+  '1E+0308',
+  '[1e308,1e308,1e308,1e308,1e308,1e308,1e308]',
   ' ',
   '\n',
   '\u0001',
@@ -81,7 +85,8 @@ function longWay({ adapter }: Specimen, body: Buffer, maxEventBytes: number): { 
     tenant: CLIENT.tenant,
     receivedAt: LIMITS.receivedAt,
     maxEventBytes,
-    spans: adapter.locate(bytes),
+    body: bytes,
+    locate: () => adapter.locate(bytes),
   });
   return { events: events.length, objections: rejected.length + warnings.length };
 }

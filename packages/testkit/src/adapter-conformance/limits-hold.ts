@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { MAX_NESTING } from '@sluice/events/canonical-event';
+import { MAX_EVENT_VALUES, MAX_NESTING } from '@sluice/events/canonical-event';
 import { CHARACTERS_REPLACED } from '@sluice/events/json/unstorable-text';
 import type { Specimen, SpecimenDoor } from '../specimens/specimen.ts';
 import { accept, type Accepted, expectCode, LIMITS } from './accept-request.ts';
@@ -32,6 +32,14 @@ export async function limitsOfEventsHold(specimen: Specimen): Promise<void> {
     await expectCode(outcomeOf(door, specimen.withValue(deep(room + 1))), 'nesting_too_deep');
     await expectCode(outcomeOf(door, specimen.withValue('{"__proto__":1}')), 'forbidden_property');
     expect((await outcomeOf(door, specimen.withValue('[1e400]')))?.result.rejected[0]?.code).toBe('invalid_number');
+    for (const number of ['1e308', '-1e-307', '1E+0308']) {
+      const many = specimen.withValue(`[${Array(220).fill(number).join(',')}]`);
+      expect((await outcomeOf(door, many))?.result.rejected[0]?.code, `220 times ${number}`).toBe('event_too_large');
+      const some = specimen.withValue(`[${Array(190).fill(number).join(',')}]`);
+      expect((await outcomeOf(door, some))?.result.accepted, `190 times ${number}`).toBe(1);
+    }
+    const values = specimen.withValue(`[${Array(MAX_EVENT_VALUES).fill('0').join(',')}]`);
+    expect((await outcomeOf(door, values))?.result.rejected[0]?.code, 'values').toBe('too_many_values');
     for (const unstorable of ['"\\u0000"', '{"\\ud800":1}', '["\\udc00x"]']) {
       const { result, entries } = (await outcomeOf(door, specimen.withValue(unstorable)))!;
       expect(

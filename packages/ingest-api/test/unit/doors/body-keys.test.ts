@@ -7,6 +7,7 @@ import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { decodeEntry, type EntryFields, type EntryHeader } from '@sluice/stream/stream-entry';
 import { exampleDoor } from '@sluice/testkit/specimens/example-source';
 import { readIngestConfig } from '../../../src/config.ts';
+import { createHeldBodies } from '../../../src/doors/receive-body.ts';
 import { buildServer } from '../../../src/server.ts';
 
 /** Events that a key may bring; time stands still, so there are no more. */
@@ -26,6 +27,7 @@ beforeAll(async () => {
       config,
       keys: config.configuredKeys,
       quotas: createQuotas(QUOTA, () => 0),
+      heldBodies: createHeldBodies(Infinity),
       queue: {
         add: (entries) => {
           queued.push(...entries);

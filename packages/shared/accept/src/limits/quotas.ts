@@ -9,8 +9,13 @@ export interface Quotas {
    * @throws ApiError `quota_exceeded` with `retryAfter`
    */
   check(principal: Principal | null): void;
-  /** Counts the events of a request that passed `check`. */
+  /** Counts what a request that passed `check` costs, in events. */
   charge(principal: Principal | null, events: number): void;
+}
+
+/** What a body costs by its size alone: one event for each 4 KiB, ten times a usual event. */
+export function eventsForBytes(bytes: number): number {
+  return Math.floor(bytes / 4_096);
 }
 
 /** The events that a key may still send: at most those of one second. Below zero it has sent too many. */

@@ -95,6 +95,8 @@ test.each([
   ['a minus alone', withMore('"a":-')],
   ['a word that is cut short', withMore('"a":nul')],
   ['an event that is a byte too large', ofBytes(MAX_EVENT_BYTES + 1)],
+  ['a number with an exponent', withMore('"a":1e308')],
+  ['a small number with an exponent', withMore('"a":[-1E-0307]')],
   [
     'an event too many',
     `{"events":[${Array(LIMITS.maxEvents + 1)
@@ -142,6 +144,21 @@ test('accepts the same control characters, white space and escapes as JSON.parse
   }
 });
 
+test('leaves an event or a body of too many values to the parser', () => {
+  const roomy = { maxEvents: 100, maxEventBytes: 256 * 1024 };
+  const of = (...sizes: number[]): Buffer =>
+    Buffer.from(
+      `{"events":[${sizes.map((size) => `${MINIMAL.slice(0, -1)},"v":[${Array(size).fill(0).join(',')}]}`).join(',')}]}`,
+    );
+  // The event, its two properties and the array are four values.
+  expect(countPlainEvents(of(1, 19_996), NOW, roomy)).toBe(2);
+  expect(countPlainEvents(of(1, 19_997), NOW, roomy)).toBe(0);
+  // The body and the array of the events are two more.
+  const full = Array<number>(49).fill(19_996);
+  expect(countPlainEvents(of(...full, 19_994), NOW, roomy)).toBe(50);
+  expect(countPlainEvents(of(...full, 19_995), NOW, roomy)).toBe(0);
+});
+
 test('never counts what parsing and validation would not accept', () => {
   const bodies = [
     withMore('"eventId":"0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11","userName":"ada","oldValue":"41","correlationId":null'),
@@ -162,6 +179,10 @@ test('never counts what parsing and validation would not accept', () => {
     '9'.repeat(310),
     'null',
     '1e9',
+    '1e308',
+    '-1e-307',
+    '1E+0308',
+    '[1e308,1e308,1e308,1e308,1e308,1e308,1e308]',
     '__',
   ].map((piece) => Buffer.from(piece));
   let counted = 0;
@@ -194,7 +215,8 @@ function acceptedInFull(sent: string | Buffer): number | null {
       tenant: 'default',
       receivedAt: NOW,
       maxEventBytes: MAX_EVENT_BYTES,
-      spans: governanceTracker.locate(bytes),
+      body: bytes,
+      locate: () => governanceTracker.locate(bytes),
     });
     return rejected.length + warnings.length === 0 && Object.keys(parsed as object).length === 1 ? events.length : null;
   } catch {

@@ -22,7 +22,9 @@ export const REJECTIONS = {
   invalid_timestamp: 'The timestamp is not RFC 3339 with a time zone, or names a time that does not exist.',
   timestamp_in_future: 'The timestamp lies more than 24 hours after the time on the server.',
   invalid_number: 'A number is beyond what a 64-bit float can hold, e.g. 1e400.',
-  event_too_large: 'The event has more bytes than MAX_EVENT_BYTES.',
+  event_too_large:
+    'The event has more bytes than MAX_EVENT_BYTES, or would have with its numbers written out (`1e308` has 309 digits).',
+  too_many_values: 'The event has more than 20,000 values: objects, arrays, texts, numbers, true, false and null.',
 } as const;
 
 export type RejectionCode = keyof typeof REJECTIONS;

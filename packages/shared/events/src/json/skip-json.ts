@@ -59,19 +59,26 @@ export function skipString(body: Uint8Array, from: number): number {
   }
 }
 
+/** How many values were skipped: objects, arrays, texts, numbers, true, false and null. */
+export interface ValueTally {
+  values: number;
+}
+
 /**
  * A value of any kind.
  *
  * @param level nesting level of what the value is in
+ * @param tally is increased by the value and all values in it
  */
-export function skipValue(body: Uint8Array, at: number, level: number): number {
+export function skipValue(body: Uint8Array, at: number, level: number, tally: ValueTally): number {
+  tally.values += 1;
   switch (body[at]!) {
     case QUOTE:
       return skipString(body, at);
     case OPEN_BRACE:
-      return skipObject(body, at, level + 1);
+      return skipObject(body, at, level + 1, tally);
     case OPEN_BRACKET:
-      return skipArray(body, at, level + 1);
+      return skipArray(body, at, level + 1, tally);
     case TRUE[0]:
       return skipWord(body, at, TRUE);
     case FALSE[0]:
@@ -83,7 +90,7 @@ export function skipValue(body: Uint8Array, at: number, level: number): number {
   }
 }
 
-function skipObject(body: Uint8Array, from: number, level: number): number {
+function skipObject(body: Uint8Array, from: number, level: number, tally: ValueTally): number {
   if (level > MAX_NESTING) return -1;
   let at = skipSpace(body, from + 1);
   if (body[at] === CLOSE_BRACE) return at + 1;
@@ -92,7 +99,7 @@ function skipObject(body: Uint8Array, from: number, level: number): number {
     if (at < 0) return -1;
     at = skipSpace(body, at);
     if (body[at] !== COLON) return -1;
-    at = skipValue(body, skipSpace(body, at + 1), level);
+    at = skipValue(body, skipSpace(body, at + 1), level, tally);
     if (at < 0) return -1;
     at = skipSpace(body, at);
     if (body[at] === CLOSE_BRACE) return at + 1;
@@ -101,12 +108,12 @@ function skipObject(body: Uint8Array, from: number, level: number): number {
   }
 }
 
-function skipArray(body: Uint8Array, from: number, level: number): number {
+function skipArray(body: Uint8Array, from: number, level: number, tally: ValueTally): number {
   if (level > MAX_NESTING) return -1;
   let at = skipSpace(body, from + 1);
   if (body[at] === CLOSE_BRACKET) return at + 1;
   for (;;) {
-    at = skipValue(body, at, level);
+    at = skipValue(body, at, level, tally);
     if (at < 0) return -1;
     at = skipSpace(body, at);
     if (body[at] === CLOSE_BRACKET) return at + 1;

@@ -1,12 +1,15 @@
 import { ApiError } from '@sluice/errors/api-errors';
+import { MAX_BODY_VALUES } from '../../canonical-event.ts';
+import { countElements } from '../../json/byte-limits.ts';
 import { inspectValues } from '../../json/inspect-values.ts';
 import { nestingError, readBody } from '../../json/read-body.ts';
 import type { DoorRequest } from '../door-request.ts';
 import type { BatchOutcome, Door, ReadBatch, ReadLimits } from '../door.ts';
 import { SLUICE_KEYS } from '../key-places.ts';
+import { refuseTooManyEvents } from '../refuse-too-many.ts';
 import { postEventsSchema } from './doors-schema.ts';
 import { governanceTracker } from './governance-tracker.ts';
-import { countPlainEvents } from './plain-batch.ts';
+import { countPlainEvents, EVENTS } from './plain-batch.ts';
 
 /** `POST /api/events`: a batch of events. */
 export const governanceTrackerDoors: readonly Door[] = [
@@ -38,7 +41,9 @@ function readBatch({ body }: DoorRequest, limits: ReadLimits): ReadBatch {
   // A body in which every event is plainly valid is not parsed.
   const plainEvents = countPlainEvents(body, limits.receivedAt, limits);
   if (plainEvents > 0) return { adapter: governanceTracker, body, eventCount: plainEvents, parsed: null };
-  const { bytes, parsed, text } = readBody(body);
+  const { bytes, parsed, text } = readBody(body, MAX_BODY_VALUES, (large) =>
+    refuseTooManyEvents(countElements(large, EVENTS), limits.maxEvents),
+  );
   const events = governanceTracker.eventsOf(parsed);
   if (events === null) throw new ApiError('invalid_body', 'The body must be an object with an array "events".');
   const rest = parsed as Record<string, unknown>;

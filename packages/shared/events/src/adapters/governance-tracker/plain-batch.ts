@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { MAX_EVENT_TYPE_CHARS, MAX_FUTURE_MS } from '../../canonical-event.ts';
+import { MAX_BODY_VALUES, MAX_EVENT_TYPE_CHARS, MAX_EVENT_VALUES, MAX_FUTURE_MS } from '../../canonical-event.ts';
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -13,7 +13,7 @@ import {
   QUOTE,
   skipSpace,
 } from '../../json/bytes.ts';
-import { skipDigits, skipPlainString, skipString, skipValue, skipWord } from '../../json/skip-json.ts';
+import { skipDigits, skipPlainString, skipString, skipValue, skipWord, type ValueTally } from '../../json/skip-json.ts';
 import { daysInMonth } from '../../timestamp.ts';
 import type { PlainLimits } from '../event-adapter.ts';
 import { TEXT_FIELDS } from './text-fields.ts';
@@ -41,7 +41,8 @@ function byLength(known: readonly Known[]): Known[][] {
   return lists;
 }
 
-const EVENTS = Buffer.from('"events"');
+/** Name of the array that holds the events, as JSON. */
+export const EVENTS = Buffer.from('"events"');
 
 /** `2026-11-21T09:30:00`, with the largest digit that each position may have. */
 const SECOND = Buffer.from('9999-19-39T29:59:59');
@@ -73,9 +74,11 @@ export function countPlainEvents(body: Buffer, receivedAt: number, limits: Plain
   if (body[at] !== OPEN_BRACKET) return 0;
   const latest = Buffer.from(new Date(receivedAt + MAX_FUTURE_MS).toISOString(), 'latin1');
   let events = 0;
+  // The body and its array are two.
+  const tally = { values: 2 };
   do {
-    const end = skipEvent(body, skipSpace(body, at + 1), latest, limits.maxEventBytes);
-    if (end < 0) return 0;
+    const end = skipEvent(body, skipSpace(body, at + 1), latest, limits.maxEventBytes, tally);
+    if (end < 0 || tally.values > MAX_BODY_VALUES) return 0;
     events += 1;
     if (events > limits.maxEvents) return 0;
     at = skipSpace(body, end);
@@ -87,8 +90,10 @@ export function countPlainEvents(body: Buffer, receivedAt: number, limits: Plain
 }
 
 /** JSON.parse takes the last of two properties of one name. Here both must be valid. */
-function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number): number {
+function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number, tally: ValueTally): number {
   if (body[from] !== OPEN_BRACE) return -1;
+  const before = tally.values;
+  tally.values += 1;
   let hasType = false;
   let hasTime = false;
   let at = from;
@@ -101,18 +106,21 @@ function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number)
     const value = skipSpace(body, at + 1);
     switch (kindOf(body, name + 1, nameEnd - 1)) {
       case 'any':
-        at = skipValue(body, value, 1);
+        at = skipValue(body, value, 1, tally);
         break;
       case 'text':
+        tally.values += 1;
         at = body[value] === QUOTE ? skipString(body, value) : skipWord(body, value, NULL);
         break;
       case 'type':
+        tally.values += 1;
         at = skipPlainString(body, value);
         // Counted in bytes, of which a text has at least as many as characters.
         if (at === value + 2 || at > value + 2 + MAX_EVENT_TYPE_CHARS) return -1;
         hasType = true;
         break;
       case 'time':
+        tally.values += 1;
         at = skipPlainString(body, value);
         if (at < 0 || !isTimeBefore(body, value + 1, at - 1, latest)) return -1;
         hasTime = true;
@@ -124,7 +132,9 @@ function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number)
     if (at < 0 || at - from > maxBytes) return -1;
     at = skipSpace(body, at);
   } while (body[at] === COMMA);
-  return body[at] === CLOSE_BRACE && hasType && hasTime && at + 1 - from <= maxBytes ? at + 1 : -1;
+  const end = at + 1;
+  if (body[at] !== CLOSE_BRACE || !hasType || !hasTime || end - from > maxBytes) return -1;
+  return tally.values - before > MAX_EVENT_VALUES ? -1 : end;
 }
 
 function kindOf(body: Buffer, from: number, end: number): Kind {

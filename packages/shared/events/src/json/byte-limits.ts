@@ -1,0 +1,87 @@
+import { BACKSLASH, CLOSE_BRACE, COMMA, OPEN_BRACE, QUOTE, skipSpace } from './bytes.ts';
+
+/** Limits that can be checked without parsing. */
+export interface ByteLimits {
+  /** How deep objects and arrays may be nested. */
+  readonly nesting: number;
+  /** How many values there may be: objects, arrays, texts, numbers, true, false and null. */
+  readonly values: number;
+}
+
+/**
+ * Counts the nesting and the values of a JSON text without parsing it, and stops at the first limit that it exceeds.
+ *
+ * Lenient: it counts brackets and commas, and ignores everything else. For a text that is not JSON it gives only a bound.
+ *
+ * @returns the limit that the text exceeds, or null
+ */
+export function exceededLimit(json: Uint8Array, limits: ByteLimits): keyof ByteLimits | null {
+  let depth = 0;
+  // A container has one value more than commas, if it has any; the whole is one value.
+  let values = 1;
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at]!;
+    if (byte === QUOTE) {
+      at = endOfString(json, at);
+    } else if (byte === COMMA) {
+      values += 1;
+      if (values > limits.values) return 'values';
+    } else if ((byte | 0x20) === OPEN_BRACE) {
+      // [ or {, which differ in one bit, as ] and } do.
+      depth += 1;
+      if (depth > limits.nesting) return 'nesting';
+      const next = skipSpace(json, at + 1);
+      if ((json[next]! | 0x20) !== CLOSE_BRACE) values += 1;
+      if (values > limits.values) return 'values';
+      at = next - 1;
+    } else if ((byte | 0x20) === CLOSE_BRACE) {
+      depth -= 1;
+    }
+  }
+  return null;
+}
+
+/** Whether a JSON text has more values than `limit`. A text of fewer than two bytes a value needs no count. */
+export function hasMoreValues(json: Uint8Array, limit: number): boolean {
+  return json.length > 2 * limit && exceededLimit(json, { nesting: Infinity, values: limit }) === 'values';
+}
+
+/**
+ * Counts the elements of the array under `name` in the object that a JSON text is, without parsing it. As in JSON.parse,
+ * the last `name` counts. Lenient: it does not find a name that is written with escapes.
+ *
+ * @param name the JSON of the name, with its quotes
+ */
+export function countElements(json: Uint8Array, name: Uint8Array): number {
+  let depth = 0;
+  let count = 0;
+  let isNamed = false;
+  let isCounting = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at]!;
+    if (byte === QUOTE) {
+      const end = endOfString(json, at);
+      if (depth === 1) isNamed = Buffer.compare(json.subarray(at, end + 1), name) === 0;
+      at = end;
+    } else if (byte === COMMA) {
+      if (isCounting && depth === 2) count += 1;
+      if (depth === 1) isNamed = false;
+    } else if ((byte | 0x20) === OPEN_BRACE) {
+      depth += 1;
+      if (depth !== 2 || !isNamed) continue;
+      isCounting = byte !== OPEN_BRACE;
+      count = isCounting && (json[skipSpace(json, at + 1)]! | 0x20) !== CLOSE_BRACE ? 1 : 0;
+    } else if ((byte | 0x20) === CLOSE_BRACE) {
+      if (depth === 2) isCounting = false;
+      depth -= 1;
+    }
+  }
+  return count;
+}
+
+/** @returns the index of the closing quote, or the end */
+function endOfString(json: Uint8Array, open: number): number {
+  let at = open + 1;
+  while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
+  return at;
+}
