@@ -29,6 +29,13 @@ export const LONG_SUITES: readonly LongSuite[] = [
     short: [project('bench')],
   },
   {
+    name: 'demos',
+    proves: '`demo` stores a real file once, and `trace-demo` draws five traces that are as they are drawn',
+    needs: 'nothing more than `pnpm test`',
+    full: [project('demos')],
+    short: [project('demos')],
+  },
+  {
     name: 'deploy',
     proves: 'alerts fire, dashboards have answers, nginx and compose accept what is in deploy/',
     needs: 'prometheus, promtool, nginx and docker-compose; as root on Debian and Ubuntu it installs them with apt',

