@@ -1,5 +1,5 @@
 /**
- * A writing transaction ends before this, in milliseconds, where the server has `transaction_timeout` (PostgreSQL 17). It takes
- * milliseconds as a rule; one that hangs holds back what exports may read. Older ones only read, like a dump.
+ * Longest writing transaction, in milliseconds, where the server has `transaction_timeout` (PostgreSQL 17). It normally
+ * takes milliseconds; one that hangs holds back what exports may read. An older transaction only reads, like a dump.
  */
 export const LONGEST_TRANSACTION_MS = 10 * 60_000;

@@ -3,8 +3,7 @@ import type { StoredEvent } from '@sluice/events/adapters/to-wire';
 import { isoTime } from './iso-time.ts';
 
 /**
- * The columns of `events` that `toWire` needs, as it needs them: the time as text with microseconds, the payload as
- * text with all digits.
+ * The columns of `events` that `toWire` needs. The time is text with microseconds, the payload is text with all digits.
  */
 export const WIRE_COLUMNS = sql`
   event_id, event_type, ${isoTime('occurred_at')} AS occurred_at,
