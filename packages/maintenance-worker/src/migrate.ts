@@ -1,6 +1,6 @@
 /**
  * `maintenance-worker migrate [--check]`: brings the database's schema up to date and ends, without starting a daemon.
- * Daemons do the same at their start; alone it is for who wants to see a long index build end before the update.
+ * Daemons do the same at their start. The command lets an operator finish a long index build before the update.
  */
 import { parseArgs } from 'node:util';
 import { Type } from 'typebox';
@@ -18,14 +18,14 @@ const HELP = `Usage: maintenance-worker migrate [--check]
 Brings the schema of the database of DATABASE_URL up to date, and ends. It may be run while daemons
 of this version and of the one before are running, and again after it was interrupted.
 
-  --check   change nothing; name the migrations that are to be done
+  --check   change nothing; name the pending migrations
   --help    this text
 
 Exit codes:
   0    the schema is up to date
-  1    --check: migrations are to be done
+  1    --check: migrations are pending
   2    the command line is wrong
-  3    it failed: the database does not answer, or was migrated by a version that this one is too old for
+  3    it failed: the database does not answer, or a newer version has migrated it
   78   the configuration is wrong
 `;
 
