@@ -19,14 +19,14 @@ const HELP = `Usage: ./sluice migrate [--check]
 Brings the schema of the database of DATABASE_URL up to date, and ends. It may be run while daemons
 of this version and of the one before are running, and again after it was interrupted.
 
-  --check   change nothing; name the migrations that are to be done
+  --check   change nothing; name the pending migrations
   --help    this text
 
 Exit codes:
   0    the schema is up to date
-  1    --check: migrations are to be done
+  1    --check: migrations are pending
   2    the command line is wrong
-  3    it failed: the database does not answer, or was migrated by a version that this one is too old for
+  3    it failed: the database does not answer, or a newer version has migrated it
   78   the configuration is wrong
 `;
 

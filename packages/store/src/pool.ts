@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { SILENCE_MARGIN_MS } from './silence-margin.ts';
+import { SILENCE_MARGIN_MS } from './time-limits.ts';
 
 /**
  * Opens a pool of connections. Nothing is connected yet: the first query connects, so a daemon can start while Postgres is

@@ -5,7 +5,7 @@ import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
 import { integer, port, text } from '@sluice/daemon/config/variables';
 import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
-import { SILENCE_MARGIN_MS } from '@sluice/store/silence-margin';
+import { SILENCE_MARGIN_MS } from '@sluice/store/time-limits';
 import { streamVariables } from '@sluice/stream/stream-variables';
 
 /** The writer's variables. docs/reference/configuration.md is generated from them. */

@@ -7,7 +7,7 @@ import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { openDatabase } from '@sluice/store/database';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
 import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
 import { Breaker } from './batch/breaker.ts';

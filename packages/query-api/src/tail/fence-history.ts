@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { observeOpenTransactions } from '@sluice/store/fence/open-transactions';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 
 /** An observation of Postgres's transactions, in numbers. */
 export interface Sighting {

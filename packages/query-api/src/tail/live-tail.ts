@@ -4,7 +4,7 @@ import { poll as startPoll } from '@sluice/daemon/retry/poll';
 import { messageOf } from '@sluice/errors/message-of';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import type { Database } from '@sluice/store/database';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';

@@ -77,14 +77,14 @@ export async function readFence(db: Kysely<unknown>): Promise<Fence> {
  */
 export function inWindow(from: Position | null, to: Fence): RawBuilder<SqlBool> {
   if (from !== null) {
-    return sql<SqlBool>`(${storedSince(from)} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8)`;
+    return sql<SqlBool>`(${storedFromFloor(from)} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8)`;
   }
   if (to.base === null) return sql<SqlBool>`tx < ${to.tx}::xid8`;
   return sql<SqlBool>`(stored_at < ${to.base}::timestamptz OR tx < ${to.tx}::xid8)`;
 }
 
 /** Skips partitions in which no row after a position can be. The times are bound as parameters, so they prune. */
-export function storedSince({ floor, base }: Position): RawBuilder<SqlBool> {
+export function storedFromFloor({ floor, base }: Position): RawBuilder<SqlBool> {
   const since = sql<SqlBool>`stored_at >= ${floor}::timestamptz`;
   return base === null ? since : sql<SqlBool>`${since} AND stored_at >= ${base}::timestamptz`;
 }
