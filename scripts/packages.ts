@@ -29,7 +29,7 @@ export const BESIDE_THE_FLOORS: Readonly<Record<string, readonly string[]>> = {
   cli: ['api-client', 'daemon', 'errors', 'events'],
   'local-stack': ['daemon', 'errors', 'events'],
   testkit: ['accept', 'access', 'errors', 'exports', 'local-stack', 'store', 'stream', 'events'],
-  bench: ['errors', 'events', 'local-stack', 'store', 'stream', 'testkit'],
+  bench: ['daemon', 'errors', 'events', 'local-stack', 'store', 'stream', 'testkit'],
 };
 
 /** One import of one file. */

@@ -81,7 +81,7 @@ describe.skipIf(!there)('typed into a terminal beside a running stack', needsPro
       API_KEY: 'the-first-key',
     });
     symlinkSync(join(ROOT, 'sluice'), join(folder, 'sluice'));
-    shell = openTypedShell(folder, { HOME: folder, QUERY_URL: operations.query.url });
+    shell = openTypedShell(folder, { PATH: process.env['PATH'], HOME: folder, QUERY_URL: operations.query.url });
   });
   afterAll(async () => {
     await shell.close();

@@ -51,10 +51,10 @@ it('trace-demo draws the whole way of a request where there is no Jaeger, and le
   ])
     expect(transaction).toMatch(line);
   expect(request).toMatch(/^query +POST \/api\/dead-letters\/replays .* 202$/m);
-  expect(replay).toMatch(/^maintain +replay dead letters .* 1 letter · 1 link/m);
+  expect(replay).toMatch(/^maintain +replay dead letters .* 1 dead letter · 1 link/m);
   expect(replay).toMatch(/^maintain +├ send events .* 1 link/m);
   expect(second).toMatch(/^writer +process events .* 1 event · 1 link/m);
-  expect(stdout).toMatch(/What to look at\n1\. {2}POST \/api\/events/);
+  expect(stdout).toMatch(/What the traces show\n1\. {2}POST \/api\/events/);
   // oxlint-disable-next-line no-control-regex -- a terminal's colors are what must not be there
   expect(stdout).not.toMatch(/\u001b/);
   expect(await readdir(folder)).toEqual([]);
