@@ -12,13 +12,13 @@ import type { Queue } from './queue.ts';
 import { storableEnvelope } from './storable-envelope.ts';
 import { validateEvents, type Verdict } from './validate-events.ts';
 
-/** A request, as far as the pipeline is concerned. It has no key in it: nothing that could leak it gets one. */
+/** What the pipeline needs of a request. It carries no key, so that nothing here can leak one. */
 export interface IncomingBatch extends Pick<ReadBatch, 'adapter' | 'body' | 'eventCount' | 'parsed' | 'envelope'> {
   readonly requestId: string;
   readonly tenant: string;
   readonly idempotencyKey: string | null;
   readonly clientIp: string | null;
-  /** The client's own. */
+  /** The client's own W3C trace context. */
   readonly traceparent: string | null;
   readonly receivedAt: Date;
   readonly maxEventBytes: number;
@@ -30,18 +30,18 @@ export interface AcceptedResult {
   readonly accepted: number;
   readonly rejected: readonly RejectedEvent[];
   readonly warnings: readonly EventWarning[];
-  /** Null when nothing was accepted and so nothing was queued. */
+  /** Null when no event was accepted, so that nothing was queued. */
   readonly durability: Durability | null;
 }
 
-/** On events that need no check each. */
+/** The verdict on a body that the fast scan accepted. */
 const ALL_FINE: Verdict = { rejected: [], warnings: [] };
 
 /**
- * Validates a batch, cuts it into entries and puts them on the stream: all that ingest does.
+ * Validates a batch, cuts it into entries and puts them on the stream.
  *
- * @throws ApiError for what condemns the whole request; `queue_unavailable`; and `entries_incomplete`, before anything is
- *   queued, when the entries do not hold exactly the events that the answer would call accepted
+ * @throws ApiError for what is wrong with the whole request; `queue_unavailable`; and `entries_incomplete`, before
+ *   anything is queued, when the entries do not hold exactly the events that the answer would call accepted
  */
 export async function acceptBatch(
   batch: IncomingBatch,
@@ -95,15 +95,15 @@ export async function acceptBatch(
     span.setAttribute('sluice.durability', reached);
     return reached;
   });
-  // Only now: a batch that Redis did not take is sent again, and would be counted twice.
+  // Counted last: the client sends a batch again that Redis did not accept, and it would be counted twice.
   metrics.accepted({ source, events: eventCount, accepted });
   metrics.rejected(verdict.rejected);
   return { batchId, accepted, ...verdict, durability };
 }
 
 /**
- * A 202 is a promise for a number of events. An adapter that finds fewer of them in the bytes than in the parsed body
- * would break it without a word: the client keeps no copy of what was accepted.
+ * Fails unless a step found the expected number of events. A 202 promises that number. An adapter that finds fewer of
+ * them in the bytes than in the parsed body would lose events silently: the client keeps no copy of what was accepted.
  */
 function proveWhole(source: string, where: string, found: number, expected: number): void {
   if (found === expected) return;
@@ -117,7 +117,7 @@ function proveWhole(source: string, where: string, found: number, expected: numb
 const MAX_KEY_CHARS = 255;
 
 /**
- * The request's `Idempotency-Key`: a resend with the same one gets the same event ids.
+ * Reads the request's `Idempotency-Key`. A resend with the same key gets the same event ids.
  *
  * @throws ApiError `invalid_request` for one that is empty, long or not printable ASCII
  */
@@ -130,7 +130,7 @@ export function idempotencyKeyOf(header: string | string[] | undefined): string 
   );
 }
 
-/** The request's W3C trace context, if it has a valid one; it travels with the events. */
+/** Reads the request's W3C trace context, which travels with the events; null for none, or an invalid one. */
 export function clientTraceparent(header: string | string[] | undefined): string | null {
   return typeof header === 'string' && /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)
     ? header

@@ -8,7 +8,7 @@ import {
   MAX_ENTRY_EVENTS,
 } from '@sluice/stream/stream-entry';
 
-/** A batch as it came, with what validation said of it. */
+/** A batch as the client sent it, with the result of validation. */
 export interface AcceptedBatch {
   readonly adapter: EventAdapter;
   /** JSON of the adapter's shape. */
@@ -16,15 +16,15 @@ export interface AcceptedBatch {
   readonly eventCount: number;
   /** Indices of rejected events, ascending. */
   readonly rejected: readonly number[];
-  /** Finds the events in the body; only called when it has to be cut. */
+  /** Finds the events in the body. Called only when the body must be cut. */
   readonly locate: () => readonly EventSpan[];
   readonly header: Omit<EntryHeader, 'firstIndex' | 'accepted' | 'rejected'>;
 }
 
-/** What a batch was cut into. */
+/** The entries that a batch was cut into. */
 export interface CutBatch {
   readonly entries: readonly EntryFields[];
-  /** How many accepted events the entries hold, all together. */
+  /** Number of accepted events in all entries together. */
   readonly accepted: number;
 }
 
@@ -34,10 +34,10 @@ export function fitsOneEntry(body: Buffer, eventCount: number): boolean {
 }
 
 /**
- * Cuts a batch into stream entries of at most 500 events and 1 MiB each (a single larger event is alone).
+ * Cuts a batch into stream entries of at most 500 events and 1 MiB each. A single larger event gets an entry of its own.
  *
- * A batch that fits is one entry, byte for byte. A larger one is cut between events, again from the client's own
- * bytes, and its rejected events, which may be the large ones, are left behind.
+ * A batch that fits becomes one entry, byte for byte. A larger one is cut between events, and the entries hold the
+ * client's own bytes. They leave out the rejected events, which may be the large ones.
  */
 export function cutEntries(batch: AcceptedBatch): CutBatch {
   const { adapter, body, eventCount, rejected, header } = batch;
@@ -56,7 +56,7 @@ export function cutEntries(batch: AcceptedBatch): CutBatch {
 
 interface Chunk {
   readonly firstIndex: number;
-  /** Null stands for a rejected event, so that places in the chunk and indices in the batch keep in step. */
+  /** Null for a rejected event, so that positions in the chunk follow the indices in the batch. */
   readonly events: (EventSpan | null)[];
   readonly rejected: number[];
 }
@@ -68,15 +68,15 @@ function chunks({ around, holds }: EventAdapter, spans: readonly EventSpan[], re
   let current: Chunk | undefined;
   let bytes = 0;
   for (const [index, span] of spans.entries()) {
-    const taken = !rejected.has(index);
-    const size = taken ? span.end - span.start + 1 : NULL.length + 1;
+    const isAccepted = !rejected.has(index);
+    const size = isAccepted ? span.end - span.start + 1 : NULL.length + 1;
     if (current === undefined || current.events.length >= most || bytes + size > MAX_ENTRY_BYTES) {
       current = { firstIndex: index, events: [], rejected: [] };
       found.push(current);
       bytes = bytesAround;
     }
-    if (!taken) current.rejected.push(current.events.length);
-    current.events.push(taken ? span : null);
+    if (!isAccepted) current.rejected.push(current.events.length);
+    current.events.push(isAccepted ? span : null);
     bytes += size;
   }
   return found.filter((chunk) => chunk.rejected.length < chunk.events.length);

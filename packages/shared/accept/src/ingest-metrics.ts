@@ -8,11 +8,11 @@ import type { Durability } from '@sluice/stream/durability';
 /** Up to the largest MAX_BATCH_SIZE. */
 const BATCH_EVENTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 
-/** Counts what ingest does; every call is once for a request, or once for each reason in it. */
+/** Counts what ingest does. Each request causes one call of each kind at most. */
 export interface IngestMetrics {
-  /** A batch that was answered with 202. */
+  /** A batch that was answered with 202: all its events, and the accepted ones. */
   accepted(this: void, batch: { source: string; events: number; accepted: number }): void;
-  /** Events that an answer names as not taken. */
+  /** Events that an answer names as rejected. */
   rejected(this: void, events: readonly { readonly code: RejectionCode }[]): void;
   /** A request that was answered with an error. */
   refused(this: void, code: ApiErrorCode): void;
@@ -31,7 +31,7 @@ export function createIngestMetrics(registry: Metrics, durability: () => Durabil
   });
   const rejected = new Counter({
     name: 'sluice_ingest_events_rejected_total',
-    help: 'Events of a batch that were not taken, by the code in its answer.',
+    help: 'Events of a batch that were rejected, by the code in its answer.',
     labelNames: ['code'],
     registers,
   });
@@ -43,7 +43,7 @@ export function createIngestMetrics(registry: Metrics, durability: () => Durabil
   });
   const batchEvents = new Histogram({
     name: 'sluice_ingest_batch_events',
-    help: 'Events in a request that was taken.',
+    help: 'Events in a request that was accepted.',
     buckets: BATCH_EVENTS,
     registers,
   });
@@ -63,7 +63,7 @@ export function createIngestMetrics(registry: Metrics, durability: () => Durabil
     registers: [],
   });
   registry.registerMetric(level);
-  // From 0 on: the first of its kind would else be no increase to Prometheus.
+  // Each series starts at 0: Prometheus would not see the first count of a new series as an increase.
   for (const { source } of ADAPTERS) accepted.inc({ source }, 0);
   for (const code of Object.keys(REJECTIONS)) rejected.inc({ code }, 0);
   for (const code of CODES_OF.ingest) refused.inc({ code }, 0);

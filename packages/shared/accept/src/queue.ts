@@ -20,58 +20,58 @@ export interface Queue {
   /**
    * Puts a batch's entries on the stream.
    *
-   * @param requestId of the request that brought them, for the log
-   * @param span stands for it in traces
-   * @returns the durability that all of them have reached
-   * @throws ApiError `queue_unavailable` when Redis did not take all of them in time
+   * @param requestId of the request that sent them, for the log
+   * @param span represents the request in traces
+   * @returns the durability that all entries have reached
+   * @throws ApiError `queue_unavailable` when Redis did not accept all of them in time
    */
   add(entries: readonly EntryFields[], requestId: string, span: Span): Promise<Durability>;
-  /** What is known of the server; null while Redis has not been reached yet. */
+  /** Settings of the Redis server; null until Redis has been reached. */
   readonly settings: RedisSettings | null;
   readonly plan: DurabilityPlan;
-  /** Resolves when the settings of the connected server have been read, or could not be. */
+  /** Resolves after the attempt to read the settings of the connected server, whether or not it succeeded. */
   settled(): Promise<void>;
-  /** Ends asking for the settings; batches are still added. */
+  /** Stops reading the settings. `add` still works. */
   stop(): Promise<void>;
 }
 
-/** Nothing is claimed before the server has said what it does. */
+/** The weakest claim, used until the settings of the server are known. */
 const UNKNOWN: DurabilityPlan = {
   level: 'memory',
   waitAof: null,
   warning: 'The settings of Redis are not known yet; 202s say "memory".',
 };
 
-/** How soon the settings are asked for again when Redis did not tell them, in milliseconds. */
+/** Pause before reading the settings again after a failure, in milliseconds. */
 const ASK_AGAIN_MS = 1_000;
 
-/** How often they are compared with what they were, in milliseconds. */
+/** How often the settings are checked for changes, in milliseconds. */
 const REFRESH_MS = 30_000;
 
 /**
- * Shortest limit for WAITAOF, in milliseconds: with `appendfsync everysec` a fsync is up to a second away, and
+ * Shortest limit for WAITAOF, in milliseconds. With `appendfsync everysec` the next fsync may be a second away, and
  * replicas report theirs once a second.
  */
 const MIN_WAIT_MS = 3_000;
-/** What the client's own limit is above that of WAITAOF, so that its answer is seen. */
+/** How much later than WAITAOF itself the client times out, so that it sees the answer. */
 const WAIT_MARGIN_MS = 500;
 
-/** How long WAITAOF may take where other commands have `timeoutMs`. */
+/** Limit for WAITAOF, in milliseconds, where other commands have `timeoutMs`. */
 function waitLimit(timeoutMs: number): number {
   return Math.max(timeoutMs, MIN_WAIT_MS);
 }
 
-/** Command timeout of the connection for WAITAOF. */
+/** Command timeout of the connection for WAITAOF, in milliseconds. */
 export function waitingCommandTimeout(timeoutMs: number): number {
   return waitLimit(timeoutMs) + WAIT_MARGIN_MS;
 }
 
-/** Seconds after which a client tries again when Redis is away. */
+/** Retry-After while Redis is away, in seconds. */
 const RETRY_AFTER_SECONDS = 2;
 
 /**
- * Reads Redis's settings now and at each reconnect (another server may answer then), and adds batches as
- * durably as these allow.
+ * Adds batches to the stream as durably as Redis's settings allow. Reads these settings now, and at each reconnect:
+ * another server may answer then.
  */
 export function createQueue(options: {
   redis: Redis;
@@ -83,7 +83,7 @@ export function createQueue(options: {
   durability: Durability;
   replicas: number;
   timeoutMs: number;
-  /** Told how many bytes were added to the stream. */
+  /** Called with the number of bytes that were added to the stream. */
   onAdded: (bytes: number) => void;
 }): Queue {
   const { redis, logger } = options;
@@ -123,12 +123,12 @@ export function createQueue(options: {
       await learn();
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'Redis settings not read; claiming nothing');
-      // After a lost connection the next `ready` asks.
+      // After a lost connection, the next `ready` reads them.
       if (redis.status === 'ready') again = setTimeout(() => void relearn(), ASK_AGAIN_MS).unref();
     }
   };
-  /** Whether it took the last batch. */
-  let taken = true;
+  /** Whether Redis accepted the last batch. */
+  let accepting = true;
   let learned = redis.status === 'ready' ? relearn() : Promise.resolve();
   const onReady = (): void => {
     learned = relearn();
@@ -140,15 +140,15 @@ export function createQueue(options: {
       const before = plan;
       try {
         const limit = before.waitAof === null ? options.timeoutMs : waitTimeoutMs + WAIT_MARGIN_MS;
-        // The connection has a limit for each command, but auto-pipelining keeps the commands of later batches back
-        // while an earlier pipeline is on its way.
+        // The connection has a limit for each command. But auto-pipelining holds back the commands of later batches
+        // while an earlier pipeline is in flight.
         await withTimeout(producer.add(entries, [span]), limit);
       } catch (error) {
         const about = { request_id: requestId, error: messageOf(error) };
         // One warning for each outage, not one for each request.
-        if (taken) logger.warn(about, 'batch not enqueued; answered 503');
+        if (accepting) logger.warn(about, 'batch not enqueued; answered 503');
         else logger.debug(about, 'batch not enqueued; answered 503');
-        taken = false;
+        accepting = false;
         throw new ApiError(
           'queue_unavailable',
           'The queue cannot be reached. Send the batch again with the same ids.',
@@ -158,10 +158,10 @@ export function createQueue(options: {
           },
         );
       }
-      if (!taken) logger.info('batches are enqueued again');
-      taken = true;
+      if (!accepting) logger.info('batches are enqueued again');
+      accepting = true;
       options.onAdded(entries.reduce((sum, fields) => sum + bytesOf(fields), 0));
-      // A reconnect in between may have led to a server that promises less, or the same in another way.
+      // After a reconnect in between, another server may have answered: it may promise less.
       return before === plan ? before.level : 'memory';
     },
     settled: () => learned,
@@ -179,7 +179,7 @@ export function createQueue(options: {
   };
 }
 
-/** About what an entry takes in Redis. */
+/** Estimates the memory of an entry in Redis, in bytes. */
 function bytesOf(fields: EntryFields): number {
   return fields.reduce((sum, field) => sum + field.length, 0);
 }

@@ -3,9 +3,9 @@ import type { Door, ReadBatch, ReadLimits } from '@sluice/events/adapters/door';
 import type { DoorRequest } from '@sluice/events/adapters/door-request';
 
 /**
- * Reads a request through its door, and holds it to the limit of events that no door may widen.
+ * Reads a request through its door. Enforces the limit of events, which no door may change.
  *
- * @throws ApiError for what condemns the whole request, but for what is inside of an event
+ * @throws ApiError for what is wrong with the whole request, except inside an event
  */
 export function readRequest(door: Pick<Door, 'read'>, request: DoorRequest, limits: ReadLimits): ReadBatch {
   const batch = door.read(request, limits);

@@ -6,9 +6,9 @@ import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { MAX_ENVELOPE_BYTES } from '@sluice/stream/stream-entry';
 
 /**
- * An envelope as the header of an entry takes it: what Postgres cannot store of its texts is replaced, as in events.
+ * Makes an envelope fit for the header of an entry. Replaces characters that Postgres cannot store, as in events.
  *
- * @throws ApiError `nesting_too_deep`; `invalid_body` for one of more than MAX_ENVELOPE_BYTES
+ * @throws ApiError `nesting_too_deep`; `invalid_body` for an envelope of more than MAX_ENVELOPE_BYTES
  */
 export function storableEnvelope(envelope: Envelope | undefined): Envelope | undefined {
   if (envelope === undefined) return undefined;
@@ -18,6 +18,6 @@ export function storableEnvelope(envelope: Envelope | undefined): Envelope | und
   if (bytes <= MAX_ENVELOPE_BYTES) return storable;
   throw new ApiError(
     'invalid_body',
-    `What the body has beside its events takes ${bytes} bytes; the limit is ${MAX_ENVELOPE_BYTES}.`,
+    `The body has ${bytes} bytes beside its events; the limit is ${MAX_ENVELOPE_BYTES} bytes.`,
   );
 }

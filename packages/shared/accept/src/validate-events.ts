@@ -4,29 +4,28 @@ import type { EventSpan } from '@sluice/events/json/locate-events';
 import { CHARACTERS_REPLACED, hasUnstorableText, maySpellUnstorableText } from '@sluice/events/json/unstorable-text';
 import { validateEvent } from '@sluice/events/validate-event';
 
-/** What became of a batch. */
+/** The result of validation, for a whole batch. */
 export interface Verdict {
   readonly rejected: readonly RejectedEvent[];
   readonly warnings: readonly EventWarning[];
 }
 
-/** What validation needs to know of the request. */
+/** What validation needs to know about the request. */
 export interface ValidationContext {
   readonly adapter: EventAdapter;
   readonly tenant: string;
   /** Milliseconds since 1970. */
   readonly receivedAt: number;
   readonly maxEventBytes: number;
-  /** Where each event stands in the body; null when none of them can be too large. */
+  /** Position of each event in the body; null when no event can be too large. */
   readonly spans: readonly EventSpan[] | null;
 }
 
 /**
- * Looks at each event of a batch. An event that can't be taken is rejected with its reason, the others are
- * not affected by it.
+ * Validates each event of a batch. An invalid event is rejected alone, with its reason.
  *
  * @param text the body's JSON
- * @throws ApiError for what condemns the whole request: nesting beyond the limit, another tenant's name
+ * @throws ApiError for what refuses the whole request: nesting beyond the limit, another tenant's name
  */
 export function validateEvents(events: readonly unknown[], text: string, context: ValidationContext): Verdict {
   const rejected: RejectedEvent[] = [];
@@ -53,7 +52,7 @@ export function validateEvents(events: readonly unknown[], text: string, context
   return { rejected, warnings };
 }
 
-/** Longest part of a rejected event's id that an answer repeats. */
+/** Longest part of a rejected event's id that an answer repeats, in characters. */
 const MAX_SHOWN_ID_CHARS = 128;
 
 function isObject(event: unknown): event is JsonObject {

@@ -1,10 +1,10 @@
-/** What every HTTP API of Sluice answers with. */
+/** Errors of every HTTP API of Sluice. */
 const COMMON_ERRORS = {
   malformed_json: { status: 400, meaning: 'The body is not JSON.' },
   invalid_encoding: { status: 400, meaning: 'The body is not UTF-8, or its compression is damaged.' },
   nesting_too_deep: { status: 400, meaning: 'Objects or arrays are nested more than 32 deep.' },
   forbidden_property: { status: 400, meaning: 'A property is called `__proto__`.' },
-  invalid_body: { status: 400, meaning: 'The body is JSON but not of the shape this endpoint takes.' },
+  invalid_body: { status: 400, meaning: 'The body is JSON but not of the shape that this endpoint accepts.' },
   invalid_request: { status: 400, meaning: 'A header, a query parameter or the request line is wrong.' },
   unauthorized: { status: 401, meaning: 'No API key, or one that is not known.' },
   forbidden: { status: 403, meaning: 'The key lacks the scope that the request needs; the message names it.' },
@@ -17,65 +17,65 @@ const COMMON_ERRORS = {
     meaning: 'The body has more bytes than allowed, after decompression; for ingest MAX_BODY_BYTES.',
   },
   unsupported_media_type: { status: 415, meaning: 'The content type is not JSON, or the content encoding is unknown.' },
-  headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server takes.' },
+  headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server accepts.' },
   internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
   keys_unavailable: {
     status: 503,
-    meaning: 'Whether the key is good cannot be told yet: this instance has not seen the stored keys since it started.',
+    meaning: 'The key cannot be checked yet: this instance has not read the stored keys since it started.',
   },
-  shutting_down: { status: 503, meaning: 'The daemon is stopping; another instance takes the request.' },
+  shutting_down: { status: 503, meaning: 'The daemon is stopping; send the request to another instance.' },
 } as const;
 
-/** What else ingest answers with. */
+/** Further errors of the ingest API. */
 const INGEST_ERRORS = {
   too_many_events: { status: 413, meaning: 'The batch has more events than MAX_BATCH_SIZE.' },
   no_valid_events: {
     status: 422,
-    meaning: 'Not one event of the batch can be taken; `errors` says why, event by event.',
+    meaning: 'No event of the batch is valid; `errors` says why, event by event.',
   },
   entries_incomplete: {
     status: 500,
     meaning: 'A defect in Sluice: not all accepted events would have reached the queue, so none did.',
   },
-  queue_full: { status: 429, meaning: 'The backlog is over its limit; come back after `Retry-After` seconds.' },
+  queue_full: { status: 429, meaning: 'The backlog is over its limit; send again after `Retry-After` seconds.' },
   quota_exceeded: {
     status: 429,
-    meaning: 'The key has brought more events than its quota; come back after `Retry-After` seconds.',
+    meaning: 'The key has sent more events than its quota; send again after `Retry-After` seconds.',
   },
   queue_unavailable: {
     status: 503,
-    meaning: 'Redis did not take the batch in time; it may or may not have it. Send it again with the same ids.',
+    meaning: 'Redis did not accept the batch in time; it may or may not have it. Send it again with the same ids.',
   },
 } as const;
 
-/** What else the query API answers with. */
+/** Further errors of the query API. */
 const QUERY_ERRORS = {
   conflict: {
     status: 409,
-    meaning: 'What the request is about is not in a state that allows it, or has changed meanwhile.',
+    meaning: 'The object of the request is in a state that does not allow it, or has changed meanwhile.',
   },
-  event_rejected: { status: 422, meaning: 'The payload is not an event that ingest would take; `errors` says why.' },
+  event_rejected: { status: 422, meaning: 'The payload is not an event that ingest would accept; `errors` says why.' },
   rate_limited: {
     status: 429,
-    meaning: 'More requests than the limit of the key, or wrong keys from one address; see `Retry-After`.',
+    meaning: 'The key has sent more requests than its limit, or one address has sent wrong keys; see `Retry-After`.',
   },
   too_many_streams: {
     status: 429,
     meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',
   },
-  database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or takes no work at the moment.' },
+  database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or accepts no work at the moment.' },
   redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },
   no_encryption_key: {
     status: 422,
-    meaning: 'EXPORT_ENCRYPTION_KEYS is not set, so the credentials of an export cannot be kept.',
+    meaning: 'EXPORT_ENCRYPTION_KEYS is not set, so the credentials of an export cannot be stored.',
   },
   event_id_changed: { status: 422, meaning: 'The payload would give the event another id.' },
   query_timeout: { status: 504, meaning: 'PostgreSQL did not answer within STATEMENT_TIMEOUT_MS.' },
 } as const;
 
 /**
- * Every error code a daemon answers with, its HTTP status and what it means. `docs/reference/errors.md` lists the
- * same; a test proves that both agree, and tests of each daemon bring about each of its codes.
+ * Every error code that a daemon answers with, its HTTP status and its meaning. `docs/reference/errors.md` lists the
+ * same, and a test compares both. Tests of each daemon provoke each of its codes.
  */
 export const API_ERRORS = { ...COMMON_ERRORS, ...INGEST_ERRORS, ...QUERY_ERRORS } as const;
 
@@ -89,11 +89,11 @@ export const CODES_OF = {
   query: Object.keys({ ...COMMON_ERRORS, ...QUERY_ERRORS }) as QueryErrorCode[],
 };
 
-/** An error that a client is told of: its code decides the status. */
+/** An error that is answered to the client. Its code decides the HTTP status. */
 export class ApiError extends Error {
   readonly code: ApiErrorCode;
   readonly statusCode: number;
-  /** Seconds after which trying again makes sense; becomes the header `Retry-After`. */
+  /** Seconds to wait before trying again; becomes the header `Retry-After`. */
   readonly retryAfter: number | undefined;
 
   constructor(code: ApiErrorCode, message: string, options: { retryAfter?: number; cause?: unknown } = {}) {

@@ -1,7 +1,7 @@
 import { type TObject, Type } from 'typebox';
 import { API_ERRORS, CODES_OF } from './api-errors.ts';
 
-/** For OpenAPI: the one shape of every error answer, with the codes that a daemon has for each status. */
+/** OpenAPI responses for these statuses: the one shape of every error, with the daemon's codes for each status. */
 export function errorResponses(daemon: keyof typeof CODES_OF, ...statuses: number[]): Record<number, TObject> {
   return Object.fromEntries(
     statuses.map((status) => {

@@ -1,4 +1,4 @@
 import manifest from '../package.json' with { type: 'json' };
 
-/** Version of Sluice; all packages carry the same. */
+/** Version of Sluice. All packages have the same. */
 export const VERSION: string = manifest.version;

@@ -1,6 +1,6 @@
 /**
- * The one shape every event has once it is behind an adapter. Only adapters know how a client spelled it.
- * Column names in Postgres are the snake_case of these names.
+ * The one shape that every event has after its adapter. Only adapters know how a client spelled it. The columns in
+ * Postgres are the snake_case of these names.
  */
 export interface CanonicalEvent {
   /** Whose event it is. */
@@ -11,18 +11,18 @@ export interface CanonicalEvent {
   readonly eventType: string;
   /** The client's clock: ISO 8601 UTC, up to microseconds. */
   readonly occurredAt: string;
-  /** When ingest took the request: ISO 8601 UTC, milliseconds. */
+  /** When ingest accepted the request: ISO 8601 UTC, milliseconds. */
   readonly receivedAt: string;
   readonly actor: string | null;
   readonly sessionId: string | null;
   readonly correlationId: string | null;
   readonly resource: string | null;
   readonly clientIp: string | null;
-  /** 32 hex digits of the W3C trace that brought the event. */
+  /** 32 hex digits of the W3C trace that the event arrived in. */
   readonly traceId: string | null;
   /** Name of the adapter that read it. */
   readonly source: string;
-  /** What had to be changed so that Postgres can hold it, e.g. `characters_replaced`. */
+  /** What Sluice had to change so that Postgres can hold the event, e.g. `characters_replaced`. */
   readonly flags: readonly string[] | null;
   /** JSON text of an object: every property that has no column of its own. */
   readonly payload: string;
@@ -32,13 +32,12 @@ export interface CanonicalEvent {
 export const MAX_EVENT_TYPE_CHARS = 64;
 
 /**
- * Longest indexed string, in UTF-8 bytes. A btree row fails above 2,704 bytes, and an index row holds
- * the tenant and a time beside the string.
+ * Longest indexed string, in UTF-8 bytes. A btree row fails above 2,704 bytes, and it also holds the tenant and a time.
  */
 export const MAX_INDEXED_BYTES = 512;
 
-/** Deepest nesting inside an event; the event object itself is level 1. */
+/** Deepest nesting inside an event. The event object itself is level 1. */
 export const MAX_NESTING = 32;
 
-/** How far in the future of the server's clock an event may lie, in milliseconds. */
+/** How far an event's time may be ahead of the server's clock, in milliseconds. */
 export const MAX_FUTURE_MS = 24 * 60 * 60 * 1000;

@@ -1,10 +1,10 @@
 /**
- * RFC 3339, with a time zone. Seconds may have up to nine decimals; Postgres keeps six.
+ * RFC 3339, with a time zone. Seconds may have up to nine decimals; Postgres stores six.
  * Groups: 1 year, 2 month, 3 day, 4 decimals without the point, 5 zone.
  */
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(?:\.(\d{1,9}))?(Z|z|[+-]\d{2}:\d{2})$/;
 
-/** What JavaScript's `toISOString` and most clients write; an hour of 24 is left to the longer way. */
+/** What JavaScript's `toISOString` and most clients write. An hour of 24 is left to the longer way. */
 const USUAL = /^\d{4}-\d{2}-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d{2}:\d{2}\.\d{3}Z$/;
 
 /** 0001-01-01T00:00:00Z: `toISOString` and Postgres agree on how to write a year from here on. */
@@ -19,20 +19,20 @@ export interface Timestamp {
 }
 
 /**
- * Reads an RFC 3339 timestamp. A date that does not exist (30 February) is not read: JavaScript would
- * move it on, Postgres would refuse the row.
+ * Reads an RFC 3339 timestamp. A date that does not exist (30 February) is not read: JavaScript would move it to March,
+ * Postgres would refuse the row.
  *
  * @returns null for anything else
  */
 export function parseTimestamp(text: string): Timestamp | null {
-  // Written as it would be written again, on a day that every month has: nothing but its value is left to find out.
+  // This is the canonical form, on a day that every month has: only its value has to be computed.
   if (text.length === 24 && USUAL.test(text)) {
     const ms = Date.parse(text);
     return ms >= FIRST_YEAR_MS ? { ms, iso: text } : null;
   }
   const match = RFC_3339.exec(text);
   if (!match) return null;
-  // With a space V8 reads it by other rules, which take the year 0001 for 2031.
+  // With a space V8 uses other rules, which read the year 0001 as 2031.
   const ms = Date.parse(text.replace(' ', 'T'));
   if (!(ms >= FIRST_YEAR_MS && ms <= LAST_YEAR_MS)) return null;
   const [, year, month, day, decimals] = match;
@@ -41,10 +41,10 @@ export function parseTimestamp(text: string): Timestamp | null {
 }
 
 /**
- * Reads what web pages send as a time: RFC 3339, whatever else `Date.parse` knows with a year of four digits,
- * and seconds or milliseconds since 1970 as number or digits. A time without a zone is taken as UTC.
+ * Reads what web pages send as a time: RFC 3339, anything else that `Date.parse` reads with a year of four digits, and
+ * seconds or milliseconds since 1970 as number or digits. A time without a zone is read as UTC.
  *
- * @returns null when nothing sensible can be read
+ * @returns null for anything else
  */
 export function parseTimestampLeniently(value: unknown): Timestamp | null {
   if (typeof value === 'number') return fromEpoch(value);
@@ -55,7 +55,7 @@ export function parseTimestampLeniently(value: unknown): Timestamp | null {
   if (/^\d{9,13}(\.\d+)?$/.test(text)) return fromEpoch(Number(text));
   const zoneless = /^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$/.test(text);
   if (zoneless) return fromMilliseconds(Date.parse(`${text.replace(/[t ]/, 'T')}${text.length > 10 ? 'Z' : ''}`));
-  // V8 finds a date in "visit 3" too. What has no zone would be read in that of this machine.
+  // V8 finds a date in "visit 3" too. It would read a time without a zone in the zone of this machine.
   if (!/\d{4}/.test(text)) return null;
   return fromMilliseconds(Date.parse(ZONE_AT_END.test(text) ? text : `${text} UTC`));
 }

@@ -3,24 +3,24 @@ import type { EventAdapter, JsonObject, Rejection } from './adapters/event-adapt
 import { inspectValues } from './json/inspect-values.ts';
 import { nestingError } from './json/read-body.ts';
 
-/** What the validation of one event needs to know. */
+/** What the validation of one event needs. */
 export interface EventContext {
   readonly adapter: EventAdapter;
   readonly tenant: string;
   /** Milliseconds since 1970. */
   readonly receivedAt: number;
   readonly maxEventBytes: number;
-  /** Bytes of its JSON; null when it can't be too large. */
+  /** Bytes of its JSON; null when it cannot be too large. */
   readonly bytes: number | null;
-  /** What messages about the whole request call it. */
+  /** What messages about the whole request call the event. */
   readonly name: string;
 }
 
 /**
- * Says why an event can't be taken; null when it can. The same for what a client sends and for what an
- * operator makes of a dead letter.
+ * Returns why an event is rejected, or null for a valid one. The same rules hold for an event of a client and for a dead
+ * letter that an operator has edited.
  *
- * @throws ApiError for what condemns the whole request: nesting beyond the limit, another tenant's name
+ * @throws ApiError for what refuses the whole request: nesting beyond the limit, another tenant's name
  */
 export function validateEvent(event: unknown, context: EventContext): Rejection | null {
   const problem = typeof event === 'object' && event !== null ? inspectValues(event) : null;

@@ -4,18 +4,19 @@ import { createStoredKeys, type StoredKeys } from '@sluice/access/stored-keys';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
 
-/** Ingest's copy of the stored keys. */
+/** Ingest's copy of the stored keys, kept current. */
 export interface FollowedKeys {
   readonly keys: StoredKeys;
-  /** Resolves when the first try to read them is over, with or without success. */
+  /** Resolves after the first attempt to read them, whether or not it succeeded. */
   readonly tried: Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Reads the stored keys from Redis, where the query API puts them, every `refreshMs` and at each reconnect. What was
- * read last is kept while Redis is away, and also when it has none: a set that is missing (FLUSHALL, a new server)
- * says nothing of the keys, other than a set that is there and empty. On the way back goes which keys were used.
+ * Reads the stored keys from Redis, where the query API publishes them, every `refreshMs` and at each reconnect. The last
+ * set that was read stays in use while Redis is away. It also stays when Redis has no set (FLUSHALL, a new server): a
+ * missing set says nothing about the keys, while an empty one says that there are none. Each turn also reports which
+ * keys were used.
  */
 export function followStoredKeys(options: {
   redis: Redis;
@@ -34,7 +35,7 @@ export function followStoredKeys(options: {
       current = text;
     }
     const uses = keys.takeUses();
-    // Only for show; a Redis that is full refuses it.
+    // Informative only: a full Redis refuses the write.
     if (uses.size > 0) await redis.hset(keyUsesKey(namespace), Object.fromEntries(uses)).catch(() => {});
   }
   const refreshing = poll({

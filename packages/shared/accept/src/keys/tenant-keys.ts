@@ -3,12 +3,12 @@ import { configuredPrincipal, DEFAULT_TENANT } from '@sluice/access/principal';
 import { sha256 } from '@sluice/access/sha256';
 
 /**
- * Reads the keys that may send events: API_KEY and API_KEYS.
+ * Reads the configured keys that may send events: API_KEY and API_KEYS.
  *
  * @param apiKey the key of all tenants
- * @param tenantKeys `tenant:sha256-in-hex` each
- * @param requireKeys true for a ring that is not open, however empty it is
- * @throws ConfigError when one key is given to two tenants: whose events it sends would be a matter of luck
+ * @param tenantKeys each `tenant:sha256-in-hex`
+ * @param requireKeys true for a ring that is closed even without any key
+ * @throws ConfigError when two tenants have the same key: which tenant its events belong to would be chance
  */
 export function parseTenantKeys(
   apiKey: string | undefined,

@@ -3,13 +3,13 @@ import type { Logger } from '@sluice/daemon/log/logger';
 import { ApiError } from '@sluice/errors/api-errors';
 import { type Backlog, startBacklogMeter } from '@sluice/stream/backlog-meter';
 
-/** Share of Redis's maxmemory at which ingest stops; the rest is for BullMQ and for draining. */
+/** Share of Redis's maxmemory above which ingest refuses. The rest is for BullMQ and for draining. */
 const MEMORY_SHARE = 0.8;
 
-/** Bounds of Retry-After, in seconds, and what it is before anything is known of how fast writers are. */
+/** Bounds of Retry-After, in seconds, and its value while the speed of the writers is unknown. */
 const RETRY_AFTER = { min: 1, max: 60, unknown: 5 };
 
-/** How much may wait before ingest refuses more. */
+/** The backlog above which ingest refuses more. */
 export interface BacklogLimits {
   readonly maxBytes: number;
   readonly maxAgeSeconds: number;
@@ -19,14 +19,14 @@ export interface BacklogLimits {
 export interface Admission {
   /** @throws ApiError `queue_full` with `retryAfter` */
   check(): void;
-  /** Counts what was added since the last measurement: in half a second a burst brings tens of megabytes. */
+  /** Counts what was added since the last measurement: a burst adds tens of megabytes in half a second. */
   added(bytes: number): void;
-  /** As it was measured last; null while that is longer ago than a few measurements. */
+  /** The last measurement; null when it is older than a few intervals. */
   readonly backlog: Backlog | null;
   stop(): Promise<void>;
 }
 
-/** Starts measuring the streams' backlog, of every shard that is in Redis, against its limits. */
+/** Measures the backlog of every shard in Redis again and again, and compares it with its limits. */
 export function startAdmission(options: {
   redis: Redis;
   logger: Logger;
@@ -35,7 +35,7 @@ export function startAdmission(options: {
   limits: BacklogLimits;
 }): Admission {
   const { logger, limits } = options;
-  /** The newest measurement, however old: with what was added since, it is the best that is known. */
+  /** The newest measurement, however old. With the bytes added since, it is the best estimate there is. */
   let newest: Backlog | null = null;
   let addedBytes = 0;
   let full: { reason: string; retryAfter: number } | null = null;
@@ -63,7 +63,7 @@ export function startAdmission(options: {
         decide({ ...newest, bytes: newest.bytes + addedBytes });
       }
       if (full === null) return;
-      // A little chance on top keeps clients that were refused together from coming back together.
+      // Random extra time spreads the retries of clients that were refused together.
       const retryAfter = full.retryAfter + Math.floor(Math.random() * (1 + full.retryAfter / 4));
       throw new ApiError('queue_full', `${full.reason} Try again in ${retryAfter} s.`, { retryAfter });
     },
@@ -100,7 +100,7 @@ function judge(
   return null;
 }
 
-/** Time until this share of the backlog is gone at the measured rate, in whole seconds. */
+/** Time until the writers have drained this share of the backlog at the measured rate, in whole seconds. */
 function secondsToDrain(backlog: Backlog, share: number): number {
   const rate = backlog.busyDrainRate;
   if (rate === null) return RETRY_AFTER.unknown;

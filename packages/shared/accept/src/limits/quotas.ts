@@ -1,33 +1,33 @@
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 
-/** How many events each key may bring, counted in this process alone: no request waits for another server. */
+/** Limits the events of each key. Counts in this process alone, so that no request waits for another server. */
 export interface Quotas {
   /**
-   * Before the body is read: a key that has brought too much is told so cheaply.
+   * Called before the body is read, so that refusing a key over its quota is cheap.
    *
    * @throws ApiError `quota_exceeded` with `retryAfter`
    */
   check(principal: Principal | null): void;
-  /** Counts the events of a request that was let in. */
+  /** Counts the events of a request that passed `check`. */
   charge(principal: Principal | null, events: number): void;
 }
 
-/** What a key may still bring: at most one second's worth, and below zero what it has brought beyond. */
+/** The events that a key may still send: at most those of one second. Below zero it has sent too many. */
 interface Allowance {
   events: number;
-  /** `performance.now()` when it was counted. */
+  /** When `events` was computed, by `performance.now()`. */
   at: number;
 }
 
 /**
- * A token bucket for each key. A request is let in while one event is left, and then counted in full, so that a batch
- * larger than the quota of a second is possible and paid for by waiting.
+ * A token bucket for each key. A request passes while one event is left, and is then counted in full. So a batch may be
+ * larger than the quota of a second; the key waits longer after it.
  *
- * @param eventsPerSecond for keys without a quota of their own; 0 for none
+ * @param eventsPerSecond quota of keys that have none of their own; 0 for no limit
  */
 export function createQuotas(eventsPerSecond: number, now = () => performance.now()): Quotas {
-  // One entry for each key that has a quota and was used: as many as there are keys.
+  // One entry for each used key with a quota, so never more entries than keys.
   const allowances = new Map<string, Allowance>();
   const rateOf = (principal: Principal | null): number =>
     principal === null ? 0 : (principal.eventsPerSecond ?? eventsPerSecond);
@@ -52,7 +52,7 @@ export function createQuotas(eventsPerSecond: number, now = () => performance.no
       const { events } = allowanceOf(principal!.id, rate);
       if (events >= 1) return;
       const retryAfter = Math.ceil((1 - events) / rate);
-      throw new ApiError('quota_exceeded', `This key may bring ${rate} events/s. Try again in ${retryAfter} s.`, {
+      throw new ApiError('quota_exceeded', `This key may send ${rate} events/s. Try again in ${retryAfter} s.`, {
         retryAfter,
       });
     },

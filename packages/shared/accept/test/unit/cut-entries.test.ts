@@ -65,19 +65,19 @@ function randomBatch(random: Random): { texts: string[]; rejected: number[] } {
   return { texts, rejected: rejected.length === texts.length ? rejected.slice(1) : rejected };
 }
 
-/** Two events of so many bytes together. */
+/** Two events that have N bytes together. */
 const halves = (bytes: number): string[] =>
   [Math.floor(bytes / 2), Math.ceil(bytes / 2)].map((size) => `"${'x'.repeat(size - 2)}"`);
 
 describe('cutEntries', () => {
-  it('gives back exactly the accepted events of any batch, in order, under their own indices', () => {
+  it('returns exactly the accepted events of any batch, in order, under their own indices', () => {
     forSeeds((random) => {
       const { texts, rejected } = randomBatch(random);
       expectWhole(texts, rejected);
     }, 60);
   });
 
-  it('leaves a body alone that is one entry', () => {
+  it('leaves a body unchanged when it fits one entry', () => {
     const texts = Array.from({ length: 500 }, (_, n) => `{ "n" : ${n} }`);
     expect(expectWhole(texts, [7])[0]?.body).toBe(`{"events":[${texts.join(',')}]}`);
   });
@@ -87,7 +87,7 @@ describe('cutEntries', () => {
     [501, 2],
     [1_000, 2],
     [1_001, 3],
-  ])('makes of %i events %i entries', (count, entries) => {
+  ])('cuts %i events into %i entries', (count, entries) => {
     const texts = Array.from({ length: count }, (_, n) => String(n));
     expect(expectWhole(texts, [])).toHaveLength(entries);
   });
@@ -101,12 +101,12 @@ describe('cutEntries', () => {
     expect(expectWhole([...halves(room + 1), filler], [])[0]?.events).toHaveLength(1);
   });
 
-  it('puts an event that is larger than an entry into one of its own', () => {
+  it('puts an event that is larger than an entry into an entry of its own', () => {
     const large = `"${'x'.repeat(MAX_ENTRY_BYTES)}"`;
     expect(expectWhole(['1', large, '2'], []).map(({ accepted }) => accepted.length)).toEqual([1, 1, 1]);
   });
 
-  it('leaves the bytes of rejected events behind, and entries that would be of rejected ones alone', () => {
+  it('leaves out the bytes of rejected events, and entries that would hold only rejected ones', () => {
     const large = `"${'x'.repeat(MAX_ENTRY_BYTES)}"`;
     const entries = expectWhole(['1', large, '2'], [1]);
     expect(entries.map(({ body }) => body)).toEqual(['{"events":[1,null,2]}']);

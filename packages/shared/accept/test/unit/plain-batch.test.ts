@@ -14,7 +14,7 @@ const LIMITS = { maxEvents: 5, maxEventBytes: MAX_EVENT_BYTES };
 
 const MINIMAL = '{"eventType":"CellChange","timestamp":"2026-11-21T09:30:00.000Z"}';
 const count = (body: string | Buffer): number => countPlainEvents(Buffer.from(body), NOW, LIMITS);
-/** A batch of one event that has these properties too. */
+/** A batch of one event with these properties besides. */
 const withMore = (properties: string): string => `{"events":[${MINIMAL.slice(0, -1)},${properties}}]}`;
 const at = (timestamp: string): string => `{"events":[{"eventType":"a","timestamp":"${timestamp}"}]}`;
 
@@ -39,13 +39,13 @@ test.each([
     1,
   ],
   [
-    'texts in other scripts, with escapes of one letter',
+    'texts in other scripts, with escapes of one character',
     withMore('"userName":"Ærøskøbing 日本 😀","oldValue":"\\"\\\\\\n"'),
     1,
   ],
   ['numbers and words', withMore('"a":0,"b":-1.50,"c":12345678901234567890,"d":true,"e":false,"f":null'), 1],
   ['nested values', withMore('"a":{},"b":[],"c":{"d":[1,{"e":"f"},[ ]]}'), 1],
-  ['the last second that is surely not too late', at('2026-11-22T09:29:59.999Z'), 1],
+  ['the last second that is certainly not too late', at('2026-11-22T09:29:59.999Z'), 1],
   ['a time without decimals', at('2026-11-21T09:30:00Z'), 1],
   ['a time as Python has it', at('2026-11-21T09:30:00.123456+00:00'), 1],
   ['a time as .NET has it', at('2026-11-21T09:30:00.1234567Z'), 1],
@@ -59,7 +59,7 @@ test.each([
   ['what an add-in sends', JSON.stringify({ events: makeEvents(3) }), 3],
 ])('counts %s', (_name, body, events) => {
   expect(count(body)).toBe(events);
-  expect(events).toBe(takenByAll(body));
+  expect(events).toBe(acceptedInFull(body));
 });
 
 test.each([
@@ -67,7 +67,7 @@ test.each([
   ['no events', '{"events":[]}'],
   ['a byte order mark', `\uFEFF{"events":[${MINIMAL}]}`],
   ['something beside the events', `{"events":[${MINIMAL}],"tenant":"other"}`],
-  ['something behind the end', `{"events":[${MINIMAL}]}]`],
+  ['something after the end', `{"events":[${MINIMAL}]}]`],
   ['a body that is cut short', `{"events":[${MINIMAL}`],
   ['a string that is cut short', '{"events":[{"eventType":"'],
   ['bytes that are not UTF-8', Buffer.from(withMore('"a":"\xff"'), 'latin1')],
@@ -87,13 +87,13 @@ test.each([
   ['U+0000', withMore('"a":"\\u0000"')],
   ['half a surrogate pair', withMore('"a":"\\ud800"')],
   ['a control character', withMore('"a":"\n"')],
-  ['an escape that is none', withMore('"a":"\\x"')],
+  ['an unknown escape', withMore('"a":"\\x"')],
   ['a number beyond a float', withMore('"a":1e400')],
   ['a number of very many digits', withMore(`"a":${'9'.repeat(310)}`)],
-  ['numbers that are none', withMore('"a":01')],
+  ['a number with a leading zero', withMore('"a":01')],
   ['a point without decimals', withMore('"a":1.')],
   ['a minus alone', withMore('"a":-')],
-  ['a word that is none', withMore('"a":nul')],
+  ['a word that is cut short', withMore('"a":nul')],
   ['an event that is a byte too large', ofBytes(MAX_EVENT_BYTES + 1)],
   [
     'an event too many',
@@ -124,13 +124,13 @@ test.each([
   expect(count(body)).toBe(0);
 });
 
-test.each([arrays, objects])('nests as deep as events may', (nested) => {
+test.each([arrays, objects])('counts events nested as deep as they may be', (nested) => {
   const deep = withMore(`"a":${nested(MAX_NESTING - 1)}`);
   expect(count(deep)).toBe(1);
-  expect(takenByAll(deep)).toBe(1);
+  expect(acceptedInFull(deep)).toBe(1);
 });
 
-test('takes of the bytes below a space, in a text and between values, and of escapes, what JSON takes', () => {
+test('accepts the same control characters, white space and escapes as JSON.parse', () => {
   for (let byte = 0; byte < 128; byte += 1) {
     const character = String.fromCharCode(byte);
     for (const body of [
@@ -138,11 +138,11 @@ test('takes of the bytes below a space, in a text and between values, and of esc
       withMore(`"a":"\\${character}"`),
       `{"events":${character}[${MINIMAL}]}`,
     ])
-      expect(count(body), JSON.stringify(body)).toBe(takenByAll(body) ?? 0);
+      expect(count(body), JSON.stringify(body)).toBe(acceptedInFull(body) ?? 0);
   }
 });
 
-test('never counts what parsing and validation would not take', () => {
+test('never counts what parsing and validation would not accept', () => {
   const bodies = [
     withMore('"eventId":"0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11","userName":"ada","oldValue":"41","correlationId":null'),
     `{"events":[${MINIMAL},{"a":-10.25,"timestamp":"2026-11-22T09:29:59.999Z","b":{"c":[true,null,"\\n"]},"eventType":"é"}]}`,
@@ -177,15 +177,15 @@ test('never counts what parsing and validation would not take', () => {
       const events = countPlainEvents(body, NOW, LIMITS);
       if (events === 0) continue;
       counted += 1;
-      if (takenByAll(body) !== events) throw new Error(`${events} events counted in ${body.toString()}`);
+      if (acceptedInFull(body) !== events) throw new Error(`${events} events counted in ${body.toString()}`);
     }
   });
-  // Many changes do no harm; were none counted, nothing would have been compared.
+  // Many changes do no harm. If none were counted, nothing would have been compared.
   expect(counted).toBeGreaterThan(1_000);
 });
 
-/** How many events parsing and validation take, all of them without an objection; null when they have one. */
-function takenByAll(sent: string | Buffer): number | null {
+/** The number of events that parsing and validation accept; null when they object to anything. */
+function acceptedInFull(sent: string | Buffer): number | null {
   try {
     const { bytes, parsed, text } = readBody(Buffer.from(sent));
     const events = governanceTracker.eventsOf(parsed) ?? [];

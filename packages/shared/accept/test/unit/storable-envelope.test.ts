@@ -13,7 +13,7 @@ it('there may be none', () => {
 it('an envelope has at most MAX_ENVELOPE_BYTES', () => {
   expect(storableEnvelope(ofBytes(MAX_ENVELOPE_BYTES))).toEqual(ofBytes(MAX_ENVELOPE_BYTES));
   expect(() => storableEnvelope(ofBytes(MAX_ENVELOPE_BYTES + 1))).toThrow(
-    expect.objectContaining({ code: 'invalid_body', message: expect.stringMatching(/8193 bytes; the limit is 8192/) }),
+    expect.objectContaining({ code: 'invalid_body', message: expect.stringMatching(/8193 bytes beside its events; the limit is 8192/) }),
   );
 });
 

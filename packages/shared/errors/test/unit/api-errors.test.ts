@@ -11,7 +11,7 @@ it.each(Object.keys(API_ERRORS) as ApiErrorCode[])('%s has a name, an error stat
   expect(new ApiError(code, 'why').statusCode).toBe(status);
 });
 
-it('an ApiError keeps its cause and when to come back', () => {
+it('an ApiError keeps its cause and its Retry-After', () => {
   const cause = new Error('why');
   expect(new ApiError('queue_full', 'full', { retryAfter: 3, cause })).toMatchObject({
     code: 'queue_full',

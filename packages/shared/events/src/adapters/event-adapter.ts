@@ -5,15 +5,15 @@ import type { StoredEvent } from './stored-event.ts';
 /** A parsed JSON object whose properties nobody has checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Why one event of a batch is not accepted. The codes are listed in `docs/reference/errors.md`. */
+/** Why one event of a batch is rejected. `docs/reference/errors.md` lists the codes. */
 export interface Rejection {
   readonly code: RejectionCode;
-  /** The property at fault, where there is one. */
+  /** The property at fault, if one is. */
   readonly field?: string;
   readonly message: string;
 }
 
-/** What an event can be rejected for, with the text that `docs/reference/errors.md` has for it. */
+/** Why an event may be rejected, with the text of `docs/reference/errors.md`. */
 export const REJECTIONS = {
   not_an_object: 'The event is not a JSON object.',
   missing_field: 'A property that every event must have is missing, null or empty.',
@@ -28,12 +28,12 @@ export const REJECTIONS = {
 export type RejectionCode = keyof typeof REJECTIONS;
 
 /**
- * What a door found around the events and every one of them needs: when the client sent them, which resource they are
- * of. It travels in the header of each entry. A key never does: no door puts one here.
+ * What the client sent once for all events, e.g. when it sent them, or which resource they belong to. It travels in the
+ * header of each entry. It never holds a key: no door puts one here.
  */
 export type Envelope = Readonly<Record<string, unknown>>;
 
-/** What the writer knows of an event besides its own properties; from the header of its entry. */
+/** What the writer knows about an event besides its own properties. It comes from the header of the entry. */
 export interface EventOrigin {
   readonly tenant: string;
   readonly batchId: string;
@@ -45,44 +45,44 @@ export interface EventOrigin {
   readonly envelope?: Envelope | undefined;
 }
 
-/** A row as an adapter makes it, with the flags of what the adapter had to change: a time it moved, a text it cut. */
+/** A row as an adapter makes it. Its flags name what the adapter had to change: a time it moved, a text it cut. */
 export type ProjectedEvent = Omit<CanonicalEvent, 'flags'> & { readonly flags?: readonly string[] };
 
-/** Above these limits a fast count leaves a body to the parser. */
+/** Limits of the fast count. A body beyond them is left to the parser. */
 export interface PlainLimits {
   readonly maxEvents: number;
   readonly maxEventBytes: number;
 }
 
 /**
- * One wire shape: what an event of it is, from the client's bytes to a row and back. How it comes in is said by its
- * doors (`door.ts`). `docs/contribute/add-a-source.md` says what each part must hold to, and the conformance suite of
- * the testkit proves it of every adapter in the registry.
+ * One wire shape: reads its events from the client's bytes, turns them into rows, and rows back. Its doors (`door.ts`)
+ * say how it arrives. `docs/contribute/add-a-source.md` lists the rules for each part. The conformance suite of the
+ * testkit proves them for every adapter in the registry.
  */
 export interface EventAdapter {
-  /** Goes into the entry's header and into the column `source`. */
+  /** Name of the source, in the entry's header and in the column `source`. */
   readonly source: string;
   /** The events in an entry's parsed body, or null when the body is not of this shape. */
   eventsOf(this: void, body: unknown): readonly unknown[] | null;
-  /** Where the same events are in the body's bytes, in the same order. `eventsOf` has accepted the body. */
+  /** Positions of the same events in the body's bytes, in the same order. `eventsOf` has accepted the body. */
   locate(this: void, body: Buffer): readonly EventSpan[];
-  /** What is before and after events, joined by commas, in a body of this shape. Events cut out of it must stand alone. */
+  /** What is before and after the comma-separated events of a body. An event alone between both is a valid body. */
   readonly around: { readonly open: string; readonly close: string };
   /** Whether a body can hold several events. */
   readonly holds: 'one' | 'many';
   /**
-   * Counts the events of a body that nothing can be said against, from its bytes: those that parsing and validation
-   * accept without a rejection or a warning.
+   * Counts the events of a body from its bytes, if it is certain that parsing and validation accept all of them without
+   * a rejection or a warning.
    *
    * @param receivedAt milliseconds since 1970
    * @returns 0 for a body that has to be parsed
    */
   countPlain?(this: void, body: Buffer, receivedAt: number, limits: PlainLimits): number;
-  /** What the client calls the event, for the answer that rejects it; null when it has no name. */
+  /** The client's own id of the event, for the answer that rejects it; null when it has none. */
   givenId(this: void, event: JsonObject): string | null;
   /** @param receivedAt milliseconds since 1970 */
   validate(this: void, event: JsonObject, receivedAt: number): Rejection | null;
-  /** Total: it turns whatever `validate` accepted into a row. */
+  /** Turns every event that `validate` accepted into a row. It never fails. */
   project(this: void, event: JsonObject, origin: EventOrigin): ProjectedEvent;
   /** The event as its client spelled it. */
   toWire(this: void, row: StoredEvent, payload: JsonObject): Record<string, unknown>;

@@ -1,8 +1,8 @@
 import type { DoorRequest } from './door-request.ts';
 
 /**
- * Where a client sends its key: as the whole of a header, as a bearer token, as the user name of Basic authentication, as
- * a query parameter, or in the body, where only the door that reads it finds it.
+ * Where a client sends its key: as a whole header, as a bearer token, as the user name of Basic authentication, as a query
+ * parameter, or in the body. Only the door that reads a body finds the key in it.
  */
 export type KeyPlace =
   | { readonly in: 'header'; readonly name: string }
@@ -11,7 +11,7 @@ export type KeyPlace =
   | { readonly in: 'query'; readonly name: string }
   | { readonly in: 'body'; readonly name: string };
 
-/** How Sluice's own doors take a key. */
+/** Where Sluice's own doors look for a key. */
 export const SLUICE_KEYS: readonly KeyPlace[] = [{ in: 'header', name: 'x-api-key' }, { in: 'bearer' }];
 
 /** The first key that a request carries outside of its body; null for none. */
@@ -39,7 +39,7 @@ function keyAt(place: KeyPlace, headers: DoorRequest['headers'], query: DoorRequ
   return null;
 }
 
-/** The user name of `Basic base64(user:password)`; a password is not looked at. */
+/** The user name of `Basic base64(user:password)`. The password is ignored. */
 function basicUser(authorization: string): string | null {
   const encoded = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1];
   if (encoded === undefined) return null;

@@ -1,4 +1,4 @@
-/** A row of `events`, as far as its wire shape needs it; `WIRE_COLUMNS` selects it so. */
+/** The columns of `events` that a wire shape needs, as `WIRE_COLUMNS` selects them. */
 export interface StoredEvent {
   readonly event_id: string;
   readonly event_type: string;
@@ -10,13 +10,13 @@ export interface StoredEvent {
   readonly resource: string | null;
   /** Name of the adapter that read it. */
   readonly source: string;
-  /** JSON text: parsed by the driver, large numbers would lose digits. */
+  /** JSON text: the driver's parser would take digits from large numbers. */
   readonly payload: string;
 }
 
 /**
- * Puts an event together again: the id, the type and the time, which every event has; the columns under the names of
- * its wire shape; and the payload. What a column could not hold as it was sent is in the payload too, and wins.
+ * Rebuilds an event from its row: the id, the type and the time, which every event has; the columns under the names of
+ * its wire shape; and the payload. A value that its column could not hold unchanged is in the payload too, and wins.
  *
  * @param columns name in the wire shape → value of the column; null for what the client left out
  */
@@ -35,15 +35,15 @@ export function spell(
   return wire;
 }
 
-/** Every event has these, whether its client sent them or not. */
+/** Properties that every event has, whether or not its client sent them. */
 const REQUIRED: ReadonlySet<string> = new Set(['eventId', 'eventType', 'timestamp']);
 
-/** Null for what names nothing. */
+/** Null for an empty text, which names nothing. */
 function given(value: unknown): unknown {
   return value === '' ? null : value;
 }
 
-/** Milliseconds, as JavaScript writes them, unless there are microseconds. */
+/** Cuts the decimals to milliseconds, as JavaScript writes them, unless there are microseconds. */
 function trimMicroseconds(iso: string): string {
   return iso.endsWith('000Z') ? `${iso.slice(0, -4)}Z` : iso;
 }

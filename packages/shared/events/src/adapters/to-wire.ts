@@ -5,13 +5,16 @@ import { spell, type StoredEvent } from './stored-event.ts';
 
 export type { StoredEvent } from './stored-event.ts';
 
-/** Only a number this long can be beyond 2^53; most payloads have none, and JSON.parse without a reviver is several times as fast. */
+/**
+ * Only a number this long can be beyond 2^53. Most payloads have none, and JSON.parse without a reviver is several times
+ * as fast.
+ */
 const LONG_NUMBER = /\d{16}/;
 
 /**
- * The event as its client spelled it: the names of the wire shape it came in, over columns and payload. Left out is what
- * the client left out or sent as null, except the id, the type and the time, which every event has. An event of a source
- * that this version does not know has the columns' own names.
+ * The event under the names of its client's wire shape, from columns and payload. It leaves out what the client left out
+ * or sent as null, except the id, the type and the time, which every event has. An event of an unknown source has the
+ * columns' own names.
  *
  * The values are ready for `JSON.stringify`: whole numbers beyond 2^53 are raw JSON with all their digits.
  */

@@ -1,7 +1,7 @@
 /*
- * The vocabulary of everything that reads JSON by its bytes: the bytes that have a meaning, and the white space between
- * them. `skip-json.ts` is strict (nothing has parsed its bytes); `locate-events.ts` and `nesting-depth.ts` are lenient
- * (they may only read what JSON.parse accepts, or only give a bound).
+ * The bytes that mean something in JSON, and the white space between them. Everything that reads JSON by its bytes uses
+ * these. `skip-json.ts` is strict: it reads bytes that nothing has parsed. `locate-events.ts` and `nesting-depth.ts` are
+ * lenient: they read only what JSON.parse accepts, or give only a bound.
  */
 
 export const QUOTE = 0x22;
@@ -30,7 +30,7 @@ export function skipSpace(body: Uint8Array, from: number): number {
   return at;
 }
 
-/** Whether the body has exactly these bytes there. */
+/** Whether the body has exactly these bytes at `from`. */
 export function hasBytesAt(body: Uint8Array, from: number, bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at += 1) if (body[from + at] !== bytes[at]) return false;
   return true;

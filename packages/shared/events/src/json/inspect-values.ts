@@ -1,11 +1,11 @@
 import { MAX_NESTING } from '../canonical-event.ts';
 
-/** What makes a parsed value unfit, whatever its shape. */
+/** What makes a parsed value invalid, whatever its shape. */
 export type ValueProblem = 'nesting' | 'number';
 
 /**
- * Walks a parsed JSON object or array once, looking for nesting that is too deep and for numbers that
- * JSON.parse turned into Infinity (`1e400`), which JSON.stringify would write as null.
+ * Walks a parsed JSON object or array once. Finds nesting that is too deep, and numbers that JSON.parse turned into
+ * Infinity (`1e400`) and JSON.stringify would write as null.
  *
  * @param level nesting level of `value` itself; the walk never goes deeper than the limit
  */

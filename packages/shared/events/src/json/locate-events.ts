@@ -11,10 +11,11 @@ import {
 } from './bytes.ts';
 
 /*
- * Lenient: finds events in a body that JSON.parse has accepted, and would find anything in one that it has not.
+ * Finds the events in a body's bytes. Lenient: it reads only bodies that JSON.parse has accepted; for any other its
+ * result means nothing.
  *
- * Needed only to cut a batch into several entries, or to weigh single events, without writing the JSON again:
- * canonicalising and stringifying at the edge costs 42 % of the ack throughput.
+ * Needed only to cut a batch into several entries, or to measure single events, without writing the JSON again:
+ * canonicalising and stringifying in ingest costs 42 % of the ack throughput.
  */
 
 /** Start and end (exclusive) of one event's JSON text in the body, in bytes. */
@@ -23,7 +24,7 @@ export interface EventSpan {
   readonly end: number;
 }
 
-/** Finds the elements of the array that the body, an object, has under `name`. As for JSON.parse, the last `name` counts. */
+/** Finds the elements of the array under `name` in the body, an object. As in JSON.parse, the last `name` counts. */
 export function locateElements(body: Buffer, name: string): EventSpan[] {
   let spans: EventSpan[] = [];
   let at = skipSpace(body, 0) + 1;
@@ -43,7 +44,7 @@ export function locateElements(body: Buffer, name: string): EventSpan[] {
   }
 }
 
-/** Finds the one value that the body is, without the white space around it. */
+/** Finds the one value of the body, without the white space around it. */
 export function locateWhole(body: Buffer): EventSpan {
   const start = skipSpace(body, 0);
   return { start, end: skipValue(body, start) };

@@ -1,9 +1,9 @@
 import { BACKSLASH, OPEN_BRACE, CLOSE_BRACE, QUOTE } from './bytes.ts';
 
 /**
- * Says whether objects and arrays are nested deeper than `limit` anywhere in a JSON text, without parsing it.
+ * Whether objects and arrays are nested deeper than `limit` anywhere in a JSON text, without parsing it.
  *
- * Lenient: it counts brackets and takes no notice of anything else. Of a text that is not JSON it only gives a bound.
+ * Lenient: it counts brackets and ignores everything else. For a text that is not JSON it gives only a bound.
  */
 export function isNestedDeeper(json: Buffer, limit: number): boolean {
   let depth = 0;

@@ -8,17 +8,17 @@ import { isNestedDeeper } from './nesting-depth.ts';
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 
 /**
- * From this size on a body's brackets are counted before it is parsed: JSON.parse takes 45 bytes for each open one,
- * 700 MB and most of a second for 16 MiB of them. Smaller bodies are worth neither.
+ * From this size on, the brackets of a body are counted before it is parsed. JSON.parse needs 45 bytes for each open one:
+ * 700 MB and most of a second for 16 MiB of them. For smaller bodies the count is not worth its time.
  */
 const COUNT_BRACKETS_FROM_BYTES = 1024 * 1024;
 
-/** The batch and its array stand around each event. */
+/** The batch and its array are around each event. */
 const MAX_BODY_NESTING = MAX_NESTING + 2;
 
 /**
- * Parses a request body once; the bytes themselves go on to the stream, without the byte order mark that
- * some clients put in front.
+ * Parses a request body, once. The bytes themselves are put on the stream, without the byte order mark that some clients
+ * send first.
  *
  * @returns the parsed value and its text, which later checks search instead of walking every string
  * @throws ApiError `invalid_encoding`, `malformed_json`, `nesting_too_deep` or `forbidden_property`
@@ -27,7 +27,7 @@ export function readBody(body: Buffer): { bytes: Buffer; parsed: unknown; text: 
   const bytes = startsWithMark(body) ? body.subarray(BYTE_ORDER_MARK.length) : body;
   if (!isUtf8(bytes)) throw new ApiError('invalid_encoding', 'The body is not valid UTF-8.');
   const text = bytes.toString();
-  // The parser would skip a second one, and the writer's would not.
+  // The decoder has skipped one mark; the writer's would not skip a second.
   if (startsWithMark(bytes)) throw new ApiError('malformed_json', 'The body starts with two byte order marks.');
   if (text.trim() === '') throw new ApiError('malformed_json', 'The body is empty; it must be JSON.');
   if (bytes.length > COUNT_BRACKETS_FROM_BYTES && isNestedDeeper(bytes, MAX_BODY_NESTING)) throw nestingError();
@@ -35,7 +35,7 @@ export function readBody(body: Buffer): { bytes: Buffer; parsed: unknown; text: 
     return { bytes, parsed: maySpellProto(text) ? parseWithoutProto(text) : (JSON.parse(text) as unknown), text };
   } catch (error) {
     const message = messageOf(error);
-    // V8 quotes the body in its message, whatever it says.
+    // V8 quotes the body in its message, so the message alone proves nothing.
     if (maySpellProto(text) && /prototype property/.test(message)) {
       throw new ApiError('forbidden_property', 'The body has a property called __proto__.', { cause: error });
     }
@@ -44,8 +44,8 @@ export function readBody(body: Buffer): { bytes: Buffer; parsed: unknown; text: 
 }
 
 /**
- * Whether a text may have a property `__proto__`: as it is, or with escapes. The library's own search looks at each
- * quote, which takes 0.03 ms of 500 events; this takes a tenth of it.
+ * Whether a text may have a property `__proto__`, plain or with escapes. The library's own search checks each quote, which
+ * takes 0.03 ms for 500 events. This takes a tenth of that.
  */
 function maySpellProto(text: string): boolean {
   return text.includes('__proto__') || text.includes('\\u');
@@ -60,7 +60,7 @@ function startsWithMark(bytes: Buffer): boolean {
   return bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
 }
 
-/** The answer to a body that is nested too deep, inside an event or around it. */
+/** The error for a body that is nested too deep, inside an event or around it. */
 export function nestingError(): ApiError {
   return new ApiError('nesting_too_deep', `Objects and arrays may be nested ${MAX_NESTING} deep inside an event.`);
 }

@@ -18,14 +18,14 @@ import {
 } from './bytes.ts';
 
 /*
- * Strict: reads bytes that nobody has parsed, and finds the end of JSON values without making anything of them. What
- * starts with `skip` returns the index after what it read, or -1 if that is not JSON **or** needs the full parser. The
- * parser is needed for `\u`, which may spell a forbidden name or a character that Postgres can't store, for any number
- * with an exponent or of very many digits, and for nesting beyond the limit. Its lenient siblings are `locate-events.ts`
- * and `nesting-depth.ts`.
+ * Finds the end of JSON values without parsing them. Strict: it reads bytes that nothing has parsed. Each `skip…`
+ * returns the index after what it read, or -1 if that is not JSON **or** needs the full parser. The parser is needed
+ * for `\u`, which may spell a forbidden name or a character that Postgres cannot store; for a number with an exponent or
+ * with more than MAX_DIGITS digits; and for nesting beyond the limit. Its lenient siblings are `locate-events.ts` and
+ * `nesting-depth.ts`.
  */
 
-/** 1 for the bytes that a string goes on with: all but its end, a backslash and what must be written as an escape. */
+/** 1 for each byte that continues a string. Not its end, a backslash, or a byte that must be escaped. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 0 : 1,
 );
@@ -36,10 +36,10 @@ const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 
-/** A whole number of so many digits is far from the largest that a 64-bit float can hold, 1.8e308. */
+/** A whole number of this many digits is far below the largest 64-bit float, 1.8e308. */
 const MAX_DIGITS = 300;
 
-/** A string without any escape: the text is the bytes. */
+/** A string without any escape: its text is its bytes. */
 export function skipPlainString(body: Uint8Array, from: number): number {
   if (body[from] !== QUOTE) return -1;
   let at = from + 1;
@@ -47,7 +47,7 @@ export function skipPlainString(body: Uint8Array, from: number): number {
   return body[at] === QUOTE ? at + 1 : -1;
 }
 
-/** A string, also with the escapes of one letter. */
+/** A string, possibly with escapes of one character. */
 export function skipString(body: Uint8Array, from: number): number {
   if (body[from] !== QUOTE) return -1;
   let at = from + 1;
@@ -62,7 +62,7 @@ export function skipString(body: Uint8Array, from: number): number {
 /**
  * A value of any kind.
  *
- * @param level nesting level of what it stands in
+ * @param level nesting level of what the value is in
  */
 export function skipValue(body: Uint8Array, at: number, level: number): number {
   switch (body[at]!) {
@@ -115,7 +115,7 @@ function skipArray(body: Uint8Array, from: number, level: number): number {
   }
 }
 
-/** An exponent is left standing, where every caller wants a comma or an end. */
+/** Stops at an exponent, where every caller expects a comma or an end. */
 function skipNumber(body: Uint8Array, from: number): number {
   const first = body[from] === MINUS ? from + 1 : from;
   const end = skipDigits(body, first);
@@ -125,7 +125,7 @@ function skipNumber(body: Uint8Array, from: number): number {
   return decimalsEnd === end + 1 ? -1 : decimalsEnd;
 }
 
-/** To the next byte that is no digit. */
+/** To the next byte that is not a digit. */
 export function skipDigits(body: Uint8Array, from: number): number {
   let at = from;
   while (at < body.length && body[at]! >= ZERO && body[at]! <= NINE) at += 1;

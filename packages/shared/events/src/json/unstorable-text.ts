@@ -1,21 +1,21 @@
 import { digitsOf } from './parse-json.ts';
 
 /**
- * Postgres can hold neither U+0000 nor half a surrogate pair, and both come in only as JSON escapes
- * (raw, the first is not JSON and the second is not UTF-8). So one search of the text decides whether
- * any string has to be looked at. An escaped backslash before the `u` costs a needless look, no more.
+ * Postgres can hold neither U+0000 nor half a surrogate pair. Both arrive only as JSON escapes: raw, the first is not
+ * JSON and the second is not UTF-8. So one search of the text decides whether the strings must be checked. An escaped
+ * backslash before the `u` costs a needless check, no more.
  */
 const UNSTORABLE_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;
 
-/** The flag an event gets when its text was changed. */
+/** The flag of an event whose text was changed. */
 export const CHARACTERS_REPLACED = 'characters_replaced';
 
-/** Says whether a JSON text may hold characters that Postgres can't store. */
+/** Whether a JSON text may hold characters that Postgres cannot store. */
 export function maySpellUnstorableText(json: string): boolean {
   return json.includes('\\u') && UNSTORABLE_ESCAPE.test(json);
 }
 
-/** Says whether any key or string below a parsed value can't be stored as it is. */
+/** Whether any key or string in a parsed value cannot be stored as it is. */
 export function hasUnstorableText(value: unknown): boolean {
   if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed();
   if (typeof value !== 'object' || value === null) return false;
@@ -23,10 +23,10 @@ export function hasUnstorableText(value: unknown): boolean {
   return Object.entries(value).some(([key, inner]) => hasUnstorableText(key) || hasUnstorableText(inner));
 }
 
-/** A copy of a parsed JSON value with U+FFFD in the place of every character that Postgres can't store. */
+/** Copies a parsed JSON value with U+FFFD in place of every character that Postgres cannot store. */
 export function replaceUnstorableText(value: unknown): unknown {
   if (typeof value === 'string') return storable(value);
-  // A number whose digits were kept is an object too, and would lose them as a copy.
+  // A number with preserved digits is an object too, and would lose them in a copy.
   if (typeof value !== 'object' || value === null || digitsOf(value) !== null) return value;
   if (Array.isArray(value)) return value.map(replaceUnstorableText);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storable(key), replaceUnstorableText(inner)]));

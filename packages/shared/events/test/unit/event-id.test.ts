@@ -15,7 +15,7 @@ describe('uuidV5', () => {
     expect(uuidV5(DNS, 'www.example.com')).toBe('2ed6657d-e927-568b-95e1-2665a8aea6a2');
   });
 
-  it('takes names as UTF-8, and a namespace in any letter case', () => {
+  it('reads names as UTF-8, and a namespace in upper or lower case', () => {
     expect(uuidV5(DNS, 'größe')).toBe('2ea9457d-e513-5521-a9bf-e7456b57cddd');
     expect(uuidV5(DNS.toUpperCase(), 'größe')).toBe(uuidV5(DNS, 'größe'));
   });
@@ -40,7 +40,7 @@ describe('isUuid', () => {
 });
 
 describe('derived ids', () => {
-  // Stored ids depend on these for ever: a change here makes resends count as new events.
+  // Stored ids depend on these forever: a change here makes resends count as new events.
   it('never change', () => {
     expect(eventIdFromName('acme', 'order-7')).toBe('e9dca39e-5634-5789-b97b-493123ce2f2b');
     expect(batchIdFromKey('acme', 'batch-7')).toBe('bd984850-b641-5f61-8e27-990949bd0c4a');
@@ -66,7 +66,7 @@ describe('derived ids', () => {
 });
 
 describe('resolveEventId', () => {
-  it('keeps a UUID in lower case', () => {
+  it('stores a UUID in lower case', () => {
     expect(resolveEventId('t', DNS.toUpperCase(), DNS, 0)).toBe(DNS);
   });
   it('derives from any other text', () => {

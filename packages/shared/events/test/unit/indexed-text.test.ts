@@ -10,7 +10,7 @@ describe.each([
   ['€', 3],
   ['😀', 4],
 ])('%s of %i bytes', (character, width) => {
-  it('is kept whole up to 512 bytes, and cut between characters above', () => {
+  it('stays whole up to 512 bytes, and is cut between characters above', () => {
     const fitting = Math.floor(512 / width);
     for (const count of [1, fitting - 1, fitting]) {
       expect(indexedText(character.repeat(count))).toBe(character.repeat(count));
@@ -20,7 +20,7 @@ describe.each([
     }
   });
 
-  it.each([508, 509, 510, 511, 512, 513])('behind %i bytes', (before) => {
+  it.each([508, 509, 510, 511, 512, 513])('after %i bytes', (before) => {
     const cut = indexedText('x'.repeat(before) + character.repeat(3));
     expect(cut).toBe(
       'x'.repeat(Math.min(before, 512)) +

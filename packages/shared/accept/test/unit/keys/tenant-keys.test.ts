@@ -29,7 +29,7 @@ describe('parseTenantKeys', () => {
     for (const unknown of ['', 'A', 'a ', 'master\0', entry('acme', 'a')]) expect(keys.find(unknown)).toBeNull();
   });
 
-  it('takes several keys of one tenant, and one key twice', () => {
+  it('accepts several keys of one tenant, and the same key twice', () => {
     const keys = parseTenantKeys(undefined, [entry('acme', 'old'), entry('acme', 'new'), entry('acme', 'new')], false);
     expect(keys.find('old')?.tenant).toBe('acme');
     expect(keys.find('new')?.tenant).toBe('acme');

@@ -48,7 +48,7 @@ it('lets a batch larger than the quota in once, and has it paid for by waiting',
   expect(send(one, 1)).toBeNull();
 });
 
-it('a client that waits as it is told is let in then, and keeps to the rate over a minute', () => {
+it('a client that waits for Retry-After is then let in, and keeps to the rate over a minute', () => {
   const one = key('one');
   const start = now;
   let events = 0;

@@ -5,7 +5,7 @@ import { INGEST_KEY_OR_NONE } from '../key-schema.ts';
 
 const event = Type.Object(
   {
-    eventId: Type.Optional(Type.String({ description: 'UUID, best made by the client: makes resending safe.' })),
+    eventId: Type.Optional(Type.String({ description: 'UUID. Sent by the client, it makes resending safe.' })),
     eventType: Type.String({ maxLength: 64 }),
     timestamp: Type.String({
       format: 'date-time',
@@ -16,7 +16,7 @@ const event = Type.Object(
     workbookName: Type.Optional(Type.String()),
     correlationId: Type.Optional(Type.String()),
   },
-  { additionalProperties: true, description: 'Any other property is kept as it is.' },
+  { additionalProperties: true, description: 'Any other property is stored as it is.' },
 );
 
 const rejection = Type.Object({
@@ -38,12 +38,12 @@ const answer = {
   processing_time_ms: Type.Number(),
 };
 
-/** OpenAPI of `POST /api/events`; the answers are also serialised by it. */
+/** OpenAPI of `POST /api/events`. Fastify serialises the answers by it. */
 export const postEventsSchema = {
   tags: ['ingest'],
   summary: 'Queue a batch of events',
   description:
-    'Answers as soon as the batch is in the queue. Valid events are taken even when others of the batch are not. Bodies may be gzip, br or zstd.',
+    'Answers as soon as the batch is in the queue. Valid events are accepted even when others of the batch are rejected. Bodies may be gzip, br or zstd.',
   security: INGEST_KEY_OR_NONE,
   headers: Type.Object({
     'idempotency-key': Type.Optional(
@@ -94,7 +94,7 @@ export const postEventsSchema = {
     ),
     422: Type.Object(
       { ...answer, error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }) },
-      { description: 'Not one event can be taken.' },
+      { description: 'No event is valid.' },
     ),
     ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 500, 503),
   },

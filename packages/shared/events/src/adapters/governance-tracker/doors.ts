@@ -26,7 +26,7 @@ export const governanceTrackerDoors: readonly Door[] = [
         ...answerBody(outcome),
         error: {
           code: 'no_valid_events',
-          message: 'Not one event of the batch can be taken; see errors.',
+          message: 'No event of the batch is valid; see errors.',
           request_id: outcome.requestId,
         },
       },
@@ -35,7 +35,7 @@ export const governanceTrackerDoors: readonly Door[] = [
 ];
 
 function readBatch({ body }: DoorRequest, limits: ReadLimits): ReadBatch {
-  // With nothing in it to object to, the body need not be parsed.
+  // A body in which every event is plainly valid is not parsed.
   const plainEvents = countPlainEvents(body, limits.receivedAt, limits);
   if (plainEvents > 0) return { adapter: governanceTracker, body, eventCount: plainEvents, parsed: null };
   const { bytes, parsed, text } = readBody(body);

@@ -27,7 +27,7 @@ export const governanceTracker: EventAdapter = {
 
   givenId: ({ eventId }) => (typeof eventId === 'string' ? eventId : null),
 
-  // countPlainEvents lets most events pass without a call of this: it has to know each rule that is added here.
+  // Most events pass countPlainEvents and never get here: it must know each rule that is added here.
   validate(event, receivedAt) {
     const type = event['eventType'];
     if (typeof type !== 'string') return notText('eventType', type);
@@ -66,7 +66,7 @@ export const governanceTracker: EventAdapter = {
   project(event, origin) {
     const { eventId, eventType, timestamp, userName, sessionId, correlationId, workbookName, ...payload } =
       event as Record<string, unknown>;
-    // What a column can't hold as the client sent it stays in the payload, so that reading gives it back.
+    // A value that its column cannot hold unchanged stays in the payload too, so that reading returns it.
     const isId = typeof eventId === 'string' && isUuid(eventId);
     if (typeof eventId === 'string' && eventId !== '' && !isId) payload['eventId'] = eventId;
     const column = (name: string, value: unknown): string | null => {
@@ -80,7 +80,7 @@ export const governanceTracker: EventAdapter = {
     };
     return {
       tenant: origin.tenant,
-      // Looked at once: the pattern for UUIDs is 5 % of the writer's own time when it is tried twice for each event.
+      // Tested once for each event: a second test of the pattern takes 5 % of the writer's own time.
       eventId: isId ? eventId.toLowerCase() : resolveEventId(origin.tenant, eventId, origin.batchId, origin.index),
       eventType: String(eventType),
       occurredAt: parseTimestamp(String(timestamp))?.iso ?? origin.receivedAt,

@@ -18,16 +18,16 @@ import { daysInMonth } from '../../timestamp.ts';
 import type { PlainLimits } from '../event-adapter.ts';
 import { TEXT_FIELDS } from './text-fields.ts';
 
-/** What a property's value has to be. */
+/** What the value of a property must be. */
 type Kind = 'type' | 'time' | 'text' | 'tenant' | 'any';
 
-/** A property that validation looks at. */
+/** A property that validation checks. */
 interface Known {
   readonly name: Buffer;
   readonly kind: Kind;
 }
 
-/** All of them, by the length of their name. */
+/** All such properties, by the length of their name. */
 const KNOWN: readonly (readonly Known[] | undefined)[] = byLength([
   { name: Buffer.from('eventType'), kind: 'type' },
   { name: Buffer.from('timestamp'), kind: 'time' },
@@ -43,25 +43,25 @@ function byLength(known: readonly Known[]): Known[][] {
 
 const EVENTS = Buffer.from('"events"');
 
-/** `2026-11-21T09:30:00`, with the largest digit that each place may have. */
+/** `2026-11-21T09:30:00`, with the largest digit that each position may have. */
 const SECOND = Buffer.from('9999-19-39T29:59:59');
-/** Behind it may be a point and this many digits, as JavaScript, Python and .NET write it. */
+/** A point and this many digits may follow, as JavaScript, Python and .NET write them. */
 const MOST_DECIMALS = 9;
 const UTC = [Buffer.from('Z'), Buffer.from('+00:00')] as const;
 
 /**
- * Counts the events of a body `{"events":[…]}` in which there is nothing to object to, from its bytes alone. Nearly all
- * bodies are such. Making text and values of 500 events and looking at each takes 0.55 ms of processor, and their garbage
- * some more; this takes 0.25 ms and leaves none. Together a request of 500 takes 30 % less.
+ * Counts the events of a body `{"events":[…]}` from its bytes alone, if all of them are plainly valid. Nearly all bodies
+ * are. Parsing and checking 500 events takes 0.55 ms of processor time, and more for their garbage. This scan takes
+ * 0.25 ms and leaves no garbage. A whole request of 500 takes 30 % less.
  *
- * It knows only the usual, and never decides against anybody: what it counts is what `readBody` and `validateEvents`
- * take without an error, a rejection or a warning. Whatever else there is, they say what is wrong with it, if anything.
+ * The scan knows only the usual forms and never rejects. It counts only what `readBody` and `validateEvents` accept
+ * without an error, a rejection or a warning. They read every other body, and find what is wrong with it, if anything.
  *
  * @param receivedAt milliseconds since 1970
  * @returns 0 for a body that has to be parsed
  */
 export function countPlainEvents(body: Buffer, receivedAt: number, limits: PlainLimits): number {
-  // An escape could spell it too, but only by \u, at which the search ends.
+  // An escape could spell it too, but only with \u, at which the scan gives up.
   if (!isUtf8(body) || body.includes('__proto__')) return 0;
   let at = skipSpace(body, 0);
   if (body[at] !== OPEN_BRACE) return 0;
@@ -86,7 +86,7 @@ export function countPlainEvents(body: Buffer, receivedAt: number, limits: Plain
   return skipSpace(body, at + 1) === body.length ? events : 0;
 }
 
-/** Of a property that is there twice JSON.parse takes the last one; here both must be fine. */
+/** JSON.parse takes the last of two properties of one name. Here both must be valid. */
 function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number): number {
   if (body[from] !== OPEN_BRACE) return -1;
   let hasType = false;
@@ -108,7 +108,7 @@ function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number)
         break;
       case 'type':
         at = skipPlainString(body, value);
-        // Bytes, of which there are at least as many as characters.
+        // Counted in bytes, of which a text has at least as many as characters.
         if (at === value + 2 || at > value + 2 + MAX_EVENT_TYPE_CHARS) return -1;
         hasType = true;
         break;
@@ -120,7 +120,7 @@ function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number)
       case 'tenant':
         return -1;
     }
-    // No use in reading on.
+    // Nothing that follows can change the result.
     if (at < 0 || at - from > maxBytes) return -1;
     at = skipSpace(body, at);
   } while (body[at] === COMMA);
@@ -136,7 +136,7 @@ function kindOf(body: Buffer, from: number, end: number): Kind {
   return 'any';
 }
 
-/** Whether a time in UTC stands there, on a day that there is, and in an earlier second than another one. */
+/** Whether the bytes are a time in UTC, on a day that exists, in an earlier second than `latest`. */
 function isTimeBefore(body: Buffer, from: number, end: number, latest: Buffer): boolean {
   const zone = UTC.find((each) => hasBytesAt(body, end - each.length, each));
   const decimals = from + SECOND.length;
@@ -145,7 +145,7 @@ function isTimeBefore(body: Buffer, from: number, end: number, latest: Buffer): 
   for (let place = 0; place < SECOND.length; place += 1) {
     const byte = body[from + place]!;
     const most = SECOND[place]!;
-    // Digits up to the largest one; anything else as it stands there.
+    // A digit up to the largest one; any other byte exactly as in SECOND.
     if (byte > most || (byte < 0x30 ? byte !== most : most > 0x39 && byte !== most)) return false;
     if (later === 0) later = byte - latest[place]!;
   }

@@ -10,12 +10,12 @@ const properties = {
   sessionId: Type.Optional(Type.String()),
   url: Type.Optional(Type.String()),
   path: Type.Optional(Type.String({ examples: ['/start'] })),
-  timestamp: Type.Optional(Type.String({ description: 'Read leniently; missing or unreadable means now.' })),
+  timestamp: Type.Optional(Type.String({ description: 'Read leniently. Missing or unreadable means now.' })),
 };
 
 const shared = { tags: ['collect'], security: INGEST_KEY_OR_NONE };
 
-const taken = {
+const accepted = {
   202: Type.Object(
     {
       status: Type.String(),
@@ -44,7 +44,7 @@ const taken = {
 export const collectBodySchema = {
   ...shared,
   summary: 'Queue one event of a web page',
-  description: 'JSON, also as text/plain (navigator.sendBeacon). Nothing is required; any other property is kept.',
+  description: 'JSON, also as text/plain (navigator.sendBeacon). Nothing is required; any other property is stored.',
   body: Type.Object(properties, {
     additionalProperties: true,
     examples: [
@@ -57,7 +57,7 @@ export const collectBodySchema = {
       },
     ],
   }),
-  response: taken,
+  response: accepted,
 };
 
 /** OpenAPI of `GET /collect`. */
@@ -65,7 +65,7 @@ export const collectQuerySchema = {
   ...shared,
   summary: 'Queue one event, from query parameters',
   querystring: Type.Object(properties, { additionalProperties: true }),
-  response: taken,
+  response: accepted,
 };
 
 const picture = { 'image/gif': { schema: { type: 'string', format: 'binary' } } };

@@ -38,13 +38,13 @@ export const webCollectionDoors: readonly Door[] = [
     mediaTypes: [],
     schema: pixelSchema,
     read: readQuery,
-    // A picture in any case, so that no page shows a broken one; the status still tells the truth.
+    // Always a picture, so that no page shows a broken one. The status still says what happened.
     answer: () => picture(202, {}),
     answerError: (error) => picture(error.statusCode, { 'x-sluice-error': error.code }),
   },
 ];
 
-/** The query parameters become JSON here: there are no bytes of the client's to keep. */
+/** Turns the query parameters into a JSON body: the client sent none. */
 function readQuery({ query }: DoorRequest): ReadBatch {
   return readEvent(Buffer.from(JSON.stringify(query)));
 }
@@ -60,7 +60,7 @@ function readEvent(body: Buffer): ReadBatch {
 function answerWithId({ batch, tenant, batchId, receivedAt, durability }: BatchOutcome): Answer {
   const { events, text } = batch.parsed!;
   const event = events[0] as JsonObject;
-  // As the writer will read it, so that the id of the answer is the one in the database.
+  // Read as the writer will read it, so that the answer has the id that is stored.
   const stored = hasLargeNumber(event['eventId']) ? (parseKeepingDigits(text) as JsonObject) : event;
   return {
     status: 202,

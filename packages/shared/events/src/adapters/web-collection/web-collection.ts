@@ -8,15 +8,14 @@ import { parseTimestampLeniently } from '../../timestamp.ts';
 import type { EventAdapter, EventOrigin, JsonObject } from '../event-adapter.ts';
 import { spell } from '../stored-event.ts';
 
-/** What a hit is when the page does not say. */
+/** Type of a hit for which the page gives none. */
 const DEFAULT_EVENT_TYPE = 'page_view';
 
 const SOURCE = 'web-collection';
 
 /**
- * The body is one event. A page must not break because of its tracking, so
- * nothing is required and odd values are read as well as they can be; what a column can't hold as it was
- * sent stays in the payload.
+ * One event a body, as web pages send it. Tracking must not break a page, so nothing is required and odd values are read
+ * as well as possible. A value that its column cannot hold unchanged stays in the payload.
  */
 export const webCollection: EventAdapter = {
   source: SOURCE,
@@ -58,7 +57,7 @@ export const webCollection: EventAdapter = {
       return text;
     };
     const type = textOf(event['eventType']) || DEFAULT_EVENT_TYPE;
-    // The cut may go through a surrogate pair; Postgres could not store the half.
+    // The cut may split a surrogate pair, and Postgres cannot store a half.
     const eventType = type.slice(0, MAX_EVENT_TYPE_CHARS).toWellFormed();
     if (eventType === event['eventType']) delete payload['eventType'];
 
@@ -88,19 +87,19 @@ export const webCollection: EventAdapter = {
     }),
 };
 
-/** The id under which an event is stored; ingest answers with the same. */
+/** The id under which an event is stored. Ingest answers with the same id. */
 export function collectedEventId(event: JsonObject, origin: Pick<EventOrigin, 'tenant' | 'batchId' | 'index'>): string {
   const given = textOf(replaceUnstorableText(event['eventId']));
   return resolveEventId(origin.tenant, given, origin.batchId, origin.index);
 }
 
-/** The page: its path, or the whole URL (which then stays in the payload too, as exports want both). */
+/** The page: its path, or the whole URL. The URL then stays in the payload too, because exports need both. */
 function resourceOf(event: JsonObject, payload: Record<string, unknown>): string | null {
   const path = textOf(event['path']);
   const url = indexedText(textOf(event['url']) ?? '') || null;
   if (path !== null && path !== '') {
     const text = indexedText(path);
-    // A path that equals the URL stays, or the row would look like one of a page that sent its URL alone.
+    // A path that equals the URL stays: without it, the row would look like one of a page that sent only its URL.
     if (text === event['path'] && text !== url) delete payload['path'];
     return text;
   }
@@ -108,15 +107,15 @@ function resourceOf(event: JsonObject, payload: Record<string, unknown>): string
 }
 
 /**
- * A hit without a path has its URL as the resource, and the URL is all that the page sent. One that sent the same
- * text as both has its path in the payload.
+ * The path that the page sent, or null. A hit without a path has its URL as the resource. A page that sent the same text
+ * as both has its path in the payload.
  */
 function pathOf(resource: string | null, { url }: JsonObject): string | null {
   const text = textOf(url);
   return text !== null && indexedText(text) === resource ? null : resource;
 }
 
-/** Text of a scalar; a page may send its visitor as a number. Nothing for objects, arrays and null. */
+/** Text of a scalar: a page may send its visitor as a number. Null for objects, arrays and null. */
 function textOf(value: unknown): string | null {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

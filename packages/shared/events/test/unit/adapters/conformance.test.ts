@@ -9,11 +9,11 @@ import type { EventAdapter } from '../../../src/adapters/event-adapter.ts';
 import { ADAPTERS } from '../../../src/adapters/registry.ts';
 
 const STORES = 'the writer stores exactly the accepted events, under the ids they have on their own';
-const STAND_ALONE = 'an event that is cut out of a batch stands alone';
+const STAND_ALONE = 'an event that is cut out of a batch is a valid body alone';
 const EVENT_LIMITS = 'the limits of an event hold';
 const BATCH_LIMITS = 'the limits of a batch hold';
 const FAST = 'the fast way accepts nothing that the long way does not';
-const GIVES_BACK = 'reading gives back what was sent';
+const GIVES_BACK = 'reading returns what was sent';
 const KEYS = 'a key reaches no entry';
 
 const promises = Object.entries(PROMISES);
@@ -25,7 +25,7 @@ it('every adapter and every door of the registry has a specimen', () => {
   expect(new Set(DOORS.map(({ method, path }) => `${method} ${path}`)).size).toBe(DOORS.length);
 });
 
-/** The example has what no source of the registry has yet: a key in the body, and an envelope. */
+/** The example has what no source of the registry has yet: a key in the body and an envelope. */
 describe.each([...SPECIMENS, exampleSpecimen].map((specimen) => [specimen.adapter.source, specimen] as const))(
   '%s',
   (_, specimen) => {
@@ -39,7 +39,7 @@ describe.each([...SPECIMENS, exampleSpecimen].map((specimen) => [specimen.adapte
   },
 );
 
-/** The specimen of an adapter with a defect, wherever its doors give the adapter out. */
+/** The specimen with a defect in its adapter, also where its doors return the adapter. */
 function broken(specimen: Specimen, change: Partial<EventAdapter>, changeDoor: Partial<Door> = {}): Specimen {
   const adapter = { ...specimen.adapter, ...change };
   const doors = specimen.doors.map(({ door, request }) => ({
@@ -60,7 +60,7 @@ describe('the suite finds an adapter', () => {
   it.each<[string, string, RegExp, Specimen]>([
     ['that finds no events in the bytes', STORES, /0 are located/, broken(governance, { locate: () => [] })],
     [
-      'that overlooks the last event',
+      'that misses the last event',
       STORES,
       /are located/,
       broken(governance, { locate: (body) => tracker.locate(body).slice(0, -1) }),
@@ -72,7 +72,7 @@ describe('the suite finds an adapter', () => {
       broken(web, { locate: (body) => [{ start: 0, end: body.length - 1 }] }),
     ],
     [
-      'whose cut bodies it does not know again',
+      'that does not recognise the bodies cut from its own',
       STORES,
       /the body is not one of governance-tracker/,
       broken(governance, { around: { open: '{"batch":[', close: ']}' } }),
@@ -84,7 +84,7 @@ describe('the suite finds an adapter', () => {
       broken(web, { around: { open: '[', close: ']' } }),
     ],
     [
-      'whose ids depend on the place in the entry',
+      'whose ids depend on the position in the entry',
       STORES,
       /seed 8: ids/,
       broken(governance, {
@@ -97,7 +97,7 @@ describe('the suite finds an adapter', () => {
       /"timestamp".*: expected \[\] to deeply equal/,
       broken(governance, { validate: () => null }),
     ],
-    ['that counts what it should not', FAST, /with seed 1: /, broken(governance, { countPlain: () => 1 })],
+    ['that counts invalid events', FAST, /with seed 1: /, broken(governance, { countPlain: () => 1 })],
     [
       'that never counts',
       FAST,
@@ -105,13 +105,13 @@ describe('the suite finds an adapter', () => {
       broken(governance, { countPlain: () => 0 }),
     ],
     [
-      'that is read back with names of another',
+      'that is read back with the names of another',
       GIVES_BACK,
       /with seed 1: .*to deeply equal/,
       broken(governance, { toWire: web.adapter.toWire }),
     ],
     [
-      'whose door counts wrong, and so forgets the limit of events',
+      'whose door miscounts, and so passes the limit of events',
       BATCH_LIMITS,
       /expected 1 to be 2/,
       broken(

@@ -17,13 +17,13 @@ it.each([
 });
 
 it.each<[object]>([[{ a: Infinity }], [{ a: [1, -Infinity] }], [[{ b: { c: Infinity } }]]])(
-  '%j has a number that is none',
+  '%j has a number that is not finite',
   (value) => {
     expect(inspectValues(value)).toBe('number');
   },
 );
 
-it('nesting goes before numbers, wherever either stands', () => {
+it('nesting is reported before numbers, wherever either is', () => {
   const deep = nested(32, (inner) => [inner]);
   expect(inspectValues({ a: Infinity, b: deep })).toBe('nesting');
   expect(inspectValues({ a: deep, b: Infinity })).toBe('nesting');
@@ -31,7 +31,7 @@ it('nesting goes before numbers, wherever either stands', () => {
 });
 
 it.each<[object]>([[{}], [[]], [{ a: null, b: 'x', c: true, d: 1.5e308, e: [{}], constructor: { prototype: 1 } }]])(
-  '%j is fit',
+  '%j is valid',
   (value) => {
     expect(inspectValues(value)).toBeNull();
   },

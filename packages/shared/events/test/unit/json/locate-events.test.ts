@@ -8,7 +8,7 @@ const located = (json: string): string[] => {
   return locateElements(body, 'events').map(({ start, end }) => body.toString('utf8', start, end));
 };
 
-/** A batch with whatever may stand around its events, and sometimes with more than one key "events". */
+/** A batch with other properties around its events, and sometimes with more than one key "events". */
 function randomBatch(random: Random): string {
   const space = (): string => random.list(2, () => random.pick([' ', '\n', '\t', '\r'])).join('');
   const others = random.list(3, () => `${randomKey(random)}${space()}:${space()}${randomJson(random)}`);
@@ -53,7 +53,7 @@ describe('keys', () => {
   });
 });
 
-it('finds the one value that a body is, without the space around it', () => {
+it('finds the one value of a body, without the space around it', () => {
   forSeeds((random) => {
     const space = (): string => random.list(3, () => random.pick([' ', '\n', '\t', '\r'])).join('');
     const value = randomJson(random);

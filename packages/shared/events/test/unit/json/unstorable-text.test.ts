@@ -26,7 +26,7 @@ it.each(['"\\ud83d\\ude00"', '"\\\\u0000"', '"\\\\ud800"', '"😀"', '"\\u0001"'
   },
 );
 
-it('whatever the JSON: none is missed by the search of the text, and none is left', () => {
+it('the search of the text misses none, and the copy has none left', () => {
   forSeeds((random) => {
     const json = randomJson(random);
     const value: unknown = JSON.parse(json);
@@ -37,7 +37,7 @@ it('whatever the JSON: none is missed by the search of the text, and none is lef
   }, 500);
 });
 
-it('numbers whose digits were kept are not touched', () => {
+it('numbers with preserved digits are not changed', () => {
   const value = parseKeepingDigits('{"a":"\\u0000","b":12345678901234567890,"c":[98765432109876543210]}');
   expect(JSON.stringify(replaceUnstorableText(value))).toBe(
     '{"a":"\uFFFD","b":12345678901234567890,"c":[98765432109876543210]}',
