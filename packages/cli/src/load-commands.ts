@@ -74,7 +74,10 @@ const GROUPS: Readonly<Record<string, Group>> = {
 export async function loadCommands(program: Command, context: Context, args: readonly string[]): Promise<void> {
   const [first, second] = args[0] === 'help' ? args.slice(1) : args;
   const asked = Object.hasOwn(GROUPS, first ?? '') ? first : undefined;
-  if (asked === undefined) (await import('./commands/status.ts')).addStatusCommand(program, context);
+  if (asked === undefined) {
+    (await import('./commands/status.ts')).addStatusCommand(program, context);
+    (await import('./commands/migrate.ts')).addMigrateCommand(program);
+  }
   for (const [name, { description, commands }] of Object.entries(GROUPS)) {
     const parent = program.command(name).description(description);
     if (name !== asked) continue;

@@ -1,6 +1,6 @@
 /**
- * `maintenance-worker migrate [--check]`: brings the database's schema up to date and ends, without starting a daemon.
- * Daemons do the same at their start; alone it is for who wants to see a long index build end before the update.
+ * `migrate [--check]`: brings the schema of the database up to date and ends, without starting a daemon. `./sluice migrate`
+ * runs this file. Daemons do the same at their start; run it beforehand to let a long index build end before an upgrade.
  */
 import { parseArgs } from 'node:util';
 import { Type } from 'typebox';
@@ -13,7 +13,8 @@ import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { openDatabase } from '@sluice/store/database';
 import { migrate, pendingMigrations } from '@sluice/store/migrations/migrate';
 
-const HELP = `Usage: maintenance-worker migrate [--check]
+const HELP = `Usage: ./sluice migrate [--check]
+       node packages/maintenance-worker/src/migrate.ts [--check]
 
 Brings the schema of the database of DATABASE_URL up to date, and ends. It may be run while daemons
 of this version and of the one before are running, and again after it was interrupted.
