@@ -16,7 +16,7 @@ const formats = {
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
 };
 
-/** What a part of a request is called in messages. */
+/** Names of the parts of a request in messages. */
 const PART: Readonly<Record<string, string>> = {
   body: 'property',
   querystring: 'query parameter',
@@ -24,8 +24,8 @@ const PART: Readonly<Record<string, string>> = {
 };
 
 /**
- * Holds requests against the schemas of their routes: what is not in a schema is refused by name, and a body is
- * taken as it is, without turning `"5"` into 5.
+ * Validates requests against the schemas of their routes. Anything that a schema does not name is refused by name. Bodies
+ * are not coerced: `"5"` does not become 5.
  */
 export function addInputChecks(server: FastifyInstance): void {
   const exact = new Ajv({ strict: false, useDefaults: true, formats });
@@ -33,7 +33,7 @@ export function addInputChecks(server: FastifyInstance): void {
   server.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? exact : fromText).compile(schema as object),
   );
-  // Schemas of answers are for the documentation; raw JSON numbers must go out with all their digits.
+  // Schemas of answers are documentation only: a schema's serializer would cut the digits of raw JSON numbers.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   server.setSchemaErrorFormatter((errors, part) => {
     const code = part === 'body' ? 'invalid_body' : 'invalid_request';
@@ -58,7 +58,8 @@ export function addInputChecks(server: FastifyInstance): void {
 }
 
 /**
- * Makes a check of bodies against schemas that are only known when a request comes; there must be few of these.
+ * Makes a check of bodies against schemas that are known only when a request comes. Compiled schemas are cached without
+ * a limit, so there must be few.
  *
  * @returns a function that fills in defaults, and throws ApiError `invalid_body` naming what is wrong
  */
