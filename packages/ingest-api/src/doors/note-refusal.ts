@@ -3,7 +3,7 @@ import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
 import type { ApiError } from '@sluice/errors/api-errors';
 import { dropRestOfBody } from './decompress-requests.ts';
 
-/** What has to be done before an error is answered, by a door or by the server: it is counted, and its body let go of. */
+/** Counts a refused request, and drops the rest of a body that is too large. Call it before each answer with an error. */
 export function noteRefusal(
   error: ApiError,
   request: FastifyRequest,
