@@ -4,7 +4,7 @@ import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { type Scrape, scrape } from '@sluice/testkit/scrape';
 import { type DaemonName, startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
-/** Pools of connections that each daemon has, and how large they are with the settings below. */
+/** The connection pools of each daemon, with their sizes under the settings below. */
 const POOLS: Record<DaemonName, Record<string, number>> = {
   'ingest-api': {},
   'writer-worker': { writer: 9 },
@@ -42,9 +42,9 @@ function byLabel({ text }: Scrape, name: string, label: string): Record<string, 
   return Object.fromEntries([...samples].map(([, of, value]) => [of, Number(value)]));
 }
 
-it.each(Object.keys(POOLS) as DaemonName[])('%s tells of each check of its /health, and of its pools', async (name) => {
+it.each(Object.keys(POOLS) as DaemonName[])('%s has metrics for each check of its /health and for its pools', async (name) => {
   const { url } = daemons.get(name)!;
-  // A check may change its mind between the two answers.
+  // A check may change between the two answers.
   const seen = await vi.waitFor(
     async () => {
       const { body } = await get(`${url}/health`);
