@@ -46,7 +46,11 @@ export default defineConfig({
       {
         extends: true,
         // Each starts and stops the whole local stack several times.
-        test: { name: 'demos', include: ['tests/e2e/{demo,trace-demo}.test.ts'], globalSetup: ['tests/setup/test-servers.ts'] },
+        test: {
+          name: 'demos',
+          include: ['tests/e2e/{demo,trace-demo}.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
       },
       {
         extends: true,

@@ -84,6 +84,9 @@ async function orGoneAway<T>(read: (id: string) => Promise<T>, id: string): Prom
     return await read(id);
   } catch (error) {
     if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) throw error;
-    throw new CommandError(`The query API stopped answering before the end; ${id} continues on the server.`, EXIT.unreachable);
+    throw new CommandError(
+      `The query API stopped answering before the end; ${id} continues on the server.`,
+      EXIT.unreachable,
+    );
   }
 }

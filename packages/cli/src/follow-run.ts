@@ -54,7 +54,10 @@ async function readRun(api: ApiClient, id: string): Promise<RunStatus> {
     return await api.call('get', '/api/jobs/runs/{id}', { path: { id } });
   } catch (error) {
     if (error instanceof CommandError && error.exitCode === EXIT.unreachable) {
-      throw new CommandError(`The query API stopped answering before the run ended; run ${id} continues on the server.`, EXIT.unreachable);
+      throw new CommandError(
+        `The query API stopped answering before the run ended; run ${id} continues on the server.`,
+        EXIT.unreachable,
+      );
     }
     throw error;
   }

@@ -55,7 +55,10 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     tags: [
       { name: 'events', description: 'Stored events, in the wire shape in which they came' },
       { name: 'sessions', description: 'Sessions of users, with start and end' },
-      { name: 'dead letters', description: 'Events that could not be stored: the reason, and how to fix, replay or discard them' },
+      {
+        name: 'dead letters',
+        description: 'Events that could not be stored: the reason, and how to fix, replay or discard them',
+      },
       { name: 'replays', description: 'Dead letters that are put back on the stream' },
       { name: 'queue', description: 'What waits on the streams, and which writers work on it' },
       { name: 'jobs', description: 'Tasks of the maintenance workers, by schedule or on request' },

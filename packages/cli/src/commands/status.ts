@@ -11,9 +11,7 @@ const REFRESH_MS = 1_000;
 export function addStatusCommand(program: Command, context: () => { api: ApiClient; output: Output }): void {
   program
     .command('status')
-    .description(
-      'the queue: how much waits, since when, who works on it, and whether every entry is accounted for',
-    )
+    .description('the queue: how much waits, since when, who works on it, and whether every entry is accounted for')
     .option('-w, --watch', 'repeat every second, until Ctrl-C')
     .addHelpText('after', '\nExamples:\n  ./sluice status\n  ./sluice status --watch\n  ./sluice status --json')
     .action(async (options: { watch?: boolean }) => {

@@ -29,7 +29,9 @@ export const wholeLetterSchema = Type.Object({
   detail: orNull(Type.String()),
   payload: Type.Unknown({ description: "The client's event; null for an unreadable entry." }),
   raw: orNull(Type.String({ description: 'The bytes as base64, when there is no payload.' })),
-  original_payload: Type.Unknown({ description: 'The payload before the first change by an operator; null when nobody changed it.' }),
+  original_payload: Type.Unknown({
+    description: 'The payload before the first change by an operator; null when nobody changed it.',
+  }),
   origin: Type.Unknown({ description: 'Batch, index, receive time and client of the request that sent it.' }),
   stream: Type.String(),
   entry_id: Type.String(),
@@ -39,7 +41,8 @@ export const wholeLetterSchema = Type.Object({
   settled_at: orNull(time),
   trace_url: orNull(Type.String()),
   version: Type.String({
-    description: 'Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile.',
+    description:
+      'Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile.',
   }),
 });
 

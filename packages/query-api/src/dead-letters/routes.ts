@@ -42,7 +42,10 @@ const editBody = Type.Object(
     payload: Type.Unknown({ description: 'The whole event, as a client would send it.' }),
     reason: Type.Optional(reason),
     version: Type.Optional(
-      Type.String({ maxLength: 20, description: 'The `version` that was edited; the edit fails if the dead letter has changed since.' }),
+      Type.String({
+        maxLength: 20,
+        description: 'The `version` that was edited; the edit fails if the dead letter has changed since.',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -181,7 +184,8 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
     schema: {
       ...shared,
       summary: 'Discard dead letters, with a reason',
-      description: 'Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.',
+      description:
+        'Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.',
       body: discardBody,
       response: {
         200: Type.Object({ discarded: Type.Integer() }),

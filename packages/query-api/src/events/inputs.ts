@@ -25,7 +25,7 @@ export const tenantProperty = {
     Type.String({
       minLength: 1,
       maxLength: 64,
-      description: "The tenant of the events; by default that of the key, or `default`.",
+      description: 'The tenant of the events; by default that of the key, or `default`.',
     }),
   ),
 };
@@ -116,7 +116,9 @@ export const eventQuery = Type.Object(
         description: `${DEFAULT_EVENTS} by default. A page with large events has fewer.`,
       }),
     ),
-    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'For deeper pages use `cursor`.' })),
+    offset: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'For deeper pages use `cursor`.' }),
+    ),
     cursor: cursorProperty,
     include_total: Type.Optional(
       Type.Unsafe<false | TotalMethod>({

@@ -12,7 +12,9 @@ export const replaySchema = Type.Object({
   failed: Type.Integer({ description: 'Failed again. Each made a new dead letter with `replay_of`.' }),
   skipped: Type.Integer({ description: 'Without an event to replay, or no longer dead when their turn came.' }),
   pending: Type.Integer(),
-  rate: Type.Number({ description: 'Dead letters replayed per second: of the last seconds while it runs, on average afterwards.' }),
+  rate: Type.Number({
+    description: 'Dead letters replayed per second: of the last seconds while it runs, on average afterwards.',
+  }),
   rate_per_second: Type.Integer({ description: 'The limit of the rate.' }),
   filter: Type.Unknown(),
   requested_by: Type.String(),

@@ -63,8 +63,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     schema: {
       ...shared,
       summary: "Delete a tenant's export configuration and credentials",
-      description:
-        'Exported files stay, and so does the position: a new configuration continues from it.',
+      description: 'Exported files stay, and so does the position: a new configuration continues from it.',
       querystring,
       response: { 200: exportConfigSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
