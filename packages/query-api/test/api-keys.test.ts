@@ -111,7 +111,7 @@ describe('a key', () => {
     };
     const [revoked, untouched] = [await follow(key), await follow('the-key')];
     const ended = revoked.read().then(
-      () => 'it went on',
+      () => 'it continued',
       (error: Error) => error.message,
     );
     await ask('DELETE', `/api/keys/${id}`);

@@ -138,10 +138,10 @@ describe('PUT', () => {
     });
     await put({ destination: S3, schedule: 'hourly' });
     expect(await isPaused()).toBe(true);
-    await put({ destination: { ...S3, prefix: 'mended' } });
+    await put({ destination: { ...S3, prefix: 'fixed' } });
     expect(await isPaused()).toBe(false);
     await pause();
-    await put({ destination: { ...S3, prefix: 'mended', credentials: CREDENTIALS } });
+    await put({ destination: { ...S3, prefix: 'fixed', credentials: CREDENTIALS } });
     expect(await isPaused()).toBe(false);
   });
 

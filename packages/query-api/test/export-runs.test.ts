@@ -227,7 +227,7 @@ describe('GET /export/runs', () => {
 
 describe('retry', () => {
   it('queues the same window again, for the present destination, and ends the pause', async () => {
-    await ask('PUT', '/export/config?tenant=acme', { destination: { kind: 'local', prefix: 'mended' } });
+    await ask('PUT', '/export/config?tenant=acme', { destination: { kind: 'local', prefix: 'fixed' } });
     await pause();
     const id = await seedRun('failed', {
       trigger: 'schedule',
@@ -250,7 +250,7 @@ describe('retry', () => {
       rows_done: 0,
       error: null,
       error_code: null,
-      destination: { kind: 'local', prefix: 'mended' },
+      destination: { kind: 'local', prefix: 'fixed' },
     });
     const [row] = await operations.pipeline.database.query('SELECT from_position, to_fence FROM export_runs');
     expect(row).toEqual({ from_position: { tx: '800' }, to_fence: { tx: '900' } });

@@ -70,7 +70,7 @@ describe('POST /api/dead-letters/replays', () => {
     const { status, headers, body } = await create({
       filter: { reason: 'invalid_value' },
       rate_per_second: 7,
-      reason: 'mended',
+      reason: 'fixed',
     });
     expect(status).toBe(202);
     expect(headers.get('location')).toBe(`/api/dead-letters/replays/${body.id}`);
@@ -81,7 +81,7 @@ describe('POST /api/dead-letters/replays', () => {
       pending: 3,
       rate_per_second: 7,
       requested_by: 'anonymous',
-      reason: 'mended',
+      reason: 'fixed',
       filter: { reason: 'invalid_value' },
       started_at: null,
       finished_at: null,
@@ -89,7 +89,7 @@ describe('POST /api/dead-letters/replays', () => {
     const [row] = await operations.pipeline.database.query('SELECT upper_id FROM replays');
     expect(row).toEqual({ upper_id: ids[2] });
     expect((await operations.ask('GET', '/api/audit-log')).body.entries).toMatchObject([
-      { action: 'replays.create', affected: 3, reason: 'mended', details: { replay_id: body.id, rate_per_second: 7 } },
+      { action: 'replays.create', affected: 3, reason: 'fixed', details: { replay_id: body.id, rate_per_second: 7 } },
     ]);
   });
 

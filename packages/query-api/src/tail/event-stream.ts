@@ -22,7 +22,7 @@ export interface EventStream {
   send(event: ServerSentEvent): void;
   /** Sends a line that clients ignore. It keeps proxies from closing the connection. */
   comment(text: string): void;
-  /** True when so many bytes are unread that the sender should call `drain` first. */
+  /** True when enough bytes are unread that the sender should call `drain` first. */
   readonly isFull: boolean;
   /** Resolves when the reader has caught up. One that has not within `withinMs` is dropped. */
   drain(withinMs: number): Promise<void>;
