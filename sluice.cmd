@@ -1,5 +1,5 @@
 @echo off
-rem Runs the command line (packages\cli) with the project's own Node, as `sluice` does on other systems.
+rem Runs the command line (packages\cli) with the project's own Node, as `sluice` does on other systems. Untested.
 setlocal
 set "root=%~dp0"
 set "node=%root%node_modules\node-runtime\bin\node.exe"

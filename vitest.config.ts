@@ -32,12 +32,23 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'servers',
+          // Each file has databases, streams and daemons of its own; a process of its own would only load all modules again.
+          isolate: false,
           include: [
             'packages/{*,shared/*}/test/*.test.ts',
             'tests/e2e/**/*.test.ts',
             'tests/faults/some-faults.test.ts',
           ],
-          exclude: ['packages/bench/test/{bench,command}.test.ts'],
+          exclude: ['packages/bench/test/{bench,command}.test.ts', 'tests/e2e/{demo,trace-demo}.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
+      },
+      {
+        extends: true,
+        // Each starts and stops the whole local stack several times.
+        test: {
+          name: 'demos',
+          include: ['tests/e2e/{demo,trace-demo}.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },

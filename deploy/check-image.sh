@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the image and runs it as deploy/compose.yaml does, on an engine of yours: Postgres, Redis, the four daemons, two
-# writers. Sends an event, reads it back, and stops every daemon in order. Removes what it made. For people, not for CI.
+# Builds the image and runs it as deploy/compose.yaml does, on your engine: Postgres, Redis and the four daemons, with two
+# writers. Sends an event, reads it back, and stops every daemon in order. Removes all that it made. CI does not run it.
 #
 #   deploy/check-image.sh
 #   BASE_IMAGE=another-node:24 deploy/check-image.sh     # with a stand-in for node:24-bookworm-slim
@@ -46,7 +46,7 @@ for id in $daemons; do
   done
 done
 
-# From inside, since no daemon is published: what a client does, by way of the network.
+# From inside the network, because no daemon is published: sends and reads an event as a client does.
 run exec -T query-api node --input-type=module -e '
   const key = { "x-api-key": process.env.API_KEY, "content-type": "application/json" };
   const eventId = crypto.randomUUID();

@@ -1,4 +1,4 @@
-// Sends a batch of events, and does with each answer what a client should: node examples/send-from-node.mjs [USER]
+// Sends a batch of events, and handles each answer as a client should: node examples/send-from-node.mjs [USER]
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -6,7 +6,7 @@ const url = `${process.env.INGEST_URL ?? 'http://127.0.0.1:8080'}/api/events`;
 const key = process.env.API_KEY;
 const [user = 'ada'] = process.argv.slice(2);
 
-/** How often one batch is tried before the client gives up. */
+/** How often the client sends one batch before it gives up. */
 const ATTEMPTS = 5;
 
 /**
@@ -23,7 +23,7 @@ async function send(events) {
       signal: AbortSignal.timeout(10_000),
     }).catch((error) => error);
     if (response.status === 202) return response.json();
-    // 429: the queue is full. 503: Redis is away. Both say when to come back. No answer at all is worth another attempt, too.
+    // 429: the queue is full. 503: Redis is away. Both say when to try again. No answer at all deserves another attempt too.
     const passes = response instanceof Error || response.status === 429 || response.status === 503;
     if (!passes || attempt === ATTEMPTS) {
       throw new Error(response instanceof Error ? response.message : `${response.status}: ${await response.text()}`);

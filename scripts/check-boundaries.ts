@@ -1,10 +1,10 @@
 /**
  * Checks the boundaries that no linter knows:
- * 1. a package needs and imports what lies on lower floors only, and knows others by what they export;
+ * 1. a package imports only packages of lower floors, and of these only what they export;
  * 2. ingest-api reaches no database, by the package.json files alone: it must answer with Postgres down;
  * 3. only stream-producer puts entries on a stream (XADD);
  * 4. only settle-batch acknowledges or deletes them (XACK, XDEL);
- * 5. only unit-of-work flushes entities, and nobody lets MikroORM open a transaction (`begin`, `transactional`): its own
+ * 5. only unit-of-work flushes entities, and no code lets MikroORM open a transaction (`begin`, `transactional`): its own
  *    loses a slot of the pool on a connection that broke (see transaction.ts).
  */
 import { globSync, readFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ for (const { folder } of packages.values()) {
   for (const file of globSync(`${folder}/{test,scripts,peers}/**/*.ts`, { cwd: ROOT }))
     checkRelative(folder, importsOf(file));
 }
-const behindIngest = everythingBehind('ingest-api');
+const reachedByIngest = everythingReachedBy('ingest-api');
 
 onlyIn(/\bxadd(?:Buffer)?\s*\(|['"]XADD['"]/i, 'packages/shared/stream/src/stream-producer.ts');
 onlyIn(
@@ -29,7 +29,7 @@ onlyIn(
   'packages/writer-worker/src/batch/settle-batch.ts',
 );
 
-// A repository would hand out the EntityManager with all that; other things are also called `begin` and `flush`.
+// A repository would expose the EntityManager with these methods. Other objects also have `begin` and `flush`.
 onlyIn(
   /\.(?:transactional|getEntityManager)\s*\(|\b(?:em|entities|fork|manager|orm)\b.*\.(?:begin|flush)\s*\(/,
   'packages/store/src/entities/unit-of-work.ts',
@@ -40,11 +40,11 @@ if (problems.length > 0) {
   process.exitCode = 1;
 } else {
   process.stdout.write(
-    `Boundaries hold (${packages.size} packages, ${behindIngest.size} of them behind ingest-api).\n`,
+    `Boundaries hold (${packages.size} packages, ${reachedByIngest.size} of them reached by ingest-api).\n`,
   );
 }
 
-/** What a package may know: the floors below it, or what the table says of one that is on no floor. */
+/** Packages that one may import: those of lower floors, or for a package on no floor those of the table. */
 function allowedFor(name: string): readonly string[] | null {
   const floor = FLOORS.findIndex((names) => names.includes(name));
   return floor === -1 ? (BESIDE_THE_FLOORS[name] ?? null) : FLOORS.slice(0, floor).flat();
@@ -53,7 +53,7 @@ function allowedFor(name: string): readonly string[] | null {
 function checkFloors({ name, folder, needs, imports }: Package): void {
   const allowed = allowedFor(name);
   if (allowed === null) {
-    problems.push(`${folder} is on no floor: give ${name} a place in scripts/packages.ts`);
+    problems.push(`${folder} is on no floor: add ${name} to scripts/packages.ts`);
     return;
   }
   for (const need of needs) {
@@ -66,7 +66,7 @@ function checkFloors({ name, folder, needs, imports }: Package): void {
   checkRelative(folder, imports);
 }
 
-/** A relative path that leaves its package goes round what the other one exports. */
+/** Finds relative paths that leave their package: they bypass the other package's `exports`. */
 function checkRelative(folder: string, imports: Package['imports']): void {
   for (const { file, specifier } of imports) {
     if (!specifier.startsWith('.')) continue;
@@ -77,8 +77,8 @@ function checkRelative(folder: string, imports: Package['imports']): void {
   }
 }
 
-/** All packages that one needs, over however many others; a database among their libraries is a problem. */
-function everythingBehind(start: string): Set<string> {
+/** Finds all packages that one needs, directly or not. A database among their libraries is a problem. */
+function everythingReachedBy(start: string): Set<string> {
   const reached = new Set([start]);
   for (const name of reached) {
     const found = packages.get(name);
@@ -90,7 +90,7 @@ function everythingBehind(start: string): Set<string> {
   return reached;
 }
 
-/** Only this file may do what the pattern finds; comments may speak of it. */
+/** Proves that only this file does what the pattern finds; comments may mention it. */
 function onlyIn(command: RegExp, allowed: string): void {
   let allowedDoes = false;
   for (const file of globSync('packages/{*,shared/*}/src/**/*.ts', { cwd: ROOT })) {

@@ -1,7 +1,7 @@
 /**
- * Checks that only adapters know a source: outside of packages/shared/events/src/adapters/ no code compares a source by
- * its name or an adapter by its identity, and in production code no name of a source is written at all. Whoever needs to
- * know what differs between sources asks the adapter.
+ * Checks that only adapters know a source. Outside of packages/shared/events/src/adapters/ no code compares a source by
+ * its name or an adapter by its identity, and production code names no source at all. Code that needs to know what
+ * differs between sources asks the adapter.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -26,12 +26,12 @@ const COMPARISONS = [
 ];
 
 const WRITES_A_NAME = new RegExp(NAME);
-/** These make data of a source: a benchmark's rows, a test's. */
+/** These packages make data of a source for benchmarks and tests. */
 const MAKES_DATA = /^packages\/(?:bench|testkit)\//;
 
-/** What is wrong with a file's text, each with the number of its line. */
+/** Finds problems in a file's text, each with its line number. */
 function problemsIn(file: string, text: string): string[] {
-  // Comments may say what code must not; their lines are kept, so that the numbers are right.
+  // Comments may name sources. They become blanks, so that line numbers stay right.
   const code = text
     .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
     .replace(/(^|\s)\/\/.*$/gm, '$1');
@@ -44,7 +44,7 @@ function problemsIn(file: string, text: string): string[] {
   });
 }
 
-/** Proves that the check sees what it is for, before it is believed. */
+/** Samples that the check must find; they prove that it works. */
 const KNOWING = [
   `const web = header.source !== "web-collection";`,
   `if ('web-collection' === name) return;`,
@@ -72,7 +72,7 @@ const files = globSync('packages/{*,shared/*}/src/**/*.ts', { cwd: root }).filte
   (file) => !file.startsWith('packages/shared/events/src/adapters/'),
 );
 const problems = files.flatMap((file) => problemsIn(file, readFileSync(resolve(root, file), 'utf8')));
-for (const sample of blind) problems.push(`this check does not see: ${sample}`);
+for (const sample of blind) problems.push(`this check does not find: ${sample}`);
 for (const sample of wrong) problems.push(`this check objects to: ${sample}`);
 if (files.length < 100) problems.push(`only ${files.length} files were read: this check is broken`);
 

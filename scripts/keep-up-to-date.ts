@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 
 /**
- * Writes generated files, or with `--check` in the arguments compares them with what they should be.
- * A stale file is named on standard error and the process exits with 1.
+ * Writes generated files. With `--check` in the arguments it compares them instead: it names each stale file on standard
+ * error, and the process exits with 1.
  *
  * @param script name of the script that writes them, for the message
  * @param files pairs of path and text

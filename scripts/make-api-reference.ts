@@ -21,10 +21,10 @@ In tables, \`a.b\` is property \`b\` of object \`a\`, and \`a[]\` is an element 
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** Deepest property that is listed; what is below it is described by its type. */
+/** Depth to which properties are listed; deeper ones are described by their type only. */
 const MAX_DEPTH = 4;
 
-/** The text of the page. */
+/** Makes the text of the page. */
 export async function makeApiPage(): Promise<string> {
   const documents = await readApiDocuments();
   return `${[INTRODUCTION, ...documents.map(apiSection)].join('\n\n')}\n`;
@@ -66,7 +66,7 @@ function operationSection(name: string, operation: Operation): string {
     ...body.map(([type, { schema, example }]) => `Body, \`${type}\`: ${shapeOf(schema)}${exampleOf(example)}`),
     ...good.map(([status, { description, content }]) => {
       const shapes = Object.entries(content ?? {}).map(([type, { schema }]) => `As \`${type}\`: ${shapeOf(schema)}`);
-      // Fastify's own words, where the route says none.
+      // Fastify's default text, where the route has no description.
       const says = description === 'Default Response' ? '' : `: ${oneLine(description)}`;
       return [`Answer \`${status}\`${says}`, ...shapes].join('\n\n');
     }),
@@ -78,7 +78,7 @@ function operationSection(name: string, operation: Operation): string {
     .join('\n\n');
 }
 
-/** The query API's descriptions say it themselves. */
+/** Names the needed scope, except where the description already does (query API). */
 function scopeOf({ security = [], description = '' }: Operation): string {
   const scope = security.flatMap((way) => Object.values(way).flat())[0];
   return scope === undefined || description.includes('Needs the scope') ? '' : `Needs the scope \`${scope}\`.`;
@@ -93,19 +93,19 @@ function parameterTable({ parameters = [] }: Operation): string {
   return ['| parameter | in | type | what it says |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-/** The type, and the properties if it has any. */
+/** Describes the type, and its properties if it has any. */
 function shapeOf(schema: Schema | undefined): string {
   const rows = schema === undefined ? [] : propertyRows(schema, '', 1);
   if (rows.length === 0) return `${typeOf(schema)}.`;
   return [typeOf(schema), '', '| property | type | what it says |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
-/** A block with what a client may send. */
+/** Makes a block with an example of what a client may send. */
 function exampleOf(example: unknown): string {
   return example === undefined ? '' : `\n\n\`\`\`json\n${JSON.stringify(example, null, 2)}\n\`\`\``;
 }
 
-/** Properties of an object, or of a list's elements, and of what is below them. */
+/** Makes rows for the properties of an object or of a list's elements, down to MAX_DEPTH. */
 function propertyRows(schema: Schema, prefix: string, depth: number): string[] {
   const whole = withoutNull(schema);
   if (whole.items !== undefined) return propertyRows(whole.items, `${prefix}[]`, depth);
@@ -120,7 +120,7 @@ function named(name: string, required: boolean | undefined): string {
   return required ? `**\`${name}\`**` : `\`${name}\``;
 }
 
-/** In words: `whole number from 1 to 100`, `list of text, or null`. */
+/** Describes a type in words: `whole number from 1 to 100`, `list of text, or null`. */
 function typeOf(schema: Schema | undefined): string {
   if (schema === undefined) return 'no content';
   const alternatives = schema.anyOf ?? schema.oneOf;
@@ -149,18 +149,18 @@ function rangeOf({ minimum, maximum }: Schema): string {
   return `${from}${to}`;
 }
 
-/** Of "a string or null", the string. */
+/** Removes null: of "a string or null", the string. */
 function withoutNull(schema: Schema): Schema {
   const others = (schema.anyOf ?? schema.oneOf)?.filter(({ type }) => type !== 'null');
   return others?.length === 1 ? withoutNull(others[0]!) : schema;
 }
 
-/** Codes that a description of an error lists, each before what it means. */
+/** Finds the codes that an error's description lists, each before its meaning. */
 function codesIn(description: string): string {
   return [...description.matchAll(/`([a-z_]+)`:/g)].map(([, code]) => `\`${code}\``).join(', ');
 }
 
-/** As a cell of a table can hold it. */
+/** Makes a text fit into a cell of a table. */
 function oneLine(text: string): string {
   return text
     .replaceAll(/\s+/g, ' ')

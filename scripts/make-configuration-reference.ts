@@ -16,7 +16,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 export const CONFIGURATION_PAGE = resolve(ROOT, 'docs/reference/configuration.md');
 export const ENVIRONMENT_EXAMPLE = resolve(ROOT, '.env.example');
 
-/** What a schema of one variable may say; see `packages/daemon/src/config/variables.ts`. */
+/** The schema of one variable; see `packages/daemon/src/config/variables.ts`. */
 interface VariableSchema {
   readonly type: 'string' | 'integer' | 'number' | 'boolean';
   readonly unit: string;
@@ -44,7 +44,7 @@ const SCHEMAS = {
   'query-api': QUERY_VARIABLES,
 };
 
-/** Variables of the tools, which have no schema: the stack passes the rest of its environment on to the daemons. */
+/** Variables of the tools, which have no schema. The stack passes the rest of its environment on to the daemons. */
 const TOOL_VARIABLES = [
   ['SLUICE_DATA_DIR', '`start`, `demo`', '`.sluice`', 'Folder for the data of Postgres and Redis, exports and logs.'],
   ['DATABASE_URL', '`start`, `demo`', '–', 'A PostgreSQL server to use instead of starting one.'],
@@ -78,7 +78,7 @@ Do not put a pooler in transaction mode (PgBouncer's \`pool_mode = transaction\`
 writer's prepared statement belong to a connection.
 `;
 
-/** The text of the page. */
+/** Makes the text of the page. */
 export function makeConfigurationPage(): string {
   const groups = [...groupByDaemons(variables())].map(([readers, group]) =>
     [`## ${readers}`, '', '| variable | type | default | allowed | what it does |', '| --- | --- | --- | --- | --- |']
@@ -88,7 +88,7 @@ export function makeConfigurationPage(): string {
   return `${[INTRODUCTION.trimEnd(), ...groups, toolSection()].join('\n\n')}\n`;
 }
 
-/** The text of the file with every variable, each of them commented out. */
+/** Makes the text of the file with every variable, each commented out. */
 export function makeEnvironmentExample(): string {
   const head = [
     '# Every variable of the daemons, with its default. Copy what you need to .env and take the # away.',
@@ -107,7 +107,7 @@ export function makeEnvironmentExample(): string {
   return `${[...head, ...groups.flat()].join('\n')}\n`;
 }
 
-/** Every variable once, in the order of the daemons. */
+/** Lists every variable once, in the order of the daemons. */
 function variables(): Variable[] {
   const found = new Map<string, Variable>();
   for (const [daemon, schema] of Object.entries(SCHEMAS)) {
@@ -126,7 +126,7 @@ function variables(): Variable[] {
   return [...found.values()];
 }
 
-/** Keyed by a heading that names the readers. */
+/** Groups variables by the daemons that read them; the key is the heading. */
 function groupByDaemons(all: readonly Variable[]): Map<string, Variable[]> {
   return Map.groupBy(all, ({ daemons }) =>
     daemons.length === Object.keys(SCHEMAS).length

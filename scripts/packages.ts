@@ -8,8 +8,8 @@ import { dirname, relative, resolve } from 'node:path';
 export const ROOT = resolve(import.meta.dirname, '..');
 
 /**
- * From the ground up: what a package is made of lies on a lower floor than the package, so there is no circle.
- * Packages of one floor do not know each other; that is why no daemon imports a daemon.
+ * The floors, lowest first. A package may import only packages of lower floors, so there is no circle. Packages of one
+ * floor do not import each other, so no daemon imports a daemon.
  */
 export const FLOORS: readonly (readonly string[])[] = [
   ['errors'],
@@ -22,14 +22,15 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['ingest-api', 'writer-worker', 'maintenance-worker', 'query-api'],
 ];
 
-/** What is no part of a daemon, with the packages of Sluice that it may know besides the floors below it. */
+/** Packages that are not part of a daemon, with Sluice's own packages that each may import. */
 export const BESIDE_THE_FLOORS: Readonly<Record<string, readonly string[]>> = {
-  // Faces know the API's document; `errors`, `events` and `daemon` are the version, the reading of JSON and of settings.
+  // api-client and cli know the API by its document. They need `errors`, `events` and `daemon` for the version, JSON and
+  // settings.
   'api-client': ['errors', 'events'],
   cli: ['api-client', 'daemon', 'errors', 'events'],
   'local-stack': ['daemon', 'errors', 'events'],
   testkit: ['accept', 'access', 'errors', 'exports', 'local-stack', 'store', 'stream', 'events'],
-  bench: ['errors', 'events', 'local-stack', 'store', 'stream', 'testkit'],
+  bench: ['daemon', 'errors', 'events', 'local-stack', 'store', 'stream', 'testkit'],
 };
 
 /** One import of one file. */
@@ -53,7 +54,7 @@ export interface Package {
 const IMPORT =
   /^\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
 
-/** Every package of the workspace that has sources. */
+/** Reads every package of the workspace that has sources. */
 export function readPackages(root = ROOT): Package[] {
   return globSync('packages/{*,shared/*}/package.json', { cwd: root })
     .toSorted()
@@ -76,7 +77,7 @@ export function readPackages(root = ROOT): Package[] {
     });
 }
 
-/** The imports of a file, those of types and those made while it runs too. */
+/** Reads the imports of a file, also those of types and dynamic ones. */
 export function importsOf(file: string, root = ROOT): Import[] {
   return [...readFileSync(resolve(root, file), 'utf8').matchAll(IMPORT)].map((match) => ({
     file: relative(root, resolve(root, file)),

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI documents of both APIs, as their servers build them from their routes.
- * Nothing listens and nothing is asked of the servers, so nothing that their routes work with has to be there.
+ * Reads the OpenAPI documents of both APIs, as their servers build them from their routes.
+ * No server listens or gets a request, so the routes need neither Postgres nor Redis.
  */
 import { createLogger } from '@sluice/daemon/log/logger';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
@@ -37,7 +37,7 @@ export interface Operation {
   readonly summary?: string;
   readonly description?: string;
   readonly tags?: readonly string[];
-  /** Each element is one way to be let in: scheme to scopes. */
+  /** Each element is one way to authenticate: scheme to scopes. */
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly {
     readonly name: string;
@@ -58,10 +58,10 @@ export interface ApiDocument {
   readonly paths: Readonly<Record<string, Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete', Operation>>>>;
 }
 
-/** That of ingest-api, then that of query-api. */
+/** Reads the document of ingest-api, then that of query-api. */
 export async function readApiDocuments(): Promise<ApiDocument[]> {
   const ingest = readIngestConfig({ REQUIRE_KEYS: 'true' });
-  const query = readQueryConfig({ DATABASE_URL: 'postgres://nobody/nothing', REQUIRE_KEYS: 'true' });
+  const query = readQueryConfig({ DATABASE_URL: 'postgres://unused/unused', REQUIRE_KEYS: 'true' });
   const unused = {
     logger: createLogger({ daemon: 'api-reference', version: '0', level: 'error' }),
     checks: [],

@@ -55,7 +55,7 @@ function main(): number {
   }
 }
 
-/** What stands in the way, and what is done when nothing does. */
+/** What prevents the release, and the steps when nothing does. */
 interface Plan {
   readonly problems: readonly string[];
   readonly steps: readonly string[];
@@ -134,7 +134,7 @@ interface Manifest {
   readonly version: string;
 }
 
-/** The package.json of every package, as git knows them. */
+/** Reads every package.json that git tracks. */
 function readManifests(root: string): readonly Manifest[] {
   return git('-C', root, 'ls-files', ':(glob)**/package.json')
     .split('\n')
@@ -148,7 +148,7 @@ function setVersion(root: string, manifests: readonly Manifest[], to: string): v
   }
 }
 
-/** The newest entry of the changelog: its heading, and what it lists. */
+/** Reads the newest entry of the changelog: its heading and its text. */
 function topEntry(changelog: string): { heading: string; text: string } {
   const [, heading, text] = /^(## .*)\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(changelog) ?? [];
   return { heading: heading ?? '', text: text ?? '' };

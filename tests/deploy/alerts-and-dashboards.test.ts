@@ -5,7 +5,7 @@ import { alertRules, dashboards, panelQueries, readText } from './deploy-files.t
 /** Of Prometheus itself, and of prom-client. */
 const NOT_OURS = /^(?:up|ALERTS|process_\w+|nodejs_\w+)$/;
 
-/** Words of PromQL that are no metrics. */
+/** Words of PromQL that are not metrics. */
 const WORDS = new Set(
   'sum max min count by without on ignoring group_left group_right and or unless offset bool vector time absent rate increase histogram_quantile'.split(
     ' ',
@@ -51,7 +51,7 @@ it('every metric of the writers, the queue and maintenance is on a dashboard', (
   expect(series.filter((name) => !shown.has(name) && !shown.has(countsOnly.get(name) ?? ''))).toEqual([]);
 });
 
-it('numbers of the queue, which each query API tells, are never summed over instances', () => {
+it('numbers of the queue, which each query API exports, are never summed over instances', () => {
   const perReplica =
     /\b(?:sluice_queue_\w+|sluice_redis_\w+|sluice_job_stale|sluice_partitions_missing|sluice_dead_letters_open|sluice_fence_age_seconds)\b/g;
   const inMax = /(?:max|count)\s*(?:by \([^)]*\) )?\((?:rate|increase)?\(?$/;
@@ -62,7 +62,7 @@ it('numbers of the queue, which each query API tells, are never summed over inst
   }
 });
 
-it('each alert waits, says how bad it is, and leads to an entry of its name in docs/operate/alerts.md, which lists no other', () => {
+it('each alert waits, has a severity, and links to an entry of its name in docs/operate/alerts.md, which lists no other', () => {
   const rules = alertRules();
   expect(rules.length).toBeGreaterThan(15);
   for (const { name, text, expression } of rules) {

@@ -48,7 +48,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance',
     await prometheus.firing('SluiceExportsFailing');
   });
 
-  it('SluiceJobStale: a job ought to have succeeded an hour ago', async () => {
+  it('SluiceJobStale: a job was due to succeed an hour ago', async () => {
     await expectSilent('SluiceJobStale');
     await operations.pipeline.database.query(
       `UPDATE jobs SET stale_at = now() - interval '1 hour' WHERE name = 'expire-history'`,
@@ -70,7 +70,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance',
     const { database } = operations.pipeline;
     const holder = await database.connect();
     await holder.query('BEGIN; SELECT pg_current_xact_id()');
-    // As if nothing had been behind it for an hour.
+    // As if the fence had not moved for an hour.
     await database.query(`UPDATE fence_observations SET observed_at = observed_at - interval '1 hour'`);
     const alert = await prometheus.firing('SluiceFenceHeldBack');
     expect(alert.annotations['summary']).toMatch(/^A transaction has been open for (?:59m|1h)/);

@@ -17,7 +17,7 @@ describe.skipIf(inject('programs').prometheus === null)(
     beforeAll(async () => {
       operations = await startOperations({ STATEMENT_TIMEOUT_MS: '200' });
       const { namespace } = operations.pipeline;
-      // It is full as soon as something has waited for a second; and it has a key, as the others should have.
+      // The queue is full as soon as an entry has waited for a second. It has a key, as the others should have.
       ingest = await startTestDaemon('ingest-api', {
         REDIS_URL: inject('redisUrl'),
         SLUICE_NAMESPACE: namespace,
@@ -50,11 +50,11 @@ describe.skipIf(inject('programs').prometheus === null)(
       expect(others).toEqual([]);
     });
 
-    it('SluiceServerErrors: statements take too long behind a lock', async () => {
+    it('SluiceServerErrors: statements wait too long for a lock', async () => {
       await expectSilent('SluiceServerErrors');
       const holder = await operations.pipeline.database.connect();
       await holder.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
-      // An increase is seen between two scrapes, so they go on until the alert fires.
+      // An increase needs two scrapes, so requests continue until the alert fires.
       const asking = keepOn(async () => {
         const { status } = await get(`${operations.query.url}/api/events/recent`);
         expect(status).toBe(504);
@@ -88,7 +88,7 @@ describe.skipIf(inject('programs').prometheus === null)(
   },
 );
 
-/** Does something over and over, one after the other. */
+/** Repeats something, one after the other. */
 function keepOn(work: () => Promise<void>): { stop(): Promise<void> } {
   const stopped = new AbortController();
   const done = (async () => {

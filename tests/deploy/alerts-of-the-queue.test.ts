@@ -11,7 +11,7 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 
 describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', needsProgram('prometheus'), () => {
-  // Its memory is made short, so nobody else may be on it.
+  // A test takes its memory away, so no other test may use it.
   let server: OwnServer;
   let pipeline: Pipeline;
   let queries: TestDaemon[];
@@ -22,7 +22,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', n
     server = await ownRedis();
     pipeline = await startPipeline({ redisUrl: server.url });
     const env = { REDIS_URL: server.url, SLUICE_NAMESPACE: pipeline.namespace, DATABASE_URL: pipeline.database.url };
-    // Two of them, as a deployment may have: what both tell is told once.
+    // Two query APIs, as a deployment may have: what both report is reported once.
     queries = await Promise.all([startTestDaemon('query-api', env), startTestDaemon('query-api', env)]);
     prometheus = await startPrometheus({ 'query-api': queries.map(({ url }) => url) });
     await prometheus.answered('sluice_queue_entries >= 0');
@@ -53,7 +53,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', n
 
   it('SluiceEntriesDrift: an entry is deleted by hand', async () => {
     await expectSilent('SluiceEntriesDrift');
-    // In one step, or the writer would have it first.
+    // In one step, or the writer would take it first.
     await pipeline.redis.eval(
       `local id = redis.call('XADD', KEYS[1], '*', 'v', '1') redis.call('XDEL', KEYS[1], id)`,
       1,
@@ -91,7 +91,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', n
     admin.disconnect();
   });
 
-  it('each was told of once, though two query APIs say so', async () => {
+  it('each was reported once, though two query APIs export it', async () => {
     for (const name of ['SluiceEntriesDrift', 'SluiceEventsDrift', 'SluiceRedisMemory'])
       expect(await prometheus.alerts(name), name).toHaveLength(1);
   });

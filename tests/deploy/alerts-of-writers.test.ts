@@ -17,12 +17,12 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
   beforeAll(async () => {
     const closed = await freePort();
     pipeline = await startPipeline({
-      // Nobody listens there: every export of spans fails.
+      // No server listens there: every export of spans fails.
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${closed}`, OTEL_BSP_SCHEDULE_DELAY: '50' },
     });
     postgres = await startTcpProxy(Number(new URL(pipeline.database.url).port));
     port = await freePort();
-    // The metric is seconds: a minute is more than a test should wait for, and tell no more than three seconds.
+    // A minute is too long for a test, and would prove no more than three seconds.
     const threshold = { from: 'sluice_writer_idle_seconds > 60', to: 'sluice_writer_idle_seconds > 3' };
     prometheus = await startPrometheus({ 'writer-worker': [`http://127.0.0.1:${port}`] }, threshold);
   });
@@ -49,7 +49,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
     await redis.xreadgroup('GROUP', WRITERS_GROUP, 'gone', 'STREAMS', stream, '>');
     await redis.xdel(stream, id!);
     await expectSilent('SluiceEntriesLost');
-    // It may find that before its first scrape, so that no rate shows it.
+    // The writer may report it before the first scrape; then no rate shows it.
     const writer = await startWriter('writer-0', { RECLAIM_IDLE_MS: '500' });
     await prometheus.firing('SluiceEntriesLost');
     await writer.stop();
@@ -58,7 +58,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
 
   it('SluiceStreamLost: the stream is deleted', async () => {
     await expectSilent('SluiceStreamLost');
-    // What was never read is not missed.
+    // An entry that was never read is not missed.
     await send();
     await pipeline.drained();
     await pipeline.redis.del(pipeline.stream);
@@ -98,7 +98,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
     await pipeline.drained();
   });
 
-  it('SluiceWriterStalled: a table is not there', async () => {
+  it('SluiceWriterStalled: a table is missing', async () => {
     await expectSilent('SluiceWriterStalled');
     await pipeline.database.query('ALTER TABLE events RENAME TO elsewhere');
     await send();

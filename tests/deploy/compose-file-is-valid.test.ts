@@ -13,7 +13,7 @@ const command = inject('compose');
 describe.skipIf(command === null)('deploy/compose.yaml, read by compose', needsProgram('docker-compose'), () => {
   const [program, ...first] = command ?? [''];
   const cwd = resolve(import.meta.dirname, '../..');
-  // Not a developer's own .env.
+  // Not the developer's own .env.
   let noVariables: string;
   beforeAll(async () => {
     noVariables = join(await mkdtemp(join(tmpdir(), 'sluice-compose-')), 'empty.env');

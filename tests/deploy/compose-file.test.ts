@@ -76,7 +76,7 @@ describe('deploy/compose.yaml', () => {
     }
   });
 
-  it('publishes nginx, Grafana and Jaeger, on this machine unless somebody says otherwise', () => {
+  it('publishes nginx, Grafana and Jaeger, on this machine unless configured otherwise', () => {
     const published = services().flatMap(([name, text]) => {
       const [, ports] = /^ {4}ports: \[(.*)\]$/m.exec(text) ?? [];
       return ports === undefined ? [] : [[name, ports]];
@@ -114,7 +114,7 @@ describe('deploy/compose.yaml', () => {
     expect(grace * 1_000).toBeGreaterThan(timeout + 2_000);
   });
 
-  it('asks for its secrets, which .env.example names', () => {
+  it('requires its secrets, which .env.example names', () => {
     const example = readText('deploy/.env.example');
     for (const name of SECRETS) {
       expect(compose).toMatch(new RegExp(`\\$\\{${name}:\\?`));

@@ -8,7 +8,7 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 import { type PanelQuery, panelQueries } from './deploy-files.ts';
 
-/** Queries that have no answer here, and why. */
+/** Queries that get no answer here, and why. */
 const NOTHING_EXPECTED: readonly { readonly query: RegExp; readonly because: string }[] = [
   { query: /^max\(sluice_redis_max_memory_bytes\) > 0$/, because: 'this Redis has no limit' },
   { query: /^max by \(exported_job\) \(sluice_job_stale\) == 1$/, because: 'no job is stale' },
@@ -50,7 +50,7 @@ describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgr
     await receiver.stop();
   });
 
-  it('have an answer to each of their queries, once there is traffic', async () => {
+  it('get an answer to each of their queries, once there is traffic', async () => {
     await operations.refusePoison();
     const queries = panelQueries();
     expect(queries.length).toBeGreaterThan(80);
@@ -58,7 +58,7 @@ describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgr
     await operations.ask('POST', '/export/run');
     await vi.waitFor(
       async () => {
-        // Rates are seen between two scrapes, so the traffic goes on.
+        // Rates need two scrapes, so the traffic continues.
         await makeTraffic(daemons['ingest-api']!, operations);
         const empty: PanelQuery[] = [];
         for (const query of expected) if ((await prometheus.query(inTest(query))).length === 0) empty.push(query);
@@ -68,14 +68,14 @@ describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgr
     );
   });
 
-  it('say nothing where there is nothing to say', async () => {
+  it('show nothing where there is nothing to show', async () => {
     for (const query of panelQueries().filter(({ expression }) =>
       NOTHING_EXPECTED.some((each) => each.query.test(expression)),
     ))
       expect(await prometheus.query(inTest(query)), query.panel).toEqual([]);
   });
 
-  it('lead from their histograms to traces that the collector has', async () => {
+  it('link from their histograms to traces that the collector has', async () => {
     for (const query of panelQueries().filter(({ exemplar }) => exemplar)) {
       const traces = await prometheus.exemplars(inTest(query));
       expect(traces.length, query.panel).toBeGreaterThan(0);
@@ -92,7 +92,7 @@ function inTest({ expression }: PanelQuery): string {
   return expression.replaceAll('$__rate_interval', '1m');
 }
 
-/** A bit of everything: batches, one event that is rejected, one that is dead, requests that are refused, reads. */
+/** Makes traffic of every kind: batches, a rejected event, a dead one, refused requests, reads. */
 async function makeTraffic(ingest: TestDaemon, { ask }: Operations): Promise<void> {
   const url = `${ingest.url}/api/events`;
   await post(url, { events: [...makeEvents(3), { eventType: 'CellChange', timestamp: 'yesterday' }] });

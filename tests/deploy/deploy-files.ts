@@ -6,12 +6,12 @@ const REPOSITORY = resolve(import.meta.dirname, '../..');
 /** Variables of `deploy/compose.yaml` that must be set before anything starts. */
 export const SECRETS = ['API_KEY', 'POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'GRAFANA_PASSWORD'];
 
-/** Text of a file of the repository. */
+/** Reads a file of the repository. */
 export function readText(path: string): string {
   return readFileSync(join(REPOSITORY, path), 'utf8');
 }
 
-/** A rule of `alerts.yml`, as far as tests look at it. */
+/** A rule of `alerts.yml`, as far as tests need it. */
 export interface AlertRule {
   readonly name: string;
   readonly expression: string;
@@ -19,7 +19,7 @@ export interface AlertRule {
   readonly text: string;
 }
 
-/** The alerts, by the file's own layout: one key a line, folded expressions indented below `expr`. */
+/** Reads the alerts by the file's own layout: one key a line, folded expressions indented below `expr`. */
 export function alertRules(): AlertRule[] {
   const [, ...rules] = readText('deploy/prometheus/alerts.yml').split(/^ {6}- alert: /m);
   return rules.map((text) => {

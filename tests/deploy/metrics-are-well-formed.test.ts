@@ -19,7 +19,7 @@ beforeAll(async () => {
   urls.set('writer-worker', writer.url);
   urls.set('maintenance-worker', maintenance.url);
   urls.set('query-api', query.url);
-  // Histograms and labels that are not there before something has happened.
+  // Some histograms and labels exist only after something has happened.
   await post(`${pipeline.ingest.url}/api/events`, { events: [...makeEvents(5), {}] });
   await post(`${pipeline.ingest.url}/api/events`, '{');
   await pipeline.stored(5);
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => operations.stop());
 
-describe.skipIf(promtool === null)('promtool has nothing to say of the metrics of', needsProgram('promtool'), () => {
+describe.skipIf(promtool === null)('promtool accepts the metrics of', needsProgram('promtool'), () => {
   it.each(['ingest-api', 'writer-worker', 'maintenance-worker', 'query-api'] as const)('%s', async (daemon) => {
     const { status, body } = await get(`${urls.get(daemon)!}/metrics`);
     expect(status).toBe(200);
@@ -35,7 +35,7 @@ describe.skipIf(promtool === null)('promtool has nothing to say of the metrics o
     expect(await checkMetrics(body as string)).toEqual({ code: 0, said: '' });
   });
 
-  it('one that is named badly, which shows that it looks', async () => {
+  it('nothing with a bad name, which proves that the check works', async () => {
     const { code, said } = await checkMetrics('# HELP sluice_odd Odd.\n# TYPE sluice_odd counter\nsluice_odd 1\n');
     expect(said).toContain('_total');
     expect(code).not.toBe(0);

@@ -44,7 +44,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
   const send = (body: unknown, headers: Record<string, string> = {}) =>
     post(`${nginx.url}/api/events`, body, { ...key, ...headers });
 
-  it('brings events to ingest and questions to the query API, at one address', async () => {
+  it('passes events to ingest and queries to the query API, at one address', async () => {
     const eventId = randomUUID();
     const event = makeEvent({ eventId });
     expect(await send({ events: [event] })).toMatchObject({ status: 202, body: { accepted: 1 } });
@@ -66,7 +66,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     const stream = await fetch(`${nginx.url}/api/events/stream`, { headers: key, signal: hangUp.signal });
     expect(stream.headers.get('content-type')).toMatch(/^text\/event-stream/);
     const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
-    // Before anything else has happened: a proxy that collected answers would have nothing to pass on yet.
+    // Nothing else has happened yet: a proxy that buffers answers would have nothing to pass on.
     expect((await reader.read()).value).toContain(': connected');
     const event = makeEvent();
     await send({ events: [event] });
@@ -75,7 +75,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     hangUp.abort();
   });
 
-  it('keeps in what is nobody’s business', async () => {
+  it('hides metrics, health checks and other internal paths', async () => {
     for (const daemon of [pipeline.ingest, query]) expect((await get(`${daemon.url}/metrics`)).status).toBe(200);
     const paths = [
       '/metrics',
@@ -93,7 +93,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     }
   });
 
-  it('says who the client is, whatever the client says', async () => {
+  it('passes on the client’s address, whatever the client claims', async () => {
     const event = makeEvent();
     const { status } = await sendFrom(
       '127.0.0.5',
@@ -116,7 +116,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     expect(address).toBe('127.0.0.5');
   });
 
-  it('takes bodies as large as ingest does, and refuses larger ones in the same words', async () => {
+  it('accepts bodies as large as ingest does, and refuses larger ones with the same answer', async () => {
     expect(await send(withBytes(MAX_BODY_BYTES))).toMatchObject({ status: 202 });
     const refused = await send(withBytes(MAX_BODY_BYTES + 1));
     const direct = await post(`${pipeline.ingest.url}/api/events`, withBytes(MAX_BODY_BYTES + 1), key);
@@ -124,7 +124,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     expect(Object.keys(refused.body.error)).toEqual(Object.keys(direct.body.error));
   });
 
-  it('gives each request an id, the client’s own if it is a good one, and logs it without the query string', async () => {
+  it('gives each request an id, the client’s own if it is valid, and logs it without the query string', async () => {
     const own = await get(`${nginx.url}/api/events/recent?limit=1`, { ...key, 'x-request-id': 'mine-4711' });
     expect(own.headers.get('x-request-id')).toBe('mine-4711');
     const bad = await get(`${nginx.url}/api/events/recent`, { ...key, 'x-request-id': 'a b"c' });
@@ -140,7 +140,7 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
     expect(line).toMatchObject({ method: 'GET', path: '/api/events/recent', status: 200 });
   });
 
-  it('says that a daemon is away so that clients come back', async () => {
+  it('answers for a daemon that is away so that clients retry', async () => {
     await pipeline.ingest.stop();
     const answer = await send({ events: [makeEvent()] });
     expect(answer).toMatchObject({ status: 503, body: { error: { code: 'shutting_down' } } });
@@ -149,13 +149,13 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
   });
 });
 
-/** A batch of one event, as long as is asked for. */
+/** A batch of one event, of a given length. */
 function withBytes(bytes: number): string {
   const batch = { events: [makeEvent()], padding: '' };
   return JSON.stringify({ ...batch, padding: 'x'.repeat(bytes - JSON.stringify(batch).length) });
 }
 
-/** A batch that comes from another address of this machine. */
+/** Sends a batch from another address of this machine. */
 async function sendFrom(
   localAddress: string,
   port: number,

@@ -8,7 +8,7 @@ import { PROMETHEUS_FOLDER } from '../setup/prometheus.ts';
 const run = promisify(execFile);
 const promtool = inject('programs').promtool;
 
-/** What promtool prints of a file of `deploy/prometheus`; it throws with that when something is wrong. */
+/** Returns what promtool prints about a file of `deploy/prometheus`; throws with it when something is wrong. */
 async function check(...args: string[]): Promise<string> {
   const { stdout } = await run(promtool!, [...args.slice(0, -1), join(PROMETHEUS_FOLDER, args.at(-1)!)]);
   return stdout;

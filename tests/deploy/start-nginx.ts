@@ -17,7 +17,7 @@ export interface TestNginx {
   stop(): Promise<void>;
 }
 
-/** Starts nginx with the configuration of `deploy/`, filled in as its image does it, as nobody in particular. */
+/** Starts nginx without root, with the configuration of `deploy/` filled in as its image does it. */
 export async function startNginx(
   program: string,
   variables: { ingest: string; query: string; maxBodyBytes: number },
@@ -39,7 +39,7 @@ export async function startNginx(
       if (value === undefined) throw new Error(`nginx.conf.template wants ${name}, which compose.yaml does not set`);
       return value;
     })
-    // A container has /tmp and its standard output for itself.
+    // A container has its own /tmp and standard output; here they are shared.
     .replaceAll('/tmp/', `${folder}/`)
     .replace('/dev/stdout', accessLog);
   await writeFile(join(folder, 'nginx.conf'), config);

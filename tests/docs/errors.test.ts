@@ -11,13 +11,13 @@ import { byFirstCell, tableRows } from './table-rows.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/reference/errors.md'), 'utf8');
 
-/** Rows of all tables below a heading, as cells. */
+/** Reads the rows of all tables below a heading, as cells. */
 function rowsUnder(heading: string): string[][] {
   const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   return tableRows(section);
 }
 
-it('docs/reference/errors.md lists exactly the codes that the daemons answer with, their status and meaning', () => {
+it('docs/reference/errors.md lists exactly the codes of the daemons’ answers, their status and meaning', () => {
   const documented = rowsUnder('Answers to a request').map(([code, status, meaning]) => [code, status, meaning]);
   const inCode = Object.entries(API_ERRORS).map(([code, { status, meaning }]) => [
     `\`${code}\``,

@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 const manifest = JSON.parse(read('package.json')) as { version: string; scripts: Record<string, string> };
 
-/** Editors take comments in these files; JSON.parse does not. */
+/** Editors accept comments in these files; JSON.parse does not. */
 const readJson = (file: string): unknown => JSON.parse(read(file).replaceAll(/^\s*\/\/.*$/gm, ''));
 
 const EDITOR_FILES = globSync('{.vscode,.devcontainer}/*.json', { cwd: ROOT });
@@ -47,7 +47,7 @@ it.each(KIT)('%s names only scripts that exist', (file) => {
   for (const script of named) expect(PNPM.has(script) || script in manifest.scripts, script).toBe(true);
 });
 
-it('the workflow runs .ci/run, which can be run', () => {
+it('the workflow runs .ci/run, which is executable', () => {
   expect(read('.github/workflows/ci.yaml')).toMatch(/^ +- run: \.ci\/run$/m);
   accessSync(join(ROOT, '.ci/run'), constants.X_OK);
 });

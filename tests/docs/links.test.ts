@@ -13,7 +13,7 @@ function linksOf({ prose }: Page): string[] {
   return [...inline, ...html].filter((target) => !/^[a-z]+:/.test(target));
 }
 
-/** The anchors that headings get, as GitHub makes them. */
+/** Makes the anchors of headings as GitHub does. */
 function anchorsOf({ prose }: Page): Set<string> {
   const found = new Map<string, number>();
   const anchors = [...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => {
@@ -54,7 +54,7 @@ it.each([
   expect(problemOf(readPage(path), target)).toBe(problem);
 });
 
-it('every page below docs/ is reached from docs/README.md', () => {
+it('every page below docs/ can be reached from docs/README.md', () => {
   const reached = new Set(['docs/README.md']);
   for (const path of reached) {
     for (const target of linksOf(readPage(path))) {

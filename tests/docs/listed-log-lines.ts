@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { LogCall } from './log-calls.ts';
 import { tableRows } from './table-rows.ts';
 
-/** A row of the table "docs/reference/log-lines.md. */
+/** A row of the table in docs/reference/log-lines.md. */
 export interface ListedLine extends LogCall {
   readonly meaning: string;
 }
@@ -20,7 +20,7 @@ export function listedLogLines(): ListedLine[] {
   }));
 }
 
-/** pino's numbers. */
+/** pino's numbers of levels. */
 const LEVELS: Readonly<Record<number, string>> = {
   10: 'trace',
   20: 'debug',
@@ -30,7 +30,7 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'fatal',
 };
 
-/** Whether a line that a daemon wrote is one of the table, with a level and a daemon that the table has for it. */
+/** Whether the table lists a daemon's line, with its level and its daemon. */
 export function isListed(listed: readonly ListedLine[], line: Record<string, unknown>): boolean {
   const found = listed.find(({ message }) => message === line['msg']);
   if (found === undefined) return false;

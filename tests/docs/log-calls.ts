@@ -8,14 +8,14 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 /** A line that daemons may write. */
 export interface LogCall {
   readonly message: string;
-  /** Joined with commas, from the least severe on. */
+  /** Joined with commas, the least severe first. */
   readonly levels: string;
   /** Joined with commas; `all` for all four. */
   readonly daemons: string;
 }
 
 /**
- * Every message in what the daemons' main.ts files import, directly or not.
+ * Finds every log message in the files that the daemons' main.ts files import, directly or not.
  *
  * @throws for a call whose last argument is not a string literal: messages are constant, facts are fields
  */
@@ -38,7 +38,7 @@ export function logCalls(): LogCall[] {
   }));
 }
 
-/** The file and all of Sluice's own that it needs when it runs; imports of types are none. */
+/** Finds a file and all files of Sluice that it needs when it runs, without imports of types. */
 function sourcesOf(main: string): Set<string> {
   const files = new Set([main]);
   for (const file of files) {
@@ -80,7 +80,7 @@ export function callsIn(source: string, where: string): { message: string; level
   });
 }
 
-/** A string, a template without templates in it, or a comment. */
+/** A string, a template without nested templates, or a comment. */
 const QUOTED = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|\/\*[^]*?\*\/|\/\/[^\n]*/g;
 
 function withoutComments(source: string): string {

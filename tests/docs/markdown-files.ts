@@ -14,7 +14,7 @@ export interface Page {
   readonly blocks: readonly { readonly language: string; readonly code: string }[];
 }
 
-/** Every Markdown file, but none of a package that was installed. */
+/** Reads every Markdown file, without those of installed packages. */
 export function markdownFiles(): Page[] {
   const paths = globSync(['*.md', '.github/**/*.md', '{docs,packages,tests,deploy,examples,scripts}/**/*.md'], {
     cwd: ROOT,

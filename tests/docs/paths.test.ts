@@ -8,13 +8,13 @@ const FOLDERS = /^(?:packages|tests|deploy|docs|scripts|examples|\.ci|\.github|\
 /** Files that every daemon has, so that a page may name them without a folder. */
 const IN_EVERY_DAEMON = new Set(['main.ts', 'tracing.ts', 'config.ts']);
 
-/** Made by the reader of the page, or by a run; git ignores them. */
+/** Paths that the reader or a run makes; git ignores them. */
 const MADE_LATER = new Set(['deploy/.env']);
 
-/** A released version's entry names the paths of its day. */
+/** Entries of released versions name the paths of their time. */
 const HISTORY = new Set(['CHANGELOG.md']);
 
-/** Whatever looks like a path of the repository, in code and in blocks. */
+/** Finds everything that looks like a path of the repository, in code and in blocks. */
 function pathsIn({ prose, blocks }: Pick<Page, 'prose' | 'blocks'>): string[] {
   const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
   return [...spans, ...blocks.map(({ code }) => code)]
@@ -28,7 +28,7 @@ function pathsIn({ prose, blocks }: Pick<Page, 'prose' | 'blocks'>): string[] {
     .filter((word) => FOLDERS.test(word) && !MADE_LATER.has(word));
 }
 
-/** Whether there is such a file or folder; `<name>` and `*` stand for anything, `{a,b}` for each of its parts. */
+/** Whether a file or folder exists; `<name>` and `*` match anything, `{a,b}` each of its parts. */
 function exists(path: string): boolean {
   const [, before, choices, after] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(path) ?? [];
   if (choices !== undefined) return choices.split(',').every((choice) => exists(`${before}${choice}${after}`));
@@ -43,7 +43,7 @@ it('every path that a page names exists', () => {
   expect(named.filter(({ path }) => !exists(path))).toEqual([]);
 });
 
-/** Whether a page may name a file so: from the root, or in the README of a package from its `src/` on. */
+/** Whether a page may name a file this way: from the root, or in a package's README from its `src/` on. */
 function isThere({ path, name }: { path: string; name: string }): boolean {
   const [, home] = /^(packages\/.+)\/README\.md$/.exec(path) ?? [];
   if (home === undefined) return name.includes('/') || IN_EVERY_DAEMON.has(name);

@@ -16,10 +16,10 @@ import { byFirstCell } from './table-rows.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** Nothing is measured here, so nothing is asked of what would be measured. */
+/** Stands in for what metrics would measure; nothing is measured here. */
 const NOTHING = {} as never;
 
-/** Takes hooks, and never calls them. */
+/** Accepts hooks, and never calls them. */
 const SERVER = { addHook() {} } as never;
 
 /** The metrics of each daemon, as its main.ts makes them. */
@@ -53,7 +53,7 @@ interface Defined {
 
 const daemons = Object.keys(REGISTRIES);
 
-/** What is defined for a daemon, without what prom-client brings of its own. */
+/** The metrics that are defined for a daemon, without prom-client's own. */
 function definedFor(daemon: string): Defined[] {
   const registry = createMetrics(daemon);
   addHealthMetrics(registry, []);
@@ -69,7 +69,7 @@ it.each(daemons)('the table has every metric of the %s with its type and labels,
   expect(inTable.toSorted(byFirstCell)).toEqual(inCode.toSorted(byFirstCell));
 });
 
-it('every metric says in a sentence what it is, here and where it is scraped', () => {
+it('every metric has a sentence of help, in the table and in the scrape', () => {
   for (const { name, meaning } of listedMetrics()) expect(meaning, name).toMatch(/^[A-Z0-9`].*\.$/);
   for (const { name, help } of daemons.flatMap(definedFor)) expect(help, name).toMatch(/^[A-Z0-9].*\.$/);
 });
@@ -80,7 +80,7 @@ it('metrics are named by the conventions of Prometheus', () => {
     expect(name.endsWith('_total'), name).toBe(type === 'counter');
     expect(['counter', 'gauge', 'histogram'], name).toContain(type);
     for (const label of labels) expect(label, name).toMatch(/^[a-z_]+$/);
-    // Whoever sends may choose these freely.
+    // The sender may choose these freely.
     for (const free of ['tenant', 'user', 'event_type', 'key', 'path']) expect(labels, name).not.toContain(free);
   }
 });
@@ -97,7 +97,7 @@ it('every span of the table is of one kind, in daemons that exist, and says what
     expect(new Set(names).size).toBe(names.length);
 });
 
-/** What a pattern finds in the sources of the daemons. */
+/** Finds a pattern in the sources of the daemons. */
 async function inSources(pattern: RegExp): Promise<RegExpExecArray[]> {
   const files = await Array.fromAsync(
     glob('packages/{shared/*,daemon,access,store,projections,exports,*-api,*-worker}/src/**/*.ts', { cwd: ROOT }),
@@ -105,10 +105,10 @@ async function inSources(pattern: RegExp): Promise<RegExpExecArray[]> {
   return files.flatMap((file) => [...readFileSync(join(ROOT, file), 'utf8').matchAll(pattern)]);
 }
 
-/** A name without what stands for that which varies: `run {job}` in the table, `run ${job.name}` in the code. */
+/** A name without its variable part: `run {job}` in the table, `run ${job.name}` in the code. */
 const varying = (name: string): string => name.replace(/\$?\{[^}]+\}/g, '{}');
 
-it('every span that is named where it begins is in the table, also one that no run of the tests comes by', async () => {
+it('every span that the code names is in the table, even one that no test run makes', async () => {
   const calls = await inSources(/\b(?:inSpan|inRunTrace|startSpan|step)\(\s*['`]([^'`]+)['`]/g);
   expect(calls.length).toBeGreaterThan(5);
   const listed = new Set(listedSpans().map(({ name }) => varying(name)));

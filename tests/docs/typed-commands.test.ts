@@ -24,6 +24,6 @@ it('the command line is ./sluice everywhere, and not a script of pnpm', () => {
   expect(linesWith(/\bpnpm(?:@\d+)?(?: --?\S+)* (?:run )?sluice\b/)).toEqual([]);
 });
 
-it('npx is typed with -y: without it, it asks before it does anything', () => {
+it('npx is typed with -y: without it, npx asks before it installs', () => {
   expect(linesWith(/\bnpx (?!-y )(?=.*\bpnpm@)/)).toEqual([]);
 });

@@ -91,7 +91,7 @@ it('.env.example names every variable, and what it sets is what the daemons take
     expect(asJson(read({ ...given, ...database }))).toEqual(asJson(read(database)));
 });
 
-/** Without what holds functions. */
+/** Removes properties that hold functions. */
 function asJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }

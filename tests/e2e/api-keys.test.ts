@@ -11,7 +11,7 @@ import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-serve
 import { secretOf, testKey } from '@sluice/testkit/stored-keys';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
-/** Keys over all daemons, on a Redis and a Postgres that the tests stop, empty and fill up. */
+/** Keys across all daemons, on a Redis and a Postgres that the tests stop, empty and fill. */
 const NAMESPACE = 'keys';
 const PATIENCE = { timeout: 180_000, interval: 30 };
 
@@ -76,7 +76,7 @@ const queue = (key: string, of = otherQuery): Promise<Answer> => get(`${of.url}/
 const answers = (ask: () => Promise<Answer>, status: number): Promise<void> =>
   vi.waitFor(async () => expect((await ask()).status).toBe(status), PATIENCE);
 
-it('a key that is made works everywhere, brings events of its tenant, and stops everywhere when it is revoked', async () => {
+it('a new key works everywhere, sends events of its tenant, and stops everywhere when it is revoked', async () => {
   const { id, key } = await create({ tenant: 'acme' });
   await Promise.all([answers(() => send(key), 202), answers(() => queue(key), 200)]);
   const [[, fields]] = (await redis.xrevrangeBuffer(`${NAMESPACE}:{events:0}`, '+', '-', 'COUNT', 1)) as [
@@ -91,7 +91,7 @@ it('a key that is made works everywhere, brings events of its tenant, and stops 
   await Promise.all([answers(() => send(key), 401), answers(() => queue(key), 401)]);
 });
 
-it('a key is revoked also on an instance whose connections are all busy', async () => {
+it('revoking a key also works on an instance whose connections are all busy', async () => {
   const { id, key } = await create({});
   await answers(() => queue(key), 200);
   const blocker = new pg.Client({ connectionString: postgres.url });
@@ -109,7 +109,7 @@ it('a key is revoked also on an instance whose connections are all busy', async 
   expect((await Promise.all(stuck)).map(({ status }) => status)).toEqual([200, 200, 200]);
 });
 
-it('a key without the scope ingest brings nothing', async () => {
+it('a key without the scope ingest cannot send events', async () => {
   const { key } = await create({ scopes: ['read', 'operate', 'admin'] });
   await vi.waitFor(async () => expect((await send(key)).body.error.code).toBe('forbidden'), PATIENCE);
 });
@@ -120,7 +120,7 @@ it('a key stops at ingest when it expires', async () => {
   await vi.waitFor(async () => expect((await send(key)).body.error.code).toBe('unauthorized'), PATIENCE);
 });
 
-it('no FLUSHALL opens or shuts ingest, and the keys come back into Redis', async () => {
+it('a FLUSHALL neither opens nor closes ingest, and the keys come back into Redis', async () => {
   const { key } = await create({});
   await answers(() => send(key), 202);
   const stranger = testKey().key;
@@ -144,7 +144,7 @@ it('a set that cannot be read changes nothing', async () => {
   expect((await send(key)).status).toBe(202);
 });
 
-it('no outage of Postgres opens or shuts anything, not even with a FLUSHALL in it; a new ingest says 503', async () => {
+it('an outage of Postgres neither opens nor closes anything, even with a FLUSHALL; a new ingest answers 503', async () => {
   const { key } = await create({});
   await Promise.all([answers(() => send(key), 202), answers(() => queue(key), 200)]);
   await postgres.stop('immediate');
@@ -157,7 +157,7 @@ it('no outage of Postgres opens or shuts anything, not even with a FLUSHALL in i
   expect([await send(key), await queue(key)].map(({ status }) => status)).toEqual([202, 200]);
   expect((await send(testKey().key)).status).toBe(401);
   expect((await send('')).status).toBe(401);
-  // It has never seen the keys: neither "yes" nor "no" would be true.
+  // It has never read the keys, so it can neither accept nor refuse one.
   const unknown = await send(key, fresh);
   expect([unknown.status, unknown.body.error.code]).toEqual([503, 'keys_unavailable']);
   expect(unknown.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
@@ -167,7 +167,7 @@ it('no outage of Postgres opens or shuts anything, not even with a FLUSHALL in i
   await answers(() => send(key, fresh), 202);
 });
 
-it('an ingest that starts without Redis knows the keys by itself when Redis is there', async () => {
+it('an ingest that starts without Redis reads the keys by itself when Redis is there', async () => {
   const { key } = await create({});
   await answers(() => send(key), 202);
   await redisServer.stop();
@@ -175,13 +175,13 @@ it('an ingest that starts without Redis knows the keys by itself when Redis is t
   expect((await send(key, fresh)).body.error.code).toBe('keys_unavailable');
   expect((await send('the-key', fresh)).body.error.code).toBe('queue_unavailable');
   expect((await send('', fresh)).status).toBe(401);
-  // The one that has seen them knows them still, and says what really is away.
+  // The instance that has read the keys still knows them, and names what is really away.
   expect((await send(key)).body.error.code).toBe('queue_unavailable');
   await redisServer.start();
   await Promise.all([answers(() => send(key, fresh), 202), answers(() => send(key), 202)]);
 });
 
-it('a key is revoked also while Redis has no memory left', async () => {
+it('revoking a key also works while Redis has no memory left', async () => {
   const { id, key } = await create({});
   await answers(() => send(key), 202);
   await redis.config('SET', 'maxmemory', '1');
@@ -192,7 +192,7 @@ it('a key is revoked also while Redis has no memory left', async () => {
   await answers(() => send('the-key'), 202);
 });
 
-it('an empty set opens nothing: with REQUIRE_KEYS and no key at all everybody is refused', async () => {
+it('an empty set opens nothing: with REQUIRE_KEYS and no key at all every request is refused', async () => {
   const { keys } = (await get(`${query.url}/api/keys?limit=1000`, { 'x-api-key': 'the-key' })).body;
   for (const { id } of keys as { id: string }[]) await revoke(id);
   const { API_KEY: _none, ...withoutKey } = env;

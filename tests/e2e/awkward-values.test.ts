@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.stop());
 
-/** Sends one event as raw JSON text and gives back its row. */
+/** Sends one event as raw JSON text and returns its row. */
 async function roundTrip(json: string, id: string): Promise<Record<string, unknown>> {
   const answer = await post(`${pipeline.ingest.url}/api/events`, `{"events":[${json}]}`);
   expect(answer.status).toBe(202);
@@ -49,7 +49,7 @@ it('NUL and lone surrogates become U+FFFD, in keys too, and the event is flagged
   });
 });
 
-it('an id that is not a UUID is stored under one, and kept', async () => {
+it('an id that is not a UUID is stored under a UUID, and stays in the payload', async () => {
   const events = [
     makeEvent({ eventId: 'order-17', userName: 'named' }),
     makeEvent({ eventId: 'order-17', userName: 'named' }),
@@ -62,7 +62,7 @@ it('an id that is not a UUID is stored under one, and kept', async () => {
   ]);
 });
 
-it('a string too long for an index is cut in its column and whole in the payload', async () => {
+it('a string too long for an index is truncated in its column and whole in the payload', async () => {
   const id = randomUUID();
   const long = 'é'.repeat(2_000);
   const row = await roundTrip(JSON.stringify(makeEvent({ eventId: id, workbookName: long })), id);
@@ -70,7 +70,7 @@ it('a string too long for an index is cut in its column and whole in the payload
   expect(row['payload']).toMatchObject({ workbookName: long });
 });
 
-it('microseconds, offsets and the client address are kept', async () => {
+it('microseconds, offsets and the client address are stored', async () => {
   const id = randomUUID();
   const row = await roundTrip(`{"eventId":"${id}","eventType":"X","timestamp":"2026-01-31T09:30:00.123456+05:30"}`, id);
   expect(row).toMatchObject({
@@ -102,7 +102,7 @@ it('an event of 1 MiB among good ones leaves them alone, and 1,000 events of 10 
   ]);
 });
 
-it('what /collect and the pixel take is stored too, with the page in its columns', async () => {
+it('hits of /collect and the pixel are stored too, with the page in its columns', async () => {
   const url = pipeline.ingest.url;
   const collected = await post(`${url}/collect`, {
     siteId: 'docs',

@@ -18,10 +18,10 @@ afterAll(() => pipeline.stop());
 
 it('clients that obey Retry-After need at most one retry, and everything is stored once', async () => {
   const { ingest, database } = pipeline;
-  /** Refusals of each batch until it was taken. */
+  /** Refusals of each batch until it was accepted. */
   const refusals: number[] = [];
   await pipeline.startWriter('writer-1');
-  // What zstd can't make smaller: 75 KB of noise, as 150 KB of hex. Made beforehand, so that clients are faster than the writer.
+  // zstd cannot compress it below 75 KB: 150 KB of random hex. Made beforehand, so that clients outrun the writer.
   const bodies = Array.from({ length: CLIENTS * BATCHES_EACH }, () => ({
     events: [makeEvent({ newValue: randomBytes(75_000).toString('hex') })],
   }));

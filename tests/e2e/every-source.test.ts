@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.stop());
 
-/** Events of one request: more than an entry holds, and a rejected one among them, where a body can hold several. */
+/** Events of one request. Where a body can hold several: more than an entry holds, one of them rejected. */
 function batchesOf({ adapter, event, rejected }: Specimen): { event: string; isRejected: boolean }[][] {
   const random = seededRandom(17);
   const valid = () => ({ event: event(random), isRejected: false });
@@ -42,7 +42,7 @@ async function send(door: Door, { body, headers, query }: DoorRequest, idempoten
   return answer.status;
 }
 
-/** What reading must give back of an event, under its id. */
+/** What a read must return for an event, under its id. */
 function wanted({ adapter, givenBack }: Specimen, json: string, batchId: string, index: number): [string, unknown] {
   const event = replaceUnstorableText(parseKeepingDigits(json)) as JsonObject;
   const origin = { tenant: 'default', batchId, index, receivedAt: '', clientIp: null, traceId: null };

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => operations.stop());
 
-/** Runs an example as a person would: its file, or Node with it. */
+/** Runs an example as a person would: as a program, or with Node. */
 async function run(command: string, args: readonly string[]): Promise<string> {
   const child = spawn(command, args, {
     // Not in the checkout: an example needs nothing of it.
@@ -41,7 +41,7 @@ const node = (file: string, ...args: string[]): Promise<string> =>
 const stored = (where: string): Promise<{ payload: Record<string, unknown> }[]> =>
   operations.pipeline.database.query(`SELECT * FROM events WHERE ${where}`);
 
-/** Each file of examples/, with what has to be seen when it has run. */
+/** Each file of examples/, with what must be visible after it has run. */
 const TRIED: Record<string, () => Promise<void>> = {
   'send-and-read.sh': async () => {
     const event = JSON.parse(await run(join(EXAMPLES, 'send-and-read.sh'), [])) as Record<string, unknown>;
@@ -66,7 +66,7 @@ const TRIED: Record<string, () => Promise<void>> = {
   'page.html': async () => {
     const answers: Promise<Response>[] = [];
     const listeners = new Map<string, () => void>();
-    // As much of a browser as the page's script needs. A beacon sends a string as text/plain.
+    // The part of a browser that the page's script needs. A beacon sends a string as text/plain.
     const browser = createContext({
       URLSearchParams,
       crypto,

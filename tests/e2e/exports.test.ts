@@ -13,7 +13,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
-/** What `GET /export/runs/{id}` answers, as far as it matters here. */
+/** The part of the answer of `GET /export/runs/{id}` that matters here. */
 interface Run {
   readonly id: string;
   readonly state: string;
@@ -21,7 +21,7 @@ interface Run {
   readonly files: readonly { readonly key: string; readonly rows: number }[];
 }
 
-/** The real edits, through ingest, stream and writer; exported by the daemon; read again by others' readers. */
+/** Sends the real edits through the pipeline, exports them, and reads the files with other programs' readers. */
 describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdits, () => {
   let operations: Operations;
   let worker: TestDaemon;
@@ -47,7 +47,7 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdit
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Asks for an export of everything, and waits for it. @returns paths of its files */
+  /** Requests an export of everything, and waits for it. @returns paths of its files */
   async function exported(query: string): Promise<string[]> {
     const asked = await operations.ask('POST', `/export/run?${query}`, undefined, 'the-key');
     expect(asked).toMatchObject({ status: 202 });
@@ -63,7 +63,7 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits, exported', needsRealEdit
     return run.files.map(({ key }) => join(folder, key));
   }
 
-  /** Each edit that was sent is there once, property by property. Nulls of named properties are not kept. */
+  /** Proves that each edit is there once, property by property. Nulls of named properties are not stored. */
   function expectAll(found: readonly Edit[]): void {
     expect(found).toHaveLength(edits.size);
     expect(new Set(found.map((edit) => edit.eventId)).size).toBe(edits.size);

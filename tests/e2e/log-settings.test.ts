@@ -16,7 +16,7 @@ const MEMORY_PROFILES: Readonly<Record<string, string>> = {
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
 describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker'])('%s', (name) => {
-  it('says first what runs, what it talks to, and that nothing is traced', async () => {
+  it('logs first what runs, which servers it uses, and that tracing is off', async () => {
     const [first] = lines(await outputOf(name, { LOG_LEVEL: 'info' }));
     expect(first).toMatchObject({
       level: 30,
@@ -31,7 +31,7 @@ describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker']
     });
   });
 
-  it('says where its traces go, without the login; and loudly when they go nowhere', async () => {
+  it('logs where its traces go, without the login, and warns when they go nowhere', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://login:planted@127.0.0.1:1', OTEL_TRACES_SAMPLER_ARG: '0.5' };
     const traced = await outputOf(name, env, ['--import', join(REPOSITORY, 'packages/daemon/src/tracing.ts')]);
     expect(lines(traced)[0]).toMatchObject({
@@ -46,7 +46,7 @@ describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker']
     expect(traced + forgotten).not.toContain('planted');
   });
 
-  it('writes what LOG_LEVEL allows, all of it listed, and nothing else', async () => {
+  it('logs what LOG_LEVEL allows, only listed messages, and nothing else', async () => {
     const all = lines(await outputOf(name, { LOG_LEVEL: 'trace' }));
     const listed = listedLogLines();
     expect(all.filter((line) => !isListed(listed, line))).toEqual([]);
@@ -57,7 +57,7 @@ describe.each(['ingest-api', 'query-api', 'writer-worker', 'maintenance-worker']
   });
 });
 
-/** All that a daemon writes from its start to its ordered stop, with neither Redis nor Postgres there. */
+/** Everything that a daemon logs from its start to its ordered stop, without Redis and Postgres. */
 async function outputOf(name: string, env: Record<string, string>, options: string[] = []): Promise<string> {
   const daemon = spawn(process.execPath, [...options, join(REPOSITORY, 'packages', name, 'src/main.ts')], {
     cwd: tmpdir(),

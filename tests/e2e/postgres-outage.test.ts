@@ -25,7 +25,7 @@ async function query(text: string): Promise<Record<string, unknown>[]> {
   return rows as Record<string, unknown>[];
 }
 
-it('while Postgres is away 202s go on; when it is back everything is stored, once', async () => {
+it('while Postgres is away ingest answers 202; when it is back everything is stored, once', async () => {
   const { ingest } = pipeline;
   const writer = await pipeline.startWriter('writer-1');
   const send = async (batches: number): Promise<void> => {
@@ -37,7 +37,7 @@ it('while Postgres is away 202s go on; when it is back everything is stored, onc
   await send(10);
   await pipeline.drained();
 
-  // Crashed in the middle of work, as a failover does it.
+  // Crashed in the middle of work, as in a failover.
   await Promise.all([send(30), postgres.stop('immediate')]);
   await send(10);
   await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 180_000 }).toBe(503);

@@ -7,10 +7,10 @@ import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { canTypeIntoShell, openTypedShell, type TypedShell } from '@sluice/testkit/typed-shell';
 import { readPage, ROOT } from '../docs/markdown-files.ts';
 
-/** Pages whose shell blocks a reader types from top to bottom, into one terminal. */
+/** Pages whose shell blocks a reader types from top to bottom into one terminal. */
 const PAGES = ['README.md', 'docs/guide/first-event.md', 'docs/guide/reading.md'];
 
-/** Blocks that are not run here, and why. */
+/** Blocks that do not run here, and why. */
 const NOT_RUN: readonly (readonly [starts: string, reason: string])[] = [
   ['git clone <this repository>', 'it clones and installs; tests/e2e/demo.test.ts runs the demo'],
   ['npx -y pnpm@12 start', 'the daemons of this test stand in for the stack, on ports of their own'],
@@ -19,7 +19,7 @@ const NOT_RUN: readonly (readonly [starts: string, reason: string])[] = [
   ['curl -N ', 'it never ends; packages/query-api/test/live-tail.test.ts reads it'],
 ];
 
-/** What a block must show, by what it starts with; every block that is run has a line here. */
+/** What each block must print, by its first characters; every block that runs has a line here. */
 const SHOWN: readonly (readonly [starts: string, ...shown: RegExp[]])[] = [
   ['ID=$(node', /"accepted":1,"rejected":0/, /"processing_time_ms":[\d.]+,"durability":"\w+"/],
   [
@@ -53,7 +53,7 @@ const blocks = PAGES.flatMap((page) =>
 );
 const isNotRun = (code: string): boolean => NOT_RUN.some(([starts]) => code.startsWith(starts));
 
-it('every shell block is run here, or is in the short list of those that are not', () => {
+it('every shell block runs here, or is in the short list of those that do not', () => {
   const run = blocks.filter(({ code }) => !isNotRun(code));
   expect(run.length).toBeGreaterThan(8);
   expect(run.filter(({ code }) => !SHOWN.some(([starts]) => code.startsWith(starts)))).toEqual([]);
@@ -81,7 +81,7 @@ describe.skipIf(!there)('typed into a terminal beside a running stack', needsPro
       API_KEY: 'the-first-key',
     });
     symlinkSync(join(ROOT, 'sluice'), join(folder, 'sluice'));
-    shell = openTypedShell(folder, { HOME: folder, QUERY_URL: operations.query.url });
+    shell = openTypedShell(folder, { PATH: process.env['PATH'], HOME: folder, QUERY_URL: operations.query.url });
   });
   afterAll(async () => {
     await shell.close();
@@ -97,7 +97,7 @@ describe.skipIf(!there)('typed into a terminal beside a running stack', needsPro
       .replaceAll('http://127.0.0.1:8082', writer.url);
 
   it.each(blocks.filter(({ code }) => !isNotRun(code)))('$page: $starts', async ({ code }) => {
-    // A reader is slower than the writer: what the block before has sent is stored.
+    // A reader is slower than the writer: the events of the previous block are stored.
     await operations.pipeline.drained();
     // The page says to set a key for the query API and the command line first.
     if (code.startsWith('./sluice keys')) await shell.type(`export QUERY_URL=${withKey.url} API_KEY=the-first-key`);

@@ -34,7 +34,7 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits', needsRealEdits, () => {
     ).toEqual([{ events: 30_000, ids: 30_000 }]);
   });
 
-  it('sent again add none', async () => {
+  it('sent again add no rows', async () => {
     expect(await sendAll()).toEqual(Array.from({ length: 60 }, () => 202));
     expect(
       await pipeline.database.query('SELECT count(*)::int AS events, count(DISTINCT event_id)::int AS ids FROM events'),

@@ -7,7 +7,7 @@ import { S3_CREDENTIALS } from '@sluice/testkit/s3-server';
 import { secretOf } from '@sluice/testkit/stored-keys';
 import { isListed, listedLogLines } from '../docs/listed-log-lines.ts';
 
-/** Secrets go in wherever they can, everything is made to fail once, and then all that was ever said is searched. */
+/** Plants secrets everywhere, makes everything fail once, and then searches all output for them. */
 let planted: PlantedDaemons;
 /** In the payloads of events. */
 let note: string;
@@ -68,7 +68,7 @@ describe('while everything is done and everything fails', () => {
       credentials: { ...S3_CREDENTIALS, secret_access_key: tenantsSecret },
     });
     expect((await ask('PUT', '/export/config?tenant=acme', there)).status).toBe(200);
-    // The server's own key is one that the bucket does not know.
+    // The bucket does not know the server's own key.
     expect((await ask('POST', '/export/run?tenant=default')).status).toBe(202);
     await seen('maintenance-worker', 'export failed; its window is retained, and a retry exports the same');
     await seen('maintenance-worker', 'webhook not delivered; retrying');
@@ -79,7 +79,7 @@ describe('while everything is done and everything fails', () => {
     await lookAround();
   });
 
-  it('Redis: a stream that is none, a password that is not right any more, nobody there', async () => {
+  it('Redis: a key that is no stream, a password that is no longer right, no server', async () => {
     const { apiKey, daemons, redis, redisServer, send, ask, seen, lookAround } = planted;
     await drained();
     await redis.del(STREAM);
@@ -105,7 +105,7 @@ describe('while everything is done and everything fails', () => {
     for (const name of daemons.keys()) await seen(name, 'Redis is back');
   });
 
-  it('Postgres: rows that it refuses, tables that are away, a password that is not right any more', async () => {
+  it('Postgres: rows that it refuses, missing tables, a password that is no longer right', async () => {
     const { apiKey, admin, databasePassword, receiver, send, ask, seen, lookAround } = planted;
     await admin.query("ALTER TABLE events ADD CONSTRAINT refusing CHECK (event_type <> 'Refused') NOT VALID");
     await vi.waitFor(
@@ -118,7 +118,7 @@ describe('while everything is done and everything fails', () => {
     );
     await admin.query('ALTER TABLE events DROP CONSTRAINT refusing');
     await seen('writer-worker', 'stored after a stall; consuming continues');
-    // In the message of its error the value, in the detail the row.
+    // The error's message has the value, its detail the row.
     await admin.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.event_type = 'Poison' THEN
         RAISE EXCEPTION 'invalid input syntax for type date: "%"', NEW.payload->>'newValue'
@@ -132,12 +132,12 @@ describe('while everything is done and everything fails', () => {
       (spans) => spans.some(({ name }) => name === 'dead-letter event'),
       'the span of a dead letter',
     );
-    // Postgres tells the whole row in the detail of its error.
+    // Postgres puts the whole row into the detail of its error.
     await admin.query("ALTER TABLE dead_letters ADD CONSTRAINT refusing CHECK (event_type <> 'Edited') NOT VALID");
     const { body: page } = await ask('GET', '/api/dead-letters');
     const { id, event_id: eventId } = page.dead_letters[0];
     const payload = makeEvent({ eventId, eventType: 'Edited', newValue: note });
-    expect((await ask('PATCH', `/api/dead-letters/${id}`, { payload, reason: 'mended' })).status).toBe(500);
+    expect((await ask('PATCH', `/api/dead-letters/${id}`, { payload, reason: 'fixed' })).status).toBe(500);
     await seen('query-api', 'a request failed', /23514/);
 
     await admin.query('ALTER TABLE sessions RENAME TO sessions_away');
@@ -171,7 +171,7 @@ describe('while everything is done and everything fails', () => {
   });
 });
 
-describe('in all that was said', () => {
+describe('in all output', () => {
   it('no secret is found', () => {
     const { daemons, receiver, secrets, told } = planted;
     const everything = new Map([...daemons].map(([name, daemon]) => [`the output of ${name}`, daemon.output()]));
@@ -225,7 +225,7 @@ describe('in all that was said', () => {
     expect(strange).toEqual([]);
   });
 
-  it('what was written for a request has its id, and the ids of its span', () => {
+  it('lines for a request have its id, and the ids of its span', () => {
     const { daemons, receiver } = planted;
     const line = daemons
       .get('ingest-api')!

@@ -73,7 +73,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Asks the query API for what must work. */
+/** Sends the query API a request that must succeed. */
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into bodies of every shape
 async function ask(method: string, path: string, body?: unknown): Promise<any> {
   const response = await fetch(`${daemons['query-api'].url}${path}`, {
@@ -89,7 +89,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<any> {
 const untilEnded = (path: string) =>
   vi.waitFor(async () => expect(await ask('GET', path)).toMatchObject({ state: 'succeeded' }), PATIENCE);
 
-/** All that Sluice does, once. */
+/** Does everything that Sluice can do, once. */
 async function runEverything(): Promise<void> {
   const { database, ingest } = pipeline;
   await database.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -114,9 +114,9 @@ async function runEverything(): Promise<void> {
     return found;
   }, PATIENCE);
   await ask('POST', '/api/dead-letters/replays', { ids: [letter!.id], dry_run: true });
-  const payload = { ...poisoned, eventType: 'Mended' };
+  const payload = { ...poisoned, eventType: 'Fixed' };
   await ask('PATCH', `/api/dead-letters/${letter!.id}`, { payload, reason: 'was poisoned' });
-  const { id: replay } = await ask('POST', '/api/dead-letters/replays', { ids: [letter!.id], reason: 'mended' });
+  const { id: replay } = await ask('POST', '/api/dead-letters/replays', { ids: [letter!.id], reason: 'fixed' });
   await untilEnded(`/api/dead-letters/replays/${replay}`);
   await ask('POST', '/api/jobs/make-partitions/runs');
   await behindFence(database);
@@ -138,7 +138,7 @@ async function runEverything(): Promise<void> {
 
 const daemonOf = ({ service }: ReceivedSpan): string => service.replace(/^sluice-/, '');
 
-/** What a name of the table stands for. */
+/** Makes a pattern of a name in the table. */
 function patternOf(name: string): RegExp {
   const parts: Record<string, string> = {
     '{METHOD} {route}': '[A-Z]+( /[^ ?]*)?',
@@ -156,7 +156,7 @@ const listed = listedSpans().flatMap(({ name, kind, daemon }) =>
   daemonsOf(daemon).map((each) => ({ name, kind, daemon: each, pattern: patternOf(name) })),
 );
 
-it('every span that came is in the table, with its kind and its daemon', () => {
+it('every received span is in the table, with its kind and its daemon', () => {
   const unlisted = receiver.spans.filter(
     (span) =>
       !listed.some(
@@ -166,7 +166,7 @@ it('every span that came is in the table, with its kind and its daemon', () => {
   expect([...new Set(unlisted.map((span) => `${daemonOf(span)}: ${span.name} (${span.kind})`))]).toEqual([]);
 });
 
-it('every span of the table came, from each of its daemons', () => {
+it('every span of the table was received, from each of its daemons', () => {
   const missing = listed.filter(
     ({ pattern, kind, daemon }) =>
       !receiver.spans.some((span) => pattern.test(span.name) && kind === span.kind && daemon === daemonOf(span)),
@@ -182,7 +182,7 @@ it("Sluice's own attributes are those of the table", () => {
   expect([...own, ...rare].toSorted()).toEqual(listedAttributes().toSorted());
 });
 
-it('no span holds what was asked for, an address with a secret, or the value of a statement', () => {
+it('no span holds query parameters, an address with a secret, or the values of a statement', () => {
   const all = JSON.stringify(receiver.spans.map(({ name, attributes }) => [name, attributes]));
   for (const secret of [
     'secret=1',

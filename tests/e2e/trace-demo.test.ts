@@ -16,7 +16,7 @@ const DEMO = join(ROOT, 'packages/local-stack/src/trace-demo.ts');
 async function environment(endpoint: string) {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  // Servers of the caller's own must be left alone, and keys don't lock the demo out.
+  // The demo must not touch the caller's own servers, and the caller's keys must not lock it out.
   const mine = {
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
     REDIS_URL: 'redis://127.0.0.1:1',
@@ -26,7 +26,7 @@ async function environment(endpoint: string) {
   return { folder, env: { HOME: folder, TMPDIR: folder, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...mine } };
 }
 
-it('trace-demo draws the whole way of a request where there is no Jaeger, and leaves nothing behind', async () => {
+it('trace-demo draws the whole trace of a request where there is no Jaeger, and removes everything it made', async () => {
   const { folder, env } = await environment(`http://127.0.0.1:${await freePort()}`);
   const { code, stdout, stderr } = await runCommand(DEMO, [], { cwd: ROOT, env });
   expect(code, stdout + stderr).toBe(0);
@@ -51,10 +51,10 @@ it('trace-demo draws the whole way of a request where there is no Jaeger, and le
   ])
     expect(transaction).toMatch(line);
   expect(request).toMatch(/^query +POST \/api\/dead-letters\/replays .* 202$/m);
-  expect(replay).toMatch(/^maintain +replay dead letters .* 1 letter · 1 link/m);
+  expect(replay).toMatch(/^maintain +replay dead letters .* 1 dead letter · 1 link/m);
   expect(replay).toMatch(/^maintain +├ send events .* 1 link/m);
   expect(second).toMatch(/^writer +process events .* 1 event · 1 link/m);
-  expect(stdout).toMatch(/What to look at\n1\. {2}POST \/api\/events/);
+  expect(stdout).toMatch(/What the traces show\n1\. {2}POST \/api\/events/);
   // oxlint-disable-next-line no-control-regex -- a terminal's colors are what must not be there
   expect(stdout).not.toMatch(/\u001b/);
   expect(await readdir(folder)).toEqual([]);
@@ -105,7 +105,7 @@ it.each([
   expect(exitCode === 0 ? stdout : stderr).toMatch(says);
 });
 
-it('trace-demo says at once that a collector is no URL', async () => {
+it('trace-demo reports at once that a collector is no URL', async () => {
   const { env } = await environment('jaeger:4318');
   const { code, stderr } = await runCommand(DEMO, [], { cwd: ROOT, env });
   expect({ code, stderr }).toEqual({

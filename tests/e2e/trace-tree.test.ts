@@ -55,7 +55,7 @@ const inTrace = (traceId: string): ReceivedSpan[] => receiver.spans.filter((span
 const below = (parent: ReceivedSpan): ReceivedSpan[] =>
   receiver.spans.filter((span) => span.traceId === parent.traceId && span.parentSpanId === parent.spanId);
 
-/** The one span of this name; fails unless there is exactly one. */
+/** Finds the span of this name; fails unless there is exactly one. */
 function only(name: string, spans: readonly ReceivedSpan[]): ReceivedSpan {
   const found = spans.filter((span) => span.name === name);
   expect(found.length, `${name} among ${spans.map((span) => span.name).join(', ')}`).toBe(1);
@@ -67,7 +67,7 @@ const isLinkedTo =
   (span: ReceivedSpan): boolean =>
     span.links.some((link) => link.traceId === to.traceId && link.spanId === to.spanId);
 
-/** The transaction that stored what this span sent; waits for it. */
+/** Waits for the transaction that stored what this span sent. */
 async function transactionOf(sent: ReceivedSpan): Promise<ReceivedSpan> {
   const found = () => receiver.spans.filter((span) => span.name === 'process events').find(isLinkedTo(sent));
   await receiver.until(() => found() !== undefined, 'process events');
@@ -80,14 +80,14 @@ async function sendSpanOf(traceId: string): Promise<ReceivedSpan> {
   return only('send events', inTrace(traceId));
 }
 
-/** The statements below a span, in the order they ended: as they came. */
+/** The statements below a span, in the order in which they ended. */
 const statements = (parent: ReceivedSpan): ReceivedSpan[] =>
   below(parent).filter(({ name }) => name.startsWith('pg.query:'));
 
 const insertsEvents = ({ attributes }: ReceivedSpan): boolean =>
   String(attributes['db.query.text']).includes('INSERT INTO events');
 
-it('a request is followed from its client over the queue to the committed row and its acknowledgement', async () => {
+it('the trace of a request leads from its client through the queue to the committed row and its acknowledgement', async () => {
   const client = newClient();
   const events = [makeEvent(), makeEvent()];
   const answer = await post(`${pipeline.ingest.url}/api/events`, { events }, client.headers);
@@ -118,7 +118,7 @@ it('a request is followed from its client over the queue to the committed row an
   });
   expect(transaction.traceId).not.toBe(client.traceId);
   expect(transaction.links).toHaveLength(1);
-  // And back: who has the client's trace finds the transaction.
+  // And back: the client's trace leads to the transaction.
   const stored = only('store events', below(sent));
   expect(stored).toMatchObject({
     service: 'sluice-writer-worker',
@@ -128,7 +128,7 @@ it('a request is followed from its client over the queue to the committed row an
   expect(isLinkedTo(transaction)(stored)).toBe(true);
   expect(only('decode events', below(transaction)).kind).toBe('internal');
   const written = only('write events', below(transaction));
-  // One statement stores it all, so it is a transaction by itself.
+  // One statement stores everything, so it is a transaction by itself.
   const [insert, ...more] = statements(written);
   expect(more).toEqual([]);
   expect(insert).toMatchObject({ kind: 'client', attributes: { 'db.system.name': 'postgresql' } });
@@ -174,7 +174,7 @@ it("a poisoned event's dead letter is in its client's trace, and its replay lead
   for (const half of halves) expect(statements(half)[0]!.name).toContain('SAVEPOINT');
   expect(statements(isolation)[0]!.name).toContain('BEGIN');
   expect(statements(isolation).at(-1)!.name).toContain('COMMIT');
-  // What the writer logs of it is found by the transaction's trace.
+  // The writer's log lines about it carry the transaction's trace.
   await vi.waitFor(
     () =>
       expect(writer.log()).toContainEqual(
@@ -190,15 +190,15 @@ it("a poisoned event's dead letter is in its client's trace, and its replay lead
   expect(row!.trace_id).toBe(client.traceId);
   expect(String(letter.attributes['sluice.dead_letter.id'])).toBe(row!.id);
   const operator = newClient();
-  const mended = await fetch(`${query.url}/api/dead-letters/${row!.id}`, {
+  const fixed = await fetch(`${query.url}/api/dead-letters/${row!.id}`, {
     method: 'PATCH',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ payload: { ...poisoned, eventType: 'Mended' }, reason: 'was poisoned' }),
+    body: JSON.stringify({ payload: { ...poisoned, eventType: 'Fixed' }, reason: 'was poisoned' }),
   });
-  expect(mended.status).toBe(200);
+  expect(fixed.status).toBe(200);
   const asked = await post(
     `${query.url}/api/dead-letters/replays`,
-    { ids: [row!.id], reason: 'mended' },
+    { ids: [row!.id], reason: 'fixed' },
     operator.headers,
   );
   expect(asked.status).toBe(202);
@@ -219,7 +219,7 @@ it("a poisoned event's dead letter is in its client's trace, and its replay lead
   const second = await transactionOf(again);
   expect(second.traceId).not.toBe(transaction.traceId);
   expect(second.attributes['sluice.events']).toBe(1);
-  // The event and its letter's end are stored together.
+  // One transaction stores the event and updates its dead letter.
   const together = statements(only('write events', below(second)));
   expect(together[0]!.name).toContain('BEGIN');
   expect(together.filter(insertsEvents)).toHaveLength(1);

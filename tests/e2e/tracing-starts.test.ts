@@ -32,7 +32,7 @@ const send = async ({ url }: TestDaemon, headers = {}): Promise<void> => {
   expect((await post(`${url}/api/events`, { events: makeEvents(1) }, headers)).status).toBe(202);
 };
 
-/** A collector of which the test says what it answers; undefined for nothing at all. */
+/** A collector whose answers the test sets; undefined for no answer at all. */
 async function startCollector(answer: () => number | undefined): Promise<{ server: Server; endpoint: string }> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
@@ -48,7 +48,7 @@ async function startCollector(answer: () => number | undefined): Promise<{ serve
   return { server, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-it('mistakes in variables of tracing are said by the daemon, with all others at once', async () => {
+it('the daemon reports mistakes in variables of tracing together with all others', async () => {
   const { code, stdout, stderr } = await runCommand('--import', [TRACING, join(SOURCES, 'main.ts')], {
     cwd: inject('runFolder'),
     env: {
@@ -71,7 +71,7 @@ it('mistakes in variables of tracing are said by the daemon, with all others at 
   expect(stderr).not.toContain('the-secret-key');
 });
 
-it('spans say what they come from, as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have it', async () => {
+it('spans carry the resource of OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES', async () => {
   const receiver = await startOtlpReceiver();
   onTestFinished(() => receiver.stop());
   const plain = await startTraced(receiver.endpoint);
@@ -106,7 +106,7 @@ it('OTEL_SDK_DISABLED switches tracing off', async () => {
   expect(daemon.log().find(({ msg }) => msg === 'starting')).toMatchObject({ tracing: { state: 'off' } });
 });
 
-it('an outage of the collector is one line at its begin and one at its end, spans are counted, and no 202 is missing', async () => {
+it('an outage of the collector is logged once when it begins and once when it ends, spans are counted, and no 202 is missing', async () => {
   let status = 400;
   const collector = await startCollector(() => status);
   const daemon = await startTraced(collector.endpoint, { OTEL_LOG_LEVEL: 'info' });
@@ -124,16 +124,16 @@ it('an outage of the collector is one line at its begin and one at its end, span
   expect((await scrape(daemon.url)).value('sluice_spans_exported_total')).toBe(2);
   const outage = said('spans do not reach the collector; they are dropped and counted');
   expect(outage).toMatchObject([{ level: 40 }]);
-  // Whoever's request was the first that was not exported has nothing to do with it.
+  // The line belongs to no request, even if one request's spans were the first to fail.
   for (const line of [...outage, ...said('spans reach the collector again')])
     expect(line).not.toHaveProperty('trace_id');
   expect(said('OpenTelemetry has a problem')).toEqual([]);
   await daemon.stop();
-  // Nothing of OpenTelemetry's is printed past the log.
+  // OpenTelemetry prints nothing outside of the log.
   for (const line of daemon.output().trimEnd().split('\n')) expect(line).toMatch(/^\{.*\}$/);
 });
 
-it('a collector that hangs holds nothing up, not even the stop, and the queue before it stays bounded', async () => {
+it('a collector that hangs delays nothing, not even the stop, and the queue of spans stays bounded', async () => {
   const collector = await startCollector(() => undefined);
   const daemon = await startTraced(collector.endpoint, { OTEL_BSP_MAX_QUEUE_SIZE: '16', SHUTDOWN_TIMEOUT_MS: '30000' });
   await Promise.all(Array.from({ length: 60 }, () => send(daemon)));
@@ -146,7 +146,7 @@ it('a collector that hangs holds nothing up, not even the stop, and the queue be
   expect(daemon.log().at(-1)).toMatchObject({ msg: 'stopped' });
 });
 
-it('what still waits at the stop is sent before the process ends', async () => {
+it('spans that still wait at the stop are sent before the process ends', async () => {
   const receiver = await startOtlpReceiver();
   onTestFinished(() => receiver.stop());
   const daemon = await startTraced(receiver.endpoint, { OTEL_BSP_SCHEDULE_DELAY: '60000' });

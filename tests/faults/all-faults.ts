@@ -29,7 +29,7 @@ import { writerKillAfterCommit } from './faults/writer-kill-after-commit.ts';
 import { writerKill } from './faults/writer-kill.ts';
 import { writerStop } from './faults/writer-stop.ts';
 
-/** Every fault there is, in the order of the report. */
+/** Every fault, in the order of the report. */
 export const FAULTS: readonly Fault[] = [
   writerKill,
   writerKillAfterCommit,

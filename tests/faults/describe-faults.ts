@@ -6,9 +6,9 @@ import { takeTurns } from './take-turns.ts';
 
 const SEED = 1;
 
-/** One test for each fault, which runs once; `pnpm faults --minutes N` goes on with other seeds. */
+/** Makes one test for each fault, which runs once; `pnpm faults --minutes N` continues with other seeds. */
 export function describeFaults(faults: readonly Fault[]): void {
-  // Each has a Postgres, a Redis and two or three daemons of its own, which mostly wait for each other.
+  // Each fault has its own Postgres, Redis and two or three daemons, which mostly wait for each other.
   const inTurn = takeTurns(Math.max(2, Math.min(4, availableParallelism())));
   describe.concurrent('nothing is lost and nothing is stored twice:', () => {
     for (const fault of faults) {

@@ -6,22 +6,22 @@ import type { MemoryWatch } from './memory-watch.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
 
-/** A daemon that a fault may kill and start again; its log goes on over its runs. */
+/** A daemon that a fault may kill and start again. Its log continues over all runs. */
 export interface FaultDaemon {
   readonly name: string;
   /** Of its latest run. */
   readonly url: string;
   readonly pid: number;
   signal(name: NodeJS.Signals): void;
-  /** SIGKILL; resolves when it is gone. */
+  /** Sends SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** SIGTERM; resolves with its exit code, null when it had to be killed. */
+  /** Sends SIGTERM; resolves with the exit code, or null when it had to be killed. */
   stop(): Promise<number | null>;
-  /** What its supervisor does after an end. Resolves when it serves again. */
+  /** Starts it again, as a supervisor would. Resolves when it serves. */
   start(): Promise<void>;
   /** Lines of its log, over all runs. */
   log(): Record<string, unknown>[];
-  /** `GET /ready` answers 200. */
+  /** Whether `GET /ready` answers 200. */
   isReady(): Promise<boolean>;
 }
 

@@ -8,7 +8,7 @@ import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { type FaultDaemon, startFaultDaemon } from './fault-daemon.ts';
 import { type MemoryWatch, watchMemory } from './memory-watch.ts';
 
-/** What a fault needs beside one ingest and one writer on plain connections. */
+/** What a fault needs besides one ingest and one writer on plain connections. */
 export interface RigSetup {
   /** For all daemons. */
   readonly env?: Record<string, string>;
@@ -18,14 +18,14 @@ export interface RigSetup {
   readonly query?: boolean;
   readonly redisSettings?: Record<string, string>;
   readonly postgresSettings?: Record<string, string>;
-  /** Makes the folder that Redis or Postgres keeps its data in, and says how to take it away again. */
+  /** Makes the data folder of Redis or Postgres, and returns how to remove it. */
   readonly redisDisk?: () => Promise<Disk>;
   readonly postgresDisk?: () => Promise<Disk>;
 }
 
 export type ProxiedLink = 'ingest-redis' | 'writer-redis' | 'writer-postgres' | 'maintenance-redis';
 
-/** A place for a server's data. */
+/** The data folder of a server. */
 export interface Disk {
   readonly folder: string;
   remove(): Promise<void>;
@@ -39,26 +39,26 @@ export interface FaultRig {
   readonly stream: string;
   readonly redisServer: OwnServer;
   readonly postgresServer: OwnServer;
-  /** Goes past every proxy. */
+  /** Bypasses every proxy. */
   readonly redis: Redis;
   readonly ingest: FaultDaemon;
   readonly writer: FaultDaemon;
   readonly maintenance: FaultDaemon | null;
   readonly query: FaultDaemon | null;
-  /** All daemons; those that a fault leaves down must not be in it any more. */
+  /** All daemons, without those that the fault leaves down. */
   readonly daemons: Set<FaultDaemon>;
   readonly memory: MemoryWatch;
   readonly disks: { readonly redis: Disk | undefined; readonly postgres: Disk | undefined };
   proxy(link: ProxiedLink): TcpProxy;
-  /** One more writer, of another name. */
+  /** Starts another writer, under another name. */
   startWriter(name: string, env?: Record<string, string>): Promise<FaultDaemon>;
-  /** A query, past every proxy and on a connection of its own. */
+  /** Runs a query on a connection of its own that bypasses every proxy. */
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
-  /** A connection for locks and transactions; the caller ends it. */
+  /** Opens a connection for locks and transactions; the caller closes it. */
   connect(): Promise<pg.Client>;
   /** Entries in the stream, and how many of them a writer holds. */
   backlog(): Promise<{ entries: number; pending: number }>;
-  /** Ends everything; keeps the logs if asked to. */
+  /** Stops everything; keeps the logs on request. */
   remove(keepLogs: boolean): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export async function startRig(setup: RigSetup): Promise<FaultRig> {
   const disks = { redis: await setup.redisDisk?.(), postgres: await setup.postgresDisk?.() };
   const [redisServer, postgresServer] = await Promise.all([
     ownRedis(setup.redisSettings, disks.redis?.folder ?? folder),
-    // What is proven here is that daemons and servers may die, not that the machine may.
+    // Faults kill daemons and servers, not the machine.
     ownPostgres({ fsync: 'off', max_connections: '60', ...setup.postgresSettings }, disks.postgres?.folder ?? folder),
   ]);
   const proxies = new Map<ProxiedLink, TcpProxy>();

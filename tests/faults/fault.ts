@@ -2,23 +2,23 @@ import type { Random } from '@sluice/testkit/random';
 import type { FaultRig, RigSetup } from './fault-rig.ts';
 import type { Load, LoadOptions } from './load.ts';
 
-/** One way in which the world breaks, and what must hold all the same. */
+/** One way in which something breaks, and what must hold nevertheless. */
 export interface Fault {
   readonly name: string;
-  /** What is done, in one sentence. */
+  /** What the fault does, in one sentence. */
   readonly does: string;
   /**
-   * I3: how long after `run` ended a new batch may take to be acked, all to be stored and every daemon to say
-   * that it is ready, on a machine that is idle otherwise. A busy one gets more, by its load.
+   * I3: time after `run` ended until a new batch is acked, all is stored and every daemon reports that it is ready, on
+   * a machine that is otherwise idle. A busy machine gets more, by its load.
    */
   readonly recoversWithinMs: number;
   readonly setup?: RigSetup;
   readonly load?: Partial<LoadOptions>;
   /** Why it cannot be done on this machine; null when it can. */
   readonly unavailable?: () => Promise<string | null>;
-  /** Breaks something under load and mends it. What it throws is a violation. */
+  /** Breaks something under load and repairs it. Whatever it throws is a violation. */
   run(context: FaultContext): Promise<void>;
-  /** Claims of this fault's own, once all is drained and before the daemons stop. What it throws is a violation. */
+  /** Checks this fault's own claims, once all is drained and before the daemons stop. Whatever it throws is a violation. */
   prove?(context: FaultContext): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export interface FaultContext {
   readonly report: (line: string) => void;
   /** Runs `work` while nothing can be queued (I4): no request sent and answered meanwhile may be acked. */
   readonly whileQueueIsAway: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Says that the queue was emptied by force just now: what was acked before and is not stored is the permitted loss. */
+  /** Records that the queue was emptied by force just now: events acked before may be lost. */
   readonly queueWasWiped: () => void;
 }
 

@@ -6,11 +6,11 @@ import { join, resolve } from 'node:path';
 import { type Mutant, MUTANTS } from './mutants.ts';
 import type { FaultRow } from './report.ts';
 
-// Proves that the harness can fail: makes one mistake at a time in a copy of the sources, runs the fault that has
-// to find it, and looks for what it says. `node tests/faults/find-mutants.ts [part of a name]`
+// Proves that the harness can fail. It makes one mistake at a time in a copy of the sources, runs the fault that must
+// find it, and expects its violation. `node tests/faults/find-mutants.ts [part of a name]`
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
-/** Chance decides where a kill hits; a mistake has this many seeds to be found in. */
+/** Where a kill hits is random, so a mistake gets this many seeds to be found. */
 const SEEDS = [1, 2, 3];
 
 const wanted = process.argv[2] ?? '';
@@ -23,7 +23,7 @@ for (const mutant of MUTANTS.filter(({ name }) => name.includes(wanted))) {
 }
 process.exit(missed === 0 ? 0 : 1);
 
-/** What the fault's run says of the mistake; null when it does not notice. */
+/** Returns the violation that the fault's run reports; null when it does not notice the mistake. */
 async function find(mutant: Mutant): Promise<string | null> {
   const copy = await mkdtemp(join(tmpdir(), 'sluice-mutant-'));
   try {
@@ -40,7 +40,7 @@ async function find(mutant: Mutant): Promise<string | null> {
   }
 }
 
-/** Packages and tests are copied; what is installed is linked to, as nothing in it is changed. */
+/** Copies packages and tests; links to what is installed, because nothing changes it. */
 async function copySources(to: string): Promise<void> {
   for (const name of ['packages', 'tests', 'package.json']) {
     await cp(join(REPOSITORY, name), join(to, name), { recursive: true, verbatimSymlinks: true });
@@ -61,7 +61,7 @@ async function runFaultIn(folder: string, fault: string, seed: number): Promise<
   const child = spawn(
     process.execPath,
     [join(folder, 'tests/faults/main.ts'), '--only', fault, '--seed', String(seed), '--json'],
-    // Logs that are kept of a failed run go with the copy.
+    // Logs of a failed run are removed with the copy.
     { cwd: folder, env: { ...process.env, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'ignore'] },
   );
   let output = '';

@@ -20,7 +20,7 @@ export async function cannotMount(): Promise<string | null> {
   }
 }
 
-/** A file system in memory that can be filled up. */
+/** A file system in memory that can be filled. */
 export async function smallDisk(mebibytes: number): Promise<Disk> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-disk-'));
   try {
@@ -38,7 +38,7 @@ export async function smallDisk(mebibytes: number): Promise<Disk> {
   };
 }
 
-/** Writes a file until nothing more fits. */
+/** Writes a file until the disk is full. */
 export async function fillUp(disk: Disk): Promise<void> {
   const file = await open(ballast(disk), 'w');
   try {
@@ -50,7 +50,7 @@ export async function fillUp(disk: Disk): Promise<void> {
   }
 }
 
-/** Takes the file away. */
+/** Removes the file. */
 export async function freeUp(disk: Disk): Promise<void> {
   await rm(ballast(disk));
 }

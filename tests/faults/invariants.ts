@@ -4,7 +4,7 @@ import type { RequestLog } from './request-log.ts';
 /** Highest resident memory of a daemon in MiB (I5): 150 of it is Node.js with the libraries loaded. */
 const MEMORY_LIMIT_MIB = 512;
 
-/** What the database holds at the end of a run, held against what the clients know. */
+/** Compares what the database holds at the end of a run with what the clients know. */
 export interface Findings {
   /** Events by what their clients know. */
   readonly acked: number;
@@ -13,9 +13,9 @@ export interface Findings {
   readonly stored: number;
   /** Events with a dead letter; each copy that a client sent has one of its own. */
   readonly dead: number;
-  /** Acked events that are nowhere, and were not permitted to be. */
+  /** Acked events that are nowhere, although nothing permits that. */
   readonly lost: number;
-  /** Acked events that went with a queue that was emptied by force. */
+  /** Acked events that were lost with a queue that was emptied by force. */
   readonly wiped: number;
   readonly violations: readonly string[];
 }
@@ -55,11 +55,11 @@ export async function checkStorage(rig: FaultRig, log: RequestLog, wipedAt: numb
     violations.push(`I1: ${lost.length} acked events are neither stored nor dead, the first is ${lost[0]}`);
   const twice = [...stored].filter(([, count]) => count > 1);
   if (twice.length > 0) violations.push(`I1: ${twice.length} ids are stored twice, the first is ${twice[0]![0]}`);
-  // Each copy that a client sent is a dead letter of its own, so that a replay can tell them apart; a redelivery makes none.
+  // Each copy that a client sent has its own dead letter, so that a replay can tell them apart. A redelivery makes none.
   const multiplied = [...dead].filter(([id, count]) => count > (standings.get(id)?.mayBeQueued ?? 0));
   if (multiplied.length > 0) violations.push(`I1: ${multiplied.length} ids have more dead letters than were sent`);
   for (const id of [...stored.keys(), ...dead.keys()])
-    if (!standings.has(id)) violations.push(`I1: ${id} is there and nobody sent it`);
+    if (!standings.has(id)) violations.push(`I1: ${id} is there and no client sent it`);
   violations.push(...(await checkCounters(rig)));
   return { ...counts, stored: stored.size, dead: dead.size, lost: lost.length, wiped, violations };
 }

@@ -10,10 +10,10 @@ export interface LoadEvent {
   readonly [name: string]: unknown;
 }
 
-/** So few that transactions meet at their rows. */
+/** Few sessions, so that transactions compete for their rows. */
 export const SESSION_COUNT = 12;
 
-/** Events that follow from the random source alone, ids included; a share of them is poison. */
+/** Makes events, ids included, from the random source alone; a share of them is poison. */
 export function makeLoadEvents(count: number, random: Random, poisonShare: number): LoadEvent[] {
   return Array.from({ length: count }, () => ({
     eventId: uuid(random),

@@ -11,7 +11,7 @@ export interface LoadOptions {
   readonly maxBatch: number;
   /** Longest pause of a client between two requests, in milliseconds. */
   readonly maxPauseMs: number;
-  /** Share of batches that are sent again, in another order, though they were acked. */
+  /** Share of acked batches that are sent again, in another order. */
   readonly resendAcked: number;
   /** How long a client waits for an answer, in milliseconds. */
   readonly patienceMs: number;
@@ -32,17 +32,17 @@ export interface Load {
   poisonShare: number;
   /** Waits until `count` more requests have ended so. */
   more(verdict: Verdict, count: number): Promise<void>;
-  /** Sends one more batch of `count` events, again and again until it is acked, and answers its ids. */
+  /** Sends one more batch of `count` events until it is acked, and returns its ids. */
   sendUntilAcked(count: number, withinMs: number): Promise<readonly string[]>;
-  /** Resolves when all requests under way have ended. */
+  /** Resolves when all requests in flight have ended. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts clients whose choices follow from the seed. What was not acked is sent again with the same ids, as a
- * client should, and a share of what was acked too, as a client does that missed the answer.
+ * Starts clients whose choices follow from the seed. They send a batch that was not acked again with the same ids, as a
+ * client should. They also repeat a share of the acked batches, as a client does that missed the answer.
  *
- * @param url where ingest is now; it may have been started again since
+ * @param url where ingest is now; it may have restarted meanwhile
  */
 export function startLoad(url: () => string, seed: number, options: LoadOptions): Load {
   const log = new RequestLog();
@@ -96,12 +96,12 @@ export function startLoad(url: () => string, seed: number, options: LoadOptions)
     },
   };
   const clients = Array.from({ length: options.clients }, (_, place) => client(seededRandom(seed * 1_000 + place)));
-  // A client that fails is told of by stop(), not by the end of the process.
+  // stop() reports a client that fails; the process must not end with it.
   for (const each of clients) each.catch(() => {});
   return load;
 }
 
-/** Null without an answer, or with half of one: what became of the batch is not known then. */
+/** Null without a whole answer: what became of the batch is then unknown. */
 async function post(
   url: string,
   body: unknown,

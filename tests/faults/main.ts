@@ -18,13 +18,13 @@ const startedAt = performance.now();
 const until = startedAt + options.minutes * 60_000;
 const runs: FaultRun[] = [];
 const stopped = new AbortController();
-// The fault under way comes to its end, so that nothing is left running or mounted; then the report.
+// The running fault finishes, so that nothing is left running or mounted; then the report is printed.
 process.once('SIGINT', () => {
   stopped.abort();
   process.stderr.write('stopping after this fault\n');
 });
 
-// With zero minutes once through all.
+// Zero minutes: every fault once.
 for (let round = 0; !stopped.signal.aborted && (round === 0 || performance.now() < until); round += 1) {
   for (const fault of faults) {
     if (stopped.signal.aborted || (round > 0 && performance.now() >= until)) break;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const SAMPLE_MS = 100;
 
-/** Highest memory of processes while they are watched (I5). */
+/** Watches the highest memory of processes (I5). */
 export interface MemoryWatch {
   watch(name: string, pid: number): void;
   /** Highest resident memory in MiB, by name over all runs; empty where the system has no /proc. */

@@ -3,11 +3,11 @@ export interface Mutant {
   readonly name: string;
   /** Path from the repository's root. */
   readonly file: string;
-  /** Stands in the file just once. */
+  /** Occurs in the file exactly once. */
   readonly from: string;
   readonly to: string;
   readonly fault: string;
-  /** What a violation says. */
+  /** The violation that the run must report. */
   readonly finds: RegExp;
 }
 

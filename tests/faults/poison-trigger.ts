@@ -3,7 +3,7 @@ import type { FaultRig } from './fault-rig.ts';
 import { POISON_TYPE } from './load-events.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Makes the table refuse one event type with a data exception, which no screening of values can foresee. */
+/** Makes the table refuse one event type with a data exception, which screening cannot find. */
 export async function refusePoison(rig: FaultRig): Promise<void> {
   await rig.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -15,7 +15,7 @@ export async function refusePoison(rig: FaultRig): Promise<void> {
   await changeSchema(rig, 'CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()');
 }
 
-/** Waits until there are so many dead letters. */
+/** Waits until there are `count` dead letters. */
 export async function untilDead(rig: FaultRig, count: number): Promise<void> {
   await waitUntil(`${count} are dead`, async () => {
     const [row] = await rig.sql<{ count: number }>('SELECT count(*)::int AS count FROM dead_letters');
@@ -23,7 +23,7 @@ export async function untilDead(rig: FaultRig, count: number): Promise<void> {
   });
 }
 
-/** Takes it away again: what was poison can be stored. */
+/** Removes the trigger: what was poison can be stored. */
 export async function acceptPoison(rig: FaultRig): Promise<void> {
   await changeSchema(rig, 'DROP TRIGGER refuse ON events');
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { waitUntil } from './wait-until.ts';
 
-/** SIGKILL; resolves when the process is gone. */
+/** Sends SIGKILL; resolves when the process is gone. */
 export async function killProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
   await processGone(pid);
@@ -21,7 +21,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** SIGSTOP, work, SIGCONT whatever came of the work. */
+/** Freezes processes (SIGSTOP), runs the work, and resumes them (SIGCONT) even when it failed. */
 export async function whileFrozen(pid: number, work: () => Promise<void>): Promise<void> {
   process.kill(pid, 'SIGSTOP');
   try {
@@ -31,7 +31,7 @@ export async function whileFrozen(pid: number, work: () => Promise<void>): Promi
   }
 }
 
-/** For faults that are a duration themselves. Whatever else is waited for is waited for by its sign. */
+/** For faults that are a duration themselves. Everything else waits for a condition. */
 export async function lasts(ms: number): Promise<void> {
   await delay(ms);
 }

@@ -11,7 +11,7 @@ export interface FaultRow {
   readonly dead: number;
   readonly lost: number;
   readonly wiped: number;
-  /** The longest of all runs; null when there was none that ended well. */
+  /** The longest recovery of all runs; null when no run ended well. */
   readonly recovery_ms: number | null;
   readonly recovery_limit_ms: number;
   readonly peak_mib: number;
@@ -47,7 +47,7 @@ export function summarize(runs: readonly FaultRun[]): FaultRow[] {
 
 const COLUMNS = ['fault', 'runs', 'acked', 'refused', 'unknown', 'stored', 'dead', 'lost', 'recovery', 'peak'] as const;
 
-/** The rows as a Markdown table, which is readable on a terminal too, with notes and violations below. */
+/** Formats the rows as a Markdown table, readable on a terminal too, with notes and violations below. */
 export function renderTable(rows: readonly FaultRow[]): string {
   const cells = rows.map(cellsOf);
   const widths = COLUMNS.map((name, at) => Math.max(name.length, ...cells.map((row) => row[at]!.length)));

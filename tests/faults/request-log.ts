@@ -22,7 +22,7 @@ export interface LoggedBatch {
 /** What the clients know of an event: acked by any of its requests, else maybe stored, else refused. */
 export interface Standing {
   readonly verdict: Verdict;
-  /** How many of its requests may have got into the queue: a 503 leaves that open too, and so does no answer. */
+  /** How many of its requests may have reached the queue: a 503 or no answer leaves that open. */
   readonly mayBeQueued: number;
   readonly poison: boolean;
   readonly batch: LoggedBatch;
@@ -42,7 +42,7 @@ export class RequestLog {
     return batch;
   }
 
-  /** What was poison will be taken from now on: the database was mended. */
+  /** From now on former poison can be stored: the trigger is gone. */
   curePoison(): void {
     this.#poison.clear();
   }
@@ -52,7 +52,7 @@ export class RequestLog {
     this.#counts[attempt.verdict] += 1;
   }
 
-  /** Requests that ended so. */
+  /** Counts requests that ended this way. */
   requests(verdict: Verdict): number {
     return this.#counts[verdict];
   }

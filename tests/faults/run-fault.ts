@@ -19,16 +19,16 @@ export interface FaultRun extends Findings {
   readonly skipped: string | null;
 }
 
-/** Requests that must have been acked, and events stored, before anything is broken. */
+/** Requests that must be acked, and events stored, before anything breaks. */
 const WARM_REQUESTS = 20;
 /** Events of the batch that proves that new ones get through. */
 const PROBE_EVENTS = 25;
-/** Beyond its stated time a recovery is a failure, but is watched this much longer, to see what is lost for good. */
+/** A recovery beyond its limit fails; the run watches it this much longer, to see what is lost for good. */
 const GRACE_MS = 30_000;
 
 /**
- * Starts the pipeline, sends load, breaks something, mends it, waits until all is well, and holds what is
- * stored against what was acked.
+ * Starts the pipeline, sends load, breaks something, repairs it, waits until all is well, and compares what is stored
+ * with what was acked.
  *
  * @returns what was found; a violation is in the result and not thrown
  */
@@ -55,13 +55,13 @@ export async function runFault(fault: Fault, seed: number, report: (line: string
     await waitUntil('the pipeline works', () => isWarm(rig, load));
     report(`${fault.does} (seed ${seed})`);
     await attempt('the fault', () => fault.run(context));
-    const mendedAt = performance.now();
-    report('mended; waiting until all is well');
+    const repairedAt = performance.now();
+    report('repaired; waiting until all is well');
     let recoveryMs: number | null = null;
     await attempt('I3', async () => {
       const busyBefore = busyness();
       await recover(rig, load, fault.recoversWithinMs * busyBefore + GRACE_MS);
-      recoveryMs = Math.round(performance.now() - mendedAt);
+      recoveryMs = Math.round(performance.now() - repairedAt);
       const limitMs = Math.round(fault.recoversWithinMs * Math.max(busyBefore, busyness()));
       if (recoveryMs > limitMs) throw new Error(`all was well after ${recoveryMs} ms; the limit is ${limitMs}`);
     });
@@ -80,7 +80,7 @@ export async function runFault(fault: Fault, seed: number, report: (line: string
   }
 }
 
-/** How many times longer than on an idle machine something may take: a process waits for all others on its core. */
+/** How much longer than on an idle machine something may take: a process waits for all others on its core. */
 function busyness(): number {
   return 1 + loadavg()[0]! / availableParallelism();
 }
@@ -92,7 +92,7 @@ async function isWarm(rig: FaultRig, load: Load): Promise<boolean> {
   return row!.stored && load.log.requests('acked') >= WARM_REQUESTS;
 }
 
-/** A new batch is acked and stored, nothing is left in the queue, and every daemon is ready: nobody helps. */
+/** Waits until a new batch is acked and stored, the queue is empty and every daemon is ready, without any help. */
 async function recover(rig: FaultRig, load: Load, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
   const left = (): number => Math.max(0, deadline - performance.now());
@@ -121,7 +121,7 @@ async function recover(rig: FaultRig, load: Load, withinMs: number): Promise<voi
   for (const daemon of rig.daemons) await waitUntil(`${daemon.name} is ready`, () => daemon.isReady(), left());
 }
 
-/** Every daemon must still be able to stop in order. */
+/** Proves that every daemon can still stop in order. */
 async function stopInOrder(rig: FaultRig): Promise<string[]> {
   const codes = await Promise.all([...rig.daemons].map(async (daemon) => [daemon.name, await daemon.stop()] as const));
   return codes.filter(([, code]) => code !== 0).map(([name, code]) => `${name} did not stop in order (exit ${code})`);

@@ -2,13 +2,13 @@ import type { FaultRig } from './fault-rig.ts';
 import { claim } from './fault.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** The maintenance worker writes its schedules again every 30 s, which is what revives a broken chain. */
+/** The maintenance worker rewrites its schedules every 30 s, which revives a broken chain. */
 const REVIVED_WITHIN_MS = 45_000;
 
 /** Ticks are brought forward this often, in milliseconds. */
 const TICK_EVERY_MS = 5_000;
 
-/** BullMQ's own keys: schedules tick by the hour, and only there can one be brought forward. */
+/** BullMQ's own keys: schedules tick by the hour, and only here a tick can be moved forward. */
 function keysOf(rig: FaultRig): { schedules: string; delayed: string; marker: string } {
   const queue = `{${rig.namespace}:jobs}:maintenance`;
   return {
@@ -18,17 +18,17 @@ function keysOf(rig: FaultRig): { schedules: string; delayed: string; marker: st
   };
 }
 
-/** Makes every tick come due that is planned, in one step: a schedule may tick by itself between two. */
+/** Makes every planned tick due in one step: a schedule may tick by itself between two steps. */
 const TICK_ALL = `
   for _, job in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 0, job) end
   redis.call('ZADD', KEYS[2], 0, '0')`;
 
-/** What BullMQ says when Redis refuses the next tick of a schedule. */
+/** BullMQ's message when Redis refuses the next tick of a schedule. */
 const CHAIN_ENDED = /Failed to add repeatable job for next iteration: OOM/;
 
 /**
- * Makes every schedule tick now and, in the same transaction, takes Redis's memory away: a tick that can't
- * write its successor is what ends a schedule's chain. Waits until that has happened to one at least.
+ * Makes every schedule tick now and, in the same transaction, takes Redis's memory away. A tick that cannot write its
+ * successor ends a schedule's chain. Waits until that has happened to at least one.
  */
 export async function tickWithoutMemory(rig: FaultRig, maxmemory: number): Promise<void> {
   await tickNow(rig, maxmemory);
@@ -38,7 +38,7 @@ export async function tickWithoutMemory(rig: FaultRig, maxmemory: number): Promi
   });
 }
 
-/** Each schedule has a next tick again, and when that comes the job runs. */
+/** Proves that each schedule has a next tick again, and that the job then runs. */
 export async function proveSchedulesTick(rig: FaultRig): Promise<void> {
   const keys = keysOf(rig);
   const names = await rig.redis.zrange(keys.schedules, '0', '-1');
@@ -47,7 +47,7 @@ export async function proveSchedulesTick(rig: FaultRig): Promise<void> {
   const doneBefore = jobsDone(rig).length;
   let tickedAt = Number.NEGATIVE_INFINITY;
   await waitUntil('every schedule ticked', async () => {
-    // Again and again: where the worker writes its schedules in the same moment, it puts ticks back to their own time.
+    // Repeated: when the worker rewrites its schedules at the same moment, it moves ticks back to their own time.
     if (performance.now() - tickedAt > TICK_EVERY_MS) {
       await tickNow(rig);
       tickedAt = performance.now();
@@ -57,7 +57,7 @@ export async function proveSchedulesTick(rig: FaultRig): Promise<void> {
   });
 }
 
-/** Waits for the schedules that a maintenance worker writes when it starts, and answers their next jobs. */
+/** Waits for the schedules that a maintenance worker writes when it starts, and returns their next jobs. */
 export async function schedulesWritten(rig: FaultRig): Promise<readonly string[]> {
   let jobs: string[] = [];
   await waitUntil('schedules are written', async () => {

@@ -5,5 +5,5 @@ import { redisKill } from './faults/redis-kill.ts';
 import { redisReplyCut } from './faults/redis-reply-cut.ts';
 import { writerKill } from './faults/writer-kill.ts';
 
-// One of each kind: a daemon, each server, the network, and the events themselves. `pnpm test:long faults` has all.
+// One fault of each kind: a daemon, each server, the network, the events. `pnpm test:long faults` runs all.
 describeFaults([writerKill, redisKill, redisReplyCut, postgresCrash, poisonOneIn500]);

@@ -2,7 +2,7 @@ import type { FaultRig } from './fault-rig.ts';
 import { waitUntil } from './wait-until.ts';
 
 /**
- * Locks a table against everything, waits until a writer stands before the lock, runs the work, and lets go.
+ * Locks a table exclusively, waits until a writer waits for the lock, runs the work, and releases the lock.
  */
 export async function whileTableIsLocked(rig: FaultRig, table: string, work: () => Promise<void>): Promise<void> {
   const holder = await rig.connect();

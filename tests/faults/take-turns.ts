@@ -1,4 +1,4 @@
-/** Lets at most `places` pieces of work run at the same time, the others in the order in which they came. */
+/** Runs at most `places` pieces of work at the same time; the others wait in their order of arrival. */
 export function takeTurns(places: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let free = places;

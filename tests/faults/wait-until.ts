@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const ASK_EVERY_MS = 20;
 
-/** What was waited for did not come about in time. */
+/** The condition did not become true in time. */
 class NotInTimeError extends Error {}
 
 /**
- * Waits until `check` says true. A check that throws (a server is away) says false.
+ * Waits until `check` returns true. A check that throws (a server is away) counts as false.
  *
  * @throws NotInTimeError naming what was waited for, and what the check threw last
  */

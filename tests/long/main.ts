@@ -17,7 +17,7 @@ if (options.kind === 'mistake') {
 if (options.kind === 'run') process.exit(await runAll(options.suites, options.short));
 process.stdout.write(options.kind === 'help' ? HELP : listOfSuites());
 
-/** Runs the suites one after the other, also after one that failed. Answers the exit code. */
+/** Runs the suites one after the other, also after a failed one. Answers the exit code. */
 async function runAll(suites: readonly LongSuite[], short: boolean): Promise<number> {
   const failed: string[] = [];
   for (const suite of suites) {

@@ -1,4 +1,4 @@
-/** A part of the tests that takes long, or needs programs that are not Node's and Redis's. */
+/** A part of the tests that takes long, or needs programs other than Node and Redis. */
 export interface LongSuite {
   readonly name: string;
   /** One line, for people who choose. */
@@ -29,6 +29,13 @@ export const LONG_SUITES: readonly LongSuite[] = [
     short: [project('bench')],
   },
   {
+    name: 'demos',
+    proves: '`demo` stores a real file once, and `trace-demo` draws five traces that are as they are drawn',
+    needs: 'nothing more than `pnpm test`',
+    full: [project('demos')],
+    short: [project('demos')],
+  },
+  {
     name: 'deploy',
     proves: 'alerts fire, dashboards have answers, nginx and compose accept what is in deploy/',
     needs: 'prometheus, promtool, nginx and docker-compose; as root on Debian and Ubuntu it installs them with apt',
@@ -39,7 +46,7 @@ export const LONG_SUITES: readonly LongSuite[] = [
     name: 'faults',
     proves: 'nothing acknowledged is lost and nothing is stored twice, whatever breaks',
     needs: 'nothing more than `pnpm test`; the faults of full disks also need the right to mount a tmpfs',
-    // Ten minutes of rounds, each with the next seed; and mistakes in a copy of the code, which the faults must find.
+    // Ten minutes of rounds, each with the next seed. Then mistakes in a copy of the code, which the faults must find.
     full: [
       project('faults'),
       ['node', 'tests/faults/main.ts', '--minutes', '10', '--seed', '2'],

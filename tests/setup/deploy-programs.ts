@@ -7,7 +7,7 @@ import { installWithApt } from '@sluice/local-stack/install-with-apt';
 
 const run = promisify(execFile);
 
-/** Programs of other projects that what is in `deploy/` is tried with, and Debian's package of each. */
+/** Programs of other projects that test the files of `deploy/`, and Debian's package of each. */
 const PACKAGES = { prometheus: 'prometheus', promtool: 'prometheus', nginx: 'nginx' } as const;
 const COMPOSE_PACKAGE = 'docker-compose';
 
@@ -15,7 +15,7 @@ type Program = keyof typeof PACKAGES;
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where each program is; null when it is not on this machine and cannot be had. */
+    /** Path of each program; null when it is not on this machine and cannot be installed. */
     programs: Record<Program, string | null>;
     /** The command that reads compose files; null when there is none. */
     compose: string[] | null;

@@ -11,7 +11,7 @@ import { get } from '@sluice/testkit/http';
 /** Of what `docker compose` mounts. */
 export const PROMETHEUS_FOLDER = resolve(import.meta.dirname, '../../deploy/prometheus');
 
-/** An alert as Prometheus tells of it. */
+/** An alert as Prometheus reports it. */
 export interface Alert {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ export interface TestPrometheus {
   stop(): Promise<void>;
 }
 
-/** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
+/** How long a test waits for what must happen: a limit for hangs, not for slow machines. */
 const PATIENCE = { timeout: 180_000, interval: 100 };
 
 /**

@@ -5,8 +5,9 @@ import { LONG_SUITES } from '../long/suites.ts';
 const NO_REASON = 'no reason is given';
 
 /**
- * Says on the last line how many tests passed, failed and were skipped, and what the run left out; a group whose hook
- * failed, and an error outside of all tests, count as one that failed. With CI=true a test that was skipped because a program is missing, or without a reason, makes the run fail.
+ * Prints on the last line how many tests passed, failed and were skipped, and what the run left out. A group whose hook
+ * failed, or an error outside of all tests, counts as one failed test. With CI=true a test that was skipped because a
+ * program is missing, or without a reason, makes the run fail.
  */
 export default class ReportLeftOut implements Reporter {
   #vitest: Vitest | undefined;

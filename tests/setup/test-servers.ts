@@ -24,7 +24,8 @@ declare module 'vitest' {
 
 /**
  * Gives all test files one Postgres and one Redis: those of DATABASE_URL and REDIS_URL if set; else containers
- * with TESTCONTAINERS=1, or when an engine answers and there is no Redis on this machine; else servers started here, from an npm package and from this machine's redis-server.
+ * with TESTCONTAINERS=1, or when an engine answers and there is no Redis on this machine; else servers that start here,
+ * from an npm package and from this machine's redis-server.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const servers = await startServers();

@@ -18,11 +18,11 @@ export function keyRequired(): ApiError {
 
 /** The answer to a key that is not known, or was revoked. */
 export function keyUnknown(): ApiError {
-  return new ApiError('unauthorized', 'The API key is not known, or is no longer good.');
+  return new ApiError('unauthorized', 'The API key is not known, or is no longer valid.');
 }
 
 /**
- * Checks that a principal may do what a request asks for.
+ * Checks that a principal has the scope that a request needs.
  *
  * @throws ApiError `forbidden`
  */

@@ -13,11 +13,10 @@ export interface KnownKey {
 
 /** The known keys, as hashes. */
 export interface KeyRing {
-  /** True when requests without a key are served; decided at boot, never by an empty list later. */
+  /** True when requests without a key are served. Decided at the start, never by an empty list later. */
   readonly open: boolean;
   /**
-   * Whose key this is; null for a key that is not known. Takes the same time whichever key it is compared
-   * with, and whether or not one matches.
+   * Finds the owner of a key; null for an unknown key. Takes the same time whichever key matches, and when none does.
    *
    * @throws ApiError `keys_unavailable` for what may be a stored key, before these are known
    */
@@ -39,7 +38,7 @@ export function createKeyRing(known: readonly KnownKey[], open: boolean): KeyRin
   };
 }
 
-/** The configured keys first, then those of the table `api_keys`. */
+/** Looks up the configured keys first, then those of the table `api_keys`. */
 export function withStoredKeys(configured: KeyRing, stored: StoredKeys): KeyRing {
   return {
     open: configured.open,
@@ -53,9 +52,9 @@ export function withStoredKeys(configured: KeyRing, stored: StoredKeys): KeyRing
 }
 
 /**
- * Checks that no key belongs to two owners: whose it is would be a matter of luck.
+ * Checks that no key belongs to two owners: the order of the list would decide whose it is.
  *
- * @param variable that the keys come from
+ * @param variable the variable that the keys come from
  * @throws ConfigError naming the owners, and not the key
  */
 export function refuseTwoOwners(

@@ -1,8 +1,8 @@
 import { ApiError } from '@sluice/errors/api-errors';
 
 /**
- * Checks what the body says about its owner. A key's tenant always wins, so a body that names another one
- * is a mistake or an attack, and is refused as a whole.
+ * Checks the tenant that a body names. The key decides the tenant, so a body that names another one is a mistake or an
+ * attack. It is refused as a whole.
  *
  * @throws ApiError `tenant_mismatch`
  */

@@ -4,11 +4,11 @@ import type { StoredKey } from './stored-keys.ts';
 /** The tenant of events and requests that name none, with a key of all tenants or without a key. */
 export const DEFAULT_TENANT = 'default';
 
-/** Who a request comes from, as far as its key says. */
+/** Who a request comes from, according to its key. */
 export interface Principal {
-  /** What limits are counted for: the key. */
+  /** The key. Limits are counted for it. */
   readonly id: string;
-  /** Goes into the audit log. */
+  /** Name in the audit log. */
   readonly name: string;
   /** Whose events it sends, sees and acts on; null for all tenants. */
   readonly tenant: string | null;
@@ -21,18 +21,18 @@ export interface Principal {
   readonly expiresAt: number | null;
 }
 
-/** Who a request comes from when a daemon runs open. There are no quotas without keys. */
+/** The principal of every request when a daemon runs open. Without keys there are no quotas. */
 export const ANONYMOUS: Principal = {
   ...configuredPrincipal({ id: 'anonymous', name: 'anonymous', tenant: null, scopes: SCOPES }),
   eventsPerSecond: 0,
 };
 
-/** Who comes with a key of a variable: it has no limits of its own, and does not expire. */
+/** The principal of a key from a variable. Such a key has no limits of its own and does not expire. */
 export function configuredPrincipal(known: Pick<Principal, 'id' | 'name' | 'tenant' | 'scopes'>): Principal {
   return { ...known, requestsPerMinute: null, eventsPerSecond: null, expiresAt: null };
 }
 
-/** Who comes with a stored key. The id tells keys of one name apart, and from names of OPERATOR_KEYS. */
+/** The principal of a stored key. The id tells apart keys with the same name, also a name in OPERATOR_KEYS. */
 export function principalOf(key: StoredKey): Principal {
   const { id, name, tenant, scopes, requestsPerMinute, eventsPerSecond, expiresAt } = key;
   return { id, name: `${name} (${id})`, tenant, scopes, requestsPerMinute, eventsPerSecond, expiresAt };

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What is kept and compared of a key. */
+/** The only form in which a key is stored and compared. */
 export function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

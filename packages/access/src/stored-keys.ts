@@ -4,7 +4,7 @@ import { idOfApiKey } from './api-key.ts';
 import type { Scope } from './scopes.ts';
 import { sha256 } from './sha256.ts';
 
-/** A key of the table `api_keys`, as far as a daemon needs it to let a request in. */
+/** What a daemon needs of a key of the table `api_keys` to authenticate a request. */
 export interface StoredKey {
   readonly id: string;
   readonly name: string;
@@ -17,30 +17,30 @@ export interface StoredKey {
   readonly expiresAt: number | null;
   /** Requests to the query API; null for the configured limit, 0 for none. */
   readonly requestsPerMinute: number | null;
-  /** Events that ingest takes; null for the configured limit, 0 for none. */
+  /** Events that ingest accepts; null for the configured limit, 0 for none. */
   readonly eventsPerSecond: number | null;
 }
 
-/** A daemon's copy of the stored keys: those that are neither revoked nor expired. */
+/** A daemon's copy of the stored keys that are neither revoked nor expired. */
 export interface StoredKeys {
-  /** False until the first set has come. No set is not an empty set: nothing is known then. */
+  /** False until the first set has arrived. No set is not an empty set: nothing is known then. */
   readonly known: boolean;
-  /** Takes a whole set in place of the one before. */
+  /** Replaces the whole set. */
   replace(keys: readonly StoredKey[]): void;
   /**
-   * The key, if it is a good one; null when it is not.
+   * Finds a key; null when it is not valid.
    *
-   * @throws ApiError `keys_unavailable` for what looks like a stored key while no set has come yet
+   * @throws ApiError `keys_unavailable` for what looks like a stored key while no set has arrived yet
    */
   find(key: string): StoredKey | null;
   /** Ids of the keys that were found since the last call, with the time of the last use in milliseconds. */
   takeUses(): ReadonlyMap<string, number>;
 }
 
-/** Seconds after which trying again makes sense: by then a set may have come. */
+/** Seconds after which a client should try again: by then a set may have arrived. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** An empty copy, in which no set has come yet. */
+/** Makes a copy in which no set has arrived yet. */
 export function createStoredKeys(): StoredKeys {
   let byId: ReadonlyMap<string, StoredKey> | null = null;
   let uses = new Map<string, number>();

@@ -15,7 +15,7 @@ export class CommandError extends Error {
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** Paths of the API that take this method, as its documentation has them. */
+/** Paths of the API that have this method, from its OpenAPI document. */
 type PathOf<M extends Method> = {
   [P in keyof paths]: paths[P][M] extends { responses: object } ? P : never;
 }[keyof paths];
@@ -26,34 +26,34 @@ type BodyPart<Operation> = Operation extends { requestBody: { content: { 'applic
   ? { body: Body }
   : object;
 
-/** What a request has to say: `path`, `query` and `body`, as far as the operation has them. */
+/** A request's `path`, `query` and `body`, as far as the operation has them. */
 type RequestOf<M extends Method, P extends keyof paths> = PathPart<paths[P][M]> &
   QueryPart<paths[P][M]> &
   BodyPart<paths[P][M]>;
 
 type JsonOf<Response> = Response extends { content: { 'application/json': infer Body } } ? Body : never;
 
-/** The answer of an operation when it succeeds. */
+/** The answer of an operation that succeeds. */
 export type AnswerOf<M extends Method, P extends PathOf<M>> = paths[P][M] extends { responses: infer Responses }
   ? JsonOf<Responses[keyof Responses]>
   : never;
 
 type Parameter = string | number | boolean | undefined;
 
-/** A request, when nothing is left to be checked about it. */
+/** A request whose types are already checked. */
 interface AnyRequest {
   readonly path?: Readonly<Record<string, string>>;
-  /** Undefined ones are left out; a list is sent as so many parameters of one name. */
+  /** Undefined values are left out; each element of a list becomes a parameter of the same name. */
   readonly query?: Readonly<Record<string, Parameter | readonly Parameter[]>>;
   readonly body?: unknown;
 }
 
-/** Talks to the query API. Large whole numbers in answers keep their digits, so that an edit gives them back. */
+/** Calls the query API. Large whole numbers in answers keep their digits, so that an edit sends them back unchanged. */
 export interface ApiClient {
   readonly url: string;
-  /** Asks for what the API documents, and for nothing else: paths, parameters and answers are typed from there. */
+  /** Calls an operation. Paths, parameters and answers are typed from the API's document. */
   call<M extends Method, P extends PathOf<M>>(method: M, path: P, request: RequestOf<M, P>): Promise<AnswerOf<M, P>>;
-  /** The answer's bytes as they come. */
+  /** Returns the answer's bytes as they arrive. */
   stream<P extends PathOf<'get'>>(
     path: P,
     request: RequestOf<'get', P>,
@@ -61,7 +61,7 @@ export interface ApiClient {
   ): Promise<ReadableStream<Uint8Array>>;
 }
 
-/** @param timeoutMs how long an answer may take to begin; streams may go on for longer */
+/** @param timeoutMs how long an answer may take to begin; a stream may then last longer */
 export function createApiClient(url: string, key: string | undefined, timeoutMs = 30_000): ApiClient {
   async function send(method: Method, path: string, request: AnyRequest, accept: string): Promise<Response> {
     const { path: names = {}, query = {}, body } = request;
@@ -115,15 +115,15 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
 
 async function refusal(response: Response): Promise<CommandError> {
   const text = await response.text();
-  let told: { code?: string; message?: string; request_id?: string } = {};
+  let refused: { code?: string; message?: string; request_id?: string } = {};
   try {
-    told = (JSON.parse(text) as { error?: typeof told }).error ?? {};
+    refused = (JSON.parse(text) as { error?: typeof refused }).error ?? {};
   } catch {
-    told = { message: text.slice(0, 200) };
+    refused = { message: text.slice(0, 200) };
   }
   const hint = response.status === 401 ? ' Give a key with --key or API_KEY.' : '';
   return new CommandError(
-    `${told.message ?? response.statusText} [${told.code ?? response.status}${told.request_id ? `, request ${told.request_id}` : ''}]${hint}`,
+    `${refused.message ?? response.statusText} [${refused.code ?? response.status}${refused.request_id ? `, request ${refused.request_id}` : ''}]${hint}`,
     EXIT.failed,
   );
 }

@@ -21,7 +21,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description It works; `degraded` when something that it can do without does not. */
+                /** @description It works. `degraded`: a dependency that it can work without has failed. */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -155,8 +155,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Events by filter, newest first
-         * @description Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`; one key may have 10 of them open.
+         * Find events by filter, newest first
+         * @description Fields are combined with AND, values of one field with OR. Times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line, without a `limit`. One key may have 10 downloads open.
          *
          *     Needs the scope `read`.
          */
@@ -179,7 +179,7 @@ export interface paths {
                      *     }
                      */
                     "application/json": {
-                        /** @description Whose events; by default the key's tenant, or `default`. */
+                        /** @description The tenant of the events; by default that of the key, or `default`. */
                         tenant?: string;
                         /** @description Any of these types. */
                         event_types?: string[];
@@ -200,7 +200,7 @@ export interface paths {
                          * @description Occurred before.
                          */
                         end_time?: string;
-                        /** @description The event has these properties with these values, among others; not those with a filter of their own. No index: give a start_time with it. */
+                        /** @description Properties and values that the event contains, among others. Properties with their own filter are not found this way. There is no index: send a start_time too. */
                         payload?: {
                             [key: string]: unknown;
                         };
@@ -209,14 +209,14 @@ export interface paths {
                          * @enum {string}
                          */
                         order?: "asc" | "desc";
-                        /** @description 100 by default; large events make fewer. */
+                        /** @description 100 by default. A page with large events has fewer. */
                         limit?: number;
-                        /** @description Use `cursor` to go deeper. */
+                        /** @description For deeper pages use `cursor`. */
                         offset?: number;
                         /** @description `next_cursor` of the page before. */
                         cursor?: string;
                         /**
-                         * @description `exact` counts every match; `estimated` asks the statistics of Postgres.
+                         * @description `exact` counts every match; `estimated` uses the statistics of Postgres.
                          * @enum {unknown}
                          */
                         include_total?: false | "exact" | "estimated";
@@ -232,10 +232,10 @@ export interface paths {
                     content: {
                         "application/json": {
                             events: ({
-                                /** @description The id that the client sent, else the one it was given. */
+                                /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
                                 eventType: string;
-                                /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
+                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
                                 timestamp: string;
                             } & {
                                 [key: string]: unknown;
@@ -263,13 +263,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The newest events, by their own time
+         * List the newest events, by their own time
          * @description Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     limit?: number;
                 };
@@ -287,10 +287,10 @@ export interface paths {
                     content: {
                         "application/json": {
                             events: ({
-                                /** @description The id that the client sent, else the one it was given. */
+                                /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
                                 eventType: string;
-                                /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
+                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
                                 timestamp: string;
                             } & {
                                 [key: string]: unknown;
@@ -316,13 +316,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The newest events, by their own time
+         * List the newest events, by their own time
          * @description Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     limit?: number;
                 };
@@ -340,10 +340,10 @@ export interface paths {
                     content: {
                         "application/json": {
                             events: ({
-                                /** @description The id that the client sent, else the one it was given. */
+                                /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
                                 eventType: string;
-                                /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
+                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
                                 timestamp: string;
                             } & {
                                 [key: string]: unknown;
@@ -369,13 +369,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One event by its id
+         * Show one event by its id
          * @description Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                 };
                 header?: never;
@@ -387,17 +387,17 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description In the wire shape it came in: `userName`, `workbookName` … or `visitorId`, `path` … */
+                /** @description In the wire shape in which it came: `userName`, `workbookName` … or `visitorId`, `path` … */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": {
-                            /** @description The id that the client sent, else the one it was given. */
+                            /** @description The id that the client sent, else the one that Sluice assigned. */
                             eventId: unknown;
                             eventType: string;
-                            /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
+                            /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
                             timestamp: string;
                         } & {
                             [key: string]: unknown;
@@ -422,21 +422,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How many events there are, of which types, and by how many users
-         * @description Of the last 24 hours, unless `start_time` or `end_time` says otherwise.
+         * Count events by type, and distinct users, sessions and resources
+         * @description The range is the last 24 hours, unless `start_time` or `end_time` says otherwise.
          *
          *     Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     /** @description Occurred at or after. */
                     start_time?: string;
                     /** @description Occurred before. */
                     end_time?: string;
-                    /** @description Counts of each minute, hour or day (UTC) too; at most 1500 of them. */
+                    /** @description Adds the counts of each minute, hour or day (UTC); at most 1500 of them. */
                     interval?: "minute" | "hour" | "day";
                     /** @description `approximate`: unique_* to within 1.6 % (one standard error), for sets nearly as large as the data. Events are counted exactly either way. */
                     distinct?: "exact" | "approximate";
@@ -502,15 +502,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Sessions by their start, newest first
-         * @description A session is closed once nothing of it has arrived for SESSION_IDLE_HOURS, and opens again when something does.
+         * List sessions by their start, newest first
+         * @description A session closes once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again.
          *
          *     Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     user_name?: string;
                     state?: "open" | "closed";
@@ -572,13 +572,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One session with its events, oldest first
+         * Show one session with its events, oldest first
          * @description Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     order?: "asc" | "desc";
                     limit?: number;
@@ -613,10 +613,10 @@ export interface paths {
                             ended_at: string | null;
                             event_count: number;
                             events: ({
-                                /** @description The id that the client sent, else the one it was given. */
+                                /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
                                 eventType: string;
-                                /** @description When it occurred; UTC, unless a page sent a time that had to be guessed. */
+                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
                                 timestamp: string;
                             } & {
                                 [key: string]: unknown;
@@ -643,15 +643,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Events as they are committed, as server-sent events
-         * @description A message has the event in its wire shape; `Last-Event-ID` resumes after one, up to 15 minutes back. A list is given by naming its parameter several times. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (a reader too slow), `revoked`, `stopping`, `failed`.
+         * Follow events as they are committed, as server-sent events
+         * @description Each message has one event in its wire shape. `Last-Event-ID` resumes after a message, up to 15 minutes back. To send a list, repeat its parameter. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (the reader is too slow), `revoked`, `stopping`, `failed`.
          *
          *     Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose events; by default the key's tenant, or `default`. */
+                    /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     /** @description Any of these types. */
                     event_types?: string[];
@@ -696,8 +696,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What failed, newest first
-         * @description With `Accept: application/x-ndjson` the answer is a download of all matches with their payloads, one JSON object a line; `limit` and `cursor` do not count then.
+         * List dead letters, newest first
+         * @description With `Accept: application/x-ndjson` the answer is a download of all matches with their payloads, one JSON object a line. It ignores `limit` and `cursor`.
          *
          *     Needs the scope `read`.
          */
@@ -708,7 +708,7 @@ export interface paths {
                     reason?: string;
                     /** @description Type of the event. */
                     event_type?: string;
-                    /** @description Whose event it is. */
+                    /** @description The tenant of the event. */
                     tenant?: string;
                     /** @description Failed first at or after. */
                     since?: string;
@@ -718,7 +718,7 @@ export interface paths {
                     text?: string;
                     /** @description `all` for every state. */
                     state?: "dead" | "replaying" | "replayed" | "discarded" | "all";
-                    /** @description Taken by this replay. */
+                    /** @description Put back by this replay. */
                     replay_id?: string;
                     limit?: number;
                     /** @description `next_cursor` of the page before. */
@@ -781,7 +781,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How many there are of which kind, by reason, event type and hour
+         * Count dead letters by reason, event type and hour
          * @description Needs the scope `read`.
          */
         get: {
@@ -791,7 +791,7 @@ export interface paths {
                     reason?: string;
                     /** @description Type of the event. */
                     event_type?: string;
-                    /** @description Whose event it is. */
+                    /** @description The tenant of the event. */
                     tenant?: string;
                     /** @description Failed first at or after. */
                     since?: string;
@@ -801,7 +801,7 @@ export interface paths {
                     text?: string;
                     /** @description `all` for every state. */
                     state?: "dead" | "replaying" | "replayed" | "discarded" | "all";
-                    /** @description Taken by this replay. */
+                    /** @description Put back by this replay. */
                     replay_id?: string;
                 };
                 header?: never;
@@ -850,7 +850,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One dead letter whole: payload, history, lineage, trace
+         * Show one dead letter with payload, history, replays and trace
          * @description Needs the scope `read`.
          */
         get: {
@@ -891,23 +891,23 @@ export interface paths {
                             replay_of: string | null;
                             replay_result: ("stored" | "duplicate" | "failed") | null;
                             detail: string | null;
-                            /** @description The client's event; null for an entry that could not be read. */
+                            /** @description The client's event; null for an unreadable entry. */
                             payload: unknown;
                             raw: string | null;
-                            /** @description What the payload was before somebody changed it. */
+                            /** @description The payload before the first change by an operator; null when nobody changed it. */
                             original_payload: unknown;
-                            /** @description Batch, index, receive time and client of the request that brought it. */
+                            /** @description Batch, index, receive time and client of the request that sent it. */
                             origin: unknown;
                             stream: string;
                             entry_id: string;
                             entry_index: number;
                             /** @description Each failure after the first. */
                             history: unknown[];
-                            /** @description Dead letters that its replay ended as. */
+                            /** @description Dead letters that its replay made. */
                             replays: unknown[];
                             settled_at: string | null;
                             trace_url: string | null;
-                            /** @description Changes with every change; give it back with a PATCH to notice that of others. */
+                            /** @description Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile. */
                             version: string;
                         };
                     };
@@ -921,7 +921,7 @@ export interface paths {
         head?: never;
         /**
          * Fix the payload of a dead letter
-         * @description The new payload is validated as ingest validates it, and has to give the event the same id. What the client sent is kept as `original_payload`.
+         * @description The new payload is validated as ingest validates it. It must give the event the same id. `original_payload` keeps what the client sent.
          *
          *     Needs the scope `operate`.
          */
@@ -939,9 +939,9 @@ export interface paths {
                     "application/json": {
                         /** @description The whole event, as a client would send it. */
                         payload: unknown;
-                        /** @description Why; goes into the audit log. */
+                        /** @description Why. The audit log stores it. */
                         reason?: string;
-                        /** @description `version` of the dead letter that was edited. */
+                        /** @description The `version` that was edited; the edit fails if the dead letter has changed since. */
                         version?: string;
                     };
                 };
@@ -974,23 +974,23 @@ export interface paths {
                             replay_of: string | null;
                             replay_result: ("stored" | "duplicate" | "failed") | null;
                             detail: string | null;
-                            /** @description The client's event; null for an entry that could not be read. */
+                            /** @description The client's event; null for an unreadable entry. */
                             payload: unknown;
                             raw: string | null;
-                            /** @description What the payload was before somebody changed it. */
+                            /** @description The payload before the first change by an operator; null when nobody changed it. */
                             original_payload: unknown;
-                            /** @description Batch, index, receive time and client of the request that brought it. */
+                            /** @description Batch, index, receive time and client of the request that sent it. */
                             origin: unknown;
                             stream: string;
                             entry_id: string;
                             entry_index: number;
                             /** @description Each failure after the first. */
                             history: unknown[];
-                            /** @description Dead letters that its replay ended as. */
+                            /** @description Dead letters that its replay made. */
                             replays: unknown[];
                             settled_at: string | null;
                             trace_url: string | null;
-                            /** @description Changes with every change; give it back with a PATCH to notice that of others. */
+                            /** @description Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile. */
                             version: string;
                         };
                     };
@@ -1009,8 +1009,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give dead letters up, with a reason
-         * @description Either `ids` or `filter`; an empty filter means all that are dead. They stay readable.
+         * Discard dead letters, with a reason
+         * @description Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.
          *
          *     Needs the scope `operate`.
          */
@@ -1030,7 +1030,7 @@ export interface paths {
                             reason?: string;
                             /** @description Type of the event. */
                             event_type?: string;
-                            /** @description Whose event it is. */
+                            /** @description The tenant of the event. */
                             tenant?: string;
                             /**
                              * Format: date-time
@@ -1045,7 +1045,7 @@ export interface paths {
                             /** @description Part of the message or of the payload, in any letter case. */
                             text?: string;
                         };
-                        /** @description Why; goes into the audit log. */
+                        /** @description Why. The audit log stores it. */
                         reason: string;
                     };
                 };
@@ -1079,7 +1079,7 @@ export interface paths {
         };
         /**
          * Follow a replay, as server-sent events
-         * @description An event `progress` with the replay as JSON at each change; the stream ends with the replay.
+         * @description Sends an event `progress` with the replay as JSON at each change. The stream ends with the replay.
          *
          *     Needs the scope `read`.
          */
@@ -1121,7 +1121,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Replays, newest first
+         * List replays, newest first
          * @description Needs the scope `read`.
          */
         get: {
@@ -1154,14 +1154,14 @@ export interface paths {
                                 replayed: number;
                                 stored: number;
                                 duplicates: number;
-                                /** @description Failed again; each is a new dead letter with `replay_of`. */
+                                /** @description Failed again. Each made a new dead letter with `replay_of`. */
                                 failed: number;
-                                /** @description Nothing to replay in it, or no longer dead when its turn came. */
+                                /** @description Without an event to replay, or no longer dead when their turn came. */
                                 skipped: number;
                                 pending: number;
-                                /** @description Letters settled per second: lately while it runs, on average afterwards. */
+                                /** @description Dead letters replayed per second: of the last seconds while it runs, on average afterwards. */
                                 rate: number;
-                                /** @description Its limit. */
+                                /** @description The limit of the rate. */
                                 rate_per_second: number;
                                 filter: unknown;
                                 requested_by: string;
@@ -1181,7 +1181,7 @@ export interface paths {
         put?: never;
         /**
          * Put dead letters back on the stream, under their original event ids
-         * @description Either `ids` or `filter`; an empty filter means all that are dead. `dry_run` tries at most 1,000 of them in a transaction that is rolled back and answers 200.
+         * @description Send either `ids` or `filter`; an empty filter selects all that are dead. `dry_run` tries at most 1,000 of them, in a transaction that is rolled back, and answers 200.
          *
          *     Needs the scope `operate`.
          */
@@ -1201,7 +1201,7 @@ export interface paths {
                             reason?: string;
                             /** @description Type of the event. */
                             event_type?: string;
-                            /** @description Whose event it is. */
+                            /** @description The tenant of the event. */
                             tenant?: string;
                             /**
                              * Format: date-time
@@ -1217,13 +1217,13 @@ export interface paths {
                             text?: string;
                         };
                         /**
-                         * @description Only say what would happen.
+                         * @description Only tell what would happen.
                          * @default false
                          */
                         dry_run?: boolean;
                         /** @default 100 */
                         rate_per_second?: number;
-                        /** @description Why; goes into the audit log. */
+                        /** @description Why. The audit log stores it. */
                         reason?: string;
                     };
                 };
@@ -1265,14 +1265,14 @@ export interface paths {
                             replayed: number;
                             stored: number;
                             duplicates: number;
-                            /** @description Failed again; each is a new dead letter with `replay_of`. */
+                            /** @description Failed again. Each made a new dead letter with `replay_of`. */
                             failed: number;
-                            /** @description Nothing to replay in it, or no longer dead when its turn came. */
+                            /** @description Without an event to replay, or no longer dead when their turn came. */
                             skipped: number;
                             pending: number;
-                            /** @description Letters settled per second: lately while it runs, on average afterwards. */
+                            /** @description Dead letters replayed per second: of the last seconds while it runs, on average afterwards. */
                             rate: number;
-                            /** @description Its limit. */
+                            /** @description The limit of the rate. */
                             rate_per_second: number;
                             filter: unknown;
                             requested_by: string;
@@ -1301,7 +1301,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far a replay is
+         * Show the state and progress of a replay
          * @description Needs the scope `read`.
          */
         get: {
@@ -1331,14 +1331,14 @@ export interface paths {
                             replayed: number;
                             stored: number;
                             duplicates: number;
-                            /** @description Failed again; each is a new dead letter with `replay_of`. */
+                            /** @description Failed again. Each made a new dead letter with `replay_of`. */
                             failed: number;
-                            /** @description Nothing to replay in it, or no longer dead when its turn came. */
+                            /** @description Without an event to replay, or no longer dead when their turn came. */
                             skipped: number;
                             pending: number;
-                            /** @description Letters settled per second: lately while it runs, on average afterwards. */
+                            /** @description Dead letters replayed per second: of the last seconds while it runs, on average afterwards. */
                             rate: number;
-                            /** @description Its limit. */
+                            /** @description The limit of the rate. */
                             rate_per_second: number;
                             filter: unknown;
                             requested_by: string;
@@ -1371,7 +1371,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Pause a replay: what is on the stream is still stored, nothing more is put there
+         * Pause a replay: entries on the stream are still stored, no more are added
          * @description Needs the scope `operate`.
          */
         post: {
@@ -1405,14 +1405,14 @@ export interface paths {
                             replayed: number;
                             stored: number;
                             duplicates: number;
-                            /** @description Failed again; each is a new dead letter with `replay_of`. */
+                            /** @description Failed again. Each made a new dead letter with `replay_of`. */
                             failed: number;
-                            /** @description Nothing to replay in it, or no longer dead when its turn came. */
+                            /** @description Without an event to replay, or no longer dead when their turn came. */
                             skipped: number;
                             pending: number;
-                            /** @description Letters settled per second: lately while it runs, on average afterwards. */
+                            /** @description Dead letters replayed per second: of the last seconds while it runs, on average afterwards. */
                             rate: number;
-                            /** @description Its limit. */
+                            /** @description The limit of the rate. */
                             rate_per_second: number;
                             filter: unknown;
                             requested_by: string;
@@ -1477,14 +1477,14 @@ export interface paths {
                             replayed: number;
                             stored: number;
                             duplicates: number;
-                            /** @description Failed again; each is a new dead letter with `replay_of`. */
+                            /** @description Failed again. Each made a new dead letter with `replay_of`. */
                             failed: number;
-                            /** @description Nothing to replay in it, or no longer dead when its turn came. */
+                            /** @description Without an event to replay, or no longer dead when their turn came. */
                             skipped: number;
                             pending: number;
-                            /** @description Letters settled per second: lately while it runs, on average afterwards. */
+                            /** @description Dead letters replayed per second: of the last seconds while it runs, on average afterwards. */
                             rate: number;
-                            /** @description Its limit. */
+                            /** @description The limit of the rate. */
                             rate_per_second: number;
                             filter: unknown;
                             requested_by: string;
@@ -1515,7 +1515,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel a replay: what has not been put on the stream stays dead
+         * Cancel a replay: dead letters that are not on the stream yet stay dead
          * @description Needs the scope `operate`.
          */
         post: {
@@ -1549,14 +1549,14 @@ export interface paths {
                             replayed: number;
                             stored: number;
                             duplicates: number;
-                            /** @description Failed again; each is a new dead letter with `replay_of`. */
+                            /** @description Failed again. Each made a new dead letter with `replay_of`. */
                             failed: number;
-                            /** @description Nothing to replay in it, or no longer dead when its turn came. */
+                            /** @description Without an event to replay, or no longer dead when their turn came. */
                             skipped: number;
                             pending: number;
-                            /** @description Letters settled per second: lately while it runs, on average afterwards. */
+                            /** @description Dead letters replayed per second: of the last seconds while it runs, on average afterwards. */
                             rate: number;
-                            /** @description Its limit. */
+                            /** @description The limit of the rate. */
                             rate_per_second: number;
                             filter: unknown;
                             requested_by: string;
@@ -1585,7 +1585,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The queue: how much waits, since when, and who works on it
+         * Show the queue: what waits, since when, and which writers work on it
          * @description Needs the scope `read`.
          */
         get: {
@@ -1608,11 +1608,11 @@ export interface paths {
                                 shard: number;
                                 length: number;
                                 bytes: number;
-                                /** @description Taken by a writer, not acknowledged yet. */
+                                /** @description Read by a writer, not acknowledged yet. */
                                 pending: number;
                                 lag: number | null;
                                 oldest_age_seconds: number | null;
-                                /** @description Whether everything that came in is accounted for. */
+                                /** @description Whether every entry and event that was ever added is accounted for. */
                                 conservation: {
                                     entries: {
                                         /** @description Ever added to the streams. */
@@ -1620,7 +1620,7 @@ export interface paths {
                                         /** @description Ever acknowledged, after their COMMIT. */
                                         settled: number;
                                         waiting: number;
-                                        /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made from scratch. */
+                                        /** @description added − settled − waiting, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again. */
                                         drift: number;
                                     };
                                     events: {
@@ -1629,7 +1629,7 @@ export interface paths {
                                         stored: number;
                                         duplicate: number;
                                         dead: number;
-                                        /** @description settled − stored − duplicate − dead; not 0: a writer lost count. */
+                                        /** @description settled − stored − duplicate − dead. Not 0: a writer lost count. */
                                         drift: number;
                                     };
                                 };
@@ -1646,7 +1646,7 @@ export interface paths {
                                 bytes: number;
                                 pending: number;
                             };
-                            /** @description Whether everything that came in is accounted for. */
+                            /** @description Whether every entry and event that was ever added is accounted for. */
                             conservation: {
                                 entries: {
                                     /** @description Ever added to the streams. */
@@ -1654,7 +1654,7 @@ export interface paths {
                                     /** @description Ever acknowledged, after their COMMIT. */
                                     settled: number;
                                     waiting: number;
-                                    /** @description added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made from scratch. */
+                                    /** @description added − settled − waiting, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again. */
                                     drift: number;
                                 };
                                 events: {
@@ -1663,7 +1663,7 @@ export interface paths {
                                     stored: number;
                                     duplicate: number;
                                     dead: number;
-                                    /** @description settled − stored − duplicate − dead; not 0: a writer lost count. */
+                                    /** @description settled − stored − duplicate − dead. Not 0: a writer lost count. */
                                     drift: number;
                                 };
                             };
@@ -1691,8 +1691,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tenants whose events are kept for another time than EVENT_RETENTION_DAYS
-         * @description By name. A key of one tenant sees that of its tenant.
+         * List the tenants with their own retention
+         * @description By name. For all other tenants EVENT_RETENTION_DAYS applies. A key of one tenant sees its own.
          *
          *     Needs the scope `read`.
          */
@@ -1746,7 +1746,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One tenant's retention, if it has one of its own
+         * Show a tenant's own retention
          * @description Needs the scope `read`.
          */
         get: {
@@ -1754,7 +1754,7 @@ export interface paths {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description Whose events. */
+                    /** @description The tenant. */
                     tenant: string;
                 };
                 cookie?: never;
@@ -1781,7 +1781,7 @@ export interface paths {
         };
         /**
          * Set a tenant's retention
-         * @description Longer or shorter than EVENT_RETENTION_DAYS. What is due goes with the next run of the job expire-tenant-events, for good. Needs a key of all tenants.
+         * @description It may be longer or shorter than EVENT_RETENTION_DAYS. The next run of the job expire-tenant-events deletes what is due, irrevocably. Needs a key of all tenants.
          *
          *     Needs the scope `admin`.
          */
@@ -1790,7 +1790,7 @@ export interface paths {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description Whose events. */
+                    /** @description The tenant. */
                     tenant: string;
                 };
                 cookie?: never;
@@ -1824,8 +1824,8 @@ export interface paths {
         };
         post?: never;
         /**
-         * Let EVENT_RETENTION_DAYS hold for a tenant again
-         * @description Answers with what held until now. Needs a key of all tenants.
+         * Delete a tenant's own retention, so that EVENT_RETENTION_DAYS applies
+         * @description Answers with the deleted retention. Needs a key of all tenants.
          *
          *     Needs the scope `admin`.
          */
@@ -1834,7 +1834,7 @@ export interface paths {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description Whose events. */
+                    /** @description The tenant. */
                     tenant: string;
                 };
                 cookie?: never;
@@ -1872,8 +1872,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What operators did, newest first
-         * @description An operator of one tenant sees what was done with keys of that tenant.
+         * List the actions of operators, newest first
+         * @description A key of one tenant sees the actions of keys of that tenant.
          *
          *     Needs the scope `operate`.
          */
@@ -1930,8 +1930,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the maintenance workers do, when they last did it and when they will again
-         * @description Jobs are of the whole installation: a key of one tenant sees none.
+         * List the jobs of the maintenance workers, with their last and next runs
+         * @description Jobs belong to the whole installation: a key of one tenant sees none.
          *
          *     Needs the scope `read`.
          */
@@ -1961,9 +1961,9 @@ export interface paths {
                                     cron: string;
                                 }) | null;
                                 timeout_ms: number;
-                                /** @description Runs that may be running at once. */
+                                /** @description Runs that may run at the same time. */
                                 concurrency: number;
-                                /** @description JSON schema of what a run may be told. */
+                                /** @description JSON schema of the input of a run. */
                                 input: unknown;
                                 next_run_at: string | null;
                                 last_run: {
@@ -2006,7 +2006,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Runs of all jobs, newest first
+         * List the runs of all jobs, newest first
          * @description Needs the scope `read`.
          */
         get: {
@@ -2038,9 +2038,9 @@ export interface paths {
                                 /** @enum {string} */
                                 trigger: "schedule" | "request";
                                 requested_by: string | null;
-                                /** @description What it was told. */
+                                /** @description The input of the run. */
                                 input: unknown;
-                                /** @description So far; what a row is, the job's description says. */
+                                /** @description Rows so far. The description of the job says what a row is. */
                                 rows: number;
                                 rows_expected: number | null;
                                 duration_ms: number | null;
@@ -2074,8 +2074,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Runs of a job, newest first
-         * @description Of scheduled runs that found nothing to do only the newest is kept.
+         * List the runs of a job, newest first
+         * @description Of the scheduled runs that found nothing to do, only the newest is listed.
          *
          *     Needs the scope `read`.
          */
@@ -2110,9 +2110,9 @@ export interface paths {
                                 /** @enum {string} */
                                 trigger: "schedule" | "request";
                                 requested_by: string | null;
-                                /** @description What it was told. */
+                                /** @description The input of the run. */
                                 input: unknown;
-                                /** @description So far; what a row is, the job's description says. */
+                                /** @description Rows so far. The description of the job says what a row is. */
                                 rows: number;
                                 rows_expected: number | null;
                                 duration_ms: number | null;
@@ -2133,7 +2133,7 @@ export interface paths {
         put?: never;
         /**
          * Run a job now
-         * @description The body is the job's input, by its `input` schema; it may be left out. The run waits while as many are running as the job's `concurrency` allows.
+         * @description The body is the input of the run, by the job's `input` schema; it may be left out. The run waits while the job's `concurrency` is used up.
          *
          *     Needs the scope `operate`.
          */
@@ -2169,9 +2169,9 @@ export interface paths {
                             /** @enum {string} */
                             trigger: "schedule" | "request";
                             requested_by: string | null;
-                            /** @description What it was told. */
+                            /** @description The input of the run. */
                             input: unknown;
-                            /** @description So far; what a row is, the job's description says. */
+                            /** @description Rows so far. The description of the job says what a row is. */
                             rows: number;
                             rows_expected: number | null;
                             duration_ms: number | null;
@@ -2201,7 +2201,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far a run is, or how it ended
+         * Show the progress or the result of a run
          * @description Needs the scope `read`.
          */
         get: {
@@ -2230,9 +2230,9 @@ export interface paths {
                             /** @enum {string} */
                             trigger: "schedule" | "request";
                             requested_by: string | null;
-                            /** @description What it was told. */
+                            /** @description The input of the run. */
                             input: unknown;
-                            /** @description So far; what a row is, the job's description says. */
+                            /** @description Rows so far. The description of the job says what a row is. */
                             rows: number;
                             rows_expected: number | null;
                             duration_ms: number | null;
@@ -2266,7 +2266,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel a run: one that waits ends at once, one that is running within a second or so
+         * Cancel a run: a waiting one ends at once, a running one within about a second
          * @description Needs the scope `operate`.
          */
         post: {
@@ -2299,9 +2299,9 @@ export interface paths {
                             /** @enum {string} */
                             trigger: "schedule" | "request";
                             requested_by: string | null;
-                            /** @description What it was told. */
+                            /** @description The input of the run. */
                             input: unknown;
-                            /** @description So far; what a row is, the job's description says. */
+                            /** @description Rows so far. The description of the job says what a row is. */
                             rows: number;
                             rows_expected: number | null;
                             duration_ms: number | null;
@@ -2333,15 +2333,15 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Export what was stored in a span of time
-         * @description Files go to the destination of the configuration. Without since and until, everything there is. Scheduled exports neither notice nor skip what this one took.
+         * Export the events that were stored in a span of time
+         * @description Files go to the destination of the configuration. Without `since` and `until` everything is exported. Scheduled exports are not changed: they export the same events too.
          *
          *     Needs the scope `operate`.
          */
         post: {
             parameters: {
                 query?: {
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                     format?: "ndjson" | "json" | "csv" | "parquet";
                     compression?: "none" | "gzip" | "zstd";
@@ -2401,7 +2401,7 @@ export interface paths {
                             rows_done: number;
                             rows_expected: number | null;
                             bytes_done: number;
-                            /** @description Those of the manifest; none before the run has succeeded. */
+                            /** @description The files of the manifest; none before the run has succeeded. */
                             files: {
                                 key: string;
                                 rows: number;
@@ -2437,7 +2437,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export runs, newest first
+         * List export runs, newest first
          * @description Needs the scope `read`.
          */
         get: {
@@ -2446,7 +2446,7 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                     state?: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
                 };
@@ -2498,7 +2498,7 @@ export interface paths {
                                 rows_done: number;
                                 rows_expected: number | null;
                                 bytes_done: number;
-                                /** @description Those of the manifest; none before the run has succeeded. */
+                                /** @description The files of the manifest; none before the run has succeeded. */
                                 files: {
                                     key: string;
                                     rows: number;
@@ -2538,7 +2538,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far an export is
+         * Show the state and progress of an export run
          * @description Needs the scope `read`.
          */
         get: {
@@ -2593,7 +2593,7 @@ export interface paths {
                             rows_done: number;
                             rows_expected: number | null;
                             bytes_done: number;
-                            /** @description Those of the manifest; none before the run has succeeded. */
+                            /** @description The files of the manifest; none before the run has succeeded. */
                             files: {
                                 key: string;
                                 rows: number;
@@ -2633,7 +2633,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry a failed export; what paused the destination is taken to be fixed
+         * Retry a failed export run, and end the pause of the tenant
          * @description Needs the scope `operate`.
          */
         post: {
@@ -2692,7 +2692,7 @@ export interface paths {
                             rows_done: number;
                             rows_expected: number | null;
                             bytes_done: number;
-                            /** @description Those of the manifest; none before the run has succeeded. */
+                            /** @description The files of the manifest; none before the run has succeeded. */
                             files: {
                                 key: string;
                                 rows: number;
@@ -2730,7 +2730,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancel an export before it is done; nothing of it is published
+         * Cancel an export run before it ends; nothing of it is published
          * @description Needs the scope `operate`.
          */
         post: {
@@ -2789,7 +2789,7 @@ export interface paths {
                             rows_done: number;
                             rows_expected: number | null;
                             bytes_done: number;
-                            /** @description Those of the manifest; none before the run has succeeded. */
+                            /** @description The files of the manifest; none before the run has succeeded. */
                             files: {
                                 key: string;
                                 rows: number;
@@ -2825,8 +2825,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How the exports stand, tenant by tenant
-         * @description An operator of all tenants who names none sees each that has a configuration or a run.
+         * Show the state of the exports, tenant by tenant
+         * @description Without `tenant`, a key of all tenants sees every tenant that has a configuration or a run.
          *
          *     Needs the scope `read`.
          */
@@ -2836,7 +2836,7 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                 };
                 header?: never;
@@ -2890,7 +2890,7 @@ export interface paths {
                                     at: string;
                                 } | null;
                                 totals: {
-                                    /** @description By state. */
+                                    /** @description Runs by state. */
                                     runs: {
                                         [key: string]: number;
                                     };
@@ -2922,8 +2922,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Read an export again and hold it against its manifest
-         * @description Destination and backup: the manifest, and the bytes, the SHA-256 and the rows of every file.
+         * Read an export again and compare it with its manifest
+         * @description Reads destination and backup, and checks the manifest and the bytes, SHA-256 and rows of every file.
          *
          *     Needs the scope `operate`.
          */
@@ -2954,12 +2954,12 @@ export interface paths {
                             /** Format: uuid */
                             run_id: string;
                             /**
-                             * @description `succeeded` when all was read, whatever was found; `failed` when a destination could not be asked.
+                             * @description `succeeded` when everything was read, even with problems; `failed` when a destination could not be read.
                              * @enum {string}
                              */
                             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
                             ok: boolean | null;
-                            /** @description What is not as the manifest says. */
+                            /** @description Differences from the manifest. */
                             problems: string[];
                             rows_done: number;
                             rows_expected: number | null;
@@ -2988,7 +2988,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far a verification is, or what it found
+         * Show the progress or the result of a verification
          * @description Needs the scope `read`.
          */
         get: {
@@ -3014,12 +3014,12 @@ export interface paths {
                             /** Format: uuid */
                             run_id: string;
                             /**
-                             * @description `succeeded` when all was read, whatever was found; `failed` when a destination could not be asked.
+                             * @description `succeeded` when everything was read, even with problems; `failed` when a destination could not be read.
                              * @enum {string}
                              */
                             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
                             ok: boolean | null;
-                            /** @description What is not as the manifest says. */
+                            /** @description Differences from the manifest. */
                             problems: string[];
                             rows_done: number;
                             rows_expected: number | null;
@@ -3050,15 +3050,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What is exported, when and where to
-         * @description A tenant without a configuration of its own has that of the server's variables.
+         * Show the export configuration of a tenant
+         * @description A tenant without its own configuration has that of the server's variables.
          *
          *     Needs the scope `read`.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                 };
                 header?: never;
@@ -3090,11 +3090,11 @@ export interface paths {
                                 endpoint?: string;
                                 path_style?: boolean;
                                 credentials?: {
-                                    /** @description False when the AWS SDK's own chain is asked. */
+                                    /** @description False when the AWS SDK finds credentials itself. */
                                     set: boolean;
-                                    /** @description Its start and end. */
+                                    /** @description Its first and last characters. */
                                     access_key_id?: string;
-                                    /** @description Why those that are kept cannot be opened. */
+                                    /** @description Why the stored credentials cannot be opened. */
                                     problem?: string;
                                 };
                             };
@@ -3107,11 +3107,11 @@ export interface paths {
                                 endpoint?: string;
                                 path_style?: boolean;
                                 credentials?: {
-                                    /** @description False when the AWS SDK's own chain is asked. */
+                                    /** @description False when the AWS SDK finds credentials itself. */
                                     set: boolean;
-                                    /** @description Its start and end. */
+                                    /** @description Its first and last characters. */
                                     access_key_id?: string;
-                                    /** @description Why those that are kept cannot be opened. */
+                                    /** @description Why the stored credentials cannot be opened. */
                                     problem?: string;
                                 };
                             } | null;
@@ -3130,15 +3130,15 @@ export interface paths {
             };
         };
         /**
-         * Say what is exported, when and where to
-         * @description Replaces the whole configuration; what is left out is that of the variables. Credentials are kept sealed and never given back; those kept stay when they are left out and the bucket and the endpoint are the same.
+         * Set the export configuration of a tenant
+         * @description Replaces the whole configuration. Fields that are left out have the values of the variables. Credentials are stored sealed and never shown. Left out, the stored ones stay if bucket and endpoint are the same.
          *
          *     Needs the scope `admin`.
          */
         put: {
             parameters: {
                 query?: {
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                 };
                 header?: never;
@@ -3169,7 +3169,7 @@ export interface paths {
                             /** @default  */
                             prefix?: string;
                             region?: string;
-                            /** @description An S3-compatible server; left out for AWS. */
+                            /** @description URL of an S3-compatible server; left out for AWS. */
                             endpoint?: string;
                             path_style?: boolean;
                             credentials?: {
@@ -3184,7 +3184,7 @@ export interface paths {
                             /** @default  */
                             prefix?: string;
                             region?: string;
-                            /** @description An S3-compatible server; left out for AWS. */
+                            /** @description URL of an S3-compatible server; left out for AWS. */
                             endpoint?: string;
                             path_style?: boolean;
                             credentials?: {
@@ -3219,11 +3219,11 @@ export interface paths {
                                 endpoint?: string;
                                 path_style?: boolean;
                                 credentials?: {
-                                    /** @description False when the AWS SDK's own chain is asked. */
+                                    /** @description False when the AWS SDK finds credentials itself. */
                                     set: boolean;
-                                    /** @description Its start and end. */
+                                    /** @description Its first and last characters. */
                                     access_key_id?: string;
-                                    /** @description Why those that are kept cannot be opened. */
+                                    /** @description Why the stored credentials cannot be opened. */
                                     problem?: string;
                                 };
                             };
@@ -3236,11 +3236,11 @@ export interface paths {
                                 endpoint?: string;
                                 path_style?: boolean;
                                 credentials?: {
-                                    /** @description False when the AWS SDK's own chain is asked. */
+                                    /** @description False when the AWS SDK finds credentials itself. */
                                     set: boolean;
-                                    /** @description Its start and end. */
+                                    /** @description Its first and last characters. */
                                     access_key_id?: string;
-                                    /** @description Why those that are kept cannot be opened. */
+                                    /** @description Why the stored credentials cannot be opened. */
                                     problem?: string;
                                 };
                             } | null;
@@ -3260,15 +3260,15 @@ export interface paths {
         };
         post?: never;
         /**
-         * Forget a tenant's configuration and credentials
-         * @description What has been exported stays where it is, and so does the position: a new configuration continues there.
+         * Delete a tenant's export configuration and credentials
+         * @description Exported files stay, and so does the position: a new configuration continues from it.
          *
          *     Needs the scope `admin`.
          */
         delete: {
             parameters: {
                 query?: {
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                 };
                 header?: never;
@@ -3300,11 +3300,11 @@ export interface paths {
                                 endpoint?: string;
                                 path_style?: boolean;
                                 credentials?: {
-                                    /** @description False when the AWS SDK's own chain is asked. */
+                                    /** @description False when the AWS SDK finds credentials itself. */
                                     set: boolean;
-                                    /** @description Its start and end. */
+                                    /** @description Its first and last characters. */
                                     access_key_id?: string;
-                                    /** @description Why those that are kept cannot be opened. */
+                                    /** @description Why the stored credentials cannot be opened. */
                                     problem?: string;
                                 };
                             };
@@ -3317,11 +3317,11 @@ export interface paths {
                                 endpoint?: string;
                                 path_style?: boolean;
                                 credentials?: {
-                                    /** @description False when the AWS SDK's own chain is asked. */
+                                    /** @description False when the AWS SDK finds credentials itself. */
                                     set: boolean;
-                                    /** @description Its start and end. */
+                                    /** @description Its first and last characters. */
                                     access_key_id?: string;
-                                    /** @description Why those that are kept cannot be opened. */
+                                    /** @description Why the stored credentials cannot be opened. */
                                     problem?: string;
                                 };
                             } | null;
@@ -3354,15 +3354,15 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Try a configuration: write, read and remove a small file
-         * @description The one in the body, or without a body the one that is kept. `code` and `message` say what is wrong.
+         * Test a configuration: write, read and remove a small file
+         * @description Tests the configuration in the body; without a body, the stored one. `code` and `message` say what is wrong.
          *
          *     Needs the scope `admin`.
          */
         post: {
             parameters: {
                 query?: {
-                    /** @description Whose. An operator of one tenant need not say. */
+                    /** @description The tenant. A key of one tenant may leave it out. */
                     tenant?: string;
                 };
                 header?: never;
@@ -3393,7 +3393,7 @@ export interface paths {
                             /** @default  */
                             prefix?: string;
                             region?: string;
-                            /** @description An S3-compatible server; left out for AWS. */
+                            /** @description URL of an S3-compatible server; left out for AWS. */
                             endpoint?: string;
                             path_style?: boolean;
                             credentials?: {
@@ -3408,7 +3408,7 @@ export interface paths {
                             /** @default  */
                             prefix?: string;
                             region?: string;
-                            /** @description An S3-compatible server; left out for AWS. */
+                            /** @description URL of an S3-compatible server; left out for AWS. */
                             endpoint?: string;
                             path_style?: boolean;
                             credentials?: {
@@ -3428,20 +3428,20 @@ export interface paths {
                     content: {
                         "application/json": {
                             ok: boolean;
-                            /** @description Of the first that failed. */
+                            /** @description Code of the first destination that failed. */
                             code?: string;
                             message?: string;
                             destination: {
                                 ok: boolean;
                                 label?: string;
-                                /** @description What is wrong; see docs/reference/errors.md. */
+                                /** @description Code of the problem; see docs/reference/errors.md. */
                                 code?: string;
                                 message?: string;
                             };
                             backup: {
                                 ok: boolean;
                                 label?: string;
-                                /** @description What is wrong; see docs/reference/errors.md. */
+                                /** @description Code of the problem; see docs/reference/errors.md. */
                                 code?: string;
                                 message?: string;
                             } | null;
@@ -3464,7 +3464,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * API keys without the keys themselves, newest first
+         * List API keys, without the keys themselves, newest first
          * @description Needs the scope `admin`.
          */
         get: {
@@ -3473,7 +3473,7 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description Those that have ended, too. */
+                    /** @description Lists revoked keys too. */
                     revoked?: boolean;
                 };
                 header?: never;
@@ -3511,8 +3511,8 @@ export interface paths {
         };
         put?: never;
         /**
-         * Make an API key; the answer is the only one that ever shows it
-         * @description A key can be given no right that the key which makes it lacks: no other scope or tenant, no later end, and limits of its own only by a key of all tenants.
+         * Make an API key; only this answer ever shows it
+         * @description A new key gets no right that the key which makes it lacks: no other scope or tenant, and no later end. Only a key of all tenants can set limits.
          *
          *     Needs the scope `admin`.
          */
@@ -3526,20 +3526,20 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description For people; goes into the audit log with the id. */
+                        /** @description A name for people. The audit log stores it with the id. */
                         name: string;
-                        /** @description What it may do; scopes are independent, none includes another. */
+                        /** @description What the key may do. Scopes are independent: none includes another. */
                         scopes: ("ingest" | "read" | "operate" | "admin")[];
-                        /** @description Whose events; null for all tenants. That of the key that makes it, if not given. */
+                        /** @description The tenant of the key; null for all tenants. Default: the tenant of the key that makes it. */
                         tenant?: string | null;
                         /**
                          * Format: date-time
-                         * @description Not later than the key that makes it. Never, if not given.
+                         * @description Not later than the end of the key that makes it. Default: that end, or never.
                          */
                         expires_at?: string;
-                        /** @description Its own limit here in place of RATE_LIMIT_PER_MINUTE; 0 for none. */
+                        /** @description Replaces RATE_LIMIT_PER_MINUTE for this key; 0 for no limit. */
                         requests_per_minute?: number | null;
-                        /** @description Its own quota at ingest in place of INGEST_RATE_LIMIT; 0 for none. */
+                        /** @description Replaces INGEST_RATE_LIMIT for this key; 0 for no limit. */
                         events_per_second?: number | null;
                     };
                 };
@@ -3564,7 +3564,7 @@ export interface paths {
                             expires_at: string | null;
                             last_used_at: string | null;
                             revoked_at: string | null;
-                            /** @description The key itself. Only its hash is kept. */
+                            /** @description The key itself. Only its hash is stored. */
                             key: string;
                         };
                     };
@@ -3588,8 +3588,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revoke a key: at once here, everywhere within 30 s
-         * @description Keys that it has made stay good.
+         * Revoke a key: at once at this instance, everywhere within 30 s
+         * @description Keys that it has made stay valid.
          *
          *     Needs the scope `admin`.
          */

@@ -7,6 +7,6 @@ export const EXIT = {
   usage: 2,
   /** The query API cannot be reached. */
   unreachable: 3,
-  /** Asked first, and the answer was no. */
+  /** The command asked first, and the answer was no. */
   declined: 4,
 } as const;

@@ -5,8 +5,8 @@ import { BODY_LIMIT } from './peer-events.ts';
 import { readPeerSettings, servePeer } from './peer-process.ts';
 
 /**
- * The limits of ingest: a Fastify that puts each body on a stream as it came, after JSON.parse (`/parse`) or without
- * (`/raw`). No validation, no keys, no compression, no durability header; commands of one turn share a round trip.
+ * The limits of ingest: a Fastify that puts each body on a stream unchanged, after JSON.parse (`/parse`) or without
+ * (`/raw`). No validation, no keys, no compression, no durability header. Commands of one turn share a round trip.
  */
 const { redisUrl } = readPeerSettings();
 const redis = new Redis(redisUrl, { enableAutoPipelining: true });

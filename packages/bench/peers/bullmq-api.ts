@@ -5,7 +5,7 @@ import { BULLMQ_QUEUE } from './bullmq-queue.ts';
 import { BATCH_SCHEMA, BODY_LIMIT, type SentEvent } from './peer-events.ts';
 import { readPeerSettings, servePeer } from './peer-process.ts';
 
-/** What one builds next: Fastify, and one BullMQ job for each batch; bullmq-worker.ts stores them. */
+/** The second thing one would build: Fastify, and one BullMQ job for each batch; bullmq-worker.ts stores them. */
 const { redisUrl } = readPeerSettings();
 const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
 const queue = new Queue(BULLMQ_QUEUE, { connection: redis, defaultJobOptions: { removeOnComplete: true } });

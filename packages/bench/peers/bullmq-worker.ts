@@ -5,7 +5,7 @@ import { BULLMQ_QUEUE } from './bullmq-queue.ts';
 import { createPeerOrm, insertBatch, type SentEvent } from './peer-events.ts';
 import { readPeerSettings, servePeer } from './peer-process.ts';
 
-/** Stores what bullmq-api.ts queued, with as many jobs at a time as a writer of Sluice has transactions. */
+/** Stores the batches that bullmq-api.ts queued, with as many concurrent jobs as a writer of Sluice has transactions. */
 const { databaseUrl, redisUrl, poolSize, concurrency } = readPeerSettings();
 const database = await createPeerOrm(databaseUrl, poolSize);
 const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });

@@ -2,7 +2,7 @@ import Fastify from 'fastify';
 import { BATCH_SCHEMA, BODY_LIMIT, createPeerOrm, insertBatch, type SentEvent } from './peer-events.ts';
 import { readPeerSettings, servePeer } from './peer-process.ts';
 
-/** What one builds first: Fastify, and MikroORM's `insertMany` in the request. */
+/** The first thing one would build: Fastify, and MikroORM's `insertMany` in the request. */
 const { databaseUrl, poolSize } = readPeerSettings();
 const orm = await createPeerOrm(databaseUrl, poolSize);
 const server = Fastify({ bodyLimit: BODY_LIMIT });

@@ -1,6 +1,6 @@
 import { startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
 import { runPeer } from './peer-process.ts';
 
-/** Where daemons send their traces; a process of its own, as a collector is. */
+/** Receives the traces of daemons in its own process, as a collector does. */
 const receiver = await startOtlpReceiver();
 runPeer(receiver.endpoint, () => receiver.stop());

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 
-/** Body of `POST /api/events`: the same required fields, RFC 3339 and lengths that Sluice asks for. */
+/** Body of `POST /api/events`: the same required fields, times and lengths that Sluice requires. */
 export const BATCH_SCHEMA = {
   type: 'object',
   required: ['events'],
@@ -30,7 +30,7 @@ export const BATCH_SCHEMA = {
 /** Above the largest batch of the benchmark; Fastify's own default is 1 MiB. */
 export const BODY_LIMIT = 16 * 1024 * 1024;
 
-/** An event as it is sent, once it is validated. */
+/** A validated event. */
 export interface SentEvent {
   readonly eventId: string;
   readonly eventType: string;
@@ -57,7 +57,7 @@ const PeerEvent = defineEntity({
   },
 });
 
-/** In key order, as Sluice does it: without that, concurrent batches of one session deadlock. */
+/** In key order, as in Sluice: without that, concurrent batches of one session deadlock. */
 const COUNT_SESSIONS = `
   INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
   SELECT 'default', i."sessionId", max(i."userName"), min(i.timestamp), max(i.timestamp), now(), count(*)

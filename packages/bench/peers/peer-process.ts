@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-/** What the benchmark tells a peer, as environment variables. */
+/** A peer's settings, which the benchmark passes as environment variables. */
 export interface PeerSettings {
   readonly databaseUrl: string;
   readonly redisUrl: string;
@@ -18,14 +18,14 @@ export function readPeerSettings(): PeerSettings {
   };
 }
 
-/** Listens on a free port, says so, and goes when the benchmark says so or is gone. */
+/** Listens on a free port, reports it, and stops when the benchmark asks for it or has ended. */
 export async function servePeer(server: FastifyInstance, stop: () => Promise<void>): Promise<void> {
   server.get('/ready', () => ({ status: 'ready' }));
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   runPeer(url, () => server.close().then(stop));
 }
 
-/** Says that a peer listens, and stops it when the benchmark says so or is gone. */
+/** Reports that a peer listens, and stops it when the benchmark asks for it or has ended. */
 export function runPeer(url: string, stop: () => Promise<void>): void {
   const end = (): void => void stop().finally(() => process.exit(0));
   process.once('SIGTERM', end);

@@ -1,22 +1,22 @@
 import { parseArgs } from 'node:util';
 
-/** What a benchmark is told. Files and folders as given on the command line. */
+/** The settings of a benchmark. Files and folders are as given on the command line. */
 export interface BenchOptions {
-  /** Only to see that it works. */
+  /** Only checks that the suite works. */
   readonly quick: boolean;
   readonly rounds: number;
   /** Events of a burst. */
   readonly events: number;
-  /** Events before the first round, to have code compiled and caches filled. */
+  /** Events before the first round, so that code is compiled and caches are full. */
   readonly warmUp: number;
-  /** Events that are put on the stream to see what they take there. */
+  /** Events to put on the stream, to measure their size there. */
   readonly sample: number;
   /** Of a sustained load. */
   readonly seconds: number;
   readonly connections: number;
   /** Events that wait when draining begins. */
   readonly backlog: number;
-  /** Rows that are there already. */
+  /** Rows that are stored before the measurement. */
   readonly stored: number;
   /** Of `query`. */
   readonly rows: number;
@@ -25,13 +25,13 @@ export interface BenchOptions {
   readonly rate: number;
   readonly out: string | undefined;
   readonly svg: string | undefined;
-  /** Real events for what they take in Redis; undefined for those that are usually there, if they are. */
+  /** Real events, to measure their size in Redis; undefined for the usual file, if it exists. */
   readonly edits: string | undefined;
 }
 
 interface Setting {
   readonly full: number;
-  /** With --quick: enough to see that it works, and nothing about speed. */
+  /** With --quick: enough to check that the suite works, but not to measure speed. */
   readonly quick: number;
   readonly min: number;
   readonly max: number;
@@ -57,7 +57,7 @@ const NUMBERS = {
 } as const satisfies Record<string, Setting>;
 
 const WARM_UP = { full: 50_000, quick: 1_000 };
-/** All real edits that there are. */
+/** As many as there are real edits. */
 const SAMPLE = { full: 30_000, quick: 500 };
 
 /** The text of `bench --help`. */
@@ -76,10 +76,10 @@ ${lines(Object.entries(NUMBERS).map(([name, { full, min, max, help }]) => [`--${
       ['-h, --help', 'this text'],
     ],
   )}
-Speed on a busy machine says little: look at the ratios, which are of the same minute.
+Speed on a busy machine says little. Compare the ratios: both sides ran in the same minute.
 Data lie in a new folder in TMPDIR; on a tmpfs fsync is free, and figures are not those of a disk.
 To choose cores, for all that is started: taskset -c 2,3 npx -y pnpm@12 bench SUITE
-Ctrl-C stops in order; again, it kills what has not stopped. Logs are kept when a suite fails.
+Ctrl-C stops in order; again, it kills what has not stopped. The logs of a failed suite remain.
 `;
 }
 
@@ -90,9 +90,9 @@ function lines(rows: readonly (readonly [string, string])[]): string {
 /**
  * Reads the command line of `bench`.
  *
- * @param suites the names there are
+ * @param suites the existing names
  * @returns the names to run, in order; null when only help is wanted
- * @throws without a suite, on an unknown suite or option, and on a number that is none or out of bounds
+ * @throws without a suite, for an unknown suite or option, and for a number that is invalid or out of bounds
  */
 export function parseBenchOptions(
   args: readonly string[],
@@ -119,10 +119,10 @@ export function parseBenchOptions(
     },
   });
   if (values.help || args.length === 0) return null;
-  if (positionals.length === 0) throw new Error(`which suite? There is: ${[...suites, 'all'].join(', ')}`);
+  if (positionals.length === 0) throw new Error(`which suite? There are: ${[...suites, 'all'].join(', ')}`);
   const [suite = ''] = positionals;
   if (positionals.length > 1 || !['all', ...suites].includes(suite)) {
-    throw new Error(`there is no benchmark "${positionals.join(' ')}"; there is: ${[...suites, 'all'].join(', ')}`);
+    throw new Error(`there is no benchmark "${positionals.join(' ')}"; there are: ${[...suites, 'all'].join(', ')}`);
   }
   const size = values.quick ? 'quick' : 'full';
   const number = (name: keyof typeof NUMBERS): number => wholeNumber(name, values[name], NUMBERS[name], size);

@@ -2,7 +2,7 @@ import { access, constants, mkdir, open, rm, stat } from 'node:fs/promises';
 import { countEvents } from '@sluice/local-stack/read-events-file';
 
 /**
- * Finds out before hours of measuring whether files can be written and read. Makes the folder of the charts.
+ * Checks that files can be written and read, before hours of measuring. Makes the folder of the charts.
  *
  * @throws with the option and the reason
  */
@@ -26,6 +26,6 @@ export async function checkFiles(files: { out: string; svg: string | undefined; 
       throw new Error(`the charts cannot be written (--svg): ${(error as Error).message}`, { cause: error });
     }
   }
-  // Every line of it: a bad one would be found in the middle of a suite.
+  // Reads every line: a bad one would otherwise be found in the middle of a suite.
   if (edits !== undefined) await countEvents(edits);
 }

@@ -7,19 +7,19 @@ import { findPostgresBinaries } from '@sluice/local-stack/postgres-binaries';
 
 const run = promisify(execFile);
 
-/** What a reader needs to have the same figures again: what was run, on what, and with which servers. */
+/** What a reader needs to reproduce the figures: the command, the machine and the servers. */
 export async function describeRun(env: NodeJS.ProcessEnv) {
   return {
     arguments: process.argv.slice(2),
     commit: await commitOf(REPOSITORY),
     machine: {
-      /** Those that it may use: `taskset` and containers take some away. */
+      /** Those that it may use: `taskset` and containers can limit them. */
       cores: availableParallelism(),
       coresInAll: cpus().length,
       processor: cpus()[0]?.model ?? 'unknown',
       memoryMiB: Math.round(totalmem() / 1024 / 1024),
       kernel: release(),
-      /** Where data lie; how fast fsync is there decides much. */
+      /** The file system of the data; the speed of its fsync matters most. */
       dataFolder: tmpdir(),
     },
     versions: {
@@ -34,7 +34,7 @@ export async function describeRun(env: NodeJS.ProcessEnv) {
 async function commitOf(folder: string): Promise<string | null> {
   try {
     const { stdout: commit } = await run('git', ['-C', folder, 'rev-parse', 'HEAD']);
-    // Without its lock, which would stand in the way of somebody's commit.
+    // Without its lock, which could block a commit.
     const { stdout: changes } = await run('git', ['--no-optional-locks', '-C', folder, 'status', '--porcelain']);
     return commit.trim() + (changes === '' ? '' : '+changes');
   } catch {
@@ -42,7 +42,7 @@ async function commitOf(folder: string): Promise<string | null> {
   }
 }
 
-/** What a program says of itself; null where there is none, such as with Redis in Docker. */
+/** A program's version; null where there is no program, such as with Redis in Docker. */
 async function versionOf(find: () => Promise<string | undefined>): Promise<string | null> {
   try {
     const program = await find();

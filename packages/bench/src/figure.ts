@@ -1,7 +1,7 @@
 import { median, threeDigits } from './figures.ts';
 import { markdownTable } from './markdown-table.ts';
 
-/** What a figure should reach: as a value of its own, or as a ratio to what it is compared with. */
+/** What a figure should reach: as a value, or as a ratio to the figure it is compared with. */
 export interface Goal {
   readonly of: 'ratio' | 'value';
   readonly bound: 'least' | 'most';
@@ -13,13 +13,13 @@ export interface Figure {
   readonly name: string;
   readonly unit: string;
   readonly ours: readonly number[];
-  /** Name of the peer or the limit; null for a figure with a goal of its own. */
+  /** Name of the peer or the limit; null for a figure whose goal is a value. */
   readonly against: string | null;
   readonly theirs: readonly number[];
   readonly goal: Goal | null;
 }
 
-/** Ours over theirs, round by round. */
+/** Our value divided by theirs, for each round. */
 export function ratios({ ours, theirs }: Figure): number[] {
   return theirs.map((value, round) => (ours[round] ?? Number.NaN) / value);
 }
@@ -33,9 +33,9 @@ export function reached(figure: Figure): boolean | null {
 }
 
 /**
- * Figures as a table in Markdown: medians, ratios with their spread, and whether goals are reached.
+ * Formats figures as a table in Markdown: medians, ratios with their spread, and whether goals are reached.
  *
- * @param judge whether goals are looked at; figures of a quick run say nothing about them
+ * @param judge whether the table judges goals; figures of a quick run say nothing about them
  */
 export function figureTable(figures: readonly Figure[], { judge }: { judge: boolean } = { judge: true }): string {
   return markdownTable(
@@ -57,7 +57,7 @@ export function spread(values: readonly number[]): string {
   return `${threeDigits(median(values))} (${threeDigits(Math.min(...values))}–${threeDigits(Math.max(...values))})`;
 }
 
-/** As JSON has it: the rounds, with the medians that the table shows. */
+/** The JSON form: the rounds, with the medians that the table shows. */
 export function figureJson(figure: Figure) {
   const ofRatios = ratios(figure);
   return {

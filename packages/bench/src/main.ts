@@ -15,7 +15,7 @@ const EXIT_STOPPED = 130;
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  // A reader that went away (`bench all | head`) or a closed terminal must not end us before servers are stopped.
+  // A closed pipe (`bench all | head`) or terminal must not end us before servers are stopped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const env = readStackEnvironment();
   let parsed: ReturnType<typeof prepare>;
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
     force: () => {
       if (forced.signal.aborted) return;
       progress.line('stopping at once');
-      // Connections whose servers are killed under them say so, each in its own way; there is nobody left to tell.
+      // Connections report that their servers were killed, each in its own way. Nothing can be done about it any more.
       process.on('uncaughtException', () => {});
       forced.abort();
     },
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
   const context = { path: env['PATH'], progress, signal: stopped.signal, forced: forced.signal };
   const wentWell = await runSuites(suites, options, context, { out: options.out, env });
   ignoreSignals();
-  // What did not hear of it would keep the process alive. Peers and daemons end when it does.
+  // Anything that missed the abort would keep this process alive. Peers and daemons end with it.
   if (forced.signal.aborted) process.exit(EXIT_STOPPED);
   if (stopped.signal.aborted) {
     progress.line('stopped');
@@ -60,7 +60,7 @@ async function main(): Promise<number> {
   return wentWell ? EXIT_OK : EXIT_FAILED;
 }
 
-/** The command line, with files as the caller sees them; null when only help is wanted. */
+/** Reads the command line, with files relative to the caller's folder; null when only help is wanted. */
 function prepare(env: NodeJS.ProcessEnv) {
   const parsed = parseBenchOptions(
     process.argv.slice(2),
@@ -69,7 +69,7 @@ function prepare(env: NodeJS.ProcessEnv) {
   if (parsed === null) return null;
   const { chosen, options } = parsed;
   const what = chosen.length === 1 ? chosen[0] : 'all';
-  // A quick look must not take the place of real figures.
+  // Figures of a quick run must not replace real ones.
   const out = options.out ?? `bench-${what}${options.quick ? '-quick' : ''}.json`;
   const path = (file: string | undefined) => (file === undefined ? undefined : callersPath(env, file));
   return {

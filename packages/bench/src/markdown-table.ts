@@ -1,4 +1,4 @@
-/** A table as Markdown has it, aligned for a terminal too. */
+/** Formats a table in Markdown, aligned so that a terminal shows it well too. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));

@@ -1,9 +1,9 @@
 import cliProgress from 'cli-progress';
 
-/** Shows long work: a bar on a terminal, a line for each piece of work anywhere else. */
+/** Shows the progress of long work: a bar on a terminal, elsewhere a line for each piece of work. */
 export interface Progress {
   line(this: void, text: string): void;
-  /** @returns told how much of `total` is done */
+  /** @returns a function to call with how much of `total` is done */
   start(this: void, name: string, total: number): (done: number) => void;
   stop(this: void): void;
 }

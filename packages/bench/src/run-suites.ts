@@ -6,12 +6,12 @@ import { firstMessageOf } from './first-message.ts';
 import type { Suite } from './suites/suites.ts';
 import type { SuiteContext } from './with-servers.ts';
 
-/** Spreads of fewer rounds are of too few values. */
+/** Fewer rounds have too few values for a spread. */
 const ROUNDS_THAT_SAY_SOMETHING = 5;
 
 /**
- * Runs suites one after the other, prints what each found, and writes the figures of all after each of them. One that
- * fails is reported and does not keep the others from running; after a stop none is begun.
+ * Runs suites one after the other, prints what each found, and writes the figures of all after each of them. A failed
+ * suite is reported and does not prevent the others; after a stop no suite begins.
  *
  * @param out where the figures are written as JSON
  * @returns whether all went well
@@ -48,14 +48,14 @@ export async function runSuites(
       const about = `${run.machine.cores} cores, load ${loadAtStart.toFixed(1)} at the start, rounds: ${options.rounds}`;
       process.stdout.write(`\n## ${name}\n\n${about}\n\n${text}\n${caution(options)}`);
       found[name] = { startedAt, at: new Date().toISOString(), loadAtStart, ...(json as object) };
-      // After each: hours of figures must not be lost to the last suite.
+      // After each suite: a failure of the last one must not lose hours of figures.
       await write();
     } catch (error) {
       progress.stop();
       if (signal.aborted) break;
       fail(`${name}: ${firstMessageOf(error)}`);
       found[name] = { startedAt, at: new Date().toISOString(), loadAtStart, error: firstMessageOf(error) };
-      // Only beside figures: an older file is worth more than this alone.
+      // Only with figures: an older file is worth more than a failure alone.
       if (written) await write();
     }
   }
@@ -63,7 +63,7 @@ export async function runSuites(
   return !failed;
 }
 
-/** A line under the table where its figures say less than they seem to. */
+/** A note under the table when its figures say less than they seem to. */
 function caution({ quick, rounds }: BenchOptions): string {
   if (quick) return '- quick: this shows that it works, and nothing about speed\n';
   if (rounds < ROUNDS_THAT_SAY_SOMETHING) return `- spreads of ${rounds} of the usual 5 rounds say little\n`;

@@ -3,8 +3,8 @@ import { startStack, type StackHandle } from '@sluice/local-stack/stack';
 import { withScratchFolder } from './scratch-folder.ts';
 
 /**
- * Runs `work` on a stack of its own, on free ports, with everything as it is by default (durability included), and
- * removes it afterwards; only the logs stay when it fails.
+ * Runs `work` on a new stack, on free ports, with all defaults (durability included), and removes it afterwards.
+ * When `work` fails, the logs remain.
  */
 export async function withScratchStack<T>(
   options: {
@@ -13,7 +13,7 @@ export async function withScratchStack<T>(
     path: string | undefined;
     report: (line: string) => void;
     signal: AbortSignal;
-    /** Kills the stack, also while it is stopping in order; `work` is not waited for any more. */
+    /** Kills the stack, also while it is stopping in order, without waiting for `work`. */
     forced: AbortSignal;
   },
   /** Given the stack's folder, too. */
@@ -22,14 +22,14 @@ export async function withScratchStack<T>(
   return withScratchFolder(options.signal, async (folder) => {
     const stack = await startStack({
       dataDir: folder,
-      // Nothing of the caller's environment but PATH: a benchmark must not depend on somebody's settings.
+      // Of the caller's environment only PATH: a benchmark must not depend on the caller's settings.
       env: {
         PATH: options.path,
         INGEST_PORT: '0',
         QUERY_PORT: '0',
         WRITER_PORT: '0',
         MAINTENANCE_PORT: '0',
-        // The one limit that is in the way of asking as fast as answers come.
+        // The only limit that would slow down a client which sends its next request after each answer.
         RATE_LIMIT_PER_MINUTE: '0',
       },
       report: options.report,

@@ -16,14 +16,14 @@ export interface Chart {
 const WIDTH = 720;
 const HEIGHT = 400;
 const PLOT = { left: 80, right: 24, top: 48, bottom: 92 };
-/** Okabe and Ito's palette: apart for colour-blind readers too, and readable on white and on black. */
+/** Okabe and Ito's palette: distinct for colour-blind readers too, and readable on white and on black. */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00'];
 /** Dashes tell lines apart in print. */
 const DASHES = ['', '7 4', '2 3', '10 3 2 3', '4 2'];
 
 /**
- * A line chart as an SVG document: axes from 0, a legend, colours for light and dark. It has a background of its own: an
- * image follows the system's choice of light and dark, which the page around it may not.
+ * A line chart as an SVG document: axes from 0, a legend, colours for light and dark. It has its own background: an image
+ * follows the system's choice of light and dark, but the page around it may not.
  */
 export function svgChart({ title, xLabel, yLabel, xScale, series }: Chart): string {
   const xs = [...new Set(series.flatMap(({ points }) => points.map(({ x }) => x)))].toSorted((a, b) => a - b);
@@ -97,7 +97,7 @@ function short(value: number): string {
   return value >= 1e4 ? `${threeDigits(value / 1e3)}k` : threeDigits(value);
 }
 
-/** Without zeros at the end: ticks are round numbers. */
+/** Without trailing zeros: ticks are round numbers. */
 function threeDigits(value: number): string {
   return String(Number(value.toPrecision(3)));
 }

@@ -6,13 +6,13 @@ import type { PeerSurroundings } from './load/peers.ts';
 import type { Progress } from './progress.ts';
 import { withScratchStack } from './scratch-stack.ts';
 
-/** What every suite is given by `main`. */
+/** What `main` passes to every suite. */
 export interface SuiteContext {
   /** PATH, where programs are found. */
   readonly path: string | undefined;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** Aborts when stopping in order takes too long for the user. */
+  /** Aborts at the second Ctrl-C, when stopping in order takes too long for the user. */
   readonly forced: AbortSignal;
 }
 
@@ -21,7 +21,7 @@ export interface Surroundings {
   readonly stack: StackHandle;
   /** For starting peers, and daemons beside those of the stack. */
   readonly around: PeerSurroundings;
-  /** What is deferred here is stopped before the servers are, the last one first. */
+  /** Stops what is deferred here before the servers, in reverse order. */
   readonly running: AsyncDisposableStack;
 }
 
@@ -32,7 +32,7 @@ export async function withServers<T>(
   work: (surroundings: Surroundings) => Promise<T>,
 ): Promise<T> {
   return withScratchStack({ path, daemons, report: progress.line, signal, forced }, async (stack, stackFolder) => {
-    // Their logs may have the names that the stack's daemons have.
+    // A folder of their own: their logs may have the same names as those of the stack's daemons.
     const folder = join(stackFolder, 'peers');
     await mkdir(folder);
     await using running = new AsyncDisposableStack();

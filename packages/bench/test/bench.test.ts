@@ -6,7 +6,7 @@ import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 import type { figureJson } from '../src/figure.ts';
 import { SUITES } from '../src/suites/suites.ts';
 
-/** For a suite that hangs: on two quiet cores all of them take XX minutes. */
+/** For a suite that hangs, not a slow one. */
 const HOOK_TIMEOUT_MS = 1_800_000;
 
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
@@ -21,7 +21,7 @@ describe('every suite, with small numbers', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-bench-test-'));
     runs = new Map();
-    // One after the other: each has servers and load of its own, which are too much for two cores all at once.
+    // One after the other: each has its own servers and load, which are too much for two cores all at once.
     for (const { name } of SUITES) {
       const args = [name, '--quick', '--out', `${name}.json`, '--svg', 'charts'];
       runs.set(name, await runCommand(MAIN, args, { cwd: folder, env: { INIT_CWD: folder } }));
@@ -53,7 +53,7 @@ describe('every suite, with small numbers', () => {
     },
   );
 
-  it('query finds how long answers take', () => {
+  it('query finds how long answers need', () => {
     const output = JSON.parse(readFileSync(join(folder, 'query.json'), 'utf8')) as {
       suites: { query: { figures: { question: string; p95: number }[] } };
     };

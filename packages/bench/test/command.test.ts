@@ -17,7 +17,7 @@ function makeFolder(): string {
   return folder;
 }
 
-/** A file's text; nothing where it cannot be read, because a process has ended or there is no /proc. */
+/** A file's text; empty where it cannot be read, because a process has ended or there is no /proc. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
@@ -38,30 +38,34 @@ it.each([
   { during: 'the start', args: ['ingest', '--quick'], says: /postgres +ready/ },
   // Would take an hour.
   { during: 'a statement', args: ['query', '--quick', '--rows', '100000000'], says: /storing events/ },
-])('Ctrl-C during $during ends it and leaves nothing behind', { timeout: TIMEOUT_MS }, async ({ args, says }) => {
-  const folder = makeFolder();
-  const env = { PATH: process.env['PATH'], TMPDIR: folder, INIT_CWD: folder };
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  let seen: string[] = [];
-  const ended = new Promise<number | null>((done) => child.once('close', done));
-  child.stderr.on('data', (text: Buffer) => {
-    const before = stderr;
-    stderr += text.toString();
-    if (says.test(before) || !says.test(stderr)) return;
-    seen = processesOf(folder);
-    child.kill('SIGINT');
-  });
-  expect(await ended, stderr).toBe(130);
-  expect(stderr).toContain('stopping in order; Ctrl-C again to stop at once\n');
-  expect(stderr).toMatch(/\nstopped\n$/);
-  expect(readdirSync(folder)).toEqual([]);
-  if (process.platform === 'linux') expect(seen.length).toBeGreaterThan(1);
-  expect(processesOf(folder)).toEqual([]);
-});
+])(
+  'Ctrl-C during $during ends it and leaves no process and no folder',
+  { timeout: TIMEOUT_MS },
+  async ({ args, says }) => {
+    const folder = makeFolder();
+    const env = { PATH: process.env['PATH'], TMPDIR: folder, INIT_CWD: folder };
+    const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    let seen: string[] = [];
+    const ended = new Promise<number | null>((done) => child.once('close', done));
+    child.stderr.on('data', (text: Buffer) => {
+      const before = stderr;
+      stderr += text.toString();
+      if (says.test(before) || !says.test(stderr)) return;
+      seen = processesOf(folder);
+      child.kill('SIGINT');
+    });
+    expect(await ended, stderr).toBe(130);
+    expect(stderr).toContain('stopping in order; Ctrl-C again to stop at once\n');
+    expect(stderr).toMatch(/\nstopped\n$/);
+    expect(readdirSync(folder)).toEqual([]);
+    if (process.platform === 'linux') expect(seen.length).toBeGreaterThan(1);
+    expect(processesOf(folder)).toEqual([]);
+  },
+);
 
 it(
-  'names each suite that fails, goes on with the next, and keeps the logs alone',
+  'names each suite that fails, continues with the next, and leaves only the logs',
   { timeout: TIMEOUT_MS },
   async () => {
     const folder = makeFolder();
@@ -73,15 +77,15 @@ it(
     expect(code, stderr).toBe(1);
     expect(stdout).toBe('');
     for (const { name } of SUITES) expect(stderr).toContain(`error: ${name}: Redis ended at start`);
-    const kept = [...stderr.matchAll(/^logs are kept in (.+)$/gm)].map(([, path = '']) => path);
-    expect(kept.toSorted()).toEqual(
+    const folders = [...stderr.matchAll(/^its logs are in (.+)$/gm)].map(([, path = '']) => path);
+    expect(folders.toSorted()).toEqual(
       readdirSync(folder)
         .map((name) => join(folder, name))
         .toSorted(),
     );
-    expect(kept).toHaveLength(SUITES.length);
+    expect(folders).toHaveLength(SUITES.length);
     const logs = new Set(['postgres', 'postgres/postgres.log', 'redis', 'redis/redis.log']);
-    for (const path of kept) expect(new Set(readdirSync(path, { recursive: true, encoding: 'utf8' }))).toEqual(logs);
+    for (const path of folders) expect(new Set(readdirSync(path, { recursive: true, encoding: 'utf8' }))).toEqual(logs);
   },
 );
 

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** A server that keeps what it was sent; `answer` says how the n-th request, from 1, is answered. */
+/** A server that records what it received; `answer` decides the answer to the n-th request, from 1. */
 async function startServer(answer: (request: number) => { status: number; headers?: Record<string, string> }) {
   const bodies: string[] = [];
   const listener: RequestListener = (request, response) => {
@@ -42,7 +42,7 @@ function idsOf(bodies: readonly string[]): string[] {
   );
 }
 
-it('sends exactly as many events as it was told, each with an id of its own', async () => {
+it('sends exactly the requested number of events, each with its own id', async () => {
   const { url, bodies } = await startServer(() => ({ status: 202 }));
   const result = await runLoad({ ...ORDER, url }, signal);
   expect(result).toMatchObject({ acked: 500, requests: 50, refused: 0 });
@@ -57,7 +57,7 @@ it('ends with the time when that comes first', async () => {
   expect(elapsedMs).toBeGreaterThanOrEqual(100);
 });
 
-it('sends a batch again, with the same ids, when it is told to come later', async () => {
+it('sends a batch again, with the same ids, after a Retry-After', async () => {
   const { url, bodies } = await startServer((request) =>
     request === 5 ? { status: 503, headers: { 'retry-after': '0' } } : { status: 202 },
   );
@@ -77,7 +77,7 @@ it('sends nothing while it is held', async () => {
   load.hold(true);
   const result = load.go();
   await vi.waitFor(() => expect(connections()).toBe(3), { timeout: 180_000, interval: 20 });
-  // It would have sent by now: each of these goes there and back.
+  // It would have sent something by now: each of these is a round trip.
   for (let probe = 1; probe <= 50; probe += 1) await fetch(url);
   expect(new Set(bodies)).toEqual(new Set(['']));
   load.hold(false);

@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 
-/** Where commands go, and how they are let in. */
+/** Which query API commands talk to, and with which key. */
 export interface CliConfig {
   /** The query API. */
   readonly url: string;
   readonly key: string | undefined;
-  /** The folder that files on the command line are relative to. */
+  /** The folder to which file names on the command line are relative. */
   readonly callerFolder: string;
   readonly editor: string;
 }
 
-/** The checkout's own, as `start` reads it; a `.env` of the folder that the command is typed in belongs to another project. */
+/** The checkout's own `.env`, which `start` reads too. A `.env` in the caller's folder belongs to another project. */
 const ENV_FILE = join(import.meta.dirname, '../../../.env');
 
-/** Reads QUERY_URL (or QUERY_PORT), API_KEY and EDITOR, also from `.env`. Options of the command line win over these. */
+/** Reads QUERY_URL (or QUERY_PORT), API_KEY, VISUAL and EDITOR, also from `.env`. Options of the command line win. */
 export function readCliConfig(): CliConfig {
   const environment = readEnvironment(ENV_FILE);
   return {

@@ -3,14 +3,14 @@ import { CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
 
 /**
- * Asks before something that can't be undone. Without a terminal nobody can answer, so `--yes` must be given.
+ * Asks before something that can't be undone. Without a terminal there is no answer, so `--yes` must be given.
  *
- * @throws CommandError when the answer is no, or nobody can give one
+ * @throws CommandError when the answer is no, or there is no terminal
  */
 export async function confirm(question: string, yes: boolean): Promise<void> {
   if (yes) return;
   if (!process.stdin.isTTY) {
-    throw new CommandError(`${question} Nobody is at a terminal to answer; say --yes to go ahead.`, EXIT.usage);
+    throw new CommandError(`${question} There is no terminal to answer at; give --yes to go ahead.`, EXIT.usage);
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {

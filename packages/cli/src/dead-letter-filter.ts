@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { timeAgo } from './time-option.ts';
 
-/** The filter as the API takes it. */
+/** The filter in the form that the API accepts. */
 export interface DeadLetterFilter {
   reason?: string;
   event_type?: string;
@@ -12,7 +12,7 @@ export interface DeadLetterFilter {
   state?: 'dead' | 'replaying' | 'replayed' | 'discarded' | 'all';
 }
 
-/** Options that choose dead letters, the same for every command that takes several. */
+/** Adds the options that choose dead letters. They are the same for every command that works on several. */
 export function withFilterOptions(command: Command): Command {
   return command
     .option('--reason <code>', 'why it is dead, e.g. invalid_value')
@@ -23,14 +23,14 @@ export function withFilterOptions(command: Command): Command {
     .option('--text <text>', 'part of the message or the payload');
 }
 
-/** The filter out of a command's options. */
+/** Reads the filter from a command's options. */
 export function filterOf(options: Record<string, unknown>): DeadLetterFilter {
   const { reason, eventType, tenant, since, until, text, state } = options as Record<string, string | undefined>;
   const filter = { reason, event_type: eventType, tenant, since, until, text, state };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
 }
 
-/** Ids of dead letters on the command line. */
+/** Checks the id of a dead letter on the command line. */
 export function parseId(text: string): string {
   if (!/^\d{1,19}$/.test(text))
     throw new InvalidArgumentError('An id is a whole number; see "./sluice dead-letters list".');

@@ -7,10 +7,10 @@ import type { paths } from '@sluice/api-client/api-types';
 import { EXPORT_COMPRESSIONS, EXPORT_FORMATS } from '@sluice/api-client/choices';
 import { EXIT } from '@sluice/api-client/exit-codes';
 
-/** What `PUT /export/config` takes. */
+/** The body of `PUT /export/config`. */
 export type ConfigInput = paths['/export/config']['put']['requestBody']['content']['application/json'];
 
-/** Options of a configuration on the command line. */
+/** A configuration as options of the command line. */
 export interface ConfigOptions {
   tenant?: string;
   file?: string;
@@ -29,11 +29,11 @@ export interface ConfigOptions {
   secretFile?: string;
 }
 
-/** Options that name a configuration, the same for every command that takes one. */
+/** Adds the options of a configuration. They are the same for every command that accepts one. */
 export function withConfigOptions(command: Command): Command {
   return command
     .option('--tenant <tenant>', "whose; if not given, the key's, or default")
-    .option('--file <file>', 'the whole configuration as JSON, as the API takes it; - for standard input')
+    .option('--file <file>', 'the whole configuration as JSON, in the form of the API; - for standard input')
     .option('--schedule <schedule>', 'hourly, daily, realtime, manual, threshold:N, a cron line, or JSON')
     .addOption(new Option('--format <format>').choices(EXPORT_FORMATS))
     .addOption(new Option('--compression <compression>').choices(EXPORT_COMPRESSIONS))
@@ -45,14 +45,14 @@ export function withConfigOptions(command: Command): Command {
     .option('--region <region>', 'of the bucket')
     .option('--endpoint <url>', 'an S3-compatible server')
     .option('--path-style', 'the bucket is in the path, not in the host name')
-    .option('--access-key-id <id>', 'the access key; its secret comes by --secret-file')
-    .option('--secret-file <file>', 'holds the secret access key; - for standard input');
+    .option('--access-key-id <id>', 'the access key; --secret-file gives its secret')
+    .option('--secret-file <file>', 'contains the secret access key; - for standard input');
 }
 
 /**
- * A configuration out of options, over the present one.
+ * Reads a configuration from options. What no option names stays as in `present`.
  *
- * @throws CommandError for options that do not go together, and files that can't be read
+ * @throws CommandError when options contradict each other, and when a file can't be read
  */
 export async function readConfigInput(
   options: ConfigOptions,
@@ -87,7 +87,7 @@ async function readDestination(
   const credentials = await readCredentials(accessKeyId, secretFile, folder);
   if (local !== undefined) {
     if (Object.keys(given).length > 0 || credentials !== undefined) {
-      throw new CommandError('--local goes with no option of a bucket.', EXIT.usage);
+      throw new CommandError('Give --local or options of a bucket, not both.', EXIT.usage);
     }
     return { kind: 'local', prefix: local };
   }
@@ -110,7 +110,7 @@ async function readCredentials(
 ): Promise<object | undefined> {
   if (accessKeyId === undefined && secretFile === undefined) return undefined;
   if (accessKeyId === undefined || secretFile === undefined) {
-    throw new CommandError('--access-key-id and --secret-file go together.', EXIT.usage);
+    throw new CommandError('Give both --access-key-id and --secret-file, or neither.', EXIT.usage);
   }
   return { access_key_id: accessKeyId, secret_access_key: (await readInput(secretFile, folder)).trim() };
 }
@@ -124,7 +124,7 @@ async function readInput(file: string, folder: string): Promise<string> {
   }
 }
 
-/** A schedule that is an object comes as JSON; all else is a word or a cron line, which the API checks. */
+/** Parses a schedule given as a JSON object. Anything else is a word or a cron line, which the API checks. */
 function parseSchedule(given: string): unknown {
   return given.trimStart().startsWith('{') ? parseJson(given, '--schedule') : given;
 }

@@ -5,11 +5,11 @@ import { EXIT } from '@sluice/api-client/exit-codes';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import { formatBytes, type Output } from './output.ts';
 
-/** An export run, and a verification of one, as the API tells of them. */
+/** An export run, and a verification of one, as the API describes them. */
 export type ExportRun = AnswerOf<'get', '/export/runs/{id}'>;
 export type Verification = AnswerOf<'get', '/export/verifications/{id}'>;
 
-/** What both have that is followed. */
+/** What an export run and a verification have in common. */
 interface Progress {
   readonly id: string;
   readonly state: string;
@@ -19,8 +19,8 @@ interface Progress {
 
 const ENDED = new Set(['succeeded', 'failed', 'cancelled']);
 
-/** Time between two looks, in milliseconds. */
-const LOOK_MS = 500;
+/** Time between two checks, in milliseconds. */
+const CHECK_MS = 500;
 
 /** Follows an export until it ends. */
 export function followExport(api: ApiClient, first: ExportRun, output: Output): Promise<ExportRun> {
@@ -32,13 +32,13 @@ export function followVerification(api: ApiClient, first: Verification, output: 
   return follow('verifying', first, output, (id) => api.call('get', '/export/verifications/{id}', { path: { id } }));
 }
 
-/** Where a file of a run lies. */
+/** The location of a run's file. */
 function placeOf({ destination: { kind, bucket, prefix } }: ExportRun, key: string): string {
   const start = kind === 's3' ? `s3://${bucket ?? ''}/` : 'EXPORT_DIR/';
   return `${start}${prefix === '' ? '' : `${prefix}/`}${key}`;
 }
 
-/** How a run stands, in a sentence. */
+/** A run's state in a sentence. */
 export function describeExport(run: ExportRun): string {
   const size = `${run.rows_done.toLocaleString('en')} ${run.rows_done === 1 ? 'row' : 'rows'}, ${formatBytes(run.bytes_done)}`;
   if (run.state === 'succeeded') {
@@ -46,15 +46,15 @@ export function describeExport(run: ExportRun): string {
   }
   const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
   if (run.state !== 'failed') return `Export ${run.id} is ${run.state}${why}.`;
-  return `Export ${run.id} failed${why}.\nOnce that is mended: ./sluice exports retry ${run.id}`;
+  return `Export ${run.id} failed${why}.\nFix the cause, then: ./sluice exports retry ${run.id}`;
 }
 
-/** Shows a bar where a person watches, else a line for each change of the state. */
+/** Asks for the state until it is final. Shows a bar in a terminal, else a line for each change of the state. */
 async function follow<T extends Progress>(
   doing: string,
   first: T,
   output: Output,
-  look: (id: string) => Promise<T>,
+  read: (id: string) => Promise<T>,
 ): Promise<T> {
   const bar =
     output.terminal && !output.json
@@ -65,9 +65,9 @@ async function follow<T extends Progress>(
   const unfollow = leaveAloneOnInterrupt(bar, output, `Run ${first.id}`);
   try {
     while (!ENDED.has(seen.state)) {
-      await delay(LOOK_MS);
+      await delay(CHECK_MS);
       const { state } = seen;
-      seen = await orGoneAway(look, first.id);
+      seen = await orGoneAway(read, first.id);
       bar?.setTotal(Math.max(1, seen.rows_expected ?? seen.rows_done));
       bar?.update(seen.rows_done, { state: seen.state });
       if (bar === null && seen.state !== state && !ENDED.has(seen.state)) output.note(`It is ${seen.state}.`);
@@ -79,11 +79,14 @@ async function follow<T extends Progress>(
   return seen;
 }
 
-async function orGoneAway<T>(look: (id: string) => Promise<T>, id: string): Promise<T> {
+async function orGoneAway<T>(read: (id: string) => Promise<T>, id: string): Promise<T> {
   try {
-    return await look(id);
+    return await read(id);
   } catch (error) {
     if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) throw error;
-    throw new CommandError(`The query API went away before the end; it goes on as ${id}.`, EXIT.unreachable);
+    throw new CommandError(
+      `The query API stopped answering before the end; ${id} continues on the server.`,
+      EXIT.unreachable,
+    );
   }
 }

@@ -5,12 +5,12 @@ import { EXIT } from '@sluice/api-client/exit-codes';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import type { Output } from './output.ts';
 
-/** A replay as the API tells of it. */
+/** A replay as the API describes it. */
 type ReplayStatus = AnswerOf<'get', '/api/dead-letters/replays/{id}'>;
 
 const ENDED = new Set<ReplayStatus['state']>(['succeeded', 'failed', 'cancelled']);
 
-/** Follows a replay by its server-sent events until it ends, with a bar where a person watches. */
+/** Follows a replay by its server-sent events until it ends. Shows a bar in a terminal. */
 export async function followReplay(api: ApiClient, id: string, output: Output): Promise<ReplayStatus> {
   const bar =
     output.terminal && !output.json
@@ -37,5 +37,8 @@ export async function followReplay(api: ApiClient, id: string, output: Output): 
   const last =
     (status as ReplayStatus | null) ?? (await api.call('get', '/api/dead-letters/replays/{id}', { path: { id } }));
   if (ENDED.has(last.state)) return last;
-  throw new CommandError(`The connection ended before the replay did; it goes on as ${id}.`, EXIT.unreachable);
+  throw new CommandError(
+    `The connection ended before the replay did; replay ${id} continues on the server.`,
+    EXIT.unreachable,
+  );
 }

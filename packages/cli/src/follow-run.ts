@@ -5,15 +5,15 @@ import { EXIT } from '@sluice/api-client/exit-codes';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import type { Output } from './output.ts';
 
-/** A run as the API tells of it. */
+/** A run as the API describes it. */
 type RunStatus = AnswerOf<'get', '/api/jobs/runs/{id}'>;
 
 const ENDED = new Set<RunStatus['state']>(['succeeded', 'failed', 'cancelled']);
 
-/** Time between two looks, in milliseconds; a run writes its progress once a second. */
-const LOOK_MS = 500;
+/** Time between two checks, in milliseconds; a run writes its progress once a second. */
+const CHECK_MS = 500;
 
-/** Follows a run until it ends: with a bar where a person watches, else with a line for each change of its state. */
+/** Follows a run until it ends. Shows a bar in a terminal, else a line for each change of its state. */
 export async function followRun(api: ApiClient, first: RunStatus, output: Output): Promise<RunStatus> {
   const bar =
     output.terminal && !output.json
@@ -25,10 +25,10 @@ export async function followRun(api: ApiClient, first: RunStatus, output: Output
   if (bar === null) output.note(`Run ${run.id} of ${run.job} is ${run.state}.`);
   try {
     while (!ENDED.has(run.state)) {
-      await delay(LOOK_MS);
+      await delay(CHECK_MS);
       const { state } = run;
-      run = await look(api, run.id);
-      // A job that does not know how much there is shows a bar that is as full as what is done.
+      run = await readRun(api, run.id);
+      // A job that does not know its total shows a full bar.
       bar?.setTotal(Math.max(1, run.rows_expected ?? run.rows));
       bar?.update(run.rows, shownOf(run));
       if (bar === null && run.state !== state && !ENDED.has(run.state)) output.note(`It is ${run.state}.`);
@@ -40,7 +40,7 @@ export async function followRun(api: ApiClient, first: RunStatus, output: Output
   return run;
 }
 
-/** What stands around the bar; a job need not know of how many rows it has done some. */
+/** The text around the bar. A job may not know how many rows there are. */
 function shownOf({ job, state, rows, rows_expected: of }: RunStatus): { job: string; state: string; rows: string } {
   return {
     job,
@@ -49,12 +49,15 @@ function shownOf({ job, state, rows, rows_expected: of }: RunStatus): { job: str
   };
 }
 
-async function look(api: ApiClient, id: string): Promise<RunStatus> {
+async function readRun(api: ApiClient, id: string): Promise<RunStatus> {
   try {
     return await api.call('get', '/api/jobs/runs/{id}', { path: { id } });
   } catch (error) {
     if (error instanceof CommandError && error.exitCode === EXIT.unreachable) {
-      throw new CommandError(`The query API went away before the run ended; it goes on as ${id}.`, EXIT.unreachable);
+      throw new CommandError(
+        `The query API stopped answering before the run ended; run ${id} continues on the server.`,
+        EXIT.unreachable,
+      );
     }
     throw error;
   }

@@ -2,16 +2,16 @@ import type { SingleBar } from 'cli-progress';
 import type { Output } from './output.ts';
 
 /**
- * While something is followed, Ctrl-C ends the command and leaves that alone: the bar is taken away, which also brings
- * the terminal's cursor back, and it is said that it goes on.
+ * Makes Ctrl-C end the command but not the work that it follows. The bar is removed, which also restores the
+ * terminal's cursor, and a note says that the work continues.
  *
- * @returns what ends this
+ * @returns removes the handler
  */
 export function leaveAloneOnInterrupt(bar: SingleBar | null, output: Output, what: string): () => void {
   const onInterrupt = (): void => {
     bar?.stop();
-    output.note(`${what} goes on.`);
-    // The handler is gone by now: this ends the process as the shell expects after Ctrl-C.
+    output.note(`${what} continues.`);
+    // The handler is removed by now: this ends the process in the way that a shell expects after Ctrl-C.
     process.kill(process.pid, 'SIGINT');
   };
   process.once('SIGINT', onInterrupt);

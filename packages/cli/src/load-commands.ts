@@ -3,14 +3,14 @@ import type { ApiClient } from '@sluice/api-client/api-client';
 import type { CliConfig } from './config.ts';
 import type { Output } from './output.ts';
 
-/** What a command works with, once the options are read. */
+/** Gives a command its surroundings, once the options are read. */
 export type Context = () => { config: CliConfig; api: ApiClient; output: Output };
 
 type Add = (parent: Command, context: Context) => void;
 
 interface Group {
   readonly description: string;
-  /** By name, in the order of the help. A file that adds several commands is there once for each. */
+  /** By name, in the order of the help. A file that adds several commands is listed once for each. */
   readonly commands: Readonly<Record<string, () => Promise<Add>>>;
 }
 
@@ -66,15 +66,18 @@ const GROUPS: Readonly<Record<string, Group>> = {
 };
 
 /**
- * Adds the groups, and of the commands only those that the arguments ask for: one command, or all of a group for its
- * help and for a misspelt name. Loading every command takes several times as long as starting Node.
+ * Adds the groups, but loads only the commands that the arguments ask for. That is one command, or all of a group for
+ * its help and for a misspelt name. Loading every command takes several times as long as starting Node.
  *
- * @param args the arguments that are no options of `program` itself, e.g. `dead-letters`, `list`
+ * @param args the arguments without the options of `program` itself, e.g. `dead-letters`, `list`
  */
 export async function loadCommands(program: Command, context: Context, args: readonly string[]): Promise<void> {
   const [first, second] = args[0] === 'help' ? args.slice(1) : args;
   const asked = Object.hasOwn(GROUPS, first ?? '') ? first : undefined;
-  if (asked === undefined) (await import('./commands/status.ts')).addStatusCommand(program, context);
+  if (asked === undefined) {
+    (await import('./commands/status.ts')).addStatusCommand(program, context);
+    (await import('./commands/migrate.ts')).addMigrateCommand(program);
+  }
   for (const [name, { description, commands }] of Object.entries(GROUPS)) {
     const parent = program.command(name).description(description);
     if (name !== asked) continue;

@@ -6,7 +6,7 @@ import { readCliConfig } from './config.ts';
 import { type Context, loadCommands } from './load-commands.ts';
 import { createOutput } from './output.ts';
 
-// `sluice … | head`: who has read enough has what was asked for.
+// `sluice … | head`: a reader that closes the pipe has read enough, which is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
 );
@@ -47,7 +47,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // commander has said it already; asking for help is no error.
+    // commander has printed it already. Asking for help is not an error.
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else if (error instanceof CommandError) {
     process.stderr.write(`${error.message}\n`);

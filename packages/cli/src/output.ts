@@ -1,13 +1,13 @@
 import Table from 'cli-table3';
 
-/** Where a command writes: results on standard output, everything said about them on standard error. */
+/** A command's output: results go to standard output, notes about them to standard error. */
 export interface Output {
   readonly json: boolean;
-  /** True when a person sees standard output. */
+  /** True when standard output is a terminal. */
   readonly terminal: boolean;
-  /** A result: as JSON with --json, else as the text for people. */
+  /** Writes a result: as JSON with --json, else as the text for people. */
   result(value: unknown, text: string): void;
-  /** Something to know that is not the result. */
+  /** Writes a line that is not the result. */
   note(line: string): void;
 }
 
@@ -20,7 +20,7 @@ export function createOutput(json: boolean): Output {
   };
 }
 
-/** Rows under headings; cells are cut so that a row stays one line of the terminal. */
+/** Formats rows under headings. Cells are cut so that a row stays one line of the terminal. */
 export function formatTable(
   headings: readonly string[],
   rows: readonly (readonly unknown[])[],
@@ -38,7 +38,7 @@ function oneLine(cell: unknown): string {
   if (cell === null || cell === undefined) return '–';
   const text =
     typeof cell === 'string' ? cell : typeof cell === 'number' ? cell.toLocaleString('en') : JSON.stringify(cell);
-  // oxlint-disable-next-line no-control-regex -- a message may hold what would steer the terminal
+  // oxlint-disable-next-line no-control-regex -- a message may contain what would control the terminal
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 

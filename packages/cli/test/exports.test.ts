@@ -62,24 +62,24 @@ describe('exporting', () => {
     expect(refuted.stdout).toMatch(/is NOT as its manifest says:\n.*bytes; the manifest says/);
   });
 
-  it('does not wait unless it is told to', async () => {
+  it('does not wait without --wait', async () => {
     const { id, state } = await json('exports', 'run', '--since', '1h');
     expect(state).toBe('queued');
     expect(await json('exports', 'list', '--limit', '1')).toMatchObject({ runs: [{ id }] });
   });
 
-  it('fails, tells why, and is retried once that is mended', async () => {
+  it('fails with the reason, and is retried once that is fixed', async () => {
     const { database } = operations.pipeline;
-    // A file stands where the folder should be.
+    // A file is where the folder should be.
     writeFileSync(join(exportDir, 'taken'), '');
     await json('exports', 'config', 'set', '--local', 'taken');
     const failed = await sluice(['exports', 'run', '--wait']);
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toMatch(/ failed: .*\[bad_destination\]\.\nOnce that is mended: \.\/sluice exports retry /);
+    expect(failed.stdout).toMatch(/ failed: .*\[bad_destination\]\.\nFix the cause, then: \.\/sluice exports retry /);
     const id = failed.stdout.split(' ')[1]!;
     expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*\[bad_destination\]/);
-    await json('exports', 'config', 'set', '--local', 'mended');
-    expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*mended works/);
+    await json('exports', 'config', 'set', '--local', 'fixed');
+    expect((await sluice(['exports', 'config', 'test'])).stdout).toMatch(/destination: .*fixed works/);
     expect((await sluice(['exports', 'retry', id, '--wait'])).stdout).toContain(`Export ${id} succeeded`);
     expect((await sluice(['exports', 'retry', id])).stderr).toContain('only a failed one can be retried');
     await database.query("UPDATE export_runs SET state = 'paused', manifest = NULL WHERE id = $1", [id]);
@@ -87,7 +87,7 @@ describe('exporting', () => {
     await json('exports', 'config', 'set', '--disable');
   });
 
-  it('tells how things stand', async () => {
+  it('status shows the state of each tenant', async () => {
     const { stdout } = await sluice(['exports', 'status']);
     expect(stdout).toMatch(/tenant.*state.*schedule[\s\S]*default.*off/);
     expect((await json('exports', 'status', '--tenant', 'default')).tenants).toMatchObject([{ tenant: 'default' }]);
@@ -97,7 +97,7 @@ describe('exporting', () => {
 describe('configuring', () => {
   const SECRET = 'the-secret-in-a-file';
 
-  it('takes the secret from a file or from standard input, and changes only what is named', async () => {
+  it('reads the secret from a file or from standard input, and changes only what is named', async () => {
     writeFileSync(join(folder, 'secret'), `${SECRET}\n`);
     const first = await sluice([
       'exports',
@@ -144,7 +144,7 @@ describe('configuring', () => {
     expect(JSON.stringify([first, again])).not.toContain(SECRET);
   });
 
-  it('takes the whole from a file', async () => {
+  it('reads a whole configuration from a file', async () => {
     writeFileSync(
       join(folder, 'config.json'),
       JSON.stringify({ schedule: { every_events: 500 }, backup: { kind: 'local', prefix: 'backup' } }),

@@ -34,7 +34,7 @@ describe('jobs list', () => {
 });
 
 describe('jobs run', () => {
-  it('waits for the end and says how it went', async () => {
+  it('waits for the end and reports the result', async () => {
     const { code, stdout, stderr } = await sluice('jobs', 'run', 'make-partitions');
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(/Run \S+ of make-partitions is \w+/);
@@ -53,7 +53,7 @@ describe('jobs run', () => {
     expect(again.stdout).toMatch(/ {2}would_delete: \[\{"events":0,.*"tenants":\["acme"\]/);
   });
 
-  it('Ctrl-C leaves the run alone, and says that it goes on', async () => {
+  it('Ctrl-C leaves the run running, and says so', async () => {
     const { database } = operations.pipeline;
     const blocker = await database.connect();
     await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
@@ -64,7 +64,7 @@ describe('jobs run', () => {
     await vi.waitFor(() => expect(said).toContain('It is running'), { timeout: 180_000, interval: 20 });
     command.kill('SIGINT');
     expect(await once(command, 'close')).toEqual([null, 'SIGINT']);
-    const id = /Run (\S+) goes on\./.exec(said)?.[1];
+    const id = /Run (\S+) continues\./.exec(said)?.[1];
     await blocker.end();
     await vi.waitFor(
       async () =>
@@ -75,7 +75,7 @@ describe('jobs run', () => {
     );
   });
 
-  it('does not wait when told so', async () => {
+  it('does not wait with --no-wait', async () => {
     // As long as this is held, the run cannot have ended.
     const blocker = await operations.pipeline.database.connect();
     await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');

@@ -22,11 +22,13 @@ it('sets, lists and clears the retention of a tenant', async () => {
   });
   expect(await sluice('retention', 'set', 'acme', '7', '--yes')).toMatchObject({
     code: 0,
-    stdout: 'acme is kept for 7 days.\n',
+    stdout: 'Events of acme are stored for 7 days.\n',
   });
-  // Nothing is deleted by keeping for ever, so nobody is asked.
-  expect(await sluice('retention', 'set', 'museum', '0')).toMatchObject({ stdout: 'museum is kept for ever.\n' });
-  expect((await sluice('retention', 'list')).stdout).toMatch(/acme.* 7 [\s\S]*museum.* for ever /);
+  // Storing forever deletes nothing, so there is no question.
+  expect(await sluice('retention', 'set', 'museum', '0')).toMatchObject({
+    stdout: 'Events of museum are stored forever.\n',
+  });
+  expect((await sluice('retention', 'list')).stdout).toMatch(/acme.* 7 [\s\S]*museum.* forever /);
   const page = JSON.parse((await sluice('--json', 'retention', 'list', '--limit', '1')).stdout) as {
     retention: object[];
     next_cursor: string;
@@ -37,7 +39,7 @@ it('sets, lists and clears the retention of a tenant', async () => {
   expect((await sluice('retention', 'list')).stdout).not.toContain('acme');
 });
 
-it('does nothing that deletes without being told so', async () => {
+it('deletes nothing without --yes or an answer', async () => {
   const asked = await sluice('retention', 'set', 'acme', '7');
   expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('--yes')]);
   expect((await sluice('retention', 'clear', 'nobody', '--yes')).stderr).toContain('nobody');

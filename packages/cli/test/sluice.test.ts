@@ -34,7 +34,7 @@ const json = async (...args: string[]): Promise<Record<string, unknown>> => {
   return JSON.parse(stdout) as Record<string, unknown>;
 };
 
-describe('looking', () => {
+describe('reading', () => {
   it('lists dead letters as a table, and as JSON', async () => {
     const [first] = await operations.seed(3, { message: 'made to fail' });
     const { code, stdout } = await sluice(['dead-letters', 'list', '--text', 'made to']);
@@ -46,14 +46,14 @@ describe('looking', () => {
     expect((await sluice(['dead-letters', 'list', '--reason', 'kills_reader'])).stdout).toContain('(none)');
   });
 
-  it('pages on with a cursor', async () => {
+  it('continues with a cursor', async () => {
     await operations.seed(3);
     const page = await sluice(['dead-letters', 'list', '--limit', '2']);
     const cursor = /--cursor (\S+)/.exec(page.stdout)?.[1];
     expect((await json('dead-letters', 'list', '--limit', '2', '--cursor', cursor!))['dead_letters']).toHaveLength(1);
   });
 
-  it('shows one whole', async () => {
+  it('shows one in full', async () => {
     const [id] = await operations.seed(1, { event: makeEvent({ eventType: 'Poison', cellAddress: 'Q17' }) });
     expect((await sluice(['dead-letters', 'show', id!])).stdout).toMatch(
       /reason +invalid_value[\s\S]*"cellAddress": "Q17"/,
@@ -69,17 +69,17 @@ describe('looking', () => {
     );
     expect(await sluice(['dead-letters', 'export', 'dead.ndjson'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already') as string,
+      stderr: expect.stringContaining('exists already') as string,
     });
     expect((await sluice(['dead-letters', 'export'])).stdout.trimEnd().split('\n')).toHaveLength(5);
   });
 
-  it('tells of the queue', async () => {
+  it('status shows the queue', async () => {
     expect((await sluice(['status'])).stdout).toContain('The queue is empty.');
     expect(await json('status')).toMatchObject({ totals: { length: 0 } });
   });
 
-  it('tells whether everything that came in is accounted for, and what has gone lost', async () => {
+  it('status shows whether every entry is accounted for, and what was lost', async () => {
     const { redis, stream, ingest } = operations.pipeline;
     const batch = { events: makeEvents(3) };
     for (const body of [batch, batch]) await post(`${ingest.url}/api/events`, body);
@@ -91,7 +91,7 @@ describe('looking', () => {
     expect(good.stdout).not.toContain('DRIFT');
     expect(good.stdout).not.toContain('operations.md');
 
-    // No writer sees it: both are done at once.
+    // No writer sees the entry: it is added and deleted in one transaction.
     await redis.multi().xadd(stream, '5000000000000-0', 'v', '1').xdel(stream, '5000000000000-0').exec();
     const bad = await sluice(['status']);
     expect(bad.stdout).toContain('DRIFT: 1 entry left the stream without having been stored (shard 0).');
@@ -103,16 +103,16 @@ describe('looking', () => {
     await redis.hincrby(`${stream}:settled`, 'entries', 5);
     await redis.hincrby(`${stream}:settled`, 'events', -2);
     const odd = await sluice(['status']);
-    expect(odd.stdout).toContain('DRIFT: the stream of shard 0 was deleted and made anew');
+    expect(odd.stdout).toContain('DRIFT: the stream of shard 0 was deleted and made again');
     expect(odd.stdout).toContain('DRIFT: writers lost count of 2 events of settled entries (shard 0).');
     await redis.del(`${stream}:settled`);
-    const anew = await sluice(['status']);
-    expect(anew.stdout).toContain('Entries: 3 added, 3 of them gone before counting began, 0 settled, 0 waiting.');
-    expect(anew.stdout).not.toContain('DRIFT');
+    const uncounted = await sluice(['status']);
+    expect(uncounted.stdout).toContain('Entries: 3 added, 3 of them gone before counting began, 0 settled, 0 waiting.');
+    expect(uncounted.stdout).not.toContain('DRIFT');
   });
 });
 
-describe('mending and replaying', () => {
+describe('editing and replaying', () => {
   it('edits from a file and replays until it is stored, keeping the digits of large numbers', async () => {
     const event = makeEvent({ eventType: 'Poison' });
     const [id] = await operations.seed(1, { event });
@@ -137,7 +137,6 @@ describe('mending and replaying', () => {
 
   it('says what to do where there is no terminal to edit in', async () => {
     const [id] = await operations.seed(1);
-    // No terminal, no editor: it says what to do instead.
     expect(await sluice(['dead-letters', 'edit', id!])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--payload') as string,
@@ -174,7 +173,7 @@ describe('mending and replaying', () => {
 });
 
 describe('keys', () => {
-  it('makes one that works, shows it once and alone on standard output, lists it and revokes it', async () => {
+  it('makes one that works, prints nothing but the key on standard output, lists it and revokes it', async () => {
     const { code, stdout, stderr } = await sluice(['keys', 'create', 'dashboard', '--scope', 'read', 'operate']);
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^slk_[0-9a-f]{16}_[\w-]{43}\n$/);
@@ -191,7 +190,7 @@ describe('keys', () => {
     expect((await sluice(['status'], undefined, { API_KEY: stdout.trim() })).stderr).toContain('unauthorized');
   });
 
-  it('takes a tenant, an end and limits', async () => {
+  it('accepts a tenant, an end and limits', async () => {
     const made = await json(
       ...'keys create add-in --scope ingest --tenant acme --expires 90d'.split(' '),
       ...'--events-per-second 500 --requests-per-minute 0'.split(' '),
@@ -211,7 +210,7 @@ describe('keys', () => {
 describe('mistakes', () => {
   it.each([
     [['dead-letters', 'replay'], 2, /Give ids, a filter .* or --all/],
-    [['dead-letters', 'replay', '--all'], 2, /say --yes/],
+    [['dead-letters', 'replay', '--all'], 2, /give --yes/],
     [['dead-letters', 'replay', '1', '--reason', 'x'], 2, /not both/],
     [['dead-letters', 'discard', '--all'], 2, /--note/],
     [['dead-letters', 'show', 'x'], 2, /whole number/],
@@ -222,7 +221,7 @@ describe('mistakes', () => {
     [['keys', 'create', 'x', '--scope', 'root'], 2, /ingest, read, operate, admin/],
     [['keys', 'create', 'x', '--scope', 'read', '--expires', 'soon'], 2, /ISO 8601/],
     [['keys', 'create', 'x', '--scope', 'read', '--expires', '2020-01-01'], 1, /future/],
-    [['keys', 'revoke', '0123456789abcdef'], 2, /say --yes/],
+    [['keys', 'revoke', '0123456789abcdef'], 2, /give --yes/],
     [['keys', 'revoke', '0123456789abcdef', '--yes'], 1, /not_found/],
     [['frobnicate'], 2, /unknown command/],
     [['--key', 'wrong', 'status'], 1, /unauthorized.*API_KEY/],
@@ -233,7 +232,7 @@ describe('mistakes', () => {
     expect(result.code).toBe(code);
   });
 
-  it('a payload that is no JSON, or is refused, is told', async () => {
+  it('a payload that is not JSON, or is refused, is reported', async () => {
     const event = makeEvent({ eventType: 'Poison' });
     const [id] = await operations.seed(1, { event });
     expect(await sluice(['dead-letters', 'edit', id!, '--payload', '-'], '{')).toMatchObject({

@@ -3,7 +3,7 @@ import { choice, integer, text } from './config/variables.ts';
 
 /** Variables that every daemon reads. */
 export const daemonVariables = {
-  HOST: text({ default: '127.0.0.1', unit: 'address', description: 'Address to listen on; 0.0.0.0 for all.' }),
+  HOST: text({ default: '127.0.0.1', unit: 'address', description: 'Address to listen on. 0.0.0.0 for all.' }),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
     default: 'info',
     unit: '-',
@@ -12,14 +12,14 @@ export const daemonVariables = {
   LOG_FORMAT: choice(['auto', 'json', 'pretty'], {
     default: 'auto',
     unit: '-',
-    description: 'JSON lines, or lines for people; auto is `pretty` in a terminal and `json` elsewhere.',
+    description: 'JSON lines, or lines for people. `auto` is `pretty` in a terminal and `json` elsewhere.',
   }),
   SHUTDOWN_TIMEOUT_MS: integer({
     default: 10_000,
     minimum: 100,
     maximum: 600_000,
     unit: 'ms',
-    description: 'How long an ordered stop may take before the process ends anyway.',
+    description: 'How long an ordered stop may take. Then the process ends at once.',
   }),
   ...telemetryVariables,
 };
@@ -40,7 +40,7 @@ export const redisVariables = {
     unit: '-',
     pattern: '^[A-Za-z0-9_.-]{1,64}$',
     expected: 'made of letters, digits, dot, dash and underscore',
-    description: 'Start of every key in Redis, so that several pipelines can share a server.',
+    description: 'Start of every key in Redis. Several pipelines can share a server under different names.',
   }),
 };
 
@@ -59,13 +59,13 @@ export const databaseVariables = {
     minimum: 1,
     maximum: 200,
     unit: 'connections',
-    description: 'Most connections to Postgres that one daemon holds.',
+    description: 'Most connections to Postgres of one daemon.',
   }),
   STATEMENT_TIMEOUT_MS: integer({
     default: 30_000,
     minimum: 100,
     maximum: 3_600_000,
     unit: 'ms',
-    description: 'Postgres ends a statement that takes longer; it is tried again.',
+    description: 'Postgres ends a statement that takes longer. It is tried again.',
   }),
 };

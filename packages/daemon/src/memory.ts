@@ -1,47 +1,47 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** How a daemon has V8 use memory. */
+/** How V8 uses memory in a daemon. */
 export type MemoryProfile = keyof typeof PROFILES;
 
 let current: MemoryProfile | 'default' = 'default';
 
 /**
- * Sets V8's flags for this process. They are V8's own and were proven on Node 24.21: memory.test.ts fails when one of
- * them no longer does what it is for. V8 reads them at each collection, so no way to start a daemon has to know of them.
+ * Sets V8's flags for this process. They are V8's own and were tested on Node 24.21: memory.test.ts fails when one of them
+ * loses its effect. V8 reads them at each collection, so they work however the daemon was started.
  */
 export function useMemoryProfile(profile: MemoryProfile): void {
   PROFILES[profile]();
   current = profile;
 }
 
-/** @returns the profile that this process uses; `default` for V8's own ways */
+/** @returns the profile that this process uses; `default` when none was set */
 export function memoryProfile(): MemoryProfile | 'default' {
   return current;
 }
 
 const PROFILES = {
   /**
-   * For ingest, which is flooded with bodies. Has V8 count buffers as part of the heap when it decides when to collect
-   * garbage. Left to itself it marks the whole heap each time some tens of megabytes of buffers were made, which a flood
-   * of large bodies does ten times a second: with this a request of 500 events takes a third less of ingest's processor
-   * (935 µs instead of 1,490). The price is memory: at most 301 MB instead of 238 in a burst of such requests. Twenty
-   * bodies of 15 MB at a time take 0.75 GB either way.
+   * For ingest, which receives floods of bodies. V8 then counts buffers as part of the heap when it decides when to
+   * collect garbage. By default it marks the whole heap after every few tens of megabytes of buffers. A flood of large
+   * bodies causes that ten times a second. With the flag a request of 500 events takes a third less of ingest's
+   * processor (935 µs instead of 1,490). The price is memory: at most 301 MB instead of 238 in a burst of such requests.
+   * Twenty bodies of 15 MB at a time take 0.75 GB either way.
    */
   'weighed-buffers'() {
     setFlagsFromString('--external-memory-accounted-in-global-limit');
   },
 
   /**
-   * For the writer, which drains backlogs. Keeps V8 from letting garbage pile up meanwhile, as it does on a machine with
-   * memory to spare: 400 MiB without this, 215 with it, for no fewer events a second.
+   * For the writer, which drains backlogs. By default V8 lets garbage pile up on a machine with free memory: 400 MiB
+   * without this, 215 with it, at the same events per second.
    *
-   * The space for new objects may grow to 32 MiB instead of 128. V8 makes it small again when little happens; with growing
-   * forbidden it would stay so for good, which costs a quarter of the writer's processor. So growing is forbidden only
-   * while the space is as large as it may be.
+   * The space for new objects may grow to 32 MiB instead of 128. V8 shrinks it when little happens. With growth forbidden
+   * it would then stay small for good, which costs a quarter of the writer's processor. So growth is forbidden only while
+   * the space has its largest size.
    */
   'bounded-new-space'() {
-    // The space for older objects is collected when it has grown by this much.
+    // V8 collects the space for older objects when it has grown by this much.
     setFlagsFromString('--heap-growing-percent=60');
     let mayGrow = true;
     new PerformanceObserver(() => {
@@ -54,13 +54,13 @@ const PROFILES = {
   },
 
   /**
-   * For the maintenance worker, whose exports make much garbage and keep little. Collects sooner: a million events as
-   * Parquet to two buckets took 508 MiB without this and take 282 to 296 MiB with it, of which the idle worker has 195.
+   * For the maintenance worker, whose exports make much garbage and retain little. V8 then collects sooner. A million
+   * events as Parquet to two buckets took 508 MiB without this and take 282 to 296 MiB with it. The idle worker has 195.
    */
   'early-collection'() {
     // The space for new objects stays as small as it starts.
     setFlagsFromString('--semi-space-growth-factor=1');
-    // The space for older ones is collected when it has grown by this much.
+    // V8 collects the space for older ones when it has grown by this much.
     setFlagsFromString('--heap-growing-percent=10');
   },
 };

@@ -12,15 +12,15 @@ export interface RunningDaemon {
   /** Where its HTTP server listens. */
   readonly url: string;
   /**
-   * Its parts, in the order in which they began. Disposing of them is the ordered stop: accepts no new work, finishes what
-   * it has, closes connections.
+   * Its parts, in the order in which they were started. Disposing of them is the ordered stop: it accepts no new work,
+   * finishes what is running, and closes connections.
    */
   readonly parts: AsyncDisposableStack;
 }
 
 /**
- * The message to a parent process that started the daemon with an IPC channel: it listens, and its
- * dependencies have been tried. The counterpart of systemd's READY=1.
+ * Message to a parent process that started the daemon with an IPC channel. The daemon listens, and has tried its
+ * dependencies. The counterpart of systemd's READY=1.
  */
 export interface ReadyMessage {
   readonly type: 'ready';
@@ -29,20 +29,20 @@ export interface ReadyMessage {
 }
 
 /**
- * Says that the daemon is ready, and stops it in order on SIGTERM, SIGINT, an uncaught error, or when the
- * parent that started it is gone. A second signal, or the deadline, ends the process at once.
+ * Reports that the daemon is ready. Stops it in order on SIGTERM, SIGINT, an uncaught error, or when the parent that
+ * started it is gone. A second signal, or the deadline, ends the process at once.
  */
 export function runUntilStopped(
   daemon: RunningDaemon,
   options: { name: string; logger: Logger; shutdownTimeoutMs: number },
 ): void {
   const { name, logger } = options;
-  // It tells of a second signal, of the deadline, and of what the stop itself threw.
-  const told = {
+  // Called for a second signal, for the deadline, and for what the stop itself threw.
+  const stopLogger = {
     error: (reason: unknown): void =>
       logger.error(reason instanceof Error ? { err: reason } : { reason }, 'the ordered stop was cut short'),
   };
-  const grace = closeWithGrace({ delay: options.shutdownTimeoutMs, logger: told }, async ({ signal, err }) => {
+  const grace = closeWithGrace({ delay: options.shutdownTimeoutMs, logger: stopLogger }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'stopping after an uncaught error');
     else logger.info({ signal: signal ?? 'parent gone' }, 'stopping');
     await daemon.parts.disposeAsync();
@@ -56,8 +56,8 @@ export function runUntilStopped(
 }
 
 /**
- * Runs `start`, and turns what it throws into the right end of the process: a configuration that can't
- * work is explained on standard error and exits with 78, anything else with 1.
+ * Runs `start`, and ends the process when it throws. It explains a wrong configuration on standard error and exits with
+ * 78. Anything else exits with 1.
  */
 export async function startOrExit(name: string, start: () => Promise<void>): Promise<void> {
   const exit = (error: unknown): never => {
@@ -65,11 +65,11 @@ export async function startOrExit(name: string, start: () => Promise<void>): Pro
       process.stderr.write(`${name}: ${error.message}\n`);
       process.exit(EXIT_CONFIG);
     }
-    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(redactText(`${name} could not start: ${told}\n`));
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(redactText(`${name} could not start: ${reason}\n`));
     process.exit(1);
   };
-  // Node would print an error with all that hangs on it: the command of an ioredis error, and so the password of AUTH.
+  // Node would print an error with all its properties: ioredis adds the command, and so the password of AUTH.
   process.on('uncaughtException', exit);
   try {
     await start();

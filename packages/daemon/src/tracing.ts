@@ -3,10 +3,10 @@ import { findPackageJSON } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { startTracing } from './telemetry/start-tracing.ts';
 
-// For `node --import`, before a daemon's main.ts: what is traced must be patched before it is loaded.
+// For `node --import`, before a daemon's main.ts: libraries must be patched before they are loaded.
 await startTracing(daemonOf(process.argv[1] ?? ''));
 
-/** @returns the name of the package that main.ts is of, e.g. `ingest-api` */
+/** @returns the name of the package of main.ts, e.g. `ingest-api` */
 function daemonOf(main: string): string {
   const file = findPackageJSON(pathToFileURL(main));
   if (file === undefined) return 'unknown';

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 
 it.each(['json', 'pretty'])(
-  'a daemon whose log (%s) nobody reads any more still works, and stops in order',
+  'a daemon whose log (%s) has lost its reader still works, and stops in order',
   async (format) => {
     const main = join(resolve(import.meta.dirname, '../../..'), 'packages/query-api/src/main.ts');
     const daemon = spawn(process.execPath, [main], {

@@ -5,14 +5,15 @@ import { PrivateAddressError, refusePrivateHost } from './public-address.ts';
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const LOOKS_LIKE_ADDRESS = /^\d+\.\d+\.\d+\.\d+$/;
 
-/** What is wrong with a destination: which of its fields, and the end of a sentence that begins with its name. */
+/** What is wrong with the settings of a destination. */
 export interface DestinationFault {
   readonly field: string;
+  /** The end of a sentence that begins with the field's name. */
   readonly fault: string;
 }
 
 /**
- * Looks for settings that can't work, or that would reach what they must not.
+ * Finds settings that can't work, or that would reach a private network.
  *
  * @returns the first fault; null when there is none
  */
@@ -38,13 +39,13 @@ export function findDestinationFault(
   return fault === null ? null : { field: 'endpoint', fault };
 }
 
-/** Whether credentials of one may be used for the other: the same bucket on the same server. */
+/** Whether credentials of one may be used for the other: both are the same bucket on the same server. */
 export function isSamePlace(one: DestinationSettings, other: DestinationSettings): boolean {
   if (one.kind !== 's3' || other.kind !== 's3') return one.kind === other.kind;
   return one.bucket === other.bucket && originOf(one.endpoint) === originOf(other.endpoint);
 }
 
-/** Whether both are buckets of one S3-compatible server that an endpoint names. */
+/** Whether both are buckets of the same S3-compatible server, named by an endpoint. */
 export function isSameServer(one: DestinationSettings, other: DestinationSettings): boolean {
   if (one.kind !== 's3' || other.kind !== 's3' || one.endpoint === undefined) return false;
   return originOf(one.endpoint) === originOf(other.endpoint);
@@ -53,7 +54,7 @@ export function isSameServer(one: DestinationSettings, other: DestinationSetting
 function prefixFault(prefix: string): string | null {
   if (prefix === '') return null;
   if (prefix.length > 512) return 'must have 512 characters at most';
-  // oxlint-disable-next-line no-control-regex -- these are looked for
+  // oxlint-disable-next-line no-control-regex -- the check is for these
   if (/[\u0000-\u001f\u007f-\u009f\\]/.test(prefix) || !prefix.isWellFormed()) {
     return 'must have no control characters and no backslash';
   }
@@ -69,7 +70,7 @@ function endpointFault(endpoint: string, allowPrivate: boolean): string | null {
   const url = new URL(endpoint);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must start with https:// or http://';
   if (url.username !== '' || url.password !== '') return 'must have no user name and no password; use credentials';
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return 'must have nothing behind its host and port';
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return 'must have nothing after its host and port';
   if (allowPrivate) return null;
   try {
     refusePrivateHost(url.hostname);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** Where exported files go, without any secret: what is stored, shown and logged. */
+/** Where exported files go. It holds no secret, so it may be stored, shown and logged. */
 export type DestinationSettings =
   | {
       readonly kind: 'local';
@@ -19,30 +19,30 @@ export type DestinationSettings =
       readonly path_style?: boolean;
     };
 
-/** Left out, the AWS SDK's own chain is asked: environment, profile, IAM role. */
+/** Keys of an S3 bucket. Without them the AWS SDK's own chain is used: environment, profile, IAM role. */
 export interface Credentials {
   readonly access_key_id: string;
   readonly secret_access_key: string;
 }
 
-/** A place that exported files are written to. */
+/** A folder or bucket that exported files are written to. */
 export interface Destination {
   /** For logs and messages: `s3://bucket/prefix` or a folder; never a secret. */
   readonly label: string;
   /**
-   * Writes one file. It is seen by readers whole or not at all, and replaces one of the same key.
+   * Writes one file. Readers see it whole or not at all. It replaces a file of the same key.
    *
    * @throws DestinationError
    */
   write(key: string, body: Readable, signal: AbortSignal): Promise<void>;
   /** @throws DestinationError `not_there` when there is no such file */
   read(key: string, signal: AbortSignal): Promise<Readable>;
-  /** Removing what is not there does no harm. */
+  /** Removes a file; does nothing when there is none. */
   remove(key: string, signal: AbortSignal): Promise<void>;
-  /** Removes what attempts that died have left half-written in a folder: it takes room, and no reader sees it. */
+  /** Removes half-written files of interrupted attempts from a folder: they take room, and no reader sees them. */
   removeUnfinished(folder: string, signal: AbortSignal): Promise<void>;
   /**
-   * Writes, reads and removes a small file, so that what is wrong is found before the first export.
+   * Writes, reads and removes a small file, so that wrong settings are found before the first export.
    *
    * @throws DestinationError
    */
@@ -50,7 +50,7 @@ export interface Destination {
   close(): void;
 }
 
-/** What can be wrong with a destination; `docs/reference/errors.md` lists them, and a test proves that both agree. */
+/** What can be wrong with a destination. `docs/reference/errors.md` lists the same; a test compares the two. */
 export const DESTINATION_PROBLEMS = {
   bad_credentials: { permanent: true, meaning: 'The access key is unknown, or its secret is wrong.' },
   access_denied: { permanent: true, meaning: 'The credentials are good, but may not do this.' },
@@ -66,7 +66,7 @@ export const DESTINATION_PROBLEMS = {
 
 export type DestinationProblem = keyof typeof DESTINATION_PROBLEMS;
 
-/** What a destination answered, in words that name what to do and hold no secret. */
+/** Why a destination failed. The message says what to do and holds no secret. */
 export class DestinationError extends Error {
   readonly code: DestinationProblem;
 
@@ -76,7 +76,7 @@ export class DestinationError extends Error {
     this.code = code;
   }
 
-  /** True when trying again can't help until somebody changes something. */
+  /** True when retrying can't help until an operator or the customer changes something. */
   get permanent(): boolean {
     return DESTINATION_PROBLEMS[this.code].permanent;
   }

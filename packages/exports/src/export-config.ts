@@ -6,7 +6,7 @@ import type { ExportSchedule } from './export-schedule.ts';
 import type { ExportSettings } from './export-settings.ts';
 import type { Sealed } from './sealed-secrets.ts';
 
-/** What is exported of a tenant, when and where to: its own configuration, or what the variables say. */
+/** A tenant's exports: what, when and where to. From its own configuration, or from the variables. */
 export interface ExportConfig {
   readonly tenant: string;
   /** `environment` for a tenant without a configuration of its own. */
@@ -17,7 +17,7 @@ export interface ExportConfig {
   readonly compression: ExportCompression;
   readonly destination: DestinationSettings;
   readonly backup: DestinationSettings | null;
-  /** Why no scheduled export starts; null when nothing is in the way. */
+  /** Why no scheduled export starts; null when the exports are not paused. */
   readonly paused: { readonly code: string; readonly reason: string; readonly since: string } | null;
   /** ISO 8601 UTC, as every time here. */
   readonly updatedAt: string | null;
@@ -44,7 +44,7 @@ interface ConfigRow {
   updated_by: string;
 }
 
-/** Configurations of those of these tenants that have one of their own. */
+/** Reads the configurations of these tenants; a tenant without one of its own is left out. */
 export async function readExportConfigs(
   db: Kysely<unknown>,
   tenants: readonly string[],
@@ -57,7 +57,7 @@ export async function readExportConfigs(
   return new Map(rows.map((row) => [row.tenant, configOf(row)]));
 }
 
-/** A tenant's configuration: its own, else what the variables say. */
+/** Reads a tenant's configuration: its own, else the one that the variables give. */
 export async function readExportConfig(
   db: Kysely<unknown>,
   tenant: string,
@@ -67,7 +67,7 @@ export async function readExportConfig(
   return configs.get(tenant) ?? environmentConfig(tenant, settings);
 }
 
-/** What the variables say for a tenant without a configuration of its own. */
+/** The configuration that the variables give a tenant without one of its own. */
 export function environmentConfig(tenant: string, { defaults }: ExportSettings): ExportConfig {
   const { enabled, schedule, format, destination, backup } = defaults;
   return {

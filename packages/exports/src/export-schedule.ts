@@ -1,6 +1,6 @@
 import { getNextMillis } from 'bullmq';
 
-/** When a tenant's events are exported by themselves. Stored as jsonb. */
+/** When a tenant's events are exported without a request. Stored as jsonb. */
 export type ExportSchedule =
   | { readonly every: 'hour'; readonly minute: number }
   | { readonly every: 'day'; readonly at: string; readonly time_zone?: string }
@@ -9,18 +9,18 @@ export type ExportSchedule =
   | { readonly every_events: number }
   | { readonly manual: true };
 
-/** Most events of a threshold: so many rows are counted each minute at most. */
+/** Most events of a threshold: each minute counts up to that many rows. */
 const MAX_EVERY_EVENTS = 1_000_000;
 
-/** Five fields. Seconds, `H` (a random value) and named patterns are not taken: a schedule must say when. */
+/** Five fields. Seconds, `H` (a random value) and named patterns are refused: a schedule must say when. */
 const CRON = /^[\d*/,\-?LW#A-Za-z]{1,60}( +[\d*/,\-?LW#A-Za-z]{1,60}){4}$/;
 
 const EXPECTED =
   'hourly, daily, realtime, manual, threshold:N, a cron line, or an object: {"every":"hour","minute":0}, {"every":"day","at":"02:00","time_zone":"Europe/Berlin"}, {"every":"minute"}, {"cron":"…","time_zone":"…"}, {"every_events":1000}, {"manual":true}';
 
 /**
- * A schedule in any of the spellings: an object, or the plain strings `hourly`, `daily`, `realtime`, `manual`,
- * `threshold:N` and a cron line.
+ * Reads a schedule in any of its spellings: an object, a cron line, or one of the words `hourly`, `daily`, `realtime`,
+ * `manual` and `threshold:N`.
  *
  * @throws RangeError whose message ends the sentence "schedule …"
  */
@@ -72,7 +72,7 @@ export function nextDue(schedule: ExportSchedule, after: Date): Date | null {
   return next === undefined ? null : new Date(next);
 }
 
-/** Every time-based schedule is a cron line, so there is one arithmetic of clocks: BullMQ's. */
+/** Turns every time-based schedule into a cron line, so that there is one arithmetic of clocks: BullMQ's. */
 function cronOf(schedule: ExportSchedule): { pattern: string; tz: string } | null {
   if ('cron' in schedule) return { pattern: schedule.cron, tz: schedule.time_zone ?? 'UTC' };
   if (!('every' in schedule)) return null;

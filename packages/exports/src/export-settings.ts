@@ -7,15 +7,15 @@ import { type ExportSchedule, parseSchedule } from './export-schedule.ts';
 import type { exportVariables } from './export-variables.ts';
 import { parseSealingKeys, type SealingKeys } from './sealed-secrets.ts';
 
-/** What the variables say of exports, checked and in the shapes that code works with. */
+/** The variables of exports, checked and in the shapes that code works with. */
 export interface ExportSettings {
-  /** Holds all local destinations. */
+  /** Folder that holds all local destinations. */
   readonly exportDir: string;
   readonly allowPrivate: boolean;
   readonly keys: SealingKeys;
   /** For tenants without a configuration of their own. */
   readonly defaults: {
-    /** Whether these are exported by schedule at all: only when CLIENT_S3_BUCKET is set, so that no disk fills unasked. */
+    /** Whether these are exported by schedule: only when CLIENT_S3_BUCKET is set, so that no disk fills unasked. */
     readonly enabled: boolean;
     readonly schedule: ExportSchedule;
     readonly format: ExportFormat;
@@ -28,7 +28,7 @@ export interface ExportSettings {
 
 type Values = Static<TObject<typeof exportVariables>>;
 
-/** @throws ConfigError naming every mistake, and no secret */
+/** Checks the variables of exports. @throws ConfigError naming every mistake, and no secret */
 export function readExportSettings(values: Values): ExportSettings {
   const problems: string[] = [];
   const allowPrivate = values.EXPORT_ALLOW_PRIVATE;
@@ -44,7 +44,7 @@ export function readExportSettings(values: Values): ExportSettings {
   const { CLIENT_S3_ACCESS_KEY: access, CLIENT_S3_SECRET_KEY: secret } = values;
   const destination: DestinationSettings = client === undefined ? { kind: 'local', prefix: '' } : bucket(client);
   const backup = second === undefined ? null : bucket(second);
-  // Whoever sets the variables may name a private endpoint: it is the operator's own network.
+  // The operator sets the variables, and may name an endpoint in a private network.
   for (const [settings, variable] of [
     [destination, 'CLIENT_S3_BUCKET'],
     [backup, 'S3_BACKUP_BUCKET'],

@@ -8,23 +8,23 @@ export const exportVariables = {
     default: 'hourly',
     unit: '-',
     description:
-      'Schedule of tenants that say none themselves: hourly, daily, realtime, manual, `threshold:N` or a cron line in UTC. Tenants without any configuration are exported only if CLIENT_S3_BUCKET is set.',
+      'Schedule of tenants without one of their own: hourly, daily, realtime, manual, `threshold:N` or a cron line in UTC. Tenants without any configuration are exported only if CLIENT_S3_BUCKET is set.',
   }),
   EXPORT_FORMAT: choice(EXPORT_FORMATS, {
     default: 'ndjson',
     unit: '-',
-    description: 'Format where neither the request nor the tenant says another.',
+    description: 'Format unless the request or the tenant names another.',
   }),
   EXPORT_DIR: text({
     default: './exports',
     unit: 'folder',
-    description: 'Holds the files of exports whose destination is local; the same for query API and maintenance.',
+    description: 'Folder of exports whose destination is local; the same for query API and maintenance worker.',
   }),
   CLIENT_S3_BUCKET: Type.Optional(
     text({
       unit: '-',
       description:
-        'Bucket for all tenants without a configuration of their own. Without it these are not exported by schedule.',
+        'Bucket of all tenants without a configuration of their own. Unset, these are not exported by schedule.',
     }),
   ),
   CLIENT_S3_PREFIX: text({
@@ -42,13 +42,13 @@ export const exportVariables = {
   CLIENT_S3_PATH_STYLE: boolean({
     default: false,
     unit: '-',
-    description: 'Whether the bucket is named in the path and not in the host name; most servers but AWS want it.',
+    description: 'Whether the bucket is named in the path and not in the host name; most servers except AWS need it.',
   }),
   CLIENT_S3_ACCESS_KEY: Type.Optional(
     text({
       unit: '-',
       secret: true,
-      description: "Access key of CLIENT_S3_BUCKET. Left out, the AWS SDK's own chain is asked, so IAM roles work.",
+      description: "Access key of CLIENT_S3_BUCKET. Left out, the AWS SDK's own chain is used, so IAM roles work.",
     }),
   ),
   CLIENT_S3_SECRET_KEY: Type.Optional(
@@ -67,7 +67,7 @@ export const exportVariables = {
       item: `${NAME_PATTERN}:[A-Za-z0-9+/]{43}=`,
       expected: 'a list of id:base64-of-32-bytes, separated by commas',
       description:
-        "Keys that tenants' credentials are sealed with, as `id:base64-of-32-bytes`; the first seals, the others still open. Without it no credentials are kept.",
+        "Keys that tenants' credentials are sealed with, as `id:base64-of-32-bytes`; the first seals, the others still open. Without it no credentials are stored.",
     }),
   ),
   EXPORT_ALLOW_PRIVATE: boolean({

@@ -11,8 +11,8 @@ import { keySegments } from './safe-key.ts';
 const UNFINISHED = '.unfinished';
 
 /**
- * A folder on this machine. A file is written under another name, brought to the disk, and renamed: a reader sees it
- * whole or not at all, also after a power cut.
+ * Opens a folder on this machine. A file is written under another name, synced to the disk, and renamed: a reader sees
+ * it whole or not at all, also after a power cut.
  *
  * @param exportDir holds all local destinations; it may itself be a symbolic link, below it none is followed
  * @param prefix folder in it, relative; empty for the folder itself
@@ -33,7 +33,7 @@ export function openLocalDestination(exportDir: string, prefix: string): Destina
       await named(label, signal, async () => {
         const folder = await makeFolder(root, segments);
         const unfinished = join(folder, `${name}${UNFINISHED}`);
-        // What an attempt that died left behind. O_EXCL then follows no symbolic link.
+        // An interrupted attempt may have left it. O_EXCL then follows no symbolic link.
         await rm(unfinished, { force: true });
         const file = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o640);
         try {
@@ -97,7 +97,7 @@ async function makeFolder(root: string, segments: readonly string[]): Promise<st
   return folder;
 }
 
-/** The path of what is there, looked at folder by folder. */
+/** The path of an existing file, checked folder by folder for symbolic links. */
 async function existing(root: string, segments: readonly string[]): Promise<string> {
   let path = root;
   for (const segment of segments) {
@@ -151,7 +151,7 @@ const PROBLEMS: Readonly<Record<string, DestinationProblem>> = {
   ENFILE: 'unreachable',
 };
 
-/** Runs `work`, and turns what the file system answers into a destination's error; other errors pass. */
+/** Runs `work`, and turns errors of the file system into a DestinationError; other errors pass. */
 async function named<T>(label: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     signal.throwIfAborted();

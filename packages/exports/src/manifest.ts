@@ -1,9 +1,9 @@
 import type { ExportCompression, ExportFormat } from './export-formats.ts';
 
-/** Name of the manifest in the folder of a run. It is written last: a folder without one holds nothing that counts. */
+/** Name of the manifest in the folder of a run. It is written last: a folder without one holds no finished export. */
 export const MANIFEST_NAME = 'manifest.json';
 
-/** What one export holds, so that it can be proven; `manifest.json`, and `export_runs.manifest`. */
+/** What one export holds, so that it can be verified; `manifest.json`, and `export_runs.manifest`. */
 export interface Manifest {
   readonly manifest_version: 1;
   readonly run_id: string;
@@ -28,16 +28,16 @@ export interface ManifestColumn {
   readonly type: 'integer' | 'text' | 'timestamp' | 'json';
 }
 
-/** Which events: those that were stored in a time, or those between two fences. */
+/** Which events an export covers: those stored in a time, or those between two fences. */
 export interface ManifestWindow {
   readonly since: string | null;
   readonly until: string | null;
   /** The detached table that an archive holds. */
   readonly partition: string | null;
-  /** Transaction ids: events of `from_tx` and later ones, below `to_tx`; null for no limit. */
+  /** Transaction ids: from `from_tx` on, below `to_tx`; null for no limit. */
   readonly from_tx: string | null;
   readonly to_tx: string | null;
-  /** Events stored in another cluster before this one was restored from it, by `stored_at`; null for none. */
+  /** By `stored_at`: also events stored before this, in the cluster that this one was restored from; null for none. */
   readonly stored_before: string | null;
   /** Whose transaction ids they are. */
   readonly system_identifier: string | null;
@@ -48,7 +48,7 @@ export interface ManifestFile {
   readonly key: string;
   readonly rows: number;
   readonly bytes: number;
-  /** Hex, of the file as it lies there. */
+  /** Hex, of the stored file. */
   readonly sha256: string;
   /** Positions of its rows in the export, from 1. */
   readonly first_id: number;

@@ -3,7 +3,7 @@ import { openLocalDestination } from './local-destination.ts';
 import { openS3Destination } from './s3-destination.ts';
 
 /**
- * Opens a destination; nothing is asked of it yet.
+ * Opens a destination; sends nothing to it yet.
  *
  * @param credentials null for the AWS SDK's own chain; local folders have none
  * @param options.exportDir folder that holds all local destinations

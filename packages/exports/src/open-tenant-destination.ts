@@ -8,10 +8,10 @@ import { openDestination } from './open-destination.ts';
 import { SealError } from './sealed-secrets.ts';
 
 /**
- * Opens what a run names as its destination or backup, with the tenant's credentials of this moment.
+ * Opens the destination or backup of a run, with the tenant's present credentials.
  *
- * Credentials belong to a bucket on a server. A run whose destination is no longer the tenant's gets none, so that
- * those of the new place are never shown to the old one.
+ * Credentials belong to a bucket on a server. A run whose destination is no longer the tenant's gets none, so that the
+ * old server never sees credentials of the new one.
  *
  * @throws DestinationError `bad_credentials` when they can't be opened, `bad_destination` for settings that can't work
  *   or are not the tenant's any more
@@ -32,12 +32,12 @@ export async function openTenantDestination(
   });
 }
 
-/** CLIENT_S3_ENDPOINT may lie in a private network: who sets it decides what is reached from here. */
+/** CLIENT_S3_ENDPOINT may lie in a private network: the operator who sets it decides what this host may reach. */
 export function allowsPrivate(settings: DestinationSettings, { allowPrivate, defaults }: ExportSettings): boolean {
   return allowPrivate || isSameServer(settings, defaults.destination);
 }
 
-/** Whether these are the settings of the variables, so that the credentials of the variables are meant for them. */
+/** Whether these are the settings of the variables, so that the credentials of the variables belong to them. */
 export function isDefaultPlace(settings: DestinationSettings, role: DestinationRole, exports: ExportSettings): boolean {
   const preset = exports.defaults[role];
   return preset !== null && isSamePlace(settings, preset) && settings.prefix === preset.prefix;

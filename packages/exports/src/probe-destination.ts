@@ -4,9 +4,9 @@ import { buffer } from 'node:stream/consumers';
 import { type Destination, DestinationError } from './destination.ts';
 
 /**
- * Writes, reads and removes a small file.
+ * Writes, reads and removes a small file, as exports do.
  *
- * @throws DestinationError with what is wrong
+ * @throws DestinationError saying what is wrong
  */
 export async function probeDestination(
   destination: Pick<Destination, 'label' | 'write' | 'read' | 'remove'>,

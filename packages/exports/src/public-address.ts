@@ -5,8 +5,8 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
  * Keeps a request whose target a customer chooses inside the public internet: a webhook or an S3 endpoint must not
  * become a way to the metadata service of a cloud, to Redis, or to a neighbour (SSRF).
  *
- * Addresses are judged at the moment of connecting, by the very lookup whose result is connected to. A name that
- * answers with a public address first and with a private one later (DNS rebinding) so gains nothing.
+ * Addresses are checked at the moment of connecting, by the same lookup that the connection uses. So a name gains
+ * nothing by answering with a public address first and with a private one later (DNS rebinding).
  */
 
 /** IPv4 that is not the public internet: RFC 6890 and its registry, multicast, and the reserved class E. */
@@ -42,7 +42,7 @@ const SPECIAL_IPV6 = blockList('ipv6', [
   ['3fff::', 20],
 ]);
 
-/** Whether an IP address, as text, is one of the public internet; false for whatever is no address. */
+/** Whether a text is an IP address of the public internet; false for a text that is no address. */
 export function isPublicAddress(address: string): boolean {
   const version = isIP(address);
   if (version === 4) return !PRIVATE_IPV4.check(address, 'ipv4');
@@ -64,7 +64,7 @@ export class PrivateAddressError extends Error {
 /**
  * Checks a host that is an IP address already: Node connects to it without a lookup.
  *
- * @param hostname as `URL.hostname` has it, IPv6 in brackets; names pass, `publicLookup` judges them
+ * @param hostname as `URL.hostname` has it, IPv6 in brackets; names pass, `publicLookup` checks them
  * @throws PrivateAddressError
  */
 export function refusePrivateHost(hostname: string): void {
@@ -73,9 +73,9 @@ export function refusePrivateHost(hostname: string): void {
 }
 
 /**
- * A `lookup` for sockets and HTTP agents that fails for a name with any address that is not public.
+ * Makes a `lookup` for sockets and HTTP agents that fails for a name with any address that is not public.
  *
- * @param resolve asks for a name's addresses; node:dns, but for tests
+ * @param resolve resolves a name; tests bring their own
  */
 export function publicLookup(resolve: typeof resolveName = resolveName): LookupFunction {
   return (hostname, options, callback) => {

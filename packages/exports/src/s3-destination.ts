@@ -16,20 +16,20 @@ import { s3Problem } from './s3-problems.ts';
 import { keySegments } from './safe-key.ts';
 
 /**
- * Bytes of one part of a multipart upload, the least that S3 takes, and how many are on their way at once. An upload
- * holds each of them and the next one, and there are two uploads where there is a backup.
+ * Bytes of one part of a multipart upload (the least that S3 accepts), and how many parts are sent at once. An upload
+ * holds these parts and the next one in memory, and a backup is a second upload.
  */
 const PART_BYTES = 5 * 1024 * 1024;
 const PARTS_AT_ONCE = 1;
 
-/** Tries of one request; whole runs are tried again by the engine. */
+/** Tries of one request; the export runner retries whole runs. */
 const MAX_ATTEMPTS = 3;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A connection on which nothing moves for this long is given up, in milliseconds. */
+/** A connection is given up after this long without a byte, in milliseconds. */
 const IDLE_TIMEOUT_MS = 30_000;
 
 /**
- * A bucket of S3 or of a server that speaks its protocol. Files appear whole: S3 shows an object when it is complete.
+ * Opens a bucket of S3 or of a server that speaks its protocol. S3 shows an object only when it is complete.
  *
  * @throws DestinationError `bad_destination` for an endpoint in a private network, unless that is allowed
  */
@@ -50,14 +50,14 @@ export function openS3Destination(
     followRegionRedirects: settings.region === undefined && endpoint === undefined,
     forcePathStyle: settings.path_style ?? false,
     maxAttempts: MAX_ATTEMPTS,
-    // The profile of whoever started the daemon must not redirect a tenant's files.
+    // An AWS profile of the daemon's user must not redirect a tenant's files.
     ignoreConfiguredEndpointUrls: true,
     requestHandler: { ...agents, connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
     ...(endpoint === undefined
       ? {}
       : {
           endpoint,
-          // Servers other than AWS's do not all know the checksums that newer SDKs add.
+          // Some servers other than AWS's do not know the checksums that newer SDKs add.
           requestChecksumCalculation: 'WHEN_REQUIRED' as const,
           responseChecksumValidation: 'WHEN_REQUIRED' as const,
         }),
@@ -131,7 +131,7 @@ async function upload(
   signal: AbortSignal,
 ): Promise<void> {
   const abort = new AbortController();
-  // The body's own error is what its owner wants to hear; the upload's is that it ended early.
+  // The caller reports the body's own error; the upload would only say that it ended early.
   body.on('error', () => abort.abort());
   const stop = (): void => abort.abort();
   signal.addEventListener('abort', stop, { once: true });
@@ -141,7 +141,7 @@ async function upload(
     partSize: PART_BYTES,
     queueSize: PARTS_AT_ONCE,
     abortController: abort,
-    // Aborted below: here an abort that fails would hide why the upload did.
+    // Parts are removed below: here a failed removal would hide why the upload failed.
     leavePartsOnError: true,
   });
   try {

@@ -1,7 +1,7 @@
 import { messageOf } from '@sluice/errors/message-of';
 import { DestinationError, type DestinationProblem } from './destination.ts';
 
-/** Names of S3 errors, and codes of the network below, that say more than their HTTP status. */
+/** Names of S3 errors, and codes of network errors, that say more than their HTTP status. */
 const BY_NAME: Readonly<Record<string, DestinationProblem>> = {
   InvalidAccessKeyId: 'bad_credentials',
   SignatureDoesNotMatch: 'bad_credentials',
@@ -29,7 +29,7 @@ const BY_NAME: Readonly<Record<string, DestinationProblem>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'bad_destination',
   SELF_SIGNED_CERT_IN_CHAIN: 'bad_destination',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'bad_destination',
-  // These end by themselves, though their status is 4xx.
+  // Temporary, though their status is 4xx.
   ExpiredToken: 'unreachable',
   NoSuchUpload: 'unreachable',
   RequestTimeout: 'unreachable',
@@ -48,7 +48,7 @@ const BY_STATUS: Readonly<Record<number, DestinationProblem>> = {
   507: 'quota_exceeded',
 };
 
-/** What the SDK threw, as a destination's error. Whatever is not known counts as one that trying again may end. */
+/** Turns what the SDK threw into a DestinationError. An unknown error counts as temporary. */
 export function s3Problem(error: unknown, label: string): DestinationError {
   if (error instanceof DestinationError) return error;
   const { name, code, $metadata } = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };

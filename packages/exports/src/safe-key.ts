@@ -5,7 +5,7 @@ import { DestinationError } from './destination.ts';
 const MAX_SEGMENT_CHARS = 200;
 
 /**
- * The segments of a key or prefix, e.g. `acme/2026/11` → `['acme', '2026', '11']`.
+ * Splits a key or prefix into its segments, e.g. `acme/2026/11` → `['acme', '2026', '11']`.
  *
  * @throws DestinationError `bad_destination` when one could lead out of its folder
  */
@@ -17,7 +17,7 @@ export function keySegments(key: string): string[] {
   return segments;
 }
 
-/** Any text as one name of a folder: letters, digits, dash, underscore and inner dots as they are, the rest as %XX. */
+/** Turns any text into the name of a folder: letters, digits, `-`, `_` and inner dots stay, the rest becomes %XX. */
 export function folderName(text: string): string {
   const encoded = encodeURIComponent(text.toWellFormed())
     .replace(/[!'()*~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)

@@ -14,13 +14,13 @@ export interface Sealed {
   readonly keyId: string;
 }
 
-/** What a secret belongs to. It is authenticated with it, so that a row copied to another tenant can't be opened. */
+/** What a secret belongs to. The seal authenticates it, so that a row copied to another tenant can't be opened. */
 export interface SealContext {
   readonly tenant: string;
   readonly purpose: string;
 }
 
-/** Why a secret can't be opened, in words that name the key and never the secret. */
+/** Why a secret can't be opened. The message names the key and never the secret. */
 export class SealError extends Error {
   readonly code: 'unknown_key' | 'damaged';
 
@@ -36,10 +36,12 @@ const KEY_BYTES = 32;
 /** 96 bits, the length that GCM is made for; random, so one key may seal 2^32 secrets (NIST SP 800-38D, 8.3). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** First byte of what is stored, so that another layout can be told from this one. */
+/** First byte of a sealed secret: the version of its layout. */
 const LAYOUT = 1;
 
 /**
+ * Reads EXPORT_ENCRYPTION_KEYS.
+ *
  * @param entries `id:base64 of 32 bytes` each, the first is the active one; undefined when none is configured
  * @throws ConfigError naming the entry by its id, never its key
  */
@@ -99,7 +101,7 @@ export function unseal(keys: SealingKeys, { bytes, keyId }: Sealed, context: Sea
   } catch {
     throw new SealError(
       'damaged',
-      `The secrets of ${context.tenant} cannot be opened with the key ${keyId}: they were changed, are another tenant's, or the key is another one under this id`,
+      `The secrets of ${context.tenant} cannot be opened with the key ${keyId}: they were changed, belong to another tenant, or another key has this id now`,
     );
   }
 }

@@ -8,7 +8,7 @@ import { httpVariables } from '@sluice/daemon/http/http-variables';
 import { DURABILITY_LEVELS } from '@sluice/stream/durability';
 import { streamVariables } from '@sluice/stream/stream-variables';
 
-/** The ingest API's variables; docs/reference/configuration.md is made from this. */
+/** The variables of the ingest API. docs/reference/configuration.md is generated from this schema. */
 export const INGEST_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,
@@ -101,8 +101,10 @@ export const INGEST_VARIABLES = Type.Object({
 export type IngestConfig = ReturnType<typeof readIngestConfig>;
 
 /**
- * @returns the values, and the key ring made of API_KEY and API_KEYS; the stored keys come behind it
- * @throws ConfigError naming every mistake
+ * Reads and validates the configuration.
+ *
+ * @returns the values, and the key ring of API_KEY and API_KEYS. Stored keys are looked up after these.
+ * @throws ConfigError that names every mistake
  */
 export function readIngestConfig(environment: Environment) {
   const values = readConfig(INGEST_VARIABLES, environment);

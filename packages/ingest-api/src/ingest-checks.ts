@@ -7,7 +7,7 @@ import type { Backlog } from '@sluice/stream/backlog-meter';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { IngestConfig } from './config.ts';
 
-/** What `/health` and `/ready` of the ingest API look at. Postgres is not among them, on purpose. */
+/** The checks of `/health` and `/ready`. Postgres is not one of them: ingest works without it. */
 export function ingestChecks(parts: {
   redis: Redis;
   queue: Queue;

@@ -9,7 +9,7 @@ import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { IngestConfig } from './config.ts';
 import type { HeldBodies } from './doors/receive-body.ts';
 
-/** What the routes need. */
+/** Dependencies of the routes. */
 export interface IngestContext {
   readonly config: IngestConfig;
   /** The configured and the stored keys. */
@@ -20,7 +20,7 @@ export interface IngestContext {
   readonly admission: Admission;
   readonly logger: Logger;
   readonly checks: readonly HealthCheck[];
-  /** What `/metrics` shows. */
+  /** The metrics that `/metrics` shows. */
   readonly registry: Metrics;
   readonly metrics: IngestMetrics;
   /** True once the ordered stop has begun. */

@@ -18,7 +18,7 @@ import { createHeldBodies } from './doors/receive-body.ts';
 import { ingestChecks } from './ingest-checks.ts';
 import { buildServer } from './server.ts';
 
-/** How long the start waits for Redis before it goes on without, in milliseconds. */
+/** How long the start waits for Redis before it continues without, in milliseconds. */
 const REDIS_WAIT_MS = 2_000;
 
 await startOrExit('ingest-api', async () => {
@@ -39,7 +39,7 @@ await startOrExit('ingest-api', async () => {
       redis.disconnect(),
     );
   const redis = connect('ingest', config.QUEUE_TIMEOUT_MS, true);
-  // Measuring has a connection of its own, so that a slow INFO never stands before a batch.
+  // Measuring has its own connection, so that a batch never waits for a slow INFO.
   const meter = connect('ingest:meter', config.QUEUE_TIMEOUT_MS);
   const waiting = connect('ingest:wait', waitingCommandTimeout(config.QUEUE_TIMEOUT_MS));
 
@@ -59,9 +59,9 @@ await startOrExit('ingest-api', async () => {
     }),
     stop,
   );
-  // The first 202 already says how durable it is.
+  // Before listening, so that the first 202 already states its durability.
   if (await waitForRedis(redis, REDIS_WAIT_MS)) await queue.settled();
-  // On the connection for measuring, so that a long set of keys never stands before a batch.
+  // Stored keys use the connection for measuring, so that a batch never waits for a long set of keys.
   if (redis.status === 'ready') await waitForRedis(meter, REDIS_WAIT_MS);
   const followed = parts.adopt(
     followStoredKeys({ redis: meter, logger, namespace, refreshMs: config.KEY_REFRESH_MS }),
@@ -85,7 +85,7 @@ await startOrExit('ingest-api', async () => {
     metrics: createIngestMetrics(registry, () => queue.plan.level),
     isStopping: () => stopping,
   });
-  // Requests that are in get their answer; one that is still being sent near the deadline does not.
+  // Requests that have arrived get their answer. One that is still being sent at the deadline does not.
   const address = { host: config.HOST, port: config.INGEST_PORT, patienceMs: shutdownTimeoutMs * 0.8 };
   const { url } = parts.adopt(await listen(server, address), stop);
   parts.defer(() => {

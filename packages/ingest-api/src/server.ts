@@ -10,7 +10,7 @@ import { addRequestDecompression } from './doors/decompress-requests.ts';
 import { noteRefusal } from './doors/note-refusal.ts';
 import type { IngestContext } from './ingest-context.ts';
 
-/** Builds the HTTP server with all its routes; the caller makes it listen. */
+/** Builds the HTTP server with all routes. The caller makes it listen. */
 export async function buildServer(context: IngestContext, doors: readonly Door[] = DOORS): Promise<FastifyInstance> {
   const { config, metrics, registry } = context;
   const server = await createHttpServer({
@@ -27,7 +27,7 @@ export async function buildServer(context: IngestContext, doors: readonly Door[]
   server.decorateRequest('principal', null);
   server.decorateRequest('heldBody', null);
   await addRequestDecompression(server);
-  // Bodies stay bytes: they are parsed at most once, by read-body, and go on to the stream as they are.
+  // Bodies stay bytes: read-body parses them at most once, and the stream gets them unchanged.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 

@@ -24,7 +24,7 @@ function eventOf(bytes: number): Record<string, unknown> {
 }
 
 describe('an event', () => {
-  it('of 1 MiB is rejected alone; the others of its batch are queued byte for byte, without it', async () => {
+  it('of 1 MiB is rejected alone; the others of its batch are queued byte for byte', async () => {
     const good = makeEvents(4, { newValue: 'größe' });
     const events = [...good.slice(0, 2), eventOf(MIB), ...good.slice(2)];
     const { status, body } = await ingest.send({ events });
@@ -45,7 +45,7 @@ describe('an event', () => {
     expect(body).toMatchObject({ accepted, rejected });
   });
 
-  it('is weighed without the white space around it', async () => {
+  it('is measured without the white space around it', async () => {
     const text = `{"events":[${' '.repeat(300 * KIB)}${JSON.stringify(makeEvent())}${'\n'.repeat(300 * KIB)}]}`;
     expect((await ingest.send(text)).body).toMatchObject({ accepted: 1, rejected: 0 });
   });
@@ -60,14 +60,14 @@ describe('a body', () => {
     expect(await ingest.entries()).toEqual([]);
   });
 
-  it('without Content-Length is counted while it comes in', async () => {
+  it('without Content-Length is counted as it arrives', async () => {
     const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`;
     const socket = await openConnection(ingest.url);
     socket.write(
       'POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
     );
     expectError(await exchange(socket, chunk.repeat(257)), 'body_too_large');
-    // The connection is good for the next request, once the rest of this one is read and dropped.
+    // Once the rest of this request is read and dropped, the connection takes the next one.
     expect((await exchange(socket, `${chunk}0\r\n\r\nGET /live HTTP/1.1\r\nHost: h\r\n\r\n`)).status).toBe(200);
     socket.destroy();
   });
@@ -88,13 +88,13 @@ describe('Content-Length', () => {
     ['beyond 64 bits', `Content-Length: ${'9'.repeat(25)}`, '{}', 'invalid_request'],
     ['given twice, differently', 'Content-Length: 2\r\nContent-Length: 3', '{}', 'invalid_request'],
     ['together with chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked', '0\r\n\r\n', 'invalid_request'],
-    ['over the limit, with little behind it', 'Content-Length: 16777217', '{}', 'body_too_large'],
+    ['over the limit, followed by a short body', 'Content-Length: 16777217', '{}', 'body_too_large'],
   ] as const)('%s is refused', async (_what, header, body, code) => {
     expectError(await answeredPromptly(() => sendRaw(ingest.url, `${head}${header}\r\n\r\n${body}`)), code);
     expect(await ingest.entries()).toEqual([]);
   });
 
-  it('shorter than the body cuts the batch off, and what is left is not taken for a request', async () => {
+  it('shorter than the body cuts the batch off, and the rest is not read as a request', async () => {
     const answer = await sendRaw(ingest.url, `${head}Content-Length: 10\r\n\r\n${batch}`);
     expect(answer.status).toBe(400);
     expect(await ingest.entries()).toEqual([]);

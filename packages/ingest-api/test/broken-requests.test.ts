@@ -22,7 +22,7 @@ it.each([
   ['no Host', 'GET /live HTTP/1.1\r\n\r\n'],
   ['a URL that cannot be decoded', 'GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['chunks without a length', 'POST /api/events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
-])('%s is answered with 400, and the daemon lives', async (_what, bytes) => {
+])('%s is answered with 400, and the daemon keeps running', async (_what, bytes) => {
   expectError(await answeredPromptly(() => sendRaw(ingest.url, bytes)), 'invalid_request');
   expect((await get(`${ingest.url}/live`)).body).toEqual({ alive: true });
 });
@@ -32,7 +32,7 @@ it('headers of more than 16 KiB are answered with 431', async () => {
   expectError(await answeredPromptly(() => sendRaw(ingest.url, request)), 'headers_too_large');
 });
 
-it('an Expect that nobody knows is passed over', async () => {
+it('an unknown Expect is ignored', async () => {
   const body = JSON.stringify({ events: [makeEvent()] });
   const head = `POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
   expect((await sendRaw(ingest.url, `${head}\r\nExpect: miracles\r\n\r\n${body}`)).status).toBe(202);

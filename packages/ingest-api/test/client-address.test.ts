@@ -19,7 +19,7 @@ describe('without trusted proxies', () => {
   });
   afterAll(() => ingest.stop());
 
-  it('X-Forwarded-For is not believed', async () => {
+  it('X-Forwarded-For is ignored', async () => {
     expect(await addressOf(ingest, CLIENT)).toBe('127.0.0.1');
   });
 });
@@ -35,7 +35,7 @@ describe('with trusted proxies', () => {
   it.each([
     ['the address that the proxy names', CLIENT, CLIENT],
     ['the last one that is not a proxy', `198.51.100.1, ${CLIENT}, 10.1.2.3`, CLIENT],
-    ['no address that the client put in front', `10.9.9.9, ${CLIENT}`, CLIENT],
+    ['not an address that the client put first', `10.9.9.9, ${CLIENT}`, CLIENT],
     ['an IPv6 address', '2001:470::7', '2001:470::7'],
     ['an address without its port', `${CLIENT}:4711`, CLIENT],
     ['an IPv6 address without its port', '[2001:470::7]:4711', '2001:470::7'],
@@ -47,7 +47,7 @@ describe('with trusted proxies', () => {
     expect(await addressOf(ingest, forwarded)).toBe(address);
   });
 
-  it('/collect and the pixel go by it too', async () => {
+  it('/collect and the pixel use it too', async () => {
     const headers = { 'x-forwarded-for': CLIENT };
     await ingest.collect({}, headers);
     await get(`${ingest.url}/collect`, headers);
@@ -56,7 +56,7 @@ describe('with trusted proxies', () => {
   });
 });
 
-it('a proxy that did not connect is not believed', async () => {
+it('X-Forwarded-For of a peer that is no trusted proxy is ignored', async () => {
   const ingest = await startIngest({ TRUST_PROXY: '10.0.0.0/8' });
   expect(await addressOf(ingest, CLIENT)).toBe('127.0.0.1');
   await ingest.stop();

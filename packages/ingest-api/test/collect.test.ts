@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => ingest.stop());
 beforeEach(() => ingest.clear());
 
-/** What the writer makes of the one event in the stream. */
+/** The row that the writer makes of the one event in the stream. */
 async function stored() {
   const entries = await ingest.entries();
   expect(entries).toHaveLength(1);
@@ -26,7 +26,7 @@ async function stored() {
   return webCollection.project(event, { ...header, index: 0, traceId: null });
 }
 
-function expectTaken(answer: Answer): void {
+function expectAccepted(answer: Answer): void {
   expect(answer.status).toBe(202);
   expect(answer.headers.get('cache-control')).toBe('no-store');
   expect(answer.body).toEqual({
@@ -39,24 +39,24 @@ function expectTaken(answer: Answer): void {
 }
 
 describe('POST', () => {
-  it('takes JSON, and queues the bytes of the page', async () => {
+  it('accepts JSON, and queues the bytes of the page', async () => {
     const text = '{ "siteId":"docs",\n"eventType":"click", "visitorId":"v-1", "path":"/ü" }';
-    expectTaken(await ingest.collect(text));
+    expectAccepted(await ingest.collect(text));
     expect((await ingest.entries()).map(({ body }) => body)).toEqual([text]);
     expect(await stored()).toMatchObject({ eventType: 'click', actor: 'v-1', resource: '/ü' });
   });
 
   it.each(['text/plain', 'text/plain;charset=UTF-8'])(
-    'takes JSON as %s, as navigator.sendBeacon sends it',
+    'accepts JSON as %s, as navigator.sendBeacon sends it',
     async (type) => {
-      expectTaken(await ingest.collect('{"siteId":"docs"}', { 'content-type': type }));
+      expectAccepted(await ingest.collect('{"siteId":"docs"}', { 'content-type': type }));
       expect((await ingest.entries())[0]?.body).toBe('{"siteId":"docs"}');
     },
   );
 
-  it('takes an empty object: a page view by nobody, now', async () => {
+  it('accepts an empty object: a page view without a visitor, at the time of receipt', async () => {
     const answer = await ingest.collect({});
-    expectTaken(answer);
+    expectAccepted(answer);
     expect(await stored()).toMatchObject({
       eventType: 'page_view',
       actor: null,
@@ -89,14 +89,14 @@ describe('POST', () => {
 });
 
 describe('GET', () => {
-  it('takes query parameters', async () => {
-    expectTaken(await get(`${ingest.url}/collect?siteId=docs&eventType=click&visitorId=7&path=%2F%C3%BC&n=1&n=2`));
+  it('accepts query parameters', async () => {
+    expectAccepted(await get(`${ingest.url}/collect?siteId=docs&eventType=click&visitorId=7&path=%2F%C3%BC&n=1&n=2`));
     expect(await stored()).toMatchObject({ eventType: 'click', actor: '7', resource: '/ü' });
     expect(JSON.parse((await stored()).payload)).toEqual({ siteId: 'docs', n: ['1', '2'] });
   });
 
-  it('takes no parameters at all', async () => {
-    expectTaken(await get(`${ingest.url}/collect`));
+  it('accepts a request without parameters', async () => {
+    expectAccepted(await get(`${ingest.url}/collect`));
     expect(await stored()).toMatchObject({ eventType: 'page_view' });
   });
 });
@@ -131,7 +131,7 @@ describe('the time of an event', () => {
   });
 
   it.each([undefined, null, '', 'yesterday', 'visit 3', true, {}, [], '2026-99-99', 1e300])(
-    '%j is the time when it was received',
+    '%j counts as the time of receipt',
     async (timestamp) => {
       const answer = await ingest.collect({ timestamp });
       expect(answer.status).toBe(202);

@@ -9,10 +9,10 @@ import { makeEvents } from '@sluice/testkit/make-event';
 /** Spans that may wait for the collector. */
 const MAX_WAITING = 16;
 const REQUESTS = 50;
-/** The request's, and that of sending its batch. */
+/** The span of the request, and that of sending its batch. */
 const SPANS_OF_REQUEST = 2;
 
-/** Takes connections, reads what comes, and never answers. */
+/** Accepts connections, reads everything, and never answers. */
 async function startSilentCollector(): Promise<{ url: string; heard(): number; stop(): void }> {
   const sockets = new Set<Socket>();
   let bytes = 0;
@@ -39,8 +39,8 @@ async function dropped(ingest: TestIngest): Promise<{ queueFull: number; exportF
   return { queueFull: of('queue_full'), exportFailed: of('export_failed') };
 }
 
-/** At the same time: most of it is the exporter's own patience of some seconds. */
-it.concurrent.each(['nobody listens', 'somebody listens and never answers'])(
+/** Concurrent, because the exporter's own time-outs of some seconds are most of each test. */
+it.concurrent.each(['no server listens', 'a server listens and never answers'])(
   'where %s at the collector, clients notice nothing, and all spans are dropped and counted',
   async (where) => {
     const collector = where === 'nobody listens' ? null : await startSilentCollector();
@@ -58,7 +58,7 @@ it.concurrent.each(['nobody listens', 'somebody listens and never answers'])(
     if (collector !== null)
       await vi.waitFor(() => expect(collector.heard()).toBeGreaterThan(0), { timeout: 180_000, interval: 20 });
 
-    // What the queue has no room for is counted at once, what the exporter gives up later; none is missing then.
+    // Spans beyond the queue's room are counted at once, those that the exporter gives up later. None is missing then.
     await vi.waitFor(
       async () => {
         const { queueFull, exportFailed } = await dropped(ingest);
@@ -70,7 +70,7 @@ it.concurrent.each(['nobody listens', 'somebody listens and never answers'])(
     );
     expect((await get(`${ingest.url}/metrics`)).body).toMatch(/^sluice_spans_exported_total 0$/m);
 
-    // With spans that wait, the ordered stop does not wait for them.
+    // The ordered stop does not wait for spans that are still queued.
     await ingest.send({ events: makeEvents(1) });
     await ingest.stop();
     expect(await ingest.daemon.exited).toMatchObject({ code: 0, signal: null });

@@ -28,7 +28,7 @@ function expectBombRefused(answer: Answer, bomb: Buffer): void {
 describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
   const { encode } = ENCODINGS[encoding];
 
-  it('is taken, and queued as the client meant it', async () => {
+  it('is accepted, and queued as the client meant it', async () => {
     const events = makeEvents(300, { newValue: 'größe' });
     const text = JSON.stringify({ events });
     expect((await send(encode(Buffer.from(text)), encoding)).body).toMatchObject({ accepted: 300 });
@@ -48,7 +48,7 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
     expect(await ingest.entries()).toEqual([]);
   });
 
-  it('of 1 GiB of zeros is answered with 413 at once, costs little memory, and leaves no work after it', async () => {
+  it('of 1 GiB of zeros is answered with 413 at once, costs little memory, and leaves no work running', async () => {
     const bomb = await zipBomb(encoding);
     const before = resetPeakMemory(ingest.daemon.pid);
     const attack = await answeredPromptly(() => send(bomb, encoding));
@@ -64,8 +64,8 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
     expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(400 * 1024 * 1024);
   });
 
-  it('that unpacks to more than the limit while it is still being sent is answered, and read to its end', async () => {
-    // Hex digits become half as long, whatever compresses them.
+  it('that exceeds the limit while it is still being sent is answered, and read to its end', async () => {
+    // Every encoding halves hex digits.
     const digits = Array.from({ length: 10 }, () => Buffer.from(randomBytes(1024 * 1024).toString('hex')));
     const body = await compressed(encoding, digits);
     expect(body.length).toBeGreaterThan(8 * 1024 * 1024);
@@ -105,6 +105,6 @@ it('Content-Encoding identity is no encoding', async () => {
   expect((await send(Buffer.from(JSON.stringify({ events: [makeEvent()] })), 'identity')).status).toBe(202);
 });
 
-it('bodies that are not decompressed count as they are', async () => {
+it('a body without Content-Encoding is counted as it is', async () => {
   expectError(await send(ENCODINGS.gzip.encode(JSON.stringify({ events: [makeEvent()] })), ''), 'invalid_encoding');
 });

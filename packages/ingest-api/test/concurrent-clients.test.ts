@@ -6,7 +6,7 @@ const CLIENTS = 200;
 const BATCHES = 5;
 
 it('200 clients at once: each event that was accepted is in the stream exactly once', async () => {
-  // What is asked here is where events are, not how fast Redis answers.
+  // This test is about where events are, not about how fast Redis answers.
   const ingest = await startIngest({ QUEUE_TIMEOUT_MS: '60000' });
   const sent = await Promise.all(
     Array.from({ length: CLIENTS }, async (_, client) => {

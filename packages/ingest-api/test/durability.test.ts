@@ -6,7 +6,7 @@ import { makeEvent } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { startProxy } from './fixtures/holding-proxy.ts';
 
-/** What pnpm start and the tests give Redis; each test changes some of it. */
+/** Settings of Redis in `start` and in the tests. Each test changes some of them. */
 const DURABLE = {
   appendonly: 'yes',
   appendfsync: 'always',
@@ -16,7 +16,7 @@ const DURABLE = {
 
 let server: OwnServer;
 let admin: Redis;
-/** Redis 7.2 and newer can wait for the disk, so that slower settings are no hindrance there. */
+/** Redis 7.2 and newer can wait for the disk, so slower settings do no harm there. */
 let hasWaitAof: boolean;
 
 beforeAll(async () => {
@@ -48,7 +48,7 @@ async function durabilityOf(ingest: TestIngest): Promise<string> {
   return body.durability;
 }
 
-it('appendfsync always is "fsync", from the first batch on, and nothing is warned of', async () => {
+it('appendfsync always is "fsync", from the first batch on, without a warning', async () => {
   const ingest = await start();
   expect(await durabilityOf(ingest)).toBe('fsync');
   await ingest.logged(/durability determined/);
@@ -82,7 +82,7 @@ it.each(['-config', '-config -info'])(
   },
 );
 
-it('DURABILITY=memory claims no more than was asked for, and warns of nothing', async () => {
+it('DURABILITY=memory claims no more than was asked for, without a warning', async () => {
   const ingest = await start({ DURABILITY: 'memory' });
   expect(await durabilityOf(ingest)).toBe('memory');
   expect((await get(`${ingest.url}/health`)).body.checks.durability).toBe('ok');
@@ -120,7 +120,7 @@ it('the settings are read again at each reconnect', async () => {
   await reconnected('fsync');
 });
 
-it('settings that could not be read in time are asked for again', async () => {
+it('settings that could not be read in time are read again', async () => {
   const proxy = await startProxy(server.url, /config/i);
   onTestFinished(() => proxy.close());
   const ingest = await start({ QUEUE_TIMEOUT_MS: '200' }, proxy.url);

@@ -56,7 +56,7 @@ async function sendWith(key: string): Promise<Answer> {
   );
 }
 
-/** How each error is brought about, and what its message names. */
+/** How to cause each error, and what its message names. */
 const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
   malformed_json: { by: () => ingest.send('{"events":[', KEY), message: /not JSON/ },
   invalid_encoding: { by: () => ingest.send(Buffer.from('{"events":["\xff"]}', 'latin1'), KEY), message: /UTF-8/ },
@@ -114,7 +114,7 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     message: /backlog .* Try again in \d+ s/,
   },
   internal_error: { by: () => faulty.send({ events: [makeEvent()] }), message: /log has the details/ },
-  // Its queue would throw, which is answered as internal_error: it was not asked.
+  // The answer proves that the queue was not called: it would throw, which is internal_error.
   entries_incomplete: {
     by: () => faulty.send({ events: makeEvents(501) }),
     message: /Of 501 events .* 500 are located\. Nothing was queued/,
@@ -151,7 +151,7 @@ describe.each(CODES_OF.ingest)('%s', (code) => {
   });
 });
 
-/** What an event must look like to be rejected, and what the message names. */
+/** An event that is rejected with each code, and what its message names. */
 const REJECTED: Record<RejectionCode, { event: unknown; field?: string; message: RegExp }> = {
   not_an_object: { event: ['an', 'array'], message: /object/ },
   missing_field: { event: makeEvent({ eventType: '' }), field: 'eventType', message: /eventType/ },
@@ -174,7 +174,7 @@ const REJECTED: Record<RejectionCode, { event: unknown; field?: string; message:
 };
 
 describe.each(Object.keys(REJECTIONS) as RejectionCode[])('an event rejected for %s', (code) => {
-  it('is named by its index with its reason, and the others of its batch are taken', async () => {
+  it('is named by its index with its reason, and the others of its batch are accepted', async () => {
     const { event, field, message } = REJECTED[code];
     const body = JSON.stringify({ events: [makeEvent(), event, makeEvent()] }).replace('"INFINITE"', '1e400');
     const answer = await ingest.send(body, KEY);
@@ -192,7 +192,7 @@ describe.each(Object.keys(REJECTIONS) as RejectionCode[])('an event rejected for
   });
 });
 
-it('an unexpected error tells the log everything, under the request id, and the client nothing', async () => {
+it('the details of an unexpected error are in the log, under the request id, and not in the answer', async () => {
   const { body } = await faulty.send({ events: [makeEvent()] });
   expect(JSON.stringify(body)).not.toContain('secret details');
   const line = await faulty.logged(new RegExp(body.error.request_id));

@@ -18,8 +18,8 @@ afterAll(async () => {
 
 const PATIENCE = { interval: 20, timeout: 180_000 };
 
-it('/health has each check and its details, without a key', async () => {
-  // The backlog is measured on a connection of its own.
+it('/health shows each check and its details, without a key', async () => {
+  // The backlog is measured on its own connection, which may be ready later.
   const { body } = await vi.waitFor(async () => {
     const answer = await get(`${ingest.url}/health`);
     expect(answer.body.status).toBe('healthy');
@@ -48,7 +48,7 @@ it('/health has each check and its details, without a key', async () => {
   });
 });
 
-it('with Redis gone /health and /ready are 503 within two seconds, /live is not, and all is well when it is back', async () => {
+it('with Redis gone /health and /ready are 503 within two seconds, /live is not, and both recover when it is back', async () => {
   await server.stop('immediate');
   const health = await vi.waitFor(async () => {
     const answer = await get(`${ingest.url}/health`);
@@ -61,7 +61,7 @@ it('with Redis gone /health and /ready are 503 within two seconds, /live is not,
   expect([ready.status, ready.body]).toEqual([503, { ready: false, failed: ['redis'] }]);
   const live = await get(`${ingest.url}/live`);
   expect([live.status, live.body]).toEqual([200, { alive: true }]);
-  // What was measured before the outage is not given for what is now.
+  // A measurement from before the outage is not shown as current.
   const stale = await vi.waitFor(async () => {
     const { checks, details } = (await get(`${ingest.url}/health`)).body;
     expect(checks.queue).toBe('failed');
@@ -74,7 +74,7 @@ it('with Redis gone /health and /ready are 503 within two seconds, /live is not,
   expect((await get(`${ingest.url}/ready`)).body).toEqual({ ready: true, failed: [] });
 });
 
-it('started before Redis, it answers, says that it is not ready, and becomes so by itself', async () => {
+it('started before Redis, it answers that it is not ready, and becomes ready by itself', async () => {
   await server.stop();
   const early = await startIngest({ API_KEY: 'k' }, { redisUrl: server.url });
   expect((await get(`${early.url}/live`)).status).toBe(200);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => ingest.stop());
 beforeEach(() => ingest.clear());
-// Whatever was sent: the daemon is the same process, and works.
+// Whatever was sent, the daemon still works.
 afterEach(async () => {
   expect((await answeredPromptly(() => get(`${ingest.url}/ready`))).status).toBe(200);
 });
@@ -23,7 +23,7 @@ const send = (body: string | Buffer) => answeredPromptly(() => ingest.send(body)
 
 /** A body with one event that has this JSON text among its properties. */
 const withProperty = (text: string): string => `{"events":[${JSON.stringify(makeEvent()).slice(0, -1)},${text}}]}`;
-/** A body with these JSON texts as events. */
+/** A body whose events are these JSON texts. */
 const batchOf = (events: readonly string[]): string => `{"events":[${events.join(',')}]}`;
 const arrays = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 const objects = (depth: number): string => '{"a":'.repeat(depth) + '1' + '}'.repeat(depth);
@@ -58,14 +58,14 @@ describe('a property called __proto__', () => {
 });
 
 describe('nesting', () => {
-  it('of 32 levels is taken, wherever it stands', async () => {
+  it('of 32 levels is accepted, wherever it is', async () => {
     // The event itself is the first level.
     expect((await send(withProperty(`"a":${arrays(31)}`))).status).toBe(202);
     expect((await send(withProperty(`"a":${objects(31)}`))).status).toBe(202);
     expect((await send(`{"events":[${JSON.stringify(makeEvent())}],"meta":${arrays(32)}}`)).status).toBe(202);
   });
 
-  it.each([33, 100_000])('of %i levels is refused, wherever it stands', async (depth) => {
+  it.each([33, 100_000])('of %i levels is refused, wherever it is', async (depth) => {
     const event = JSON.stringify(makeEvent());
     await expectRefusal(withProperty(`"a":${arrays(depth - 1)}`), 'nesting_too_deep', /32 deep/);
     await expectRefusal(withProperty(`"a":${objects(depth - 1)}`), 'nesting_too_deep');
@@ -83,7 +83,7 @@ describe('nesting', () => {
     expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(300 * 1024 * 1024);
   });
 
-  it('is not what brackets inside of text are, nor many of them side by side', async () => {
+  it('is counted neither for brackets inside of text, nor for many of them side by side', async () => {
     const text = JSON.stringify('[{"\\'.repeat(40_000));
     const many = JSON.stringify(Array.from({ length: 20_000 }, () => [{}]));
     const events = Array.from({ length: 8 }, () => makeEvent()).map((event) => JSON.stringify(event).slice(0, -1));
@@ -107,7 +107,7 @@ describe('characters', () => {
     await expectRefusal(Buffer.from(withProperty('"a":1'), 'utf16le'), 'malformed_json');
   });
 
-  it('U+0000 and lone surrogates are taken, with a warning for the event that has them', async () => {
+  it('U+0000 and lone surrogates are accepted, with a warning for the event that has them', async () => {
     const spellings = [
       '"a":"x\\u0000y"',
       '"a":["\\ud800"]',
@@ -129,7 +129,7 @@ describe('characters', () => {
     await expectRefusal(withProperty('"a":"\n"'), 'malformed_json');
   });
 
-  it('a byte order mark is taken off, so that the writer can read the entry', async () => {
+  it('a byte order mark is removed, so that the writer can read the entry', async () => {
     const text = withProperty('"a":1');
     expect((await send(`\uFEFF${text}`)).status).toBe(202);
     expect((await ingest.collect('\uFEFF{"siteId":"docs"}')).status).toBe(202);
@@ -163,7 +163,7 @@ describe('a body', () => {
     ['of white space', ' \n\t', 'malformed_json'],
     ['cut short', '{"events":[', 'malformed_json'],
     ['with a comma too many', '{"events":[1,]}', 'malformed_json'],
-    ['with something behind it', '{"events":[]} x', 'malformed_json'],
+    ['followed by something else', '{"events":[]} x', 'malformed_json'],
     ['of another format', '<events/>', 'malformed_json'],
     ['with single quotes', "{'events':[]}", 'malformed_json'],
     ['that is an array', '[{"events":[]}]', 'invalid_body'],
@@ -177,7 +177,7 @@ describe('a body', () => {
     ['whose events are null', '{"events":null}', 'invalid_body'],
   ] as const)('%s is refused', async (_what, body, code) => expectRefusal(body, code));
 
-  it('with keys given twice counts by the last one, also when it has to be cut', async () => {
+  it('with a key given twice counts by the last one, also when it has to be cut', async () => {
     const [first, last] = [makeEvent({ n: 1 }), makeEvent({ n: 2 })];
     const twice = (padding: string): string =>
       `{"events":[${JSON.stringify(first)}],"x":"${padding}","events":[${JSON.stringify(last)}]}`;
@@ -187,11 +187,11 @@ describe('a body', () => {
     expectError(await send(`{"events":[${JSON.stringify(first)}],"events":[]}`), 'invalid_body');
   });
 
-  it('with a key of 200 KB is taken', async () => {
+  it('with a key of 200 KB is accepted', async () => {
     expect((await send(withProperty(`"${'k'.repeat(200_000)}":1`))).status).toBe(202);
   });
 
-  it('with 19,990 keys in one event is taken; with ten more and the nine of the event it has too many', async () => {
+  it('with 19,990 keys in one event is accepted; with ten more and the nine of the event it has too many', async () => {
     const keys = (count: number): string => Array.from({ length: count }, (_, at) => `"k${at}":1`).join(',');
     expect((await send(withProperty(keys(19_990)))).status).toBe(202);
     expectError(await send(withProperty(keys(20_000))), 'no_valid_events');

@@ -19,7 +19,7 @@ beforeEach(() => ingest.clear());
 
 const withoutIds = Array.from({ length: 700 }, () => makeEvent({ eventId: undefined }));
 
-/** The ids under which a batch's events will be stored. */
+/** The ids under which the events of a batch will be stored. */
 async function idsOf(events: unknown[], headers: Record<string, string>): Promise<string[]> {
   await ingest.clear();
   const { body } = await ingest.send({ events }, headers);
@@ -40,7 +40,7 @@ it('a resend with the same key gives events without an id the same ids', async (
   expect(await idsOf(withoutIds, ACME)).not.toEqual(first);
 });
 
-it('an event with an id of its own keeps it', async () => {
+it('an event with its own id keeps it', async () => {
   const event = makeEvent();
   expect(await idsOf([event], { ...ACME, 'idempotency-key': 'batch-7' })).toEqual([event['eventId']]);
 });
@@ -65,6 +65,6 @@ it.each([
   expect(await ingest.entries()).toEqual([]);
 });
 
-it('a key of 255 characters is taken', async () => {
+it('a key of 255 characters is accepted', async () => {
   expect(await idsOf([makeEvent()], { ...ACME, 'idempotency-key': '~'.repeat(255) })).toHaveLength(1);
 });

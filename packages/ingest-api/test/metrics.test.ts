@@ -11,7 +11,7 @@ import { testKey } from '@sluice/testkit/stored-keys';
 const KEY = { 'x-api-key': 'the-key' };
 const OPEN_METRICS = { accept: 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
 
-/** All samples of `/metrics` whose name begins so and that are not 0, without exemplars. */
+/** All samples of `/metrics` that are not 0 and whose name has this prefix, without exemplars. */
 async function samples(ingest: TestIngest, prefix: string, headers: Record<string, string> = {}): Promise<string[]> {
   const { status, body } = await get(`${ingest.url}/metrics`, headers);
   expect(status).toBe(200);
@@ -38,7 +38,7 @@ describe('after a mix of requests', () => {
     bytes += Buffer.byteLength(text);
     expect((await ingest.send(text, headers)).status).toBe(status);
   };
-  /** One that is refused before its body is read, or while it is. */
+  /** A request that is refused before or while its body is read. */
   const refuse = async (status: number, body: unknown, headers: Record<string, string> = KEY): Promise<void> => {
     expect((await ingest.send(body, headers)).status).toBe(status);
   };
@@ -132,7 +132,7 @@ describe('after a mix of requests', () => {
   });
 
   it('/metrics counts requests by method, route and status, whatever paths were tried', async () => {
-    // A request is counted when its answer has been sent, which its client may know first.
+    // A request is counted once its answer is sent; the client may know earlier.
     await vi.waitFor(
       async () => {
         const counts = await samples(ingest, 'http_server_request_duration_seconds_count');
@@ -156,14 +156,14 @@ describe('after a mix of requests', () => {
             requests('POST', '/collect', 202, 1),
           ].toSorted(),
         );
-        // The one that asks.
+        // The request for the metrics.
         expect(await samples(ingest, 'http_server_active_requests')).toEqual(['http_server_active_requests 1']);
       },
       { timeout: 180_000, interval: 20 },
     );
   });
 
-  it('/metrics has a 0 for what has not happened yet', async () => {
+  it('/metrics shows 0 for what has not happened yet', async () => {
     const { body } = await get(`${ingest.url}/metrics`);
     expect(body).toContain('\nsluice_ingest_requests_refused_total{code="queue_full"} 0\n');
     expect(body).toContain('\nsluice_ingest_events_rejected_total{code="event_too_large"} 0\n');
@@ -184,7 +184,7 @@ describe('when Redis cannot be reached', () => {
   let ingest: TestIngest;
   afterEach(() => ingest.stop());
 
-  it('events are not counted, for they come again; their requests are', async () => {
+  it('events are not counted, because they are sent again; their requests are', async () => {
     ingest = await startIngest({}, { redisUrl: `redis://127.0.0.1:${await freePort()}` });
     expect((await ingest.send({ events: [makeEvent(), {}] })).status).toBe(503);
     expect(await samples(ingest, 'sluice_ingest_events_')).toEqual([]);
@@ -197,7 +197,7 @@ describe('when Redis cannot be reached', () => {
   });
 });
 
-it('a duration leads to a trace, in the format that allows it', async () => {
+it('a duration has the trace as its exemplar, in the format that allows it', async () => {
   const receiver = await startOtlpReceiver();
   const ingest = await startIngest({
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,

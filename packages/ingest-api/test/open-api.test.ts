@@ -40,7 +40,7 @@ it('is OpenAPI 3.1 and lists every route', () => {
   ]);
 });
 
-it('every route has a summary, a tag, and an example of what it takes or gives', () => {
+it('every route has a summary, a tag, and an example of its request or answer', () => {
   for (const [path, methods] of Object.entries(api.paths)) {
     for (const [method, each] of Object.entries(methods)) {
       expect(each.summary, `${method} ${path}`).toMatch(/\w/);
@@ -51,7 +51,7 @@ it('every route has a summary, a tag, and an example of what it takes or gives',
   }
 });
 
-it('its examples are taken as they are', async () => {
+it('its examples are accepted as they are', async () => {
   const key = { 'x-api-key': 'k' };
   expect((await ingest.send(bodyOf('/api/events'), key)).body).toMatchObject({ accepted: 1, rejected: 0 });
   expect((await ingest.collect(bodyOf('/collect'), key)).status).toBe(202);
@@ -63,7 +63,7 @@ it('its examples are taken as they are', async () => {
   expect((await get(`${ingest.url}/collect?${query.toString()}`, key)).status).toBe(202);
 });
 
-it('every code that a batch can be answered with is explained under its status', () => {
+it('every error code of a batch is explained under its status', () => {
   const { responses } = operation('/api/events', 'post');
   const elsewhere = new Set<string>([
     'not_found',

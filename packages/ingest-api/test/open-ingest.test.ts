@@ -75,7 +75,7 @@ it.each([
   );
 });
 
-it('the key of API_KEY may not be a tenant’s too', async () => {
+it('the key of API_KEY must not be a key of a tenant too', async () => {
   const started = startTestDaemon('ingest-api', { API_KEY: 'k', API_KEYS: `acme:${sha256('k')}` });
   await expect(started).rejects.toThrow(/acme that is also one of default/);
 });

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => ingest.stop());
 beforeEach(() => ingest.clear());
 
-it('only the valid events of a batch are queued, under their own places in it', async () => {
+it('only the valid events of a batch are queued, under their own indices', async () => {
   const good = makeEvents(3);
   const { status, body } = await ingest.send({ events: [7, good[0], {}, good[1], null, good[2], [good[0]]] });
   expect(status).toBe(202);
@@ -26,13 +26,13 @@ it('only the valid events of a batch are queued, under their own places in it', 
   expect(new Set(queued.map(({ batchId }) => batchId))).toEqual(new Set([body.batch_id]));
 });
 
-it('a batch that fits one entry is queued with the bytes of the client', async () => {
+it('a batch that fits one entry is queued byte for byte', async () => {
   const text = `{ "note" : "é",\n "events" : [ ${JSON.stringify(makeEvent())} , 1 ] }`;
   expect((await ingest.send(text)).status).toBe(202);
   expect((await ingest.entries()).map(({ body }) => body)).toEqual([text]);
 });
 
-it('places stay right when a batch with bad events is cut into entries', async () => {
+it('indices stay right when a batch with bad events is cut into entries', async () => {
   const events = Array.from({ length: 1_000 }, (_, place) =>
     place % 3 === 0 ? makeEvent({ timestamp: 'never' }) : makeEvent({ place }),
   );
@@ -59,7 +59,7 @@ it('a batch without one valid event is answered with 422 and every reason, and q
   expect(await ingest.entries()).toEqual([]);
 });
 
-it('an event that names another tenant makes the whole batch 403, and queues nothing', async () => {
+it('a batch with an event that names another tenant is answered with 403 and queues nothing', async () => {
   expectError(
     await ingest.send({ events: [makeEvent(), makeEvent({ tenant: 'other' })] }),
     'tenant_mismatch',

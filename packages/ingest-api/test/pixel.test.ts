@@ -13,7 +13,7 @@ async function pixel(query: string): Promise<{ response: Response; picture: Buff
   return { response, picture: Buffer.from(await response.arrayBuffer()) };
 }
 
-/** Reads a GIF as a decoder does, block by block; fails where it is not one of 1×1 transparent pixel. */
+/** Reads a GIF block by block, as a decoder does. Fails unless it is one transparent pixel. */
 function expectTransparentPixel(gif: Buffer): void {
   expect(gif.toString('latin1', 0, 6)).toBe('GIF89a');
   expect([gif.readUInt16LE(6), gif.readUInt16LE(8)], 'width and height').toEqual([1, 1]);

@@ -23,7 +23,7 @@ afterAll(async () => {
 const send = (body: unknown, headers?: Record<string, string>) => post(`${ingest.url}/api/events`, body, headers);
 
 describe('a batch', () => {
-  it('is acknowledged with what was taken, how durable it is, and how long it took', async () => {
+  it('is acknowledged with the number accepted, its durability and the time it took', async () => {
     const { status, body, headers } = await send({ events: makeEvents(3) });
     expect(status).toBe(202);
     expect(body).toMatchObject({ accepted: 3, rejected: 0, errors: [], durability: 'fsync' });
@@ -33,7 +33,7 @@ describe('a batch', () => {
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('is taken without its bad events, each of which is answered with its reason', async () => {
+  it('is accepted without its bad events, each of which is answered with its reason', async () => {
     const id = randomUUID();
     const { status, body } = await send({
       events: [makeEvent(), makeEvent({ eventId: id, timestamp: 'yesterday' }), makeEvent(), 'text'],
@@ -47,6 +47,6 @@ describe('a batch', () => {
   });
 });
 
-it('answers /health with Postgres nowhere', async () => {
+it('answers /health without Postgres', async () => {
   expect((await get(`${ingest.url}/health`)).body.checks).toMatchObject({ redis: 'ok' });
 });

@@ -12,7 +12,7 @@ import { testNamespace } from '@sluice/testkit/test-namespace';
 const MIB = 1024 * 1024;
 const PATIENCE = { interval: 20, timeout: 180_000 };
 
-/** Sends events that zstd can't make smaller until one is not taken; answers how many were. */
+/** Sends incompressible events until one is refused. Returns how many were accepted. */
 async function fill(ingest: TestIngest): Promise<number> {
   for (let taken = 0; ; taken += 1) {
     const answer = await ingest.send({ events: [makeEvent({ newValue: randomBytes(75_000).toString('hex') })] });
@@ -33,7 +33,7 @@ it('above QUEUE_MAX_BYTES batches are refused with 429 and an integer Retry-Afte
   const measured = async (): Promise<number> => (await get(`${ingest.url}/health`)).body.details.queue.bytes as number;
   let taken = await fill(ingest);
   expect(taken).toBeGreaterThanOrEqual(10);
-  // What is added while it is being measured counts twice until the next sample; then there may be room again.
+  // Events added during a measurement count twice until the next one; then there may be room again.
   await vi.waitFor(async () => {
     taken += await fill(ingest);
     expect(await measured()).toBeGreaterThan(MIB);
@@ -45,7 +45,7 @@ it('above QUEUE_MAX_BYTES batches are refused with 429 and an integer Retry-Afte
   expect(pixel.headers.get('retry-after')).toMatch(/^[1-9]\d{0,2}$/);
   await ingest.logged(/queue is full/);
 
-  // The wait is computed from how fast entries leave; while none do, it is the longest there is.
+  // The wait follows from how fast entries leave. While none leave, it is the maximum.
   await vi.waitFor(async () => {
     const wait = (await ingest.send({ events: [makeEvent()] })).headers.get('retry-after');
     expect(Number(wait)).toBeGreaterThanOrEqual(60);
@@ -103,7 +103,7 @@ it('above QUEUE_MAX_AGE_SECONDS batches are refused until the old entry is drain
   await takesAgain(ingest);
 });
 
-it('what waits in a shard above STREAM_SHARDS counts, because writers still drain it', async () => {
+it('the backlog of a shard above STREAM_SHARDS counts, because writers still drain it', async () => {
   const namespace = testNamespace();
   const shardOfBefore = streamKey(namespace, 3);
   const redis = new Redis(inject('redisUrl'), { replyMapping: 'legacy' });

@@ -25,7 +25,7 @@ const accepted = () =>
     timeout: 180_000,
   });
 
-it('a batch is answered with 503 within a second while Redis is gone, and taken when it is back', async () => {
+it('a batch is answered with 503 within a second while Redis is gone, and accepted when it is back', async () => {
   await server.stop('immediate');
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const answer = await answeredPromptly(send);
@@ -38,7 +38,7 @@ it('a batch is answered with 503 within a second while Redis is gone, and taken 
   expect((await get(`${ingest.url}/ready`)).status).toBe(200);
 });
 
-it('a batch is answered with 503 within a second while Redis hangs, and taken when it goes on', async () => {
+it('a batch is answered with 503 within a second while Redis hangs, and accepted when it continues', async () => {
   process.kill(server.pid(), 'SIGSTOP');
   const answers = await Promise.all([1, 2, 3].map(() => answeredPromptly(send)));
   for (const answer of answers) expectError(answer, 'queue_unavailable');

@@ -27,7 +27,7 @@ describe('X-Request-Id', () => {
     expect(first.body.error?.request_id ?? first.headers.get('x-request-id')).toBe(first.headers.get('x-request-id'));
   });
 
-  it('is the client’s own when it may stand in a log as it is', async () => {
+  it('is the client’s own when it is safe to log', async () => {
     const own = 'order-7:a_b.C';
     expect((await get(`${ingest.url}/live`, { 'x-request-id': own })).headers.get('x-request-id')).toBe(own);
     for (const odd of ['', 'a b', '"}{"level":60', 'x'.repeat(129), 'caf\u00e9']) {
@@ -40,7 +40,7 @@ it.each(paths)('X-Processing-Time of GET %s is in milliseconds, of this request 
   const asked = performance.now();
   const time = (await get(`${ingest.url}${path}`)).headers.get('x-processing-time');
   expect(time).toMatch(/^\d+\.\d\dms$/);
-  // A clock that was not started would show the age of the process.
+  // Without a start time it would be the age of the process.
   expect(Number.parseFloat(time!)).toBeLessThan(performance.now() - asked);
 });
 
@@ -75,7 +75,7 @@ describe('CORS', () => {
     },
   );
 
-  it('a page may read answers, refusals among them, and the headers that they come with', async () => {
+  it('a page may read answers, errors included, and their headers', async () => {
     const answers = [
       await strict.send({ events: [makeEvent()] }, { origin: APP, 'x-api-key': 'k' }),
       await strict.send({ events: [makeEvent()] }, { origin: APP }),

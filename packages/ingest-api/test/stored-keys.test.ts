@@ -7,7 +7,7 @@ import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { secretOf, testKey, type TestKey } from '@sluice/testkit/stored-keys';
 
-/** Ingest alone with the set of keys in Redis, as a query API puts it there. */
+/** Ingest alone. The test writes the set of keys to Redis, as a query API does. */
 const PATIENCE = { timeout: 180_000, interval: 20 };
 
 const acme = testKey({ tenant: 'acme' });
@@ -58,7 +58,7 @@ describe('a stored key', () => {
     expect(await tenants()).toEqual(['docs']);
   });
 
-  it('is not known when one character of it is another', async () => {
+  it('is unknown when one of its characters differs', async () => {
     const { key } = acme;
     for (const at of [5, 25, key.length - 1]) {
       const changed = key.slice(0, at) + (key[at] === '0' ? '1' : '0') + key.slice(at + 1);
@@ -66,7 +66,7 @@ describe('a stored key', () => {
     }
   });
 
-  it('stops at its end by the clock of ingest, with nobody to tell of it', async () => {
+  it('expires by the clock of ingest, without a notification', async () => {
     const brief = testKey({ expiresAt: Date.now() + 1_000 });
     await put(acme, everybody, reader, slow, brief);
     await vi.waitFor(async () => expect((await send(brief.key)).status).toBe(202), PATIENCE);
@@ -74,7 +74,7 @@ describe('a stored key', () => {
     expect(await ingest.redis.get(keySetKey(ingest.namespace))).toContain(brief.stored.id);
   });
 
-  it('leaves a trace of its use, without the key', async () => {
+  it('has its use recorded, without the key', async () => {
     await send(acme.key);
     await vi.waitFor(async () => {
       const uses = await ingest.redis.hgetall(keyUsesKey(ingest.namespace));
@@ -85,7 +85,7 @@ describe('a stored key', () => {
 });
 
 describe('a quota', () => {
-  it('of the key itself: a batch is let in whole, and paid for by waiting', async () => {
+  it('of the key itself: a batch is accepted whole, and the next has to wait for it', async () => {
     expect((await send(slow.key, 10)).status).toBe(202);
     const refused = await send(slow.key);
     expectError(refused, 'quota_exceeded', /2 events\/s/);
@@ -96,7 +96,7 @@ describe('a quota', () => {
   });
 
   it('of INGEST_RATE_LIMIT for every other key, counted for each by itself; sites without a key have none', async () => {
-    // Let in whole; what it is above the limit takes nine seconds to pay.
+    // Accepted whole. The part above the limit takes nine seconds to pay off.
     expect((await send('env-key', 1_000)).status).toBe(202);
     expectError(await send('env-key'), 'quota_exceeded', /100 events\/s/);
     expect((await send('the-key')).status).toBe(202);

@@ -9,7 +9,7 @@ import { sendRaw } from '@sluice/testkit/raw-http';
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const MASTER = { 'x-api-key': 'master-key' };
 const ACME = { 'x-api-key': 'acme-key' };
-/** What a program may take for a name that it knows, or for no name. */
+/** Values that a program may confuse with a known name, or with no name. */
 const ODD_NAMES = ['', ' ', ['acme'], ['docs'], { acme: 1 }, 0, 1, true, false, 'ACME', 'acme ', '*', 'docs,acme'];
 const INHERITED = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', 'length', 'undefined', 'null'];
 
@@ -29,7 +29,7 @@ const sendOne = (headers: Record<string, string>, event = {}): Promise<Answer> =
   ingest.send({ events: [makeEvent(event)] }, headers);
 const tenants = async (): Promise<string[]> => (await ingest.entries()).map(({ header }) => header.tenant);
 
-/** Fails unless the request is refused with this code and nothing is queued for anybody. */
+/** Fails unless the request is refused with this code and nothing is queued for any tenant. */
 async function expectRefusal(answer: Promise<Answer>, code: 'unauthorized' | 'tenant_mismatch'): Promise<void> {
   expectError(await answer, code);
   expect(await ingest.entries()).toEqual([]);
@@ -42,8 +42,8 @@ describe('a key', () => {
     ['a second one of the same tenant', { 'x-api-key': 'second-key' }, 'acme'],
     ['one whose hash is in upper case', { 'x-api-key': 'rival-key' }, 'rival'],
     ['as a bearer token', { authorization: 'Bearer acme-key' }, 'acme'],
-    ['as a bearer token, spelled oddly', { authorization: 'bEARER   acme-key' }, 'acme'],
-    ['with white space around it, which HTTP takes off', { 'x-api-key': '  acme-key\t' }, 'acme'],
+    ['as a bearer token with unusual case and spaces', { authorization: 'bEARER   acme-key' }, 'acme'],
+    ['with white space around it, which HTTP removes', { 'x-api-key': '  acme-key\t' }, 'acme'],
   ])('%s decides the tenant', async (_which, headers, tenant) => {
     expect((await sendOne(headers)).status).toBe(202);
     expect(await tenants()).toEqual([tenant]);
@@ -54,7 +54,7 @@ describe('a key', () => {
     ['an empty one', { 'x-api-key': '' }],
     ['white space', { 'x-api-key': '  ' }],
     ['one in another case', { 'x-api-key': 'ACME-KEY' }],
-    ['one with something behind it', { 'x-api-key': 'acme-key x' }],
+    ['one followed by something else', { 'x-api-key': 'acme-key x' }],
     ['the start of one', { 'x-api-key': 'acme-ke' }],
     ['the hash of one', { 'x-api-key': sha256('acme-key') }],
     ['the entry of one', { 'x-api-key': `acme:${sha256('acme-key')}` }],
@@ -72,23 +72,23 @@ describe('a key', () => {
     expect(await ingest.entries()).toEqual([]);
   });
 
-  it('sent twice, or as two headers of one name, is not half believed', async () => {
+  it('sent twice, or as two headers of one name, is refused or is one tenant’s', async () => {
     const body = JSON.stringify({ events: [makeEvent()] });
     const head = `POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     const raw = (headers: string) => sendRaw(ingest.url, `${head}\r\n${headers}\r\n\r\n${body}`);
     expectError(await raw('X-API-Key: acme-key\r\nX-API-Key: rival-key'), 'unauthorized');
     expectError(await raw('X-API-Key: acme-key\r\nx-api-key: acme-key'), 'unauthorized');
-    // Node takes the first of two Authorization headers; it is one tenant's or nobody's.
+    // Node takes the first of two Authorization headers.
     await raw('Authorization: Bearer acme-key\r\nAuthorization: Bearer rival-key');
     expect(await tenants()).toEqual(['acme']);
   });
 
-  it('in X-API-Key goes before a bearer token of another tenant', async () => {
+  it('in X-API-Key takes precedence over a bearer token of another tenant', async () => {
     expect((await sendOne({ ...ACME, authorization: 'Bearer rival-key' })).status).toBe(202);
     expect(await tenants()).toEqual(['acme']);
   });
 
-  it('in a query or in the body is none', async () => {
+  it('in a query or in the body is ignored', async () => {
     const body = { events: [makeEvent({ 'x-api-key': 'acme-key' })], api_key: 'acme-key' };
     expectError(await ingest.send(body), 'unauthorized');
     const query = 'x-api-key=acme-key&api_key=acme-key';
@@ -98,18 +98,18 @@ describe('a key', () => {
 });
 
 describe('the tenant that a batch names', () => {
-  it.each(['acme', null, undefined])('%j is no contradiction to the key of acme', async (tenant) => {
+  it.each(['acme', null, undefined])('%j does not contradict the key of acme', async (tenant) => {
     expect((await ingest.send({ tenant, events: [makeEvent({ tenant })] }, ACME)).status).toBe(202);
     expect(await tenants()).toEqual(['acme']);
   });
 
-  it.each(['rival', 'default', ...ODD_NAMES, ...INHERITED])('%j makes it 403', async (tenant) => {
+  it.each(['rival', 'default', ...ODD_NAMES, ...INHERITED])('%j is answered with 403', async (tenant) => {
     await expectRefusal(ingest.send({ tenant, events: [makeEvent()] }, ACME), 'tenant_mismatch');
     await expectRefusal(ingest.send({ events: [makeEvent(), makeEvent({ tenant })] }, ACME), 'tenant_mismatch');
     await expectRefusal(ingest.collect({ siteId: 'acme', tenant }, ACME), 'tenant_mismatch');
   });
 
-  it('counts by the last of two keys, which is the one that readers see', async () => {
+  it('is the last of two keys, which is the one that readers see', async () => {
     const event = JSON.stringify(makeEvent()).slice(0, -1);
     await expectRefusal(
       ingest.send(`{"events":[${event},"tenant":"acme","tenant":"rival"}]}`, ACME),

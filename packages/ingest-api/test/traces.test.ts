@@ -28,7 +28,7 @@ function clientTrace(flags: '00' | '01' = '01') {
 
 const spansOf = (traceId: string): ReceivedSpan[] => receiver.spans.filter((span) => span.traceId === traceId);
 
-/** The trace of the batch with this id, once all of it has come. */
+/** The trace of the batch with this id, once all of its spans have arrived. */
 async function traceOfBatch(batchId: string): Promise<{ server: ReceivedSpan; send: ReceivedSpan }> {
   const sending = () => receiver.spans.find(({ attributes }) => attributes['sluice.batch.id'] === batchId);
   const serving = () => receiver.spans.find(({ spanId }) => spanId === sending()?.parentSpanId);
@@ -115,7 +115,7 @@ describe('an ingest with tracing', () => {
     }
   });
 
-  it('traces the single events of web pages too, and keeps what their query strings say to itself', async () => {
+  it('traces the single events of web pages too, without the values of their query strings', async () => {
     const query = 'siteId=docs&visitorId=secret-1&url=https%3A%2F%2Fdocs.example.com%2F%3Femail%3Dsecret-2&secret-3';
     const cases: [string, string | undefined, (headers: Record<string, string>) => Promise<Answer>][] = [
       ['POST /collect', undefined, (headers) => ingest.collect({ siteId: 'docs' }, headers)],
@@ -138,7 +138,7 @@ describe('an ingest with tracing', () => {
     }
   });
 
-  it('keeps the traces of requests apart that come at the same instant', async () => {
+  it('keeps the traces of simultaneous requests apart', async () => {
     const requests = Array.from({ length: 30 }, () => ({ client: clientTrace(), events: [makeEvent()] }));
     const answers = await Promise.all(requests.map(({ client, events }) => ingest.send({ events }, client.headers)));
     const headerOf = new Map((await ingest.entries()).map(({ header }) => [header.batchId, header.traceparent]));
@@ -149,7 +149,7 @@ describe('an ingest with tracing', () => {
       expect(send.traceId).toBe(client.traceId);
       expect(headerOf.get(answers[index]!.body.batch_id as string)).toBe(traceparentOf(send));
     }
-    // Spans of Redis commands would be here: those of all batches of one round trip, in the trace of one of them.
+    // Spans of Redis commands would show here: those of all batches of one round trip, in the trace of one batch.
     for (const { client } of requests)
       expect(spansOf(client.traceId).map(({ name }) => name)).toEqual(['send events', 'POST /api/events']);
   });
@@ -165,7 +165,7 @@ describe('an ingest with tracing', () => {
     expect(spansOf(client.traceId)).toMatchObject([{ kind: 'server', status: 'unset', parentSpanId: client.spanId }]);
   });
 
-  it('makes no traces of what orchestrators and scrapers ask', async () => {
+  it('makes no traces of requests of orchestrators and scrapers', async () => {
     const before = receiver.spans.length;
     for (const path of ['health', 'ready', 'live', 'metrics', 'docs/'])
       expect((await get(`${ingest.url}/${path}`, clientTrace().headers)).status).toBe(200);
@@ -191,7 +191,7 @@ it('with TRACE_CLIENTS=link a request starts a trace of its own, which links to 
   expect(spansOf(client.traceId)).toEqual([]);
 });
 
-it('a batch that Redis did not take has failed, in the spans of its sending and of its request', async () => {
+it('a batch that Redis refused is an error in the spans of its sending and of its request', async () => {
   const ingest = await tracedIngest({}, { redisUrl: `redis://127.0.0.1:${await freePort()}` });
   const client = clientTrace();
   const answer = await ingest.send({ events: [makeEvent()] }, client.headers);
@@ -209,7 +209,7 @@ it('a batch that Redis did not take has failed, in the spans of its sending and 
   });
 });
 
-it('the sending of a batch says which of several streams it is on', async () => {
+it('the span of sending a batch names its stream', async () => {
   const ingest = await tracedIngest({ STREAM_SHARDS: '2' });
   const shards: unknown[] = [];
   for (let sent = 0; sent < 3; sent += 1) {
@@ -229,11 +229,11 @@ it("with a ratio of 0 nothing is kept but what a client's sampled trace asks for
   for (const headers of [{}, unsampled.headers, sampled.headers] as Record<string, string>[])
     expect((await ingest.send({ events: [makeEvent()] }, headers)).status).toBe(202);
   const headers = (await ingest.entries()).map(({ header }) => header.traceparent);
-  // What is not kept has a context nevertheless, which says so to those who come after.
+  // A request that is not sampled has a context too, which tells the writer so.
   expect(headers[0]).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00$/);
   expect(headers[1]).toMatch(new RegExp(`^00-${unsampled.traceId}-[0-9a-f]{16}-00$`));
   expect(headers[2]).toMatch(new RegExp(`^00-${sampled.traceId}-[0-9a-f]{16}-01$`));
-  // The end of the process sends what is still waiting.
+  // The end of the process sends the spans that still wait.
   await ingest.stop();
   expect(receiver.spans.slice(before).map(({ traceId }) => traceId)).toEqual([sampled.traceId, sampled.traceId]);
 });

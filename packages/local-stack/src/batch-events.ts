@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { batchIdFromKey, resolveEventId } from '@sluice/events/event-id';
 import type { EventText } from './read-events-file.ts';
 
-/** Whose events a key from API_KEY, or no key at all, stores. */
+/** The tenant of events that are sent with a key from API_KEY, or without a key. */
 export const DEMO_TENANT = 'default';
 
 /** The body of one request, and the ids under which its events will be stored, in their order. */
@@ -13,7 +13,7 @@ export interface EventBatch {
   ids: string[];
 }
 
-/** Puts events together to request bodies of `size` events, the last one smaller. */
+/** Groups events into request bodies of `size` events; the last one may be smaller. */
 export async function* batchEvents(
   events: Iterable<EventText> | AsyncIterable<EventText>,
   size: number,

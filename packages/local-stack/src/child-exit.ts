@@ -13,7 +13,7 @@ export function exitOf(child: ChildProcess): Promise<Exit> {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  // Whoever awaits it still gets the rejection; without this, a failed spawn nobody awaits yet ends the process.
+  // A caller that awaits it still gets the rejection. Without this, a failed spawn that is not awaited yet ends the process.
   exited.catch(() => {});
   return exited;
 }

@@ -10,12 +10,12 @@ export function readStackEnvironment(root = REPOSITORY): NodeJS.ProcessEnv {
   return { ...readEnvironment(join(root, '.env')) };
 }
 
-/** Where the local stack keeps its data: `SLUICE_DATA_DIR`, relative to the repository's root, else `.sluice` there. */
+/** Where the local stack stores its data: `SLUICE_DATA_DIR`, relative to the repository's root, else `.sluice` there. */
 export function dataDirOf(env: NodeJS.ProcessEnv, root = REPOSITORY): string {
   return resolve(root, env['SLUICE_DATA_DIR'] || '.sluice');
 }
 
-/** A file as the caller named it: pnpm changes to the root of the workspace and says in INIT_CWD where it was called. */
+/** A file as the caller named it: pnpm changes to the root of the workspace and leaves the caller's folder in INIT_CWD. */
 export function callersPath(env: NodeJS.ProcessEnv, path: string): string {
   return resolve(env['INIT_CWD'] || '.', path);
 }

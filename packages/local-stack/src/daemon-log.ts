@@ -3,27 +3,27 @@ import { logLength, openLog } from './log-file.ts';
 
 const LEVELS: Record<number, string> = { 40: 'warn', 50: 'error', 60: 'fatal' };
 const MAX_SHOWN_CHARACTERS = 200;
-/** The same warning again within this time stays in the file only: a lost connection is retried many times a second. */
+/** A warning repeated within this time is in the file only: a lost connection is retried many times a second. */
 const SHOW_AGAIN_AFTER_MS = 10_000;
 const KEPT_LINES = 40;
 
 export interface DaemonLogOptions {
   file: string;
-  /** Given each warning and worse, as one short line without the daemon's name. */
+  /** Called with each warning or error, as one short line without the daemon's name. */
   show: (line: string) => void;
 }
 
 export interface DaemonLog {
-  /** For the daemon's standard output and error; to be closed once the daemon has it. */
+  /** For the daemon's standard output and error; the caller closes it once the daemon has it. */
   descriptor: number;
-  /** Reads what the daemon wrote until now and ends the watching. Answers the last lines of it that its logger did not write. */
+  /** Reads what the daemon wrote until now, and stops watching. Answers the last lines that its logger did not write. */
   finish: () => string;
 }
 
 /**
- * Opens a daemon's log file, for the daemon to write to directly, and shows the warnings among its lines. No pipe lies
- * between: when we are killed, the daemon still has somewhere to write to while it stops. (With a pipe that
- * nobody reads any more, pino's last flush repeats EPIPE for ever, and the daemon never ends.)
+ * Opens a daemon's log file, to which the daemon writes directly, and shows the warnings among its lines. It is not a
+ * pipe: when we are killed, the daemon can still write while it stops. (With a pipe that has lost its reader,
+ * pino's last flush repeats EPIPE forever, and the daemon never ends.)
  */
 export function openDaemonLog({ file, show }: DaemonLogOptions): DaemonLog {
   const shownAt = new Map<string, number>();
@@ -51,13 +51,13 @@ export function openDaemonLog({ file, show }: DaemonLogOptions): DaemonLog {
   };
 }
 
-/** A short line for a pino line of level warn or worse (`warn   Redis is gone: ECONNREFUSED`), undefined for anything else. */
+/** Shortens a pino line of level warn or worse (`warn   Redis is gone: ECONNREFUSED`); undefined for anything else. */
 export function describeWarning(line: string): string | undefined {
   const level = logLevelOf(line);
   if (level === undefined || level < 40) return undefined;
   const { msg, err, error } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown }; error?: unknown };
   const message = typeof msg === 'string' ? msg : '';
-  // What passes by itself (a warning) is told of once, whatever the reasons are that it has meanwhile.
+  // A warning passes by itself: it is shown once, even if its reason changes meanwhile.
   const reason = err?.message ?? (level > 40 ? error : undefined);
   const cause = typeof reason === 'string' && !message.includes(reason) ? reason : '';
   const text = [message, cause].filter(Boolean).join(': ').replace(/\s+/g, ' ');

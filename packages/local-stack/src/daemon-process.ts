@@ -3,7 +3,7 @@ import { keepRunning } from './keep-running.ts';
 import { DaemonConfigError, launchDaemon } from './launch-daemon.ts';
 import type { DaemonOptions, RunningDaemon } from './launch-daemon.ts';
 
-/** A daemon that is kept running. */
+/** A daemon that is started again whenever it ends. */
 export interface DaemonHandle {
   name: string;
   /** Of its latest run. */
@@ -22,12 +22,12 @@ export interface DaemonHandle {
 
 /**
  * Starts a daemon, resolves when it is ready, and starts it again with backoff when it ends by itself. A daemon that
- * ends before it was ever ready is not tried again: the start fails with what it said.
+ * ends before it was ever ready is not started again: the start fails with the daemon's output.
  */
 export async function startDaemon(options: DaemonOptions, signal?: AbortSignal): Promise<DaemonHandle> {
   const { name, report } = options;
   let url = '';
-  // It ends the first start only: a daemon that dies later must come back, whatever became of that signal.
+  // The signal ends the first start only: a daemon that dies later must be started again.
   let giveUp = signal;
   const kept = await keepRunning<RunningDaemon>({
     name,

@@ -1,12 +1,12 @@
 /**
- * The daemons, in the order in which they start: one that answers requests starts after those that do the work of these.
+ * The daemons, in the order in which they start: workers first, then the APIs whose requests they serve.
  * Each is a package with that name and a `src/main.ts`.
  */
 export const DAEMONS = ['writer-worker', 'maintenance-worker', 'query-api', 'ingest-api'] as const;
 
 export type DaemonName = (typeof DAEMONS)[number];
 
-/** First nobody is let in, then what came in is written, then the rest may go. */
+/** First ingest closes, then the writer stores what was accepted, then the others stop. */
 export const STOP_ORDER: readonly (readonly DaemonName[])[] = [
   ['ingest-api'],
   ['writer-worker'],

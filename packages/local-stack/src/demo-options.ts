@@ -27,7 +27,7 @@ export interface DemoOptions {
   exit: boolean;
 }
 
-/** Reads the command line of `demo`. Throws on an unknown option and on a number that is none or out of bounds. */
+/** Reads the command line of `demo`. Throws for an unknown option, and for a number that is invalid or out of bounds. */
 export function parseDemoOptions(args: string[]): DemoOptions {
   const { values } = parseArgs({
     args,

@@ -7,7 +7,7 @@ export interface DemoProgress {
   stored(count: number): void;
   /** Prints a line without disturbing the bars. */
   line(text: string): void;
-  /** Shows the last state and gives the terminal back. */
+  /** Shows the last state and releases the terminal. */
   stop(): void;
 }
 

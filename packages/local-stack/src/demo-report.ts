@@ -26,7 +26,7 @@ export interface DemoReport {
   drain_seconds: number | null;
 }
 
-/** Puts together what the sender and Postgres saw of a burst. */
+/** Combines what the sender and Postgres saw of a burst. */
 export function reportBurst(burst: BurstResult, stored: StoredCheck): DemoReport {
   const latencies = burst.latenciesMs.toSorted((a, b) => a - b);
   const perSecond = (count: number, until: number) => Math.round((count * 1000) / Math.max(1, until - burst.startedAt));

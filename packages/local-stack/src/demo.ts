@@ -39,7 +39,7 @@ async function main(): Promise<number> {
   const input = callersPath(env, options.input);
   let total: number;
   try {
-    // The whole file is checked before anything is started: a bad line would otherwise come up in the middle of the burst.
+    // The whole file is checked first: a bad line would otherwise appear in the middle of the burst.
     total = await countEvents(input);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
@@ -74,7 +74,7 @@ function demo(options: DemoOptions, total: number, env: NodeJS.ProcessEnv): Prom
       if (signal.aborted) return 'stay';
       if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
       else printLine(`\n${formatReport(result)}`);
-      // The table is made to refuse something for a moment, which is nothing to do to a database of somebody's own.
+      // This makes the table refuse events for a moment, which must not happen to a database that the caller named.
       if (!env['DATABASE_URL']) {
         printLine('');
         const replayed = await replayDeadLetter({

@@ -12,7 +12,7 @@ import { onStopSignals } from './stop-signals.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-/** Where a daemon listens beside the stack's own: 8181 beside 8081. */
+/** Added to a daemon's usual port when the stack's own daemon has that one: 8181 beside 8081. */
 const PORT_OFFSET = 100;
 
 const HELP = `Runs one daemon of this checkout beside a running stack, and starts it again whenever its code changes.
@@ -29,10 +29,10 @@ printed; workers share the work. To have a worker to yourself, leave it out of t
 
   npx -y pnpm@12 start --without writer-worker
 
-Ctrl-C stops this daemon in order, and leaves the stack alone. Exit codes: 0 stopped, 1 it did not work, 2 wrong options.
+Ctrl-C stops this daemon in order, and leaves the stack running. Exit codes: 0 stopped, 1 it did not work, 2 wrong options.
 `;
 
-/** What it means that the stack runs the same daemon. */
+/** What it means when the stack runs the same daemon. */
 const SHARING: Readonly<Record<DaemonName, string>> = {
   'ingest-api': "What it accepts goes into the stack's queue, and the stack's writer stores it.",
   'query-api': 'It reads what the stack has stored.',
@@ -95,7 +95,7 @@ async function develop(name: DaemonName, port: string | undefined): Promise<numb
       ...env,
       DATABASE_URL: stack.databaseUrl,
       REDIS_URL: stack.redisUrl,
-      // Two writers of one name would take each other's entries for their own.
+      // Two writers of one name would read each other's entries as their own.
       WRITER_NAME: `${env['WRITER_NAME'] || 'writer'}-dev`,
       [PORTS[name].variable]: String(chosen),
     },
@@ -113,7 +113,7 @@ async function develop(name: DaemonName, port: string | undefined): Promise<numb
   return stopped ? 0 : (code ?? EXIT_FAILED);
 }
 
-/** The servers to work with: those that the caller names, else those of the running stack. */
+/** Finds the servers to work with: those that the caller names, else those of the running stack. */
 async function findServers(env: NodeJS.ProcessEnv, dataDir: string): Promise<StackFacts> {
   const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = env;
   const stack = await readRunningStack(dataDir);
@@ -124,7 +124,7 @@ async function findServers(env: NodeJS.ProcessEnv, dataDir: string): Promise<Sta
   );
 }
 
-/** A definite port, also for 0: after each change the daemon must be where it was. */
+/** Chooses a fixed port, also for 0: after each change the daemon must listen where it did. */
 async function choosePort(name: DaemonName, env: NodeJS.ProcessEnv, asked: string | undefined): Promise<number> {
   const { variable, port: usual } = PORTS[name];
   if (asked !== undefined) {
@@ -146,7 +146,7 @@ function describe(name: DaemonName, port: number, { daemons }: StackFacts): stri
   return [
     `${name} of this checkout, on http://127.0.0.1:${port}${beside ? `, beside the stack's own ${name}` : ''}`,
     ...(beside ? [SHARING[name]] : []),
-    'A change of a file that it loads starts it again. Ctrl-C stops it and leaves the stack alone.',
+    'A change of a file that it loads starts it again. Ctrl-C stops it and leaves the stack running.',
     '',
   ].join('\n');
 }

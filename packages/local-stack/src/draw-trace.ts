@@ -23,10 +23,10 @@ const GAPS = 8;
 type Style = Parameters<typeof styleText>[0];
 
 /**
- * Draws traces, numbered, one below the other: one line for each span with its service, its place in the tree, when it was busy between the trace's
- * begin and end, how long that took, and what is worth knowing of it.
+ * Draws traces, numbered, one below the other. Each span is a line: its service, its position in the tree, a bar for
+ * when it was busy, its duration, and its most telling attributes.
  *
- * @param startedMs when the story began; the headings say how long after it each trace did
+ * @param startedMs when the demo began; the headings say how long after it each trace began
  */
 export function drawTraces(traces: readonly TraceTree[], startedMs: number, options: DrawOptions): string[] {
   const numbers = new Map(traces.map(({ traceId }, at) => [traceId, at + 1]));
@@ -105,7 +105,7 @@ export function durationOf(ms: number): string {
   return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${unit}`;
 }
 
-/** What is worth knowing of a span, most telling first. */
+/** The attributes of a span that are worth showing, most telling first. */
 function detailOf({ kind, attributes, links, status, statusMessage }: ReceivedSpan): string {
   const text = (key: string): string => textOf(attributes[key]).trim().replace(/\s+/g, ' ');
   const statement = text('db.query.text');
@@ -115,11 +115,11 @@ function detailOf({ kind, attributes, links, status, statusMessage }: ReceivedSp
     text('sluice.dead_letter.reason'),
     failed ? statusMessage : '',
     counted(attributes[kind === 'producer' ? 'messaging.batch.message_count' : 'sluice.events'], 'event'),
-    counted(attributes['sluice.replay.letters'], 'letter'),
+    counted(attributes['sluice.replay.letters'], 'dead letter'),
     counted(links.length === 0 ? undefined : links.length, 'link'),
     text('sluice.outcome'),
     text('sluice.durability'),
-    // The name says it already when there is nothing but a verb.
+    // A statement of one verb repeats the span's name.
     failed || !statement.includes(' ') ? '' : statement,
   ]
     .filter((part) => part !== '')

@@ -1,4 +1,4 @@
-/** A Jaeger that takes spans and shows them. */
+/** A Jaeger that accepts spans and shows them. */
 export interface Jaeger {
   /** For OTLP over HTTP. */
   readonly endpoint: string;
@@ -12,7 +12,7 @@ const UI_PORT = '16686';
 /**
  * Looks for a Jaeger: one whose pages and whose collector both answer.
  *
- * @param endpoint where it would take spans
+ * @param endpoint where it would accept spans
  * @param ui of its pages; its usual port on the same host if not given
  */
 export async function findJaeger(endpoint: string, ui = uiBeside(endpoint)): Promise<Jaeger | undefined> {

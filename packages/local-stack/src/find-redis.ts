@@ -15,9 +15,9 @@ const ENGINE_ANSWERS_WITHIN_MS = 5_000;
 export type RedisServer = { kind: 'program'; path: string } | { kind: 'docker'; image: string };
 
 export interface FindRedisOptions {
-  /** Read for PATH, and handed to Docker and apt-get. */
+  /** Its PATH is searched; Docker and apt-get run with it. */
   env: NodeJS.ProcessEnv;
-  /** Told, in one line, before anything is downloaded or installed. */
+  /** Called with one line before anything is downloaded or installed. */
   report: (line: string) => void;
 }
 
@@ -44,7 +44,7 @@ export async function findRedisServer({ env, report }: FindRedisOptions): Promis
   );
 }
 
-/** The Redis or Valkey on PATH, or the one that is too old; neither when there is none. */
+/** Finds the Redis or Valkey on PATH, or the one that is too old; neither when there is none. */
 export async function findRedisProgram(env: NodeJS.ProcessEnv): Promise<{ path?: string; tooOld?: string }> {
   let tooOld: string | undefined;
   for (const name of ['redis-server', 'valkey-server']) {

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
-/** Short enough for a person who looks on. Watching instead is not to be had on every file system. */
-const LOOK_EVERY_MS = 200;
+/** Short enough for a person who watches. Not every file system supports change notifications. */
+const READ_EVERY_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface FollowOptions {
@@ -12,7 +12,7 @@ export interface FollowOptions {
   onLine: (line: string) => void;
 }
 
-/** Calls back with each line that is appended to a file. The answered function reads what is there by now, and ends it. */
+/** Calls back with each line that is appended to a file. The answered function reads the rest and stops. */
 export function followFile({ file, from, onLine }: FollowOptions): () => void {
   const descriptor = openSync(file, 'r');
   const decoder = new StringDecoder('utf8');
@@ -29,7 +29,7 @@ export function followFile({ file, from, onLine }: FollowOptions): () => void {
       for (const line of lines) onLine(line);
     }
   };
-  const timer = setInterval(read, LOOK_EVERY_MS);
+  const timer = setInterval(read, READ_EVERY_MS);
   timer.unref();
   let ended = false;
   return () => {

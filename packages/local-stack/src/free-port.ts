@@ -1,15 +1,15 @@
 import { createServer } from 'node:net';
 import { portOwner } from './port-owner.ts';
 
-/** A port nobody listens on, on 127.0.0.1: `preferred` when it is free, else one that the system picks. */
+/** Finds a free port of 127.0.0.1: `preferred` when it is free, else one that the system picks. */
 export async function freePort(preferred = 0): Promise<number> {
   const port = await listenOnce(preferred, '127.0.0.1').catch(() => undefined);
   return port ?? (await listenOnce(0, '127.0.0.1'));
 }
 
 /**
- * Throws when a daemon could not listen on `port`, naming the variable that moves it and, where it can be
- * found, who has it: `port 8080 (INGEST_PORT) is taken by node, pid 4711; set INGEST_PORT to another`.
+ * Throws when a daemon could not listen on `port`. The error names the variable that moves it and, where it can be
+ * found, the process that has it: `port 8080 (INGEST_PORT) is taken by node, pid 4711; set INGEST_PORT to another`.
  */
 export async function assertPortFree({ port, variable }: { port: number; variable: string }): Promise<void> {
   // A listener may have just one of these addresses, and a daemon may want any of them.

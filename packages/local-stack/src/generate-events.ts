@@ -6,8 +6,8 @@ const WORKBOOKS = 60;
 const TYPES = ['CellChange', 'CellChange', 'CellChange', 'CellChange', 'SheetActivate', 'WorkbookSave', 'WorkbookOpen'];
 
 /**
- * Makes events as an Excel add-in's fleet sends them: most of them cell changes, a few users and workbooks with most
- * of the traffic, times within the last minutes. Text is put together directly, so that making events costs a
+ * Makes events like those of a fleet of Excel add-ins: most are cell changes, a few users and workbooks have most
+ * of the traffic, and times are within the last minutes. It builds the text directly, so that making events costs a
  * fraction of sending them.
  *
  * @param first number of the first one: sessions and correlation ids change with the number

@@ -6,8 +6,8 @@ export interface InstallRedisOptions {
 }
 
 /**
- * Installs Debian's or Ubuntu's `redis-server` package, when this is such a system and we are root; answers false, having
- * done nothing, anywhere else. Throws with the end of apt-get's output when it fails.
+ * Installs the package `redis-server` on Debian and Ubuntu as root. Elsewhere it does nothing and answers false.
+ * Throws with the end of apt-get's output when it fails.
  */
 export function installRedisWithApt({ env, report }: InstallRedisOptions): Promise<boolean> {
   return installWithApt({

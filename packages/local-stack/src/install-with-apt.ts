@@ -18,9 +18,9 @@ export interface InstallOptions {
 }
 
 /**
- * Installs a package of Debian's or Ubuntu's, when this is such a system and we are root; answers false, having done
- * nothing, anywhere else. A package of a server would start it on its usual port, which nobody asked for; that is held
- * back. Throws with the end of apt-get's output when it fails.
+ * Installs a package on Debian and Ubuntu as root. Elsewhere it does nothing and answers false. The package of a server
+ * would also start that server on its usual port; this is prevented. Throws with the end of apt-get's output when it
+ * fails.
  */
 export async function installWithApt({ package: name, env, announce, advice }: InstallOptions): Promise<boolean> {
   if (process.getuid?.() !== 0 || !existsSync(APT_GET)) return false;
@@ -38,7 +38,7 @@ export async function installWithApt({ package: name, env, announce, advice }: I
   return true;
 }
 
-/** Answers whether a policy was written, which then must be removed; one that is already there is the system's own. */
+/** Writes the policy. Answers whether it did, and it must then be removed; an existing one is the system's own. */
 async function holdBackServices(): Promise<boolean> {
   try {
     await writeFile(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' });
@@ -49,7 +49,7 @@ async function holdBackServices(): Promise<boolean> {
 }
 
 async function aptGet(args: string[], { env, advice }: Pick<InstallOptions, 'env' | 'advice'>): Promise<void> {
-  // Waits for another apt-get rather than failing on its lock, and never asks anything.
+  // Waits for another apt-get instead of failing on its lock, and never asks a question.
   const child = spawn(APT_GET, ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
     env: { ...env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_MODE: 'l' },
     stdio: ['ignore', 'pipe', 'pipe'],

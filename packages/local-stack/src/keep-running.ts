@@ -4,12 +4,12 @@ import { describeExit } from './child-exit.ts';
 import type { Exit } from './child-exit.ts';
 import { progressLine } from './progress-line.ts';
 
-/** Waits before it is started again. Nothing is left to chance: they are shown. */
+/** Waits before a restart. They have no random part, because they are shown. */
 const BACKOFF: Backoff = { initialMs: 500, maxMs: 10_000, jitter: 0 };
-/** Having run this long, it counts as healthy, and its next end is a first one. */
+/** A process that ran this long counts as healthy: its next end counts as the first. */
 const HEALTHY_AFTER_MS = 60_000;
 
-/** A process as it is kept: it can be stopped, and tells when it has ended. */
+/** A process that can be stopped and whose end can be awaited. */
 export interface Stoppable {
   exited: Promise<Exit>;
   stop(): Promise<void>;
@@ -19,16 +19,16 @@ export interface KeepRunningOptions<T> {
   name: string;
   /** Starts it and resolves when it is ready; the signal aborts when it is no longer wanted. */
   start: (signal: AbortSignal) => Promise<T>;
-  /** Tells that an error of `start` would only repeat, so that it is not tried again. */
+  /** Whether an error of `start` would only repeat, so that there is no further attempt. */
   isFinal?: (error: unknown) => boolean;
-  /** Given a line at each end and at each return. */
+  /** Called with a line at each end and at each restart. */
   report: (line: string) => void;
 }
 
 export interface KeptRunning<T> {
   /** The present run; undefined between an end and the next ready. */
   current(): T | undefined;
-  /** Calls back with each end of it, wanted or not. */
+  /** Calls back at each end, wanted or not. */
   onExit(listener: (exit: Exit) => void): void;
   /** Calls back with each run after the first, when it is ready. */
   onReturn(listener: (run: T) => void): void;
@@ -51,7 +51,7 @@ export async function keepRunning<T extends Stoppable>(options: KeepRunningOptio
   let failures = 0;
   const delayMs = (): number => backoffDelay(BACKOFF, failures + 1);
 
-  /** Tries until it runs again; undefined when it is no longer wanted or can't. */
+  /** Tries until it runs again; undefined when it is no longer wanted or can't run. */
   const startAgain = async (): Promise<T | undefined> => {
     while (!unwanted.signal.aborted) {
       try {

@@ -11,7 +11,7 @@ import { setNiceness } from './niceness.ts';
 import { progressLine } from './progress-line.ts';
 import { stopOrphan } from './stop-orphan.ts';
 
-/** sysexits.h: the configuration is wrong. Starting again would only repeat it. */
+/** sysexits.h: the configuration is wrong. A restart would only repeat it. */
 const EX_CONFIG = 78;
 /** What has to be loaded before a daemon's main.ts, so that it can be traced. */
 export const TRACING = join(REPOSITORY, 'packages/daemon/src/tracing.ts');
@@ -32,7 +32,7 @@ export interface DaemonOptions {
   logFile: string;
   /** Written while it runs, so that the next start finds it if this process is killed. */
   pidFile: string;
-  /** Given one line for each warning in its log. */
+  /** Called with one line for each warning in its log. */
   report: (line: string) => void;
   /** As `nice` has it, 0 if not set; see NICENESS. */
   niceness?: number;
@@ -48,7 +48,7 @@ export interface RunningDaemon {
   exited: Promise<Exit>;
 }
 
-/** The daemon's configuration is wrong; the message holds its own list of the mistakes. */
+/** The daemon's configuration is wrong; the message contains its list of mistakes. */
 export class DaemonConfigError extends Error {}
 
 /** The daemon's message on its IPC channel once it serves. */
@@ -58,10 +58,10 @@ interface ReadyMessage {
 }
 
 /**
- * Starts a daemon once and resolves when it says that it is ready. It is in a process group of its own, so that a
- * terminal's Ctrl-C reaches it through us and in the right order; when we are killed, its IPC channel closes and
- * it stops by itself. Throws DaemonConfigError, or an Error with the end of its stderr, when it ends before
- * that; when `signal` aborts, it is stopped in order first.
+ * Starts a daemon once and resolves when it reports ready. It has its own process group, so that a terminal's Ctrl-C
+ * reaches it through us and in the right order. When we are killed, its IPC channel closes and it stops by itself.
+ * Throws DaemonConfigError, or an Error with the end of its stderr, when it ends before it is ready. When `signal`
+ * aborts, it is stopped in order first.
  */
 export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal): Promise<RunningDaemon> {
   const { name, main, cwd, env, logFile, pidFile, report } = options;
@@ -91,7 +91,7 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
   const deadlineMs = (Number(env['SHUTDOWN_TIMEOUT_MS']) || DEFAULT_SHUTDOWN_TIMEOUT_MS) + STOP_MARGIN_MS;
   let asked = false;
   const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
-    // A second SIGTERM would end a daemon that is draining, or hit it when its handlers are gone already.
+    // A second SIGTERM would end a daemon that is draining, or one that has removed its handlers already.
     if (mode === 'forced') child.kill('SIGKILL');
     else if (!asked) child.kill('SIGTERM');
     asked = true;
@@ -130,8 +130,8 @@ export async function launchDaemon(options: DaemonOptions, signal?: AbortSignal)
 }
 
 /**
- * Waits for a daemon that a killed supervisor left behind: the loss of its IPC channel makes it stop by itself, so it
- * is only signalled when it does not. Answers whether there was one.
+ * Waits for a daemon that a killed supervisor left running. The loss of its IPC channel makes it stop by itself, so it
+ * is signalled only when it does not. Answers whether there was one.
  */
 export async function stopOrphanedDaemon({ pidFile, main }: { pidFile: string; main: string }): Promise<boolean> {
   const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);

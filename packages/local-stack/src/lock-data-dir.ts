@@ -6,9 +6,9 @@ import { startTimeOf } from './process-info.ts';
 const ATTEMPTS = 5;
 
 /**
- * Makes this process the only one that runs a stack on a folder, and answers the function that ends that. The lock
- * holds the pid and the start time, so one left by a killed process, its pid perhaps used again, does not count.
- * Throws when another process that is alive has it.
+ * Makes this process the only one that runs a stack on a folder. Answers the function that releases the lock. The lock
+ * contains the pid and the start time, so that the lock of a killed process does not count, even if its pid is reused.
+ * Throws when another live process has it.
  */
 export async function lockDataDir(dataDir: string): Promise<() => void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -25,12 +25,12 @@ export async function lockDataDir(dataDir: string): Promise<() => void> {
     try {
       if (readFileSync(file, 'utf8') === mine) rmSync(file);
     } catch {
-      // Somebody removed the folder under us; there is nothing left to unlock.
+      // The folder was removed meanwhile; there is nothing left to unlock.
     }
   };
 }
 
-/** Says whether a process that is alive runs a stack on the folder. */
+/** Whether a live process runs a stack on the folder. */
 export async function isLocked(dataDir: string): Promise<boolean> {
   return isAlive(await readFile(lockFileOf(dataDir), 'utf8').catch(() => ''));
 }
@@ -48,7 +48,7 @@ async function isAlive(lock: string): Promise<boolean> {
 async function takeLock({ file, draft, dataDir }: { file: string; draft: string; dataDir: string }): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      // A link appears whole or not at all, so nobody reads a lock that is still being written.
+      // A link appears whole or not at all, so a lock is never read while it is being written.
       return await link(draft, file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -64,7 +64,7 @@ async function takeLock({ file, draft, dataDir }: { file: string; draft: string;
   }
 }
 
-/** Of two processes that find the same stale lock, the slower must not remove the lock that the faster has taken since. */
+/** Removes a stale lock. Of two processes that find it, the slower must not remove the new lock of the faster. */
 async function removeStale({ file, aside, stale }: { file: string; aside: string; stale: string }): Promise<void> {
   try {
     await rename(file, aside);

@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** A log that has grown past this is set aside (one older file is kept) the next time it is opened. */
+/** A larger log is renamed the next time it is opened; one older file remains. */
 const MAX_LOG_BYTES = 32 * 1024 * 1024;
 
 /** Opens a log for appending, its folder made if missing. The caller closes the descriptor. */
@@ -11,12 +11,12 @@ export function openLog(path: string): number {
   return openSync(path, 'a');
 }
 
-/** How long a log is now, in bytes, to later read only what came after. */
+/** The present length of a log in bytes, for `logSince`. */
 export function logLength(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** What was appended to a log since it was `from` bytes long, the last `lines` lines of it. */
+/** The last `lines` lines of what was appended to a log since it was `from` bytes long. */
 export function logSince(path: string, from: number, lines = 15): string {
   try {
     const added = readFileSync(path).subarray(from).toString('utf8').trimEnd();

@@ -8,8 +8,8 @@ const repeated = (id: number, type: string): { id: number; type: string; rule: '
 });
 
 /**
- * What of OTLP's messages is read here; the numbers are those of opentelemetry-proto 1.x (trace/v1, common/v1,
- * resource/v1). Fields that are not named are skipped, as protobuf does with any unknown field.
+ * The parts of OTLP's messages that are read here. The numbers are those of opentelemetry-proto 1.x (trace/v1,
+ * common/v1, resource/v1). Other fields are skipped, as protobuf does with any unknown field.
  */
 const MESSAGES = protobuf.Root.fromJSON({
   nested: {
@@ -56,9 +56,9 @@ const MESSAGES = protobuf.Root.fromJSON({
 export interface ReceivedSpan {
   /** `service.name` of the process that it comes from. */
   readonly service: string;
-  /** What the process says of itself. */
+  /** The resource attributes of the process. */
   readonly resource: Readonly<Record<string, unknown>>;
-  /** Who made it: `sluice`, or the name of an instrumentation. */
+  /** What made it: `sluice`, or the name of an instrumentation. */
   readonly scope: string;
   readonly traceId: string;
   readonly spanId: string;

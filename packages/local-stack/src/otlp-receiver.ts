@@ -4,32 +4,32 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { decodeSpans, type ReceivedSpan } from './otlp-messages.ts';
 
-/** A collector that keeps what it gets in memory: for tests, and for looking at a trace where there is no Jaeger. */
+/** A collector that holds spans in memory: for tests, and to show a trace where there is no Jaeger. */
 export interface OtlpReceiver {
   /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
-  /** All that came so far. */
+  /** All that arrived so far. */
   readonly spans: readonly ReceivedSpan[];
-  /** Resolves as soon as `enough` says so of all that came so far. */
+  /** Resolves as soon as `enough` is true of all that arrived so far. */
   until(enough: (spans: readonly ReceivedSpan[]) => boolean, what: string, options?: UntilOptions): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** How long is waited. */
+/** How long to wait. */
 export interface UntilOptions {
-  /** Half a minute if not given; then it rejects, naming what came instead. */
+  /** Half a minute if not given; then it rejects and names what arrived instead. */
   readonly limitMs?: number;
-  /** Ends the waiting without an error. */
+  /** Ends the wait without an error. */
   readonly signal?: AbortSignal;
 }
 
-/** Most spans that are kept; what comes later is thrown away. */
+/** At most this many spans are held; later ones are dropped. */
 const MAX_SPANS = 200_000;
 
 /**
  * Listens for OTLP over HTTP (protobuf) on a free port of this machine.
  *
- * @param options.forwardTo another collector that gets all of it too, whatever it says to that
+ * @param options.forwardTo another collector that gets all of it too; its answers are ignored
  */
 export async function startOtlpReceiver(options: { forwardTo?: string | undefined } = {}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import type { EventBatch } from './batch-events.ts';
 
-/** What ingest answers, as far as the demo looks at it. */
+/** The part of ingest's answer that the demo reads. */
 interface IngestAnswer {
   status: number;
   /** Seconds, from Retry-After. */
@@ -17,7 +17,7 @@ export interface BatchSender {
 
 const ANSWERS_WITHIN_MS = 30_000;
 
-/** Sends batches to one ingest API over connections that are kept open. */
+/** Sends batches to one ingest API over keep-alive connections. */
 export function createBatchSender({ ingestUrl, connections, apiKey }: SenderOptions): BatchSender {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const { hostname, port } = new URL(ingestUrl);

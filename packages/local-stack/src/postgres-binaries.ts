@@ -7,8 +7,8 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds the Postgres programs for a platform. They are optional dependencies, one a platform, so a platform
- * without one is found out here rather than at install time. Throws with the next step to take.
+ * Finds the Postgres programs for a platform. They are optional dependencies, one for each platform, so a missing one
+ * is noticed here and not at install time. Throws with the next step to take.
  */
 export async function findPostgresBinaries(
   platform = process.platform,

@@ -9,7 +9,7 @@ import type { UnprivilegedUser } from './run-unprivileged.ts';
 import { stopOrphan } from './stop-orphan.ts';
 
 export interface ClusterOptions {
-  /** The folder that holds everything; it must already belong to `user`. */
+  /** The folder of everything; it must already belong to `user`. */
   folder: string;
   binaries: PostgresBinaries;
   user: UnprivilegedUser;
@@ -19,9 +19,9 @@ export interface ClusterOptions {
 /**
  * Makes the cluster in `<folder>/pgdata` unless it is there, and answers its folder and the superuser's password.
  *
- * The password is random and kept in `<folder>/password`, mode 0600, and every connection must present it
- * (scram-sha-256): `trust` would let any user of the machine, and any page in its browser that can be talked into
- * a TCP connection, act as superuser. Collation is Postgres's built-in C.UTF-8, the same on every system.
+ * The password is random and stored in `<folder>/password`, mode 0600. Every connection must present it
+ * (scram-sha-256): with `trust`, any user of the machine could act as superuser, and so could a web page that makes a
+ * TCP connection. Collation is Postgres's built-in C.UTF-8, the same on every system.
  */
 export async function createCluster({
   folder,
@@ -33,7 +33,7 @@ export async function createCluster({
     join(folder, name),
   ) as [string, string, string];
   if (!existsSync(cluster)) {
-    // Made aside and then renamed: an initdb cut short must not look like a cluster to the next start.
+    // Made under another name, then renamed: the next start must not mistake an interrupted initdb for a cluster.
     await rm(unfinished, { recursive: true, force: true });
     await writeFile(passwordFile, randomBytes(24).toString('hex'), { mode: 0o600 });
     await user.own(passwordFile);
@@ -62,8 +62,8 @@ export async function createCluster({
 
 /**
  * Stops a server that still runs on this folder because its supervisor was killed. Its lock file is trusted only
- * when the pid in it is a Postgres whose command line names this folder; a lock file that points to some other
- * process (the pid was used again) is removed, since Postgres itself would refuse to start because of it.
+ * when the pid in it is a Postgres whose command line names this folder. A lock file with the pid of another process
+ * (the pid was reused) is removed, because Postgres itself would refuse to start.
  */
 export async function stopOrphanedPostgres(folder: string): Promise<void> {
   const cluster = join(folder, 'pgdata');

@@ -15,7 +15,7 @@ import { unprivilegedUser } from './run-unprivileged.ts';
 import type { UnprivilegedUser } from './run-unprivileged.ts';
 
 const MiB = 1024 * 1024;
-/** Recovery after a crash replays up to max_wal_size before the first connection is let in. */
+/** Recovery after a crash replays up to max_wal_size before the first connection is accepted. */
 const READY_WITHIN_MS = 120_000;
 const FAST_STOP_WITHIN_MS = 60_000;
 const LAUNCH_ATTEMPTS = 10;
@@ -23,7 +23,7 @@ const USER = 'sluice';
 const DATABASE = 'sluice';
 
 export interface PostgresOptions {
-  /** Holds the cluster, its password and its log; made if missing, kept between runs. */
+  /** The folder of the cluster, its password and its log; made if missing, reused by later runs. */
   dataDir: string;
   /** On 127.0.0.1; without it, `preferredPort` when that is free, else any free one. */
   port?: number | undefined;
@@ -40,19 +40,19 @@ export interface PostgresHandle {
   pid: number;
   dataDir: string;
   /**
-   * `fast` (default) ends connections and writes a checkpoint; `immediate` is a crash that the next start recovers
-   * from. Resolves when the server is gone. May be called again, also to turn a `fast` into an `immediate`.
+   * `fast` (default) ends connections and writes a checkpoint. `immediate` is a crash, from which the next start
+   * recovers. Resolves when the server is gone. May be called again, also to turn a `fast` into an `immediate`.
    */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
-  /** Resolves when the server ends, for whatever reason. */
+  /** Resolves when the server ends, for any reason. */
   exited: Promise<Exit>;
 }
 
 /**
  * Starts PostgreSQL from the binaries of the npm package and resolves when it has accepted a connection to the
- * database `sluice`. The server is in a process group of its own, so that a terminal's Ctrl-C does not stop it
- * under daemons that still have something to write. A server left on the same data by a killed supervisor is
- * stopped first. Throws with the end of the server's log when it does not come up.
+ * database `sluice`. The server has its own process group, so that a terminal's Ctrl-C does not stop it before the
+ * daemons have written everything. A server that a killed supervisor left on the same data is stopped first.
+ * Throws with the end of the server's log when it does not start.
  */
 export async function startPostgres({
   dataDir,
@@ -79,9 +79,9 @@ export async function startPostgres({
       });
     } catch (error) {
       const { message } = error as Error;
-      // Another process can take a port between our finding it free and Postgres's binding it, and the backends
-      // of a postmaster that was killed need a moment to notice it and let go of its shared memory. Until init
-      // has collected such a postmaster, its lock file counts too.
+      // Another process can take a port after we found it free and before Postgres binds it. The backends of a
+      // killed postmaster need a moment to notice that and release its shared memory. Until init has collected
+      // such a postmaster, its lock file counts too.
       const passes =
         (port === undefined && message.includes('could not bind')) ||
         /is still in use|lock file "postmaster.pid" already exists/.test(message);
@@ -147,7 +147,7 @@ function defaultSettings(): Record<string, string> {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return {
     listen_addresses: '127.0.0.1',
-    // A socket file would add a way in that its folder's permissions guard, and paths over 107 bytes fail.
+    // A socket file would be another way in, guarded only by its folder's permissions; and paths over 107 bytes fail.
     unix_socket_directories: '',
     max_connections: '200',
     shared_buffers: `${Math.max(16, Math.floor(Math.min(1024 * MiB, memory / 4) / MiB))}MB`,
@@ -157,7 +157,7 @@ function defaultSettings(): Record<string, string> {
   };
 }
 
-/** A connection that the server's own password opens is proof that it is up and that it is ours, not another's on that port. */
+/** Waits for a connection that the server's own password opens: that proves it is up, and not another on that port. */
 async function untilConnected({
   url,
   exited,

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 
-/** An event of a file: its JSON as it stands there, and its id if it has one. */
+/** An event of a file: its JSON as written there, and its id if it has one. */
 export interface EventText {
   text: string;
   eventId: unknown;
@@ -51,7 +51,7 @@ function eventIdOf(text: string): unknown {
   return (event as { eventId?: unknown }).eventId;
 }
 
-/** Splits at line feeds alone: readline also splits at U+2028, which may stand inside a JSON string. */
+/** Splits at line feeds alone: readline also splits at U+2028, which may be inside a JSON string. */
 async function* linesOf(path: string, gzip: boolean): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
@@ -65,7 +65,7 @@ async function* linesOf(path: string, gzip: boolean): AsyncGenerator<string> {
 
 function gunzip(path: string): Readable {
   const output = createGunzip();
-  // An error of the file destroys the output with it, which the reader of the output then gets.
+  // An error of the file destroys the output with that error, and the reader of the output gets it.
   pipeline(createReadStream(path), output).catch(() => {});
   return output;
 }

@@ -6,13 +6,13 @@ import type { RedisLauncher } from './redis-launcher.ts';
 const PORT_INSIDE = 6379;
 
 /**
- * Runs a Redis image on a folder. The client stays in the foreground and passes SIGTERM on to Redis, so that it is
- * waited for and stopped like a program, and `--rm` removes the container with it. Its name comes from the
- * folder, so that one left behind is found again.
+ * Runs a Redis image on a folder. The Docker client stays in the foreground and passes SIGTERM on to Redis, so that it
+ * is awaited and stopped like a program; `--rm` then removes the container. Its name is derived from the folder, so
+ * that a container of an earlier run is found.
  */
 export function dockerRedis(folder: string, image: string): RedisLauncher {
   const name = `sluice-redis-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
-  // As the caller, not as the image's own user, so that the files in the folder stay the caller's to delete.
+  // As the caller, not as the image's own user, so that the caller can delete the files in the folder.
   const user = process.getuid && process.getgid ? ['--user', `${process.getuid()}:${process.getgid()}`] : [];
   return {
     async stopOrphan() {

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 const ANSWERS_WITHIN_MS = 2_000;
 
 /**
- * Asks the Redis on a port of 127.0.0.1 for a PONG and then for its own process id. Rejects when nobody answers, when it
- * is still loading its data, and when whoever answers is no Redis. Two commands do not need a client library.
+ * Asks the Redis on a port of 127.0.0.1 for a PONG and then for its own process id. Rejects without an answer, while
+ * Redis is still loading its data, and when it is not a Redis. Two commands do not need a client library.
  */
 export function pingRedis(port: number): Promise<{ processId: number }> {
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { RedisLauncher } from './redis-launcher.ts';
 import { stopOrphan } from './stop-orphan.ts';
 
-/** Runs a `redis-server` or `valkey-server` program on a folder. The pid file, which Redis writes, finds one left behind. */
+/** Runs a `redis-server` or `valkey-server` program on a folder. Redis's pid file finds one of an earlier run. */
 export function programRedis(folder: string, program: string): RedisLauncher {
   const pidFile = join(folder, 'redis.pid');
   return {
@@ -26,7 +26,7 @@ export function programRedis(folder: string, program: string): RedisLauncher {
         dir: folder,
         pidfile: pidFile,
         daemonize: 'no',
-        // Redis otherwise writes its address over its command line, which names the folder and so tells whose it is.
+        // Redis otherwise replaces its command line with its address, but the folder in it identifies the server.
         'set-proc-title': 'no',
       };
       const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);

@@ -12,13 +12,13 @@ import type { RedisLauncher } from './redis-launcher.ts';
 import { pingRedis } from './redis-ping.ts';
 import { programRedis } from './redis-program.ts';
 
-/** Loading a large append-only file takes its time; while it lasts, Redis answers LOADING to a PING. */
+/** Loading a large append-only file takes time, during which Redis answers LOADING to a PING. */
 const READY_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 30_000;
 const LAUNCH_ATTEMPTS = 5;
 
 export interface RedisOptions {
-  /** Holds the append-only file and the log; made if missing, kept between runs. */
+  /** The folder of the append-only file and the log; made if missing, reused by later runs. */
   dataDir: string;
   /** What `findRedisServer` found. */
   server: RedisServer;
@@ -32,17 +32,17 @@ export interface RedisOptions {
 export interface RedisHandle {
   url: string;
   port: number;
-  /** The server's, or in Docker that of the client that waits for it. */
+  /** The server's; in Docker that of the client that waits for it. */
   pid: number;
   /** Ends it in order (SIGTERM) and resolves when it is gone. May be called again. */
   stop(): Promise<void>;
-  /** Resolves when the server ends, for whatever reason. */
+  /** Resolves when the server ends, for any reason. */
   exited: Promise<Exit>;
 }
 
 /**
- * What makes a 202 true: every write is on disk before it is answered, also while the file is being rewritten,
- * and a full Redis refuses writes instead of throwing entries away.
+ * The settings that make a 202 true. Every write is on disk before it is answered, also while the file is being
+ * rewritten, and a full Redis refuses writes instead of dropping entries.
  */
 const DURABLE_SETTINGS = {
   appendonly: 'yes',
@@ -53,15 +53,15 @@ const DURABLE_SETTINGS = {
 };
 
 /**
- * Larger nodes of the stream waste less of their last page: with 4 KiB, Redis's default, a waiting edit takes 194 bytes in
+ * Larger nodes of the stream waste less of their last page. With 4 KiB, Redis's default, a waiting edit takes 194 bytes in
  * batches of 10 and 755 alone, with 16 KiB 169 and 651; batches of 500 are larger than either.
  */
 const SPARING_SETTINGS = { 'stream-node-max-bytes': '16384' };
 
 /**
- * Starts a Redis of its own process group and resolves when it answers PONG, its data loaded. Only 127.0.0.1 is
- * served. One left on the same data by a killed supervisor is stopped first. Throws with the end of the log
- * when it does not come up.
+ * Starts a Redis in its own process group and resolves when it has loaded its data and answers PONG. It listens on
+ * 127.0.0.1 only. A Redis that a killed supervisor left on the same data is stopped first. Throws with the end of the
+ * log when it does not start.
  */
 export async function startRedis({
   dataDir,
@@ -83,7 +83,7 @@ export async function startRedis({
         port: port ?? (await freePort(preferredPort)),
       });
     } catch (error) {
-      // Another process can take a port between our finding it free and Redis's binding it.
+      // Another process can take a port after we found it free and before Redis binds it.
       const passes = port === undefined && /already in use|already allocated/.test((error as Error).message);
       if (!passes || attempt === LAUNCH_ATTEMPTS) throw error;
     }

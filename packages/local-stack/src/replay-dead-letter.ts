@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 
 /** The type of event that the table is made to refuse for a moment. */
 const REFUSED_TYPE = 'DemoRefused';
-const LOOK_EVERY_MS = 100;
+const CHECK_EVERY_MS = 100;
 
-/** Where the story takes place. */
+/** The stack that the demo works on. */
 export interface DeadLetterDemo {
   databaseUrl: string;
   ingestUrl: string;
@@ -21,8 +21,8 @@ export interface DeadLetterDemo {
 }
 
 /**
- * Shows what becomes of an event that can't be stored: the table is made to refuse one type of event, one is sent and
- * becomes a dead letter, the table is mended, the dead letter is replayed and stored. Answers whether it was stored once.
+ * Shows what happens to an event that can't be stored. It makes the table refuse one type of event, sends one, waits
+ * until it is a dead letter, makes the table accept it again, and replays it. Answers whether it was stored once.
  */
 export async function replayDeadLetter({
   databaseUrl,
@@ -70,7 +70,7 @@ export async function replayDeadLetter({
     });
     const { rows } = await client.query('SELECT 1 FROM events WHERE event_id = $1', [eventId]);
     report(
-      `the table is mended, the dead letter replayed: ${String(replay?.['state'])}, stored ${rows.length === 1 ? 'once' : `${rows.length} times`}`,
+      `the table accepts it again, the dead letter was replayed: ${String(replay?.['state'])}, stored ${rows.length === 1 ? 'once' : `${rows.length} times`}`,
     );
     return rows.length === 1;
   } finally {
@@ -84,7 +84,7 @@ async function until<T>(signal: AbortSignal, ask: () => Promise<T | undefined>):
   while (!signal.aborted) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
+    await waitOrAbort(CHECK_EVERY_MS, signal);
   }
   return undefined;
 }

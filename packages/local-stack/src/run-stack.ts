@@ -8,7 +8,7 @@ const EXIT_FAILED = 1;
 /** What a shell reports for a command that Ctrl-C ended. */
 const EXIT_FORCED = 130;
 
-/** Where a local stack listens when nothing else does, so that `psql` and `redis-cli` find it in the same place each day. */
+/** The ports of a local stack if they are free, so that `psql` and `redis-cli` find it at the same address each day. */
 const PREFERRED_PORTS = { postgres: 15432, redis: 16379 };
 
 export interface RunStackOptions {
@@ -16,10 +16,10 @@ export interface RunStackOptions {
   env: NodeJS.ProcessEnv;
   /** Which daemons to start, all four if not given. */
   daemons?: readonly DaemonName[] | undefined;
-  /** Given one line for each step of the stack. */
+  /** Called with one line for each step of the stack. */
   report: (line: string) => void;
   /**
-   * Called when the stack is ready. What it answers decides: `stay` waits for Ctrl-C, a number stops the stack
+   * Called when the stack is ready. Its answer decides what follows: `stay` waits for Ctrl-C, a number stops the stack
    * and becomes the exit code. The signal aborts at the first Ctrl-C.
    */
   whenReady: (stack: StackHandle, signal: AbortSignal) => Promise<'stay' | number>;
@@ -35,7 +35,7 @@ export async function runStack({ dataDir, env, daemons, report, whenReady }: Run
   const untilStopped = new Promise<void>((resolve) => stopped.signal.addEventListener('abort', () => resolve()));
   let stack: StackHandle | undefined;
   let forced = false;
-  // A reader that went away (`pnpm start | head`) or a closed terminal must not end us before the data is safe.
+  // A closed pipe (`pnpm start | head`) or terminal must not end us before the data is safe.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const ignoreSignals = onStopSignals({
     stop: () => {
@@ -43,7 +43,7 @@ export async function runStack({ dataDir, env, daemons, report, whenReady }: Run
       stopped.abort();
     },
     force: () => {
-      if (!forced) report('stopping at once; what was accepted is kept and stored after the next start');
+      if (!forced) report('stopping at once; what was accepted is safe and is stored after the next start');
       forced = true;
       void stack?.stop('forced');
     },

@@ -14,10 +14,11 @@ export interface UnprivilegedUser {
 }
 
 /**
- * Postgres refuses to run as root. As anyone else, programs run as the caller; as root they run as `nobody`.
+ * Chooses the user that programs run as, because Postgres refuses to run as root. For root that is `nobody`, for anyone
+ * else the caller.
  *
  * Clones often live in folders that `nobody` can't traverse (`mktemp -d` and /root are 0700), so where `setpriv`
- * and the kernel allow it, the program keeps the one capability that reads past those permissions. Where they
+ * and the kernel allow it, the program retains the one capability that reads past those permissions. Where they
  * don't, it runs as plain `nobody`, which is enough when the folders are readable.
  */
 export async function unprivilegedUser(): Promise<UnprivilegedUser> {
@@ -26,7 +27,7 @@ export async function unprivilegedUser(): Promise<UnprivilegedUser> {
     `--reuid=${NOBODY}`,
     `--regid=${NOBODY}`,
     '--clear-groups',
-    // Without it access(2), by which initdb looks for its siblings, leaves the capability out.
+    // Without it access(2), by which initdb finds its siblings, ignores the capability.
     '--securebits=+no_setuid_fixup',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
@@ -47,7 +48,7 @@ export async function unprivilegedUser(): Promise<UnprivilegedUser> {
 
 async function chownTree(path: string): Promise<void> {
   const stat = await lstat(path);
-  // A folder that is already theirs was given away whole before: what Postgres made inside is theirs too.
+  // A folder that is already theirs was changed whole before, and what Postgres made inside is theirs too.
   if (stat.uid === NOBODY) return;
   if (stat.isDirectory()) for (const name of await readdir(path)) await chownTree(join(path, name));
   if (!stat.isSymbolicLink()) await chown(path, NOBODY, NOBODY);

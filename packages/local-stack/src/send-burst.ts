@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { EventBatch } from './batch-events.ts';
 import type { BatchSender } from './post-batch.ts';
 
-/** A batch that is refused or meets no server is tried again for this long. */
+/** A batch that is refused, or finds no server, is sent again for this long. */
 const TRY_FOR_MS = 120_000;
 const WAIT_WITHOUT_ADVICE_MS = 500;
 
@@ -12,7 +12,7 @@ export interface BurstOptions {
   connections: number;
   /** Called with the ids of each batch's accepted events as soon as they are acknowledged. */
   onAcked: (ids: string[]) => void;
-  /** Ends the burst after the requests that are under way. */
+  /** Ends the burst after the requests that are in flight. */
   signal: AbortSignal;
 }
 
@@ -34,8 +34,8 @@ export interface BurstResult {
 }
 
 /**
- * Sends all batches, each connection its next one when the last is answered. 429 and 503 are sent again after the time that
- * Retry-After says, as is a request whose connection failed: event ids make that harmless. Any other refusal
+ * Sends all batches. Each connection sends its next one when the last is answered. After a 429, a 503 or a failed
+ * connection it sends the batch again, after the time in Retry-After: event ids make that harmless. Any other refusal
  * (400, 401, 413 …) would repeat with every batch, so it ends the burst with the server's own message.
  */
 export async function sendBurst({ batches, sender, connections, onAcked, signal }: BurstOptions): Promise<BurstResult> {
@@ -70,10 +70,10 @@ export async function sendBurst({ batches, sender, connections, onAcked, signal 
         throw new Error(`ingest refuses the batch with ${answer.status}: ${reason}`);
       }
       if (performance.now() > giveUpAt) {
-        throw new Error(`ingest did not take a batch within ${TRY_FOR_MS / 1000} s: ${reason}`);
+        throw new Error(`ingest did not accept a batch within ${TRY_FOR_MS / 1000} s: ${reason}`);
       }
       const retryAfterMs = answer instanceof Error ? undefined : answer.retryAfter && answer.retryAfter * 1000;
-      await delay(retryAfterMs ?? WAIT_WITHOUT_ADVICE_MS, undefined, { signal: ended }).catch(() => {});
+      await waitOrAbort(retryAfterMs ?? WAIT_WITHOUT_ADVICE_MS, ended);
       if (ended.aborted) return;
     }
   };

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isLocked } from './lock-data-dir.ts';
 
-/** What a running stack says of itself in its folder, for whoever works beside it. */
+/** What a running stack writes about itself in its folder, for `dev`. */
 export interface StackFacts {
   /** With its password: the file is for its owner only. */
   databaseUrl: string;
@@ -12,7 +12,7 @@ export interface StackFacts {
   daemons: readonly string[];
 }
 
-/** Writes the facts down, and answers the function that removes them. */
+/** Writes the file, and answers the function that removes it. */
 export async function writeStackFile(dataDir: string, facts: StackFacts): Promise<() => void> {
   const file = fileIn(dataDir);
   await mkdir(dirname(file), { recursive: true });
@@ -20,9 +20,9 @@ export async function writeStackFile(dataDir: string, facts: StackFacts): Promis
   return () => rmSync(file, { force: true });
 }
 
-/** The facts of the stack that runs on this folder; null when none does, or it is not ready yet. */
+/** Reads the facts of the stack that runs on this folder; null when none runs, or it is not ready yet. */
 export async function readRunningStack(dataDir: string): Promise<StackFacts | null> {
-  // A stack that was killed leaves its file behind.
+  // A killed stack does not remove its file.
   if (!(await isLocked(dataDir))) return null;
   try {
     return JSON.parse(await readFile(fileIn(dataDir), 'utf8')) as StackFacts;

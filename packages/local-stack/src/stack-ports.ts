@@ -2,8 +2,8 @@ import { type DaemonName, PORTS } from './daemons.ts';
 import { assertPortFree } from './free-port.ts';
 
 /**
- * The ports of the daemons that are to start, as environment variables: those in `env`, else the defaults. 0 lets a
- * daemon pick a free one. Throws with every port that is no number, given twice or taken, one a line.
+ * Chooses the ports of the daemons to start, as environment variables: those in `env`, else the defaults. 0 lets a
+ * daemon pick a free one. Throws with every port that is not a number, given twice or taken, one a line.
  */
 export async function chooseDaemonPorts(
   env: NodeJS.ProcessEnv,

@@ -18,29 +18,29 @@ import { writeStackFile } from './stack-file.ts';
 import { chooseDaemonPorts } from './stack-ports.ts';
 
 export interface StackOptions {
-  /** Holds everything that the stack keeps; made if missing. Only one stack runs on it at a time. */
+  /** The folder of everything that the stack stores; made if missing. Only one stack runs on it at a time. */
   dataDir: string;
   /**
    * The environment of the daemons. With DATABASE_URL or REDIS_URL in it, that server is used and none is started.
    * Ports not in it are 8080 (INGEST_PORT), 8081 (QUERY_PORT), 8082 (WRITER_PORT) and 8083 (MAINTENANCE_PORT).
    */
   env: NodeJS.ProcessEnv;
-  /** Given one line for each step, warning and restart. */
+  /** Called with one line for each step, warning and restart. */
   report: (line: string) => void;
   /** Which daemons to start, all four if not given. */
   daemons?: readonly DaemonName[] | undefined;
-  /** Where the servers listen if that is free; any free port if not given. */
+  /** The servers' ports if they are free; any free port if not given. */
   preferredPorts?: { postgres: number; redis: number };
   postgresSettings?: Record<string, string>;
   redisSettings?: Record<string, string>;
-  /** Gives up a start that is under way, once what it had started is stopped. */
+  /** Abandons a start, after stopping what it had started. */
   signal?: AbortSignal;
 }
 
 export interface StackHandle {
   databaseUrl: string;
   redisUrl: string;
-  /** Those that were asked for, by name. */
+  /** The requested daemons, by name. */
   daemons: Partial<Record<DaemonName, DaemonHandle>>;
   /**
    * Stops everything in order: ingest, then the writer when it has drained, the other daemons, Redis, Postgres.
@@ -50,9 +50,9 @@ export interface StackHandle {
 }
 
 /**
- * Starts Postgres, Redis and the daemons, and resolves when all are ready. What dies is started again. What a killed
- * stack left running on the same folder is stopped first. Throws, with everything stopped again, when a port is
- * taken, another stack runs on the folder, or a part does not start.
+ * Starts Postgres, Redis and the daemons, and resolves when all are ready. A process that dies is started again.
+ * Processes that a killed stack left running on the same folder are stopped first. Throws, with everything stopped
+ * again, when a port is taken, another stack runs on the folder, or a part does not start.
  */
 export async function startStack(options: StackOptions): Promise<StackHandle> {
   const { env, report, signal, daemons: wanted = DAEMONS } = options;
@@ -64,7 +64,7 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
   let removeFile: (() => void) | undefined;
 
   const stop = async (mode: 'ordered' | 'forced' = 'ordered'): Promise<void> => {
-    // A forced stop goes through the same steps; killed daemons end the waiting of an ordered one under way.
+    // A forced stop takes the same steps; killed daemons end the waits of an ordered stop that is running.
     for (const names of STOP_ORDER) await Promise.all(names.map(async (name) => daemons[name]?.stop(mode)));
     for (const server of servers.toReversed()) await server.stop();
     removeFile?.();
@@ -112,7 +112,7 @@ async function addPostgres(
   let port: number | undefined;
   const start = async () => {
     const run = await startPostgres({ ...options, port });
-    // The daemons know it by this port: when it is started again it must be the same one.
+    // The daemons know it by this port, so a restart must use the same one.
     port = run.port;
     return run;
   };
@@ -146,7 +146,7 @@ async function addRedis(
   return kept.current()!.url;
 }
 
-/** Postgres and Redis deal with their own leftovers when they start on the same folder; a daemon's must go before its port is free. */
+/** Stops daemons of an earlier run, whose ports must be free. Postgres and Redis stop their own at their start. */
 async function stopLeftovers(dataDir: string, report: (line: string) => void): Promise<void> {
   const found = await Promise.all(
     DAEMONS.map(async (name) => ({

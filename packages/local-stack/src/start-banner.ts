@@ -1,7 +1,7 @@
 import { PORTS, type DaemonName } from './daemons.ts';
 import type { StackHandle } from './stack.ts';
 
-/** What to do next with a stack that is up, as lines of text. */
+/** The next steps with a running stack, as lines of text. */
 export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string {
   const ingest = urlOf('ingest-api', stack, env);
   const query = urlOf('query-api', stack, env);
@@ -36,7 +36,7 @@ export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string 
   ].join('\n');
 }
 
-/** Where a daemon is; for one that the stack was started without, where `dev` runs it. */
+/** A daemon's URL; for one that the stack was started without, the URL at which `dev` runs it. */
 function urlOf(name: DaemonName, { daemons }: StackHandle, env: NodeJS.ProcessEnv): string {
   const { variable, port } = PORTS[name];
   return daemons[name]?.url ?? `http://127.0.0.1:${env[variable] || port}`;

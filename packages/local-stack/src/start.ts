@@ -14,7 +14,7 @@ Usage: npx -y pnpm@12 start [--without DAEMON]... [--help]
                     "npx -y pnpm@12 dev DAEMON" can run it from changing code
 
 Environment, also read from .env in the repository's root:
-  SLUICE_DATA_DIR   where the data is kept, .sluice if not set
+  SLUICE_DATA_DIR   where the data is stored, .sluice if not set
   DATABASE_URL      a PostgreSQL (16 or later) to use instead of starting one
   REDIS_URL         a Redis (7.0 or later) to use instead of starting one
   INGEST_PORT       8080 if not set

@@ -1,17 +1,17 @@
 /**
  * One Ctrl-C arrives several times: the terminal sends it to us, to pnpm and to its shell, and pnpm passes it on.
- * Only a signal this long after the first one is a second wish.
+ * Only a signal this long after the first one is a second Ctrl-C.
  */
-const ONE_WISH_MS = 1_000;
+const ONE_CTRL_C_MS = 1_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface StopSignalOptions {
   /** Called once, at the first signal. */
   stop: () => void;
-  /** Called at each signal that comes more than a second after the first. */
+  /** Called at each signal that arrives more than a second after the first. */
   force: () => void;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   now?: () => number;
 }
 
@@ -22,7 +22,7 @@ export function onStopSignals({ stop, force, now = () => performance.now() }: St
     if (firstAt === undefined) {
       firstAt = now();
       stop();
-    } else if (now() - firstAt > ONE_WISH_MS) force();
+    } else if (now() - firstAt > ONE_CTRL_C_MS) force();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return () => {

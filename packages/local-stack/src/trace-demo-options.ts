@@ -6,7 +6,7 @@ It starts a stack of its own on free ports, in a folder that it removes again, a
 
 Usage: npx -y pnpm@12 trace-demo [options]
 
-  --jaeger URL   pages of the Jaeger that shall have the traces; http://127.0.0.1:16686 if not set
+  --jaeger URL   pages of the Jaeger that should get the traces; http://127.0.0.1:16686 if not set
   --json         print the spans as one JSON array, everything else on standard error
                  (pnpm prints a line of its own first: npx -y pnpm@12 --silent trace-demo --json)
   --help
@@ -24,7 +24,7 @@ export interface TraceDemoOptions {
   jaeger: string | undefined;
 }
 
-/** Reads the command line of `trace-demo`. Throws on an unknown option and on a URL that is none. */
+/** Reads the command line of `trace-demo`. Throws for an unknown option and for an invalid URL. */
 export function parseTraceDemoOptions(args: string[]): TraceDemoOptions {
   const { values } = parseArgs({
     args,

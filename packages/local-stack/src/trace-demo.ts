@@ -17,7 +17,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
-/** Settings of the caller that are for other servers, or would let the demo itself not in. */
+/** Settings of the caller that point at other servers or would lock the demo out. */
 const NOT_TAKEN = new Set([
   'DATABASE_URL',
   'DATABASE_READ_URL',
@@ -31,7 +31,7 @@ const NOT_TAKEN = new Set([
 /** Events that are stored beside the one that is not. */
 const GOOD_EVENTS = 3;
 
-/** Spans without which the story is not told; each transaction's comes behind those below it. */
+/** Spans that must have arrived before the traces are drawn; a transaction's span arrives after those below it. */
 const STORY = ['POST /api/events', 'dead-letter event', 'POST /api/dead-letters/replays', 'replay dead letters'];
 
 process.exitCode = await main();
@@ -62,7 +62,7 @@ async function traceDemo(options: TraceDemoOptions, env: NodeJS.ProcessEnv): Pro
   const jaeger = await findJaeger(endpoint, options.jaeger);
   print(
     jaeger === undefined
-      ? `No Jaeger ${options.jaeger === undefined ? '' : `with pages at ${options.jaeger} `}takes traces at ${endpoint}; see ${options.json ? 'the JSON' : 'them drawn below'}.`
+      ? `No Jaeger ${options.jaeger === undefined ? '' : `with pages at ${options.jaeger} `}accepts traces at ${endpoint}; see ${options.json ? 'the JSON' : 'them drawn below'}.`
       : `Jaeger is at ${jaeger.ui}`,
     '',
   );
@@ -112,7 +112,7 @@ async function traceDemo(options: TraceDemoOptions, env: NodeJS.ProcessEnv): Pro
   }
 }
 
-/** The caller's settings, but servers and ports of the demo's own, nobody's keys, and everything traced. */
+/** The caller's settings with the demo's own servers and ports, without keys, and with everything traced. */
 function stackEnvironment(env: NodeJS.ProcessEnv, endpoint: string): NodeJS.ProcessEnv {
   const rest = Object.fromEntries(Object.entries(env).filter(([name]) => !NOT_TAKEN.has(name)));
   return {
@@ -130,7 +130,7 @@ function stackEnvironment(env: NodeJS.ProcessEnv, endpoint: string): NodeJS.Proc
   };
 }
 
-/** Whether all of it has arrived: both transactions, the first and that of the replay, and whatever led to them. */
+/** Whether everything has arrived: both transactions, the first and that of the replay, and the spans that led to them. */
 function isWhole(traces: readonly TraceTree[]): boolean {
   const names = traces.flatMap(({ spans }) => spans.map(({ name }) => name));
   return STORY.every((name) => names.includes(name)) && names.filter((name) => name === 'process events').length >= 2;

@@ -23,7 +23,7 @@ export interface TraceTree {
 export function linkedTraces(spans: readonly ReceivedSpan[], traceId: string): TraceTree[] {
   const traces = Map.groupBy(spans, (span) => span.traceId);
   const found = new Set([traceId]);
-  // A set hands out what is added while it is walked, so this goes on until nothing new is linked.
+  // Iterating over a set includes what is added meanwhile, so this continues until nothing new is linked.
   for (const each of found) {
     for (const span of spans) {
       if (span.traceId === each) for (const link of span.links) found.add(link.traceId);
@@ -57,7 +57,7 @@ function linksInto(spans: readonly ReceivedSpan[], targets: ReadonlyMap<string, 
   );
 }
 
-/** Begins are known to the millisecond only. Of two in the same one, what ended first came first, and stays so. */
+/** Starts are known to the millisecond only. Of two in the same one, the span that ended first comes first. */
 function byStart(a: ReceivedSpan, b: ReceivedSpan): number {
   return a.startMs - b.startMs;
 }

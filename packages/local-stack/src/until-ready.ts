@@ -4,8 +4,8 @@ const READY_WITHIN_MS = 300_000;
 const ASK_EVERY_MS = 50;
 
 /**
- * Waits until a daemon's `GET /ready` answers 200: it listens earlier, and what it works with (the writer's tables, for
- * one) may come a moment later. Throws after five minutes with what it said last, or when the signal aborts.
+ * Waits until a daemon's `GET /ready` answers 200. It listens earlier, and what it depends on (such as the writer's
+ * tables) may come a moment later. Throws after five minutes with its last answer, or when the signal aborts.
  */
 export async function untilReady(name: string, url: string, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;

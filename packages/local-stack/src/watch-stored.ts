@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { DEMO_TENANT } from './batch-events.ts';
 
 const COUNT_EVERY_MS = 400;
-/** Ids go into the database in chunks this large, so that checking takes little from the writer. */
+/** Ids are written to the database in chunks of this size, so that checking costs the writer little. */
 const CHUNK = 20_000;
-/** Without any progress for this long, what is missing is called missing. */
+/** Without any progress for this long, ids that are not stored are reported as missing. */
 const STALLED_AFTER_MS = 60_000;
 
-/** What Postgres says of the ids that were acknowledged. */
+/** What Postgres has of the acknowledged ids. */
 export interface StoredCheck {
   /** Different ids. */
   ids: number;
@@ -24,9 +25,9 @@ export interface StoredCheck {
 }
 
 export interface StoredWatch {
-  /** Takes in the ids of acknowledged events. */
+  /** Adds the ids of acknowledged events. */
   add(ids: string[]): void;
-  /** Waits until every id that was added is stored, or nothing moves any more, and checks each. */
+  /** Waits until every added id is stored or there is no more progress, then checks each. */
   untilDrained(signal: AbortSignal): Promise<StoredCheck>;
   close(): Promise<void>;
 }
@@ -59,7 +60,7 @@ export async function watchStored(databaseUrl: string, onStored: (count: number)
       if (waiting.length >= CHUNK) await flush();
       const { stored } = await one('SELECT count(*) AS stored FROM events WHERE stored_at >= $1', [began]);
       if (!sending.signal.aborted) onStored(Number(stored));
-      await delay(COUNT_EVERY_MS, undefined, { signal: sending.signal }).catch(() => {});
+      await waitOrAbort(COUNT_EVERY_MS, sending.signal);
     }
   };
   const counting = countRoughly();
@@ -86,7 +87,7 @@ export async function watchStored(databaseUrl: string, onStored: (count: number)
         if (Number(found) !== stored) movedAt = performance.now();
         stored = Number(found);
         onStored(stored);
-        // Asking takes longer the more there is, and the writer needs the machine more than the bar does.
+        // Counting takes longer the more there is, and the writer needs the machine more than the bar does.
         if (stored < ids) await delay(Math.max(50, performance.now() - askedAt));
       }
       const drainedAt = stored === ids ? movedAt : undefined;

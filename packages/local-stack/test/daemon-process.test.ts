@@ -84,19 +84,19 @@ test('fails the start with what the daemon said when it ends before it is ready'
   );
 });
 
-test('a start that is given up leaves nothing behind', async () => {
+test('an abandoned start leaves no process running', async () => {
   const giveUp = new AbortController();
   const starting = startDaemon(fixtureDaemon({ dataDir: await temporaryFolder(), report: () => {} }), giveUp.signal);
   giveUp.abort(new Error('given up'));
   await expect(starting).rejects.toThrow('given up');
 });
 
-test('one that a killed supervisor left behind stops by itself, and the next start waits for that', async () => {
+test('one that a killed supervisor left running stops by itself, and the next start waits for that', async () => {
   const dataDir = await temporaryFolder();
   const left = await leaveBehind('daemon', dataDir);
   const { pidFile, main } = fixtureDaemon({ dataDir, report: () => {} });
   await stopOrphanedDaemon({ pidFile, main });
   expect(await readFile(join(dataDir, 'logs', 'fixture.log'), 'utf8')).toContain('stopped in order');
-  // A process that ends loses its command line, which was waited for, a moment before the rest.
+  // A process that ends loses its command line, for which the start waited, a moment before the rest.
   await expect.poll(() => startTimeOf(left.pid)).toBeUndefined();
 });

@@ -9,18 +9,18 @@ import { startStack } from '../src/stack.ts';
 import { temporaryFolder } from './fixtures/temporary-folder.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-/** A machine that hangs, not one that is slow. */
+/** For a machine that hangs, not a slow one. */
 const PATIENCE = { timeout: 45_000, interval: 50 };
 
 interface Dev {
   readonly child: ChildProcess;
-  /** All that it and its daemon have written. */
+  /** Everything that it and its daemon have written. */
   output: () => string;
-  /** Resolves when it has ended, to its exit code. */
+  /** Resolves to its exit code when it has ended. */
   readonly ended: Promise<number | null>;
 }
 
-/** Runs `dev` of a checkout; it has ended before the test's folders are removed. */
+/** Runs `dev` of a checkout, and ends it before the test's folders are removed. */
 function dev(checkout: string, args: readonly string[], env: Record<string, string>): Dev {
   const child = spawn(process.execPath, [join(checkout, 'packages/local-stack/src/dev.ts'), ...args], {
     cwd: checkout,
@@ -36,7 +36,7 @@ function dev(checkout: string, args: readonly string[], env: Record<string, stri
   return { child, output: () => output, ended };
 }
 
-/** A copy of the packages, which a test may change; what is installed is linked to. */
+/** Copies the packages, so that a test may change them; `node_modules` is a link. */
 async function copyCheckout(): Promise<string> {
   const copy = await temporaryFolder();
   for (const name of ['packages', 'package.json']) {
@@ -51,7 +51,7 @@ async function versionAt(url: string): Promise<string> {
   return ((await answer.json()) as { version: string }).version;
 }
 
-it("runs a daemon on the stack's servers beside the stack's own, again after each change, and stops it alone", async () => {
+it("runs a daemon on the stack's servers beside the stack's own, again after each change, and stops only that daemon", async () => {
   const dataDir = await temporaryFolder();
   const env = { PATH: process.env['PATH'], QUERY_PORT: '0' };
   const stack = await startStack({ dataDir, env, daemons: ['query-api'], report: () => {} });

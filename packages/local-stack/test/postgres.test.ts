@@ -37,35 +37,35 @@ test('serves an empty UTF-8 database on 127.0.0.1 alone, and only with its passw
   await expect(ask(url.href, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
 });
 
-test.for(['fast', 'immediate'] as const)('keeps its data over a %s stop and a start', async (mode) => {
+test.for(['fast', 'immediate'] as const)('has its data after a %s stop and a start', async (mode) => {
   const dataDir = await temporaryFolder();
   const first = await start({ dataDir });
-  await ask(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  await ask(first.url, 'CREATE TABLE answers AS SELECT 42 AS answer');
   await Promise.all([first.stop(mode), first.stop(mode)]);
   expect(await startTimeOf(first.pid)).toBeUndefined();
   const second = await start({ dataDir, port: first.port });
   expect(second.url).toBe(first.url);
-  expect(await ask(second.url, 'SELECT answer FROM kept')).toEqual([42]);
+  expect(await ask(second.url, 'SELECT answer FROM answers')).toEqual([42]);
 });
 
 test('stops a server that a killed supervisor left on the data, and nothing is lost', async () => {
   const dataDir = await temporaryFolder();
   const left = await leaveBehind('postgres', dataDir);
-  await ask(left.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  await ask(left.url, 'CREATE TABLE answers AS SELECT 42 AS answer');
   const postgres = await start({ dataDir });
-  // A process that ends loses its command line, which was waited for, a moment before the rest.
+  // A process that ends loses its command line, for which the start waited, a moment before the rest.
   await expect.poll(() => startTimeOf(left.pid)).toBeUndefined();
-  expect(await ask(postgres.url, 'SELECT answer FROM kept')).toEqual([42]);
+  expect(await ask(postgres.url, 'SELECT answer FROM answers')).toEqual([42]);
 });
 
 test('starts after the server itself was killed', async () => {
   const dataDir = await temporaryFolder();
   const first = await start({ dataDir });
-  await ask(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  await ask(first.url, 'CREATE TABLE answers AS SELECT 42 AS answer');
   process.kill(first.pid, 'SIGKILL');
   expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
   const second = await start({ dataDir });
-  expect(await ask(second.url, 'SELECT answer FROM kept')).toEqual([42]);
+  expect(await ask(second.url, 'SELECT answer FROM answers')).toEqual([42]);
 });
 
 test('says what the server said when it does not start', async () => {

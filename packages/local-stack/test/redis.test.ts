@@ -19,7 +19,7 @@ async function start(options: Omit<RedisOptions, 'server'>): Promise<RedisHandle
   return redis;
 }
 
-/** Sends inline commands and answers all that came back; QUIT makes Redis close after its last answer. */
+/** Sends inline commands and answers everything that Redis sent; QUIT makes it close after its last answer. */
 async function ask(url: string, ...commands: string[]): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.end([...commands, 'QUIT', ''].join('\r\n'));
@@ -48,34 +48,34 @@ test('has every write on disk before it answers, and never evicts', async () => 
   }
 });
 
-test('keeps its data over a stop and a start', async () => {
+test('has its data after a stop and a start', async () => {
   const dataDir = await temporaryFolder();
   const first = await start({ dataDir });
-  await ask(first.url, 'SET kept 42');
+  await ask(first.url, 'SET answer 42');
   await Promise.all([first.stop(), first.stop()]);
   expect(await startTimeOf(first.pid)).toBeUndefined();
   const second = await start({ dataDir, port: first.port });
   expect(second.url).toBe(first.url);
-  expect(await ask(second.url, 'GET kept')).toContain('42');
+  expect(await ask(second.url, 'GET answer')).toContain('42');
 });
 
-test('keeps what it answered for when it is killed', async () => {
+test('has every acknowledged write after it was killed', async () => {
   const dataDir = await temporaryFolder();
   const first = await start({ dataDir });
-  await ask(first.url, 'SET kept 42');
+  await ask(first.url, 'SET answer 42');
   process.kill(first.pid, 'SIGKILL');
   expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
-  expect(await ask((await start({ dataDir })).url, 'GET kept')).toContain('42');
+  expect(await ask((await start({ dataDir })).url, 'GET answer')).toContain('42');
 });
 
 test('stops a server that a killed supervisor left on the data, and nothing is lost', async () => {
   const dataDir = await temporaryFolder();
   const left = await leaveBehind('redis', dataDir);
-  await ask(left.url, 'SET kept 42');
+  await ask(left.url, 'SET answer 42');
   const redis = await start({ dataDir });
-  // A process that ends loses its command line, which was waited for, a moment before the rest.
+  // A process that ends loses its command line, for which the start waited, a moment before the rest.
   await expect.poll(() => startTimeOf(left.pid)).toBeUndefined();
-  expect(await ask(redis.url, 'GET kept')).toContain('42');
+  expect(await ask(redis.url, 'GET answer')).toContain('42');
 });
 
 test('runs several at once', async () => {

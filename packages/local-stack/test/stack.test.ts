@@ -19,7 +19,7 @@ async function start(options: Partial<StackOptions> = {}) {
   return { stack, lines };
 }
 
-test('starts everything in order, one line each, and leaves no process behind', async () => {
+test('starts everything in order, one line each, and leaves no process running', async () => {
   const { stack, lines } = await start();
   const ready = lines.filter((line) => / ready {2}/.test(line)).map((line) => line.split(' ')[0]);
   expect(ready).toEqual(['postgres', 'redis', 'writer-worker', 'maintenance-worker', 'query-api', 'ingest-api']);

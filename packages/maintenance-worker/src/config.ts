@@ -20,7 +20,7 @@ export const MAINTENANCE_VARIABLES = Type.Object({
   ENABLE_BACKGROUND_TASKS: boolean({
     default: true,
     unit: '-',
-    description: 'Whether jobs run by schedule; what an operator asks for (runs, replays) runs anyway.',
+    description: 'Whether jobs run by schedule; requested runs and replays run anyway.',
   }),
   EVENT_RETENTION_DAYS: integer({
     default: 90,
@@ -28,14 +28,14 @@ export const MAINTENANCE_VARIABLES = Type.Object({
     maximum: 36_500,
     unit: 'days',
     description:
-      'How long events are kept, from when they were stored; sessions as long after their end. 0 keeps for ever; `sluice retention` sets another time for a tenant.',
+      'How long events are retained after they were stored, and sessions after their end. 0 retains them forever; `sluice retention` sets another time for a tenant.',
   }),
   CLEANUP_INTERVAL_HOURS: integer({
     default: 1,
     minimum: 1,
     maximum: 168,
     unit: 'hours',
-    description: 'How often expired events are looked for.',
+    description: 'How often expired events are deleted.',
   }),
   RETENTION_ARCHIVE: boolean({
     default: false,
@@ -47,21 +47,21 @@ export const MAINTENANCE_VARIABLES = Type.Object({
     minimum: 1,
     maximum: 8_760,
     unit: 'hours',
-    description: 'A session of which nothing has arrived for this long has ended.',
+    description: 'A session ends after this long without an event.',
   }),
   DEAD_LETTER_RETENTION_DAYS: integer({
     default: 30,
     minimum: 1,
     maximum: 36_500,
     unit: 'days',
-    description: 'How long dead letters are kept once they are replayed or discarded; others are kept for ever.',
+    description: 'How long replayed and discarded dead letters are retained; others are retained forever.',
   }),
   AUDIT_RETENTION_DAYS: integer({
     default: 365,
     minimum: 1,
     maximum: 36_500,
     unit: 'days',
-    description: 'How long the log of what operators did is kept.',
+    description: 'How long the log of what operators did is retained.',
   }),
 });
 

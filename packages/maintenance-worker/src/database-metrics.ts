@@ -8,19 +8,19 @@ import { fenceAge } from '@sluice/store/fence/fence-age';
 import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import { inTransaction } from '@sluice/store/transaction';
 
-/** How long a look at Postgres is good for, in milliseconds: whoever scrapes as fast as they can costs no more. */
+/** How long the answers of Postgres are reused, in milliseconds: a scraper that asks faster costs no more. */
 const FRESH_MS = 2_000;
 
 /** How long a scrape waits for Postgres, in milliseconds. */
 const PATIENCE_MS = 1_000;
 
-/** How long one statement may take, in milliseconds: when one waits for a lock, the others are still there in time. */
+/** How long one statement may take, in milliseconds: when one waits for a lock, the others still answer in time. */
 const STATEMENT_MS = 500;
 
-/** Most dead letters that are counted: beyond, it is as bad whatever the number. */
+/** Most dead letters that are counted: beyond that, the exact number changes nothing for the operator. */
 const MOST_LETTERS = 10_000;
 
-/** What Postgres says; null where it did not. */
+/** What Postgres answered; null where it did not. */
 interface Seen {
   /** Scheduled jobs, and whether each is stale. */
   readonly jobs: ReadonlyMap<string, boolean> | null;
@@ -33,8 +33,9 @@ interface Seen {
 const NOTHING: Seen = { jobs: null, fenceSeconds: null, missing: null, letters: null };
 
 /**
- * Adds what Postgres knows, asked when it is scraped. All maintenance workers say the same, also one whose own schedules
- * are dead or switched off. While Postgres does not answer, these metrics are absent: an old value would be a lie.
+ * Adds the metrics that are read from Postgres at each scrape. All maintenance workers report the same values, also one
+ * whose schedules are switched off. While Postgres does not answer, these metrics are absent: an old value would be a
+ * lie.
  */
 export function addDatabaseMetrics(registry: Metrics, database: Database): void {
   const look = lookAt(database);
@@ -55,7 +56,7 @@ export function addDatabaseMetrics(registry: Metrics, database: Database): void 
   add(
     new Gauge({
       name: 'sluice_fence_age_seconds',
-      help: 'How far the export fence is behind now: exports and roll-ups lack everything newer.',
+      help: 'Age of the export fence: exports and roll-ups lack everything newer.',
       registers: [],
       async collect() {
         setOrRemove(this, (await look()).fenceSeconds);
@@ -65,7 +66,7 @@ export function addDatabaseMetrics(registry: Metrics, database: Database): void 
   add(
     new Gauge({
       name: 'sluice_partitions_missing',
-      help: 'Partitions of this week and the next that are not there; writers stall without them.',
+      help: 'Missing partitions of this week and the next; writers stall without them.',
       registers: [],
       async collect() {
         setOrRemove(this, (await look()).missing);
@@ -75,7 +76,7 @@ export function addDatabaseMetrics(registry: Metrics, database: Database): void 
   add(
     new Gauge({
       name: 'sluice_dead_letters_open',
-      help: 'Dead letters that wait for somebody, of the newest 10,000.',
+      help: 'Dead letters that wait for an operator, of the newest 10,000.',
       labelNames: ['reason'],
       registers: [],
       async collect() {
@@ -92,7 +93,7 @@ function setOrRemove(gauge: Gauge, value: number | null): void {
   else gauge.set(value);
 }
 
-/** One look at a time, which whoever asks meanwhile shares; nobody waits for it longer than PATIENCE_MS. */
+/** Reads Postgres once at a time: scrapes at the same time share it, and none waits longer than PATIENCE_MS. */
 function lookAt(database: Database): () => Promise<Seen> {
   let looking: Promise<Seen> | null = null;
   let seen: Seen = NOTHING;
@@ -102,20 +103,20 @@ function lookAt(database: Database): () => Promise<Seen> {
     looking ??= lookOnce(database).then((found) => {
       looking = null;
       seen = found;
-      // What is missing is asked for again at the next scrape.
+      // A missing part is read again at the next scrape.
       if (!Object.values(found).includes(null)) freshUntil = performance.now() + FRESH_MS;
       return found;
     });
-    // The look itself never fails; it may be late.
+    // Reading never fails; it may be late.
     return withTimeout(looking, PATIENCE_MS).catch(() => NOTHING);
   };
 }
 
-/** Each part for itself: one that takes too long says nothing of the others. */
+/** Reads each part separately, so that one that takes too long does not cost the others. */
 async function lookOnce(database: Database): Promise<Seen> {
   const startedAt = performance.now();
   const part = async <T>(read: (db: Kysely<unknown>) => Promise<T>): Promise<T | null> => {
-    // Where Postgres is away each part would wait for a connection anew.
+    // While Postgres is unavailable each part would wait for a connection again.
     if (performance.now() - startedAt > PATIENCE_MS) return null;
     try {
       return await inTransaction(database, async (db) => {
@@ -134,7 +135,7 @@ async function lookOnce(database: Database): Promise<Seen> {
   };
 }
 
-/** Of jobs that no worker has ever been told to schedule nothing is expected, so they are not stale. */
+/** Scheduled jobs by name. A job that no worker schedules is never stale. */
 async function staleJobs(db: Kysely<unknown>): Promise<ReadonlyMap<string, boolean>> {
   const { rows } = await sql<{ name: string; stale: boolean }>`
     SELECT name, coalesce(stale_at < clock_timestamp(), false) AS stale
@@ -142,7 +143,7 @@ async function staleJobs(db: Kysely<unknown>): Promise<ReadonlyMap<string, boole
   return new Map(rows.map(({ name, stale }) => [name, stale]));
 }
 
-/** By the partial index of the dead ones, the newest first. */
+/** Open dead letters by reason, read newest first through the partial index of `state = 'dead'`. */
 async function openLetters(db: Kysely<unknown>): Promise<ReadonlyMap<string, number>> {
   const { rows } = await sql<{ reason: string; count: string }>`
     SELECT reason, count(*) FROM (

@@ -46,12 +46,12 @@ await startOrExit('maintenance-worker', async () => {
     return parts.adopt(openDatabase({ ...options, watchPool: pools.watch(pool) }), (database) => database.close());
   };
   const database = open('maintenance', {
-    // Each replay keeps one connection, and each run of a job one with its lock beside the one that it works on.
+    // Each replay holds one connection. Each run of a job holds two: one with its lock, one that it works on.
     poolSize: Math.max(config.DB_POOL_SIZE, REPLAYS_AT_ONCE + 2 * (SCHEDULED_AT_ONCE + REQUESTED_AT_ONCE) + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
   });
-  // Connections of their own: their statements may take longer than any other's. Two for each run, its lock and its
-  // rows, and one for what is asked in between.
+  // Exports have their own connections, because their statements take longer than all others. Each run holds two, for
+  // its lock and its rows; one more serves short statements.
   const exportsDatabase = open('exports', {
     poolSize: 2 * EXPORTS_AT_ONCE + 1,
     statementTimeoutMs: EXPORT_TIMEOUT_MS,
@@ -100,10 +100,10 @@ await startOrExit('maintenance-worker', async () => {
   ];
   const health = { host: config.HOST, port: config.MAINTENANCE_PORT, registry, checks };
   const { url } = parts.adopt(await startHealthServer(health), stop);
-  // Last, so that they stop first, all at once: each waits for its own runs, and its health can be asked meanwhile.
+  // Deferred last, so that these stop first, all at once. Each waits for its own runs; `/health` answers meanwhile.
   parts.defer(async () => {
     stopping.abort();
-    // BullMQ waits for Redis to take its goodbyes, 15 s each; a Redis that is away must not make this a forced end.
+    // BullMQ waits up to 15 s for Redis at each close; an unavailable Redis must not turn this into a forced end.
     await waitAtMost(config.SHUTDOWN_TIMEOUT_MS * 0.6, Promise.all(running.map(stop)));
   });
   runUntilStopped(

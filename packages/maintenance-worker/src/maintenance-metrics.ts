@@ -6,25 +6,27 @@ const STATES = ['succeeded', 'failed', 'cancelled'] as const;
 
 export type EndState = (typeof STATES)[number];
 
-/** From ten milliseconds to half a day: most jobs look whether there is something to do, some read everything. */
+/** From ten milliseconds to half a day: most jobs only check whether there is work, some read everything. */
 const SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200];
 
-/** What the maintenance worker counts of its own work. */
+/** Metrics of the maintenance worker's own work. */
 export interface MaintenanceMetrics {
-  /** To be called in the run's span, which becomes the exemplar of its duration. */
+  /** Call it in the run's span, which becomes the exemplar of its duration. */
   runEnded(run: { job: string; state: EndState; seconds: number; rows: number }): void;
-  /** The same; an attempt that is tried again has not ended its run. Rows and bytes are of published files. */
+  /**
+   * Call it in the run's span too, but not for an attempt that will be retried. Rows and bytes are of published files.
+   */
   exportEnded(run: { state: EndState; seconds: number; rows?: number; bytes?: number }): void;
   replayEnded(state: EndState): void;
   lettersReplayed(letters: number): void;
-  /** One attempt. */
+  /** Counts one attempt. */
   webhookTried(outcome: 'delivered' | 'failed'): void;
 }
 
 /**
- * Adds the metrics of what this worker does. A run whose worker died is counted by nobody; its job becomes stale.
+ * Adds the metrics of this worker's work. No worker counts a run whose worker died; its job becomes stale.
  *
- * @param jobs names of all jobs: their counters begin at 0, or the first failure would be no increase
+ * @param jobs names of all jobs: their counters begin at 0, otherwise the first failure would not be an increase
  */
 export function createMaintenanceMetrics(registry: Metrics, jobs: readonly string[]): MaintenanceMetrics {
   const registers = [registry];
@@ -44,19 +46,19 @@ export function createMaintenanceMetrics(registry: Metrics, jobs: readonly strin
   });
   const runRows = new Counter({
     name: 'sluice_job_rows_total',
-    help: 'Rows that runs of jobs worked on; what a row is, the description of the job says.',
+    help: 'Rows that runs of jobs worked on; the description of the job says what a row is.',
     labelNames: ['job'],
     registers,
   });
   const exports = new Counter({
     name: 'sluice_export_runs_total',
-    help: 'Runs of exports that ended in this worker; one that was cancelled before it began is not among them.',
+    help: 'Runs of exports that ended in this worker, without those that were cancelled before they began.',
     labelNames: ['state'],
     registers,
   });
   const exportSeconds = new Histogram({
     name: 'sluice_export_run_duration_seconds',
-    help: 'How long the attempts took with which runs of exports ended.',
+    help: 'How long the last attempts of export runs took.',
     buckets: SECONDS,
     enableExemplars: true,
     registers,
@@ -73,7 +75,7 @@ export function createMaintenanceMetrics(registry: Metrics, jobs: readonly strin
   });
   const replays = new Counter({
     name: 'sluice_replays_total',
-    help: 'Replays that ended in this worker; one that was cancelled before it began is not among them.',
+    help: 'Replays that ended in this worker, without those that were cancelled before they began.',
     labelNames: ['state'],
     registers,
   });
@@ -84,7 +86,7 @@ export function createMaintenanceMetrics(registry: Metrics, jobs: readonly strin
   });
   const webhooks = new Counter({
     name: 'sluice_webhook_deliveries_total',
-    help: 'Attempts to tell a webhook of an export.',
+    help: 'Attempts to notify a webhook of an export.',
     labelNames: ['outcome'],
     registers,
   });

@@ -1,6 +1,6 @@
 /**
- * `maintenance-worker migrate [--check]`: brings the database's schema up to date and ends, without starting a daemon.
- * Daemons do the same at their start; alone it is for who wants to see a long index build end before the update.
+ * `migrate [--check]`: brings the schema of the database up to date and ends, without starting a daemon. `./sluice migrate`
+ * runs this file. Daemons do the same at their start; run it beforehand to let a long index build end before an upgrade.
  */
 import { parseArgs } from 'node:util';
 import { Type } from 'typebox';
@@ -13,19 +13,20 @@ import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { openDatabase } from '@sluice/store/database';
 import { migrate, pendingMigrations } from '@sluice/store/migrations/migrate';
 
-const HELP = `Usage: maintenance-worker migrate [--check]
+const HELP = `Usage: ./sluice migrate [--check]
+       node packages/maintenance-worker/src/migrate.ts [--check]
 
 Brings the schema of the database of DATABASE_URL up to date, and ends. It may be run while daemons
 of this version and of the one before are running, and again after it was interrupted.
 
-  --check   change nothing; name the migrations that are to be done
+  --check   change nothing; name the pending migrations
   --help    this text
 
 Exit codes:
   0    the schema is up to date
-  1    --check: migrations are to be done
+  1    --check: migrations are pending
   2    the command line is wrong
-  3    it failed: the database does not answer, or was migrated by a version that this one is too old for
+  3    it failed: the database does not answer, or a newer version has migrated it
   78   the configuration is wrong
 `;
 

@@ -40,7 +40,7 @@ beforeEach(() =>
 /** Key of the one shard. */
 const stream = () => `${context.config.SLUICE_NAMESPACE}:{events:0}`;
 
-/** A run, and what it said of its progress. */
+/** A run, and the progress that it reported. */
 function aRun(signal = new AbortController().signal): JobRun & { readonly told: number[] } {
   const told: number[] = [];
   return { id: '', input: {}, signal, progress: (done) => told.push(done), told };
@@ -55,7 +55,7 @@ const seedSessions = (count: number, ended: string | null) =>
   );
 
 describe('expire-sessions', () => {
-  it('deletes what ended longer ago than events are kept, in batches', async () => {
+  it('deletes sessions that ended longer ago than events are retained, in batches', async () => {
     await seedSessions(2_300, '91 days');
     await seedSessions(5, '89 days');
     await seedSessions(5, null);
@@ -65,7 +65,7 @@ describe('expire-sessions', () => {
     expect(await database.query('SELECT FROM sessions')).toHaveLength(10);
   });
 
-  it("keeps sessions for as long as their tenant's events, and for ever where that is 0", async () => {
+  it("retains sessions for as long as their tenant's events, and forever where that is 0", async () => {
     await seedSessions(2, '10 days');
     await seedSessions(3, '91 days');
     await database.query(
@@ -90,7 +90,7 @@ describe('expire-sessions', () => {
     expect(await expireSessionsJob.run(forever, aRun())).toEqual({ rows: 0 });
   });
 
-  it('stops between two batches, and leaves what is locked', async () => {
+  it('stops between two batches, and leaves locked rows', async () => {
     await seedSessions(1_500, '91 days');
     const holder = await database.connect();
     await holder.query("BEGIN; SELECT FROM sessions WHERE session_id = '91 days7' FOR UPDATE");
@@ -111,7 +111,7 @@ const letter = async (state: string, settled: string | null): Promise<void> => {
 };
 
 describe('expire-dead-letters', () => {
-  it('deletes settled letters past their time, and never one that is dead or on its way', async () => {
+  it('deletes settled dead letters past their retention, and never an open or replaying one', async () => {
     for (const state of ['dead', 'replaying', 'replayed', 'discarded']) {
       await letter(state, '31 days');
       await letter(state, '29 days');
@@ -131,7 +131,7 @@ describe('expire-dead-letters', () => {
     ]);
   });
 
-  it('deletes replays that ended before, but none that still has letters, and old audit entries', async () => {
+  it('deletes old replays, but none that still has dead letters, and old audit entries', async () => {
     const replay = async (state: string, finished: string | null): Promise<string> => {
       const [row] = await database.query<{ id: string }>(
         `INSERT INTO replays (id, state, filter, upper_id, rate_per_second, matched, requested_by, finished_at)
@@ -190,7 +190,7 @@ const exportRunsLeft = async (): Promise<string[]> => {
 };
 
 describe('expire-export-runs', () => {
-  it('deletes what ended more than 90 days ago, however it ended', async () => {
+  it('deletes runs that ended more than 90 days ago, however they ended', async () => {
     for (const state of ['succeeded', 'failed', 'cancelled']) await exportRun(`old ${state}`, 91, 'request', state);
     for (const state of ['queued', 'running', 'paused']) await exportRun(`open ${state}`, 91, 'request', state);
     await exportRun('young', 89);
@@ -198,7 +198,7 @@ describe('expire-export-runs', () => {
     expect(await exportRunsLeft()).toEqual(['open paused', 'open queued', 'open running', 'young']);
   });
 
-  it("keeps archives, each tenant's newest, and the run that its position names", async () => {
+  it("retains archives, each tenant's newest run, and the run that its position names", async () => {
     await exportRun('archive', 400, 'archive');
     await exportRun('archive, later', 300, 'archive');
     await exportRun('before', 120, 'schedule');
@@ -223,7 +223,7 @@ describe('expire-export-runs', () => {
 });
 
 describe('expire-history', () => {
-  it("keeps each job's newest thousand of the last 30 days, and whatever has not ended", async () => {
+  it("retains each job's newest thousand of the last 30 days, and all runs that have not ended", async () => {
     await runs('often', 2_400, 'succeeded', '0');
     await runs('seldom', 20, 'failed', '1 day');
     await runs('seldom', 3, 'failed', '31 days');
@@ -252,7 +252,7 @@ describe('remove-idle-consumers', () => {
   beforeEach(() => redis.del(stream()));
   afterAll(() => redis.del(stream()));
 
-  it('removes those with nothing pending that have been idle for long enough, and no other', async () => {
+  it('removes only consumers with nothing pending that were idle for long enough', async () => {
     await redis.xgroup('CREATE', stream(), 'writers', '0', 'MKSTREAM');
     await redis.xadd(stream(), '*', 'v', '1');
     await read('has-pending');
@@ -264,7 +264,7 @@ describe('remove-idle-consumers', () => {
     expect((await redis.xpending(stream(), 'writers'))[0]).toBe(1);
   });
 
-  it('does a live writer no harm: its next read brings it back', async () => {
+  it('removes a live writer without harm: it is a consumer again with its next read', async () => {
     await redis.xgroup('CREATE', stream(), 'writers', '0', 'MKSTREAM');
     await readAndSettle('live');
     expect((await remove(0)).rows).toBe(1);
@@ -273,7 +273,7 @@ describe('remove-idle-consumers', () => {
     expect(await consumers()).toEqual(['live']);
   });
 
-  it('also one that waits in a blocking read just then', async () => {
+  it('also a writer that waits in a blocking read', async () => {
     await redis.xgroup('CREATE', stream(), 'writers', '0', 'MKSTREAM');
     await readAndSettle('waits');
     const blocking = redis.duplicate({ connectionName: `${stream()}:waits` });
@@ -289,7 +289,7 @@ describe('remove-idle-consumers', () => {
     blocking.disconnect();
   });
 
-  it('of a stream or a group that is not there has nothing to do', async () => {
+  it('does nothing without a stream or a group', async () => {
     expect((await remove(0)).rows).toBe(0);
     await redis.xadd(stream(), '*', 'v', '1');
     expect((await remove(0)).rows).toBe(0);

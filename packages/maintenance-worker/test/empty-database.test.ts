@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-it('a worker that starts before any writer prepares the database, and complains of nothing', async () => {
+it('a worker that starts before any writer prepares the database, and logs no warning', async () => {
   const worker = await startTestDaemon('maintenance-worker', {
     REDIS_URL: inject('redisUrl'),
     SLUICE_NAMESPACE: testNamespace(),

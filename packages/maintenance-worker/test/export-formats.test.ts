@@ -51,7 +51,7 @@ async function duck(query: string): Promise<Record<string, unknown>[]> {
   }
 }
 
-it('files are cut by size, and their positions go on from one to the next', async () => {
+it('files are cut by size, and their positions continue from one to the next', async () => {
   const { files } = await exported('ndjson');
   expect(files.length).toBeGreaterThan(1);
   let next = 1;
@@ -63,7 +63,7 @@ it('files are cut by size, and their positions go on from one to the next', asyn
   expect(next).toBe(EVENTS + 1);
 });
 
-it.each(['none', 'gzip', 'zstd'])('NDJSON, %s: one event a line, all digits kept', async (compression) => {
+it.each(['none', 'gzip', 'zstd'])('NDJSON, %s: one event a line, with all digits', async (compression) => {
   const lines = (await rig.text(await exported('ndjson', compression))).trimEnd().split('\n');
   expect(lines).toHaveLength(EVENTS);
   expect(JSON.parse(lines[5]!)).toMatchObject({ visitorId: AWKWARD, path: '/6', url: 'https://example.com/6', n: 6 });

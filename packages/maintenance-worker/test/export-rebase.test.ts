@@ -46,7 +46,7 @@ const rebaseRuns = async (): Promise<string[]> =>
   );
 
 /**
- * Makes the database look as one that was restored from another cluster an hour ago: its position and its cluster are
+ * Makes the database look like one that was restored from another cluster an hour ago: its position and its cluster are
  * the other one's, and so are the ids of the transactions of what was stored before, far above those of this cluster.
  */
 async function restoredFromElsewhere(): Promise<void> {
@@ -57,7 +57,7 @@ async function restoredFromElsewhere(): Promise<void> {
   await database.query("UPDATE events SET tx = '4999999999', stored_at = now() - interval '150 minutes'");
 }
 
-it('after a restore exports stop, say what to do, and after a rebase every event is in exactly one', async () => {
+it('after a restore exports stop and name the remedy; after a rebase every event is in exactly one', async () => {
   await store('exported before', '0');
   expect(await next()).toEqual(['exported before']);
   await restoredFromElsewhere();
@@ -93,7 +93,7 @@ it('a tenant without a position gets the rows of the old cluster in its first ex
   expect(await next('quiet')).toEqual([]);
 });
 
-it('a rebase that is asked for twice queues each run once; without a move it does nothing', async () => {
+it('a rebase that is requested twice queues each run once; without a move it does nothing', async () => {
   await store('a', '0');
   await next();
   expect(await rebase()).toEqual({ runs: 0, boundary: null });
@@ -103,7 +103,7 @@ it('a rebase that is asked for twice queues each run once; without a move it doe
   expect(await rebaseRuns()).toHaveLength(1);
 });
 
-it('the boundary waits for a transaction that is open since before the restore', async () => {
+it('the boundary waits for a transaction that began before the restore', async () => {
   await store('a', '0');
   await next();
   await restoredFromElsewhere();

@@ -46,7 +46,7 @@ const ask = async (method: string, path: string, body?: unknown) =>
   (await operations.ask(method, path, body, 'the-key')).body;
 /** Beside the ticks of the schedule, as fast as anybody can ask. */
 const decide = () => Promise.all(Array.from({ length: 6 }, () => ask('POST', '/api/jobs/queue-exports/runs')));
-/** Asks again until so many have succeeded: other test files' transactions hold the fence back. */
+/** Asks again until that many have succeeded: transactions of other test files hold the fence back. */
 const succeeded = (count: number) =>
   vi.waitFor(
     async () => {
@@ -58,7 +58,7 @@ const succeeded = (count: number) =>
     { timeout: 180_000, interval: 500 },
   );
 
-it('two workers export what came since the last time once, and tell of it once', async () => {
+it('two workers export new events once, and notify once', async () => {
   const { pipeline } = operations;
   const send = async (count: number, stored: number): Promise<void> => {
     expect((await post(`${pipeline.ingest.url}/api/events`, { events: makeEvents(count) })).status).toBe(202);

@@ -50,7 +50,7 @@ const addRun = (tenant: string, minutesAgo: number, state = 'succeeded') =>
              now() - make_interval(mins => $4))`,
     [randomUUID(), tenant, state, minutesAgo],
   );
-/** Stores events, and waits until they are behind the fence: other test files' transactions hold it back, too. */
+/** Stores events, and waits until the fence is past them: transactions of other test files hold it back, too. */
 async function addEvents(tenant: string, count: number): Promise<void> {
   await insertEvents(tenant, count);
   await vi.waitFor(async () => {
@@ -78,7 +78,7 @@ const queuedTenants = async () =>
   ).map((row) => row.tenant);
 
 describe('queue-exports', () => {
-  it('queues a tenant whose time has come, as it is configured', async () => {
+  it('queues a due tenant, as it is configured', async () => {
     await configure('acme', { every: 'hour', minute: 0 });
     const [id] = await queueDue();
     expect(await database.query('SELECT * FROM export_runs')).toMatchObject([
@@ -98,7 +98,7 @@ describe('queue-exports', () => {
     ]);
   });
 
-  it('leaves alone who is disabled, paused, on demand, not due yet, or has a run open', async () => {
+  it('queues no tenant that is disabled, paused, manual, not due, or has an open run', async () => {
     await configure('disabled', { every: 'hour', minute: 0 }, { enabled: false });
     await configure('paused', { every: 'hour', minute: 0 }, { paused: true });
     await configure('manual', { manual: true });
@@ -110,7 +110,7 @@ describe('queue-exports', () => {
     expect(await queueDue()).toEqual([]);
   });
 
-  it('leaves alone whom the variables export where that failed for good, until the variables may have changed', async () => {
+  it('queues no tenant of the variables whose export failed for good, until the variables may have changed', async () => {
     await addEvents('acme', 1);
     await addRun('acme', 300, 'failed');
     await database.query("UPDATE export_runs SET finished_at = now() - interval '10 minutes'");
@@ -119,7 +119,7 @@ describe('queue-exports', () => {
     expect(await queueDue(bucket, minutesAgo(5))).toHaveLength(1);
   });
 
-  it('makes one run of the ticks that were missed', async () => {
+  it('queues one run for all missed ticks', async () => {
     await configure('acme', { every: 'minute' });
     await addEvents('acme', 1);
     await configure('hourly', { every: 'hour', minute: 0 }, { minutesAgo: 10_000 });
@@ -131,15 +131,15 @@ describe('queue-exports', () => {
     expect(await queueDue()).toEqual([]);
   });
 
-  it('makes one run, however many workers decide at once', async () => {
+  it('queues one run, however many workers decide at once', async () => {
     await configure('acme', { every: 'hour', minute: 0 });
     const queued = await Promise.all(Array.from({ length: 8 }, () => queueDue()));
     expect(queued.flat()).toHaveLength(1);
   });
 
-  it('a worker that decided before the run of another one had ended makes none', async () => {
+  it('a worker that decided before the run of another worker ended queues none', async () => {
     await configure('acme', { every: 'hour', minute: 0 });
-    // Holds both after they have looked and before they insert.
+    // Holds both after they have read and before they insert.
     const blocker = await database.connect();
     await blocker.query('BEGIN; LOCK TABLE export_runs IN SHARE ROW EXCLUSIVE MODE');
     const both = [queueDue(), queueDue()];
@@ -157,7 +157,7 @@ describe('queue-exports', () => {
     expect((await Promise.all(both)).flat()).toEqual([]);
   });
 
-  it('by threshold: when as many events wait behind the fence', async () => {
+  it('by threshold: when that many events are below the fence', async () => {
     await configure('acme', { every_events: 100 });
     await addEvents('acme', 99);
     await addEvents('other', 500);
@@ -171,7 +171,7 @@ describe('queue-exports', () => {
     expect(await queueDue()).toHaveLength(1);
   });
 
-  it('events of a transaction that runs yet do not count', async () => {
+  it('events of a running transaction do not count', async () => {
     await configure('acme', { every_events: 10 });
     await addEvents('acme', 9);
     const open = await database.connect();
@@ -184,7 +184,7 @@ describe('queue-exports', () => {
     expect(await queueDue()).toHaveLength(1);
   });
 
-  it('near-real-time: each minute in which something came', async () => {
+  it('near-real-time: each minute with a new event', async () => {
     await configure('acme', { every: 'minute' });
     expect(await queueDue()).toEqual([]);
     await addEvents('acme', 1);
@@ -197,13 +197,13 @@ describe('queue-exports', () => {
     expect(await queueDue()).toHaveLength(1);
   });
 
-  it('a position of another cluster makes a run, which then says so', async () => {
+  it('a position of another cluster queues a run, which then reports it', async () => {
     await configure('acme', { every_events: 1000 });
     await setPosition('acme', 'another');
     expect(await queueDue()).toHaveLength(1);
   });
 
-  it('tenants without a configuration only with CLIENT_S3_BUCKET, by EXPORT_SCHEDULE', async () => {
+  it('queues tenants without a configuration only with CLIENT_S3_BUCKET, by EXPORT_SCHEDULE', async () => {
     const bucket = { CLIENT_S3_BUCKET: 'all-events', S3_BACKUP_BUCKET: 'backup', EXPORT_FORMAT: 'parquet' };
     await addEvents('acme', 3);
     await addEvents('emca', 3);
@@ -224,7 +224,7 @@ describe('queue-exports', () => {
     expect(await queueDue(bucket)).toEqual([]);
   });
 
-  it('looks at more tenants than one page has', async () => {
+  it('reads more tenants than one page has', async () => {
     await database.query(
       `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by, updated_at)
        SELECT 'tenant-' || n, '{"every":"hour","minute":0}', 'csv', 'none', '{"kind":"local","prefix":""}', 'ada',
@@ -269,7 +269,7 @@ describe('rotate-export-keys', () => {
     );
   };
 
-  it('seals everything anew, in batches; the old key is then not needed any more', async () => {
+  it('seals everything with the active key, in batches; then the old key is not needed', async () => {
     const tenants = Array.from({ length: 110 }, (_, at) => `tenant-${at}`);
     await sealAll(tenants, first);
     await configure('without', { manual: true });
@@ -283,7 +283,7 @@ describe('rotate-export-keys', () => {
     expect(await rotate(second)).toMatchObject({ rows: 0 });
   });
 
-  it('names the key that is missing, and does the others', async () => {
+  it('names the missing key, and seals the other tenants', async () => {
     await sealAll(['a', 'c'], first);
     await sealAll(['b'], key('lost'));
     await expect(rotate(`${second},${first}`)).rejects.toThrow(/^2 are sealed with k2, 1 are not: .*b .*key lost/);

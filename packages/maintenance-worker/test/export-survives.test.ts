@@ -69,7 +69,7 @@ const underWay = (id: string): Promise<void> =>
 const manifestsOf = async (id: string): Promise<string[]> =>
   (await s3.keys('client')).filter((key) => key.includes(id) && key.endsWith('manifest.json'));
 
-it('kill -9 in the middle of an upload: nothing that counts is there, and the next worker exports the same window', async () => {
+it('kill -9 in the middle of an upload: there is no manifest, and the next worker exports the same window', async () => {
   const proxy = await startTcpProxy(s3.port);
   const endpoint = `http://127.0.0.1:${proxy.port}`;
   proxy.slowDown(150);
@@ -104,7 +104,7 @@ it('kill -9 in the middle of an upload: nothing that counts is there, and the ne
   await proxy.close();
 });
 
-it('Postgres ends all connections in the middle of an upload: the run goes on by itself when it is back', async () => {
+it('Postgres ends all connections in the middle of an upload: the run continues when it is back', async () => {
   const proxy = await startTcpProxy(s3.port);
   const endpoint = `http://127.0.0.1:${proxy.port}`;
   await database.query('TRUNCATE export_positions');

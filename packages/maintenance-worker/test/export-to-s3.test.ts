@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   proxy = await startTcpProxy(s3.port);
-  // The proxy stands for the server of the variables, so that its credentials are meant for it.
+  // The proxy replaces the server of the variables, so that their credentials belong to it.
   const destination = s3.settings('client', 'exports', proxy.through(s3.endpoint).replace(/\/$/, ''));
   rig = await exportRig(database, { credentials: S3_CREDENTIALS, destination, backup: s3.settings('backup') });
 });
@@ -47,7 +47,7 @@ async function runRow(id: string): Promise<Record<string, unknown>> {
   return row!;
 }
 
-/** What an attempt threw, told to Postgres as the engine does. */
+/** Writes to Postgres what an attempt threw, as the runner does. */
 async function failingAttempt(id: string): Promise<DestinationError> {
   const error = await rig.run(id).then(
     () => null,
@@ -83,7 +83,7 @@ it('the same bytes and manifest are in the client bucket and in the backup bucke
 
 it.each([
   ['an answer that is cut in the middle of an upload', { inReply: /HTTP\/1\.1 200 OK[^]*ETag/ }],
-  ['a connection that is cut behind a part', { afterRequest: /PUT [^ ]*partNumber=2/ }],
+  ['a connection that is cut after a part', { afterRequest: /PUT [^ ]*partNumber=2/ }],
 ])('%s: the SDK sends it again', async (_, cut) => {
   const done = proxy.cutReplies(cut, 1);
   const id = await queue();
@@ -92,12 +92,12 @@ it.each([
   expect(await manifestsOf(id)).toHaveLength(2);
 });
 
-it('a slow destination makes the export slow, and nothing else', async () => {
+it('a slow destination only makes the export slow', async () => {
   proxy.slowDown(20);
   expect(await rig.run(await queue())).toMatchObject({ rows: EVENTS });
 });
 
-it('a destination that is away: no manifest anywhere, another attempt later with a longer wait, then all of it', async () => {
+it('an unavailable destination: no manifest anywhere, retries with longer waits, then the whole export', async () => {
   const id = await queue();
   void proxy.cutReplies({ afterRequest: /PUT/ }, 1_000);
   expect(await failingAttempt(id)).toMatchObject({ code: 'unreachable', permanent: false });
@@ -117,7 +117,7 @@ it('a destination that is away: no manifest anywhere, another attempt later with
   expect(await manifestsOf(id)).toHaveLength(2);
 });
 
-it('a backup that refuses: the manifest of neither is there, and the run says what is wrong', async () => {
+it('a backup that refuses: neither has a manifest, and the run names the problem', async () => {
   const missing = { ...s3.settings('backup'), bucket: 'nowhere' };
   const id = await rig.queue({ backup: missing });
   Object.assign(rig.context.settings.defaults, { backup: missing });
@@ -126,7 +126,7 @@ it('a backup that refuses: the manifest of neither is there, and the run says wh
   expect(await manifestsOf(id)).toEqual([]);
 });
 
-it('a wrong key fails a scheduled run, pauses its tenant and keeps the window for a retry', async () => {
+it('a wrong key fails a scheduled run, pauses its tenant and retains the window for a retry', async () => {
   await database.query(
     `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by)
      VALUES ('default', '{"every":"hour","minute":0}', 'ndjson', 'none', $1, 'test')`,
@@ -154,7 +154,7 @@ it('a wrong key fails a scheduled run, pauses its tenant and keeps the window fo
   await database.query("DELETE FROM events WHERE event_type = 'later'");
 });
 
-it('a stop in the middle leaves the run to the next start, and nothing that counts', async () => {
+it('a stop in the middle leaves the run to the next start, without a manifest', async () => {
   proxy.slowDown(300);
   const stop = new AbortController();
   const id = await queue();
@@ -168,7 +168,7 @@ it('a stop in the middle leaves the run to the next start, and nothing that coun
   expect(await rig.run(id)).toMatchObject({ rows: EVENTS });
 });
 
-it('a cancel in the middle ends the attempt, and nothing of it counts', async () => {
+it('a cancel in the middle ends the attempt, without a manifest', async () => {
   proxy.slowDown(300);
   const id = await queue();
   const running = rig.run(id);
@@ -184,7 +184,7 @@ it('a cancel in the middle ends the attempt, and nothing of it counts', async ()
 it('a worker that dies between the manifest and its commit: the next one publishes the same, and reads no row', async () => {
   await database.query('TRUNCATE export_positions');
   const id = await queue({ trigger: 'schedule' });
-  // Succeeding is refused as long as this stands, as if the process were gone.
+  // This refuses the success, as if the process were dead.
   await database.query("ALTER TABLE export_runs ADD CONSTRAINT dead CHECK (state <> 'succeeded') NOT VALID");
   await expect(rig.run(id)).rejects.toThrow('dead');
   await database.query('ALTER TABLE export_runs DROP CONSTRAINT dead');
@@ -202,7 +202,7 @@ it('a worker that dies between the manifest and its commit: the next one publish
   expect(await rig.run(await queue({ trigger: 'schedule' }))).toMatchObject({ rows: 0 });
 });
 
-it('a lock that is lost with its connection ends the attempt while it writes, as another worker may begin', async () => {
+it('a lock that is lost with its connection ends the attempt, because another worker may begin', async () => {
   proxy.slowDown(300);
   const id = await queue();
   const running = rig.run(id);
@@ -217,7 +217,7 @@ it('a lock that is lost with its connection ends the attempt while it writes, as
   expect(await manifestsOf(id)).toEqual([]);
 });
 
-it('counting that takes too long is left, and so is what depends on it', async () => {
+it('counting that takes too long is given up, without a total', async () => {
   const holder = await database.connect();
   await holder.query('BEGIN; LOCK TABLE events');
   expect(await countExpected(rig.opened, sql`true`, 50)).toBeNull();

@@ -68,7 +68,7 @@ const sendTo = (destination: object): Promise<unknown> =>
     JSON.stringify(destination),
   ]);
 
-it('an export to a folder: its file, its manifest and its webhook, linked to who asked for it', async () => {
+it('an export to a folder: its file, its manifest and its webhook, linked to the request', async () => {
   answers.push(500);
   await start();
   const { id } = await traced.request('/export/run', undefined, REQUEST);

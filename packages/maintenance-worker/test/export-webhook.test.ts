@@ -16,7 +16,7 @@ import { createMaintenanceMetrics } from '../src/maintenance-metrics.ts';
 const SECRET = 'a secret of the receiver';
 const PATIENCE = { timeout: 180_000, interval: 20 };
 
-/** What the receiver got, and what it answers next; 200 when nothing is said. */
+/** What the receiver got, and what it answers next; 200 by default. */
 interface Notice {
   path: string;
   headers: IncomingHttpHeaders;
@@ -98,7 +98,7 @@ const logged = (message: RegExp) =>
   vi.waitFor(() => expect(lines.map((line) => line['msg'])).toContainEqual(expect.stringMatching(message)), PATIENCE);
 
 describe('a notice', () => {
-  it('tells what became of the run, signed', async () => {
+  it('has the outcome of the run, signed', async () => {
     const id = await seedRun('succeeded');
     await start().notify({ id });
     await received(1);
@@ -127,7 +127,7 @@ describe('a notice', () => {
     });
   });
 
-  it('comes once per outcome, however often and by however many workers it is asked for', async () => {
+  it('comes once per outcome, however often and by however many workers it is requested', async () => {
     const [one, other] = [start(), start()];
     const id = await seedRun('failed');
     await Promise.all([one.notify({ id }), one.notify({ id }), other.notify({ id })]);
@@ -138,7 +138,7 @@ describe('a notice', () => {
     expect(notices.map(({ headers }) => headers['x-sluice-event'])).toEqual(['export.failed', 'export.succeeded']);
   });
 
-  it('is not sent of a run that has not ended, or was cancelled', async () => {
+  it('is not sent for a run that has not ended, or was cancelled', async () => {
     const webhook = start();
     for (const state of ['queued', 'running', 'cancelled']) await webhook.notify({ id: await seedRun(state) });
     await webhook.notify({ id: randomUUID() });
@@ -176,7 +176,7 @@ describe('a notice', () => {
     expect(notices[1]!.body).toBe(notices[0]!.body);
   });
 
-  it('is given up after eight tries, and only the log tells', async () => {
+  it('is given up after eight tries, and only the log shows it', async () => {
     answers.push(...Array.from({ length: 8 }, () => ({ status: 404 })));
     const webhook = createExportWebhook({
       target: target(),
@@ -207,7 +207,7 @@ describe('where it may go', () => {
     expect(notices).toHaveLength(1);
   });
 
-  it('a refused address is logged, and the export knows nothing of it', async () => {
+  it('a refused address is logged, and the export succeeds', async () => {
     const webhook = start({ allowPrivate: false });
     await webhook.notify({ id: await seedRun('succeeded') });
     await logged(/not delivered/);
@@ -223,7 +223,7 @@ describe('where it may go', () => {
     expect(notices.map(({ path }) => path)).toEqual(['/hook', '/hook', '/hook', '/hook']);
   });
 
-  it('an answer without end is cut, and counts by its status', async () => {
+  it('an endless answer is cut, and counts by its status', async () => {
     answers.push({ status: 200, endless: true }, { status: 500, endless: true });
     await postWebhook(target(), notice);
     await expect(postWebhook(target(), notice)).rejects.toThrow('it answered 500');
@@ -235,7 +235,7 @@ describe('where it may go', () => {
   });
 });
 
-it('a Redis that is away does not hold an export up', async () => {
+it('an unavailable Redis does not delay an export', async () => {
   const webhook = createExportWebhook({
     target: target(),
     database: opened,

@@ -37,7 +37,7 @@ async function connect(url = database.url): Promise<pg.Client> {
   return client;
 }
 
-it('a transaction in another database holds the fence back, and its age says whose it is', async () => {
+it('a transaction in another database holds the fence back, and is named with its age', async () => {
   const elsewhere = await createTestDatabase({ empty: true });
   const client = await connect(elsewhere.url);
   await client.query("SET application_name = 'a report'");
@@ -65,7 +65,7 @@ it('a transaction in another database holds the fence back, and its age says who
   expect(BigInt((await readFence(db)).tx)).toBeGreaterThan(BigInt(after.tx));
 });
 
-it('the job that checks the fence notes what is open, and raises an alarm with the holder in it when it is old', async () => {
+it('check-fence notes open transactions, and names the holder in an error when the fence is old', async () => {
   const lines: string[] = [];
   const logger = createLogger(
     { daemon: 'maintenance-worker', version: 'test', level: 'info' },
@@ -74,13 +74,13 @@ it('the job that checks the fence notes what is open, and raises an alarm with t
   const redis = new Redis(inject('redisUrl'), { lazyConnect: true });
   const context = { database: opened, redis, logger, config: {} as MaintenanceConfig };
   await checkFenceJob.run(context);
-  // What other tests had open then must be over: else nothing was noted behind which all has ended.
+  // Transactions of other tests must have ended by then: otherwise no observation is below the fence.
   await behindFence(database);
   const client = await connect();
   await client.query('BEGIN; SELECT pg_current_xact_id()');
   await checkFenceJob.run(context);
   expect(lines.join('\n')).not.toContain('holds the fence back');
-  // Nothing has been behind it for an hour.
+  // As if no observation had been below the fence for an hour.
   await database.query("UPDATE fence_observations SET observed_at = observed_at - interval '1 hour'");
   const { rows, details } = await checkFenceJob.run(context);
   expect(rows).toBeGreaterThan(3_500);
@@ -118,7 +118,7 @@ it('without an observation below the fence nothing is pruned', async () => {
   expect((await readFence(opened.db)).floor).toBe('1970-01-01T00:00:00.000000Z');
 });
 
-it('a role whose sessions hide when they began makes windows begin where they began before, and is named', async () => {
+it('a role whose sessions hide their start keeps the old floor of windows, and is named', async () => {
   const name = new URL(database.url).pathname.slice(1);
   await database.query(
     `CREATE ROLE ${name}_other LOGIN PASSWORD 'other'; CREATE ROLE ${name}_worker LOGIN PASSWORD 'worker'`,

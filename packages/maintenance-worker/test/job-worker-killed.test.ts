@@ -13,7 +13,7 @@ afterAll(() => operations.stop());
 const runs = (condition: string) =>
   operations.pipeline.database.query(`SELECT id, state, error, worker FROM job_runs WHERE ${condition}`);
 
-it('kill -9 in the middle of a run: the next worker says that it died, and runs what waits', async () => {
+it('kill -9 in the middle of a run: the next worker fails it as dead, and runs waiting requests', async () => {
   const { startMaintenance, ask, pipeline } = operations;
   const first = await startMaintenance();
   await vi.waitFor(async () => expect((await ask('GET', '/api/jobs')).body.jobs.length).toBeGreaterThan(3), PATIENCE);
@@ -38,7 +38,7 @@ it('kill -9 in the middle of a run: the next worker says that it died, and runs 
   await second.stop();
 });
 
-it('a request of which Redis has lost everything is run by the next sweep', async () => {
+it('a request that Redis has lost is run by the next sweep', async () => {
   const { startMaintenance, ask, pipeline } = operations;
   const { status, body } = await ask('POST', '/api/jobs/expire-history/runs');
   expect(status).toBe(202);
@@ -52,7 +52,7 @@ it('a request of which Redis has lost everything is run by the next sweep', asyn
   await worker.stop();
 });
 
-it('every job of the table runs by its schedule, and /health tells of stale ones', async () => {
+it('every job of the table runs by its schedule, and /health names stale ones', async () => {
   const { startMaintenance, ask, pipeline } = operations;
   const worker = await startMaintenance({ ENABLE_BACKGROUND_TASKS: 'true' });
   await vi.waitFor(async () => {

@@ -16,7 +16,7 @@ const OPTIONS = { schedules: false, sweepMs: 50 };
 const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
-it('a requested run is found in Postgres though nobody was woken, is told its input and leaves its result', async () => {
+it('a requested run is found in Postgres without a wake-up, gets its input and writes its result', async () => {
   const id = await rig.request('count', { until: 7 });
   await rig.startWorker(
     [
@@ -38,7 +38,7 @@ it('a requested run is found in Postgres though nobody was woken, is told its in
   expect((run['finished_at'] as Date).getTime()).toBeGreaterThanOrEqual((run['started_at'] as Date).getTime());
 });
 
-it('what a handler throws fails its run, and is told', async () => {
+it('an error of a handler fails its run, and is logged', async () => {
   const failing = makeJob({
     name: 'failing',
     run: async (_context, run) => {
@@ -71,7 +71,7 @@ it('progress is shown while it runs', async () => {
   await rig.runIn(id, 'succeeded');
 });
 
-it('a run that takes too long is told to end and has failed', async () => {
+it('a run that takes too long is aborted and has failed', async () => {
   const job = makeJob({
     name: 'long',
     timeoutMs: 50,
@@ -85,10 +85,10 @@ it('a run that takes too long is told to end and has failed', async () => {
   expect(run).toMatchObject({ error: 'it took longer than 0.05 s', rows: '5' });
 });
 
-it('handlers that ignore their time-out are left behind: others run, but not a second of their kind', async () => {
+it('handlers that ignore their time-out are given up: other jobs run, but no second run of theirs', async () => {
   const { promise: end, resolve } = rig.hold();
   const begun: string[] = [];
-  // More than the requested runs that a worker has in motion.
+  // More than the requested runs that a worker runs at once.
   const deaf = ['a', 'b', 'c', 'd', 'e'].map((name) =>
     makeJob({
       name,
@@ -104,7 +104,7 @@ it('handlers that ignore their time-out are left behind: others run, but not a s
   const first = await Promise.all(deaf.map((job) => rig.request(job.name)));
   for (const id of first) {
     expect(await rig.runIn(id, 'failed')).toMatchObject({
-      error: 'it took longer than 0.05 s, and it did not end when it was told to',
+      error: 'it took longer than 0.05 s, and it did not end when its signal was aborted',
     });
   }
   const second = await rig.request('a');
@@ -189,7 +189,7 @@ it('a requested run that found its place taken by a scheduled one follows at onc
   await rig.runIn(id, 'succeeded');
 });
 
-it('cancelled while it runs: told to end within a second or so, and stays cancelled', async () => {
+it('cancelled while it runs: aborted within about a second, and stays cancelled', async () => {
   const job = makeJob({
     name: 'endless',
     run: async (_context: unknown, { signal }: JobRun) => {
@@ -247,7 +247,7 @@ it('a run whose worker is gone has failed; one whose worker holds its lock has n
   await rig.runIn(alive, 'failed');
 });
 
-it('a run that loses its connection to Postgres is told to end: its lock is lost with it', async () => {
+it('a run that loses its connection to Postgres is aborted: its lock is lost with it', async () => {
   let told: unknown = null;
   const job = makeJob({
     name: 'locked',

@@ -54,7 +54,7 @@ async function shown(): Promise<string[]> {
   return OF_POSTGRES.filter((name) => new RegExp(`^${name}[ {]`, 'm').test(seen.text));
 }
 
-it('a look that waits for a lock is given up, and takes none of the others with it', async () => {
+it('a read that waits for a lock is given up, and does not cost the others', async () => {
   await vi.waitFor(async () => expect(await shown()).toEqual(OF_POSTGRES), PATIENCE);
   const client = await database.connect();
   try {
@@ -70,7 +70,7 @@ it('a look that waits for a lock is given up, and takes none of the others with 
   expect(unanswered).toBe(0);
 });
 
-it('a Postgres that hangs: what it says is absent and the rest is there, until it is back', async () => {
+it('a Postgres that hangs: its metrics are absent and the others are there, until it is back', async () => {
   await vi.waitFor(async () => expect(await shown()).toEqual(OF_POSTGRES), PATIENCE);
   // Much longer than a scrape may take: each byte is under way for an hour.
   proxy.slowDown(3_600_000);

@@ -113,13 +113,13 @@ describe('jobs', () => {
     });
   });
 
-  it('how far the fence is behind', async () => {
+  it('the age of the fence', async () => {
     const { database } = traced.operations.pipeline;
     const held = await database.connect();
     try {
       await held.query('BEGIN');
       await held.query('SELECT pg_current_xact_id()');
-      // Once something behind it has begun.
+      // Once a transaction after it has begun.
       await query('SELECT pg_current_xact_id()');
       await until((seen) => expect(seen.value('sluice_fence_age_seconds')).toBeGreaterThan(0));
     } finally {

@@ -22,7 +22,7 @@ function run(args: string[], url = database.url): Promise<CommandResult> {
 const names = async () =>
   (await database.query<{ name: string }>('SELECT name FROM sluice_migrations ORDER BY name')).map(({ name }) => name);
 
-it('--check names what is to be done, changes nothing, and exits 1; then the migration does it, and both exit 0', async () => {
+it('--check names the pending migrations, changes nothing, and exits 1; after the migration both exit 0', async () => {
   const before = await run(['--check']);
   expect(before.code).toBe(1);
   expect(before.stdout).toContain('0001-');
@@ -34,7 +34,7 @@ it('--check names what is to be done, changes nothing, and exits 1; then the mig
   expect(await run([])).toEqual({ code: 0, stdout: 'The schema is up to date.\n', stderr: '' });
 });
 
-it('a schema of a version that this one is too old for is refused with 3, also by --check', async () => {
+it('a schema of a newer version is refused with 3, also by --check', async () => {
   await run([]);
   await database.query("INSERT INTO sluice_migrations (name, compatible_since) VALUES ('9999-future', '99.0.0')");
   for (const args of [[], ['--check']]) {

@@ -51,7 +51,7 @@ it('kill -9 of the maintenance worker in the middle: the next one finishes, each
   await Promise.all([last.stop(), writer.stop()]);
 });
 
-it('marked and never enqueued: what a death between COMMIT and XADD leaves behind is enqueued by the next run', async () => {
+it('a death between COMMIT and XADD: the next run enqueues what was marked', async () => {
   const { pipeline, seed, ask, startMaintenance, replayIn } = operations;
   const ids = await seed(10, { event: { eventType: 'CellChange' } });
   const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {} })).body;
@@ -68,7 +68,7 @@ it('marked and never enqueued: what a death between COMMIT and XADD leaves behin
   await Promise.all(daemons.map((daemon) => daemon.stop()));
 });
 
-it('what fails twice, because it was on the stream twice, is one new dead letter', async () => {
+it('an event that fails twice, because it was on the stream twice, is one new dead letter', async () => {
   const { pipeline, seed, ask, startMaintenance, replayIn, refusePoison } = operations;
   await refusePoison();
   await seed(5);
@@ -91,7 +91,7 @@ it('what fails twice, because it was on the stream twice, is one new dead letter
   await Promise.all(writers.map((daemon) => daemon.stop()));
 });
 
-it('FLUSHALL takes the stream and the job away: the letters are enqueued again and stored', async () => {
+it('FLUSHALL removes the stream and the job: the dead letters are enqueued again and stored', async () => {
   const { pipeline, seed, ask, startMaintenance, replayIn } = operations;
   await seed(200, { event: { eventType: 'CellChange' } });
   const worker = await startMaintenance();
@@ -108,7 +108,7 @@ it('FLUSHALL takes the stream and the job away: the letters are enqueued again a
   await Promise.all([worker.stop(), writer.stop()]);
 });
 
-it('a letter that kills its reader is a new dead letter in the end, and kills no more writers', async () => {
+it('an event that kills its reader becomes a new dead letter, and kills no more writers', async () => {
   const { pipeline, seed, ask, startMaintenance, replayIn } = operations;
   const [letter] = await seed(1, { event: { eventType: 'CellChange', note: 'deadly entry' } });
   const worker = await startMaintenance();
@@ -137,7 +137,7 @@ it('a letter that kills its reader is a new dead letter in the end, and kills no
   await worker.stop();
 });
 
-it('a job that was lost before anybody took it is found in Postgres', async () => {
+it('a lost job is found in Postgres', async () => {
   const { pipeline, seed, ask, startMaintenance, replayIn } = operations;
   await seed(3, { event: { eventType: 'CellChange' } });
   const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {} })).body;
@@ -147,7 +147,7 @@ it('a job that was lost before anybody took it is found in Postgres', async () =
   await Promise.all(daemons.map((daemon) => daemon.stop()));
 });
 
-it('letters of a cancelled replay that are on no stream are dead again', async () => {
+it('dead letters of a cancelled replay that are on no stream are open again', async () => {
   const { pipeline, seed, ask, startMaintenance } = operations;
   const ids = await seed(6);
   const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {} })).body;

@@ -17,10 +17,10 @@ beforeAll(async () => {
 });
 afterAll(() => traced.stop());
 
-it('each letter is sent in a span that links to where it came from, and the writer links to that span', async () => {
+it('each dead letter is sent in a span that links to its origin, and the writer links to that span', async () => {
   const { seed, pipeline, replayIn } = traced.operations;
-  const [mended] = await seed(1, { traceparent: ORIGIN, event: { eventType: 'CellChange' } });
-  const [unmended] = await seed(1, { traceparent: ORIGIN });
+  const [fixed] = await seed(1, { traceparent: ORIGIN, event: { eventType: 'CellChange' } });
+  const [unfixed] = await seed(1, { traceparent: ORIGIN });
   const [untraced] = await seed(1, { event: { eventType: 'CellChange' } });
   const { id } = await traced.request(
     REPLAYS,
@@ -28,7 +28,7 @@ it('each letter is sent in a span that links to where it came from, and the writ
     `00-${REQUEST}-00f067aa0ba902b7-01`,
   );
   const sends = await Promise.all(
-    [mended, unmended, untraced].map((letter) => traced.span('send events', { 'sluice.dead_letter.id': letter })),
+    [fixed, unfixed, untraced].map((letter) => traced.span('send events', { 'sluice.dead_letter.id': letter })),
   );
   const origin = [{ traceId: TRACE, spanId: 'b7ad6b7169203331' }];
   expect(sends).toMatchObject([
@@ -37,7 +37,7 @@ it('each letter is sent in a span that links to where it came from, and the writ
     { kind: 'producer', links: [] },
   ]);
 
-  // The header's own trace context stays the first request's, and who sent it again stands beside it.
+  // The header keeps the trace context of the first request; the span that sent it again is beside it.
   const entries = (await pipeline.redis.xrangeBuffer(pipeline.stream, '-', '+')).map(([, fields]) =>
     decodeEntry(fields),
   );
@@ -71,12 +71,12 @@ it('each letter is sent in a span that links to where it came from, and the writ
   expect(
     await pipeline.database.query(
       `SELECT trace_id, origin->>'traceparent' AS traceparent FROM dead_letters WHERE replay_of = $1`,
-      [unmended],
+      [unfixed],
     ),
   ).toEqual([{ trace_id: TRACE, traceparent: ORIGIN }]);
 });
 
-it('a replay of many letters has spans for its first ones, and none for its waiting', async () => {
+it('a replay of many dead letters has spans for the first ones, and none for its waiting', async () => {
   const { seed, pipeline, replayIn } = traced.operations;
   await pipeline.database.query('TRUNCATE dead_letters, replays, events, event_ids, sessions');
   await seed(1_200, { event: { eventType: 'CellChange' } });
@@ -87,11 +87,11 @@ it('a replay of many letters has spans for its first ones, and none for its wait
   const spans = traced.traceOf(run);
   expect(spans.filter(({ name }) => name === 'send events')).toHaveLength(500);
   expect(spans.length).toBeLessThan(810);
-  // Adding to the stream is what `send events` stands for.
+  // `send events` is the adding to the stream.
   expect(spans.map(({ name }) => name)).not.toContain('xadd');
 });
 
-it('a resumed replay links to who resumed it', async () => {
+it('a resumed replay links to the request that resumed it', async () => {
   const { pipeline, replayIn } = traced.operations;
   const id = await pausedReplay();
   await traced.request(`${REPLAYS}/${id}/resume`, undefined, `00-${REQUEST}-00f067aa0ba902b7-01`);
@@ -120,7 +120,7 @@ it('a worker that is woken for a replay with nothing to do makes no span', async
   expect(states).toEqual(['paused']);
 });
 
-/** A replay that was paused after its first letters, with its span already here. */
+/** A replay that was paused after its first dead letters, with its span already received. */
 async function pausedReplay(): Promise<string> {
   const { seed, pipeline } = traced.operations;
   await pipeline.database.query('TRUNCATE dead_letters, replays, events, event_ids, sessions');

@@ -31,7 +31,7 @@ const numbers = async () => {
   return row;
 };
 
-it('brings back what was mended: poison, dead letter, PATCH, replay, stored under the original id', async () => {
+it('stores a fixed event: poison, dead letter, PATCH, replay, stored under the original id', async () => {
   const { pipeline, ask } = operations;
   const events = makeEvents(50);
   events[7] = { ...events[7], eventType: 'Poison' };
@@ -49,11 +49,11 @@ it('brings back what was mended: poison, dead letter, PATCH, replay, stored unde
 
   const [letter] = (await ask('GET', '/api/dead-letters')).body.dead_letters;
   expect(letter).toMatchObject({ event_id: events[7]['eventId'], event_type: 'Poison', state: 'dead' });
-  const mended = await ask('PATCH', `/api/dead-letters/${letter.id}`, {
+  const fixed = await ask('PATCH', `/api/dead-letters/${letter.id}`, {
     payload: { ...events[7], eventType: 'CellChange' },
     reason: 'typing error',
   });
-  expect(mended.status, JSON.stringify(mended.body)).toBe(200);
+  expect(fixed.status, JSON.stringify(fixed.body)).toBe(200);
 
   expect(await replay({ ids: [letter.id] })).toMatchObject({
     matched: 1,
@@ -101,17 +101,17 @@ it('keeps ids that were derived from batch and index', async () => {
   expect(await pipeline.database.query("SELECT event_id FROM events WHERE event_type = 'Poison'")).toEqual([before]);
 });
 
-it('twice stores once: a replay of what is stored already is a duplicate, and counts no session twice', async () => {
+it('twice stores once: a replay of a stored event is a duplicate, and counts no session twice', async () => {
   const { pipeline, seed } = operations;
   await seed(20, { event: { eventType: 'CellChange' } });
   expect(await replay({ filter: {} })).toMatchObject({ matched: 20, stored: 20 });
-  // As if the letters had never been settled: the same events come again.
+  // As if the dead letters had never been settled: the same events come again.
   await pipeline.database.query("UPDATE dead_letters SET state = 'dead', replay_id = NULL, replay_result = NULL");
   expect(await replay({ filter: {} })).toMatchObject({ matched: 20, stored: 0, duplicates: 20, replayed: 20 });
   expect(await numbers()).toEqual({ events: 20, ids: 20, in_sessions: 20 });
 });
 
-it('does not loop: what fails again is one new dead letter, beyond the frozen upper id', async () => {
+it('does not loop: an event that fails again is one new dead letter, above the frozen upper id', async () => {
   const { seed, ask, pipeline } = operations;
   const ids = await seed(30);
   // Slow enough that the first ones have failed again while the last ones are still to be taken.
@@ -139,7 +139,7 @@ it('does not loop: what fails again is one new dead letter, beyond the frozen up
   });
 });
 
-it('skips entries that nobody could read; they stay dead', async () => {
+it('skips unreadable entries; they stay open', async () => {
   const { seed, pipeline } = operations;
   await seed(3, { event: { eventType: 'CellChange' } });
   await pipeline.redis.xadd(pipeline.stream, '*', 'v', '1', 'h', 'garbage', 'b', '{}');
@@ -158,8 +158,8 @@ it('skips entries that nobody could read; they stay dead', async () => {
 const rests = (id: string): unknown =>
   worker.log().findLast((line) => line['replay'] === id && line['msg'] === 'replay ended or paused')?.['state'];
 
-describe('somebody steers a replay:', () => {
-  it('pause takes effect long before the end, resume goes on to the end, each event stored once', async () => {
+describe('an operator controls a replay:', () => {
+  it('pause takes effect long before the end, resume continues to the end, each event stored once', async () => {
     const { seed, ask, replayIn, pipeline } = operations;
     await seed(400, { event: { eventType: 'CellChange' } });
     const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {}, rate_per_second: 100 })).body;
@@ -178,7 +178,7 @@ describe('somebody steers a replay:', () => {
     expect(await numbers()).toEqual({ events: 400, ids: 400, in_sessions: 400 });
   });
 
-  it('cancel leaves the rest dead and loses nothing', async () => {
+  it('cancel leaves the rest open and loses nothing', async () => {
     const { seed, ask, replayIn, pipeline } = operations;
     await seed(400, { event: { eventType: 'CellChange' } });
     const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {}, rate_per_second: 200 })).body;
@@ -202,7 +202,7 @@ describe('somebody steers a replay:', () => {
   });
 });
 
-it('goes no faster than it was told', async () => {
+it('is no faster than its rate', async () => {
   const { seed, ask, replayIn } = operations;
   await seed(60, { event: { eventType: 'CellChange' } });
   const startedAt = performance.now();

@@ -70,7 +70,7 @@ const snapshot = () =>
   );
 
 describe('a dry run', () => {
-  it('says which partitions would go, and which would stay for whom', async () => {
+  it('names the partitions that would be dropped, and those that would stay, with their tenants', async () => {
     await rig.database.query('ANALYZE');
     const before = await snapshot();
     expect(await dryRun(expirePartitionsJob)).toEqual({
@@ -85,7 +85,7 @@ describe('a dry run', () => {
     expect(await snapshot()).toEqual(before);
   });
 
-  it('says how many events of which tenants would go', async () => {
+  it('counts the events that would be deleted, by tenant', async () => {
     await rig.store(50, { tenant: 'museum', storedAt: new Date(WEEK.from.getTime() + DAY_MS).toISOString() });
     const before = await snapshot();
     await rig.database.query(
@@ -125,7 +125,7 @@ describe('RETENTION_ARCHIVE=true', () => {
   });
 });
 
-it('an export that is behind is named in the log and in the result', async () => {
+it('an export that lags is named in the log and in the result', async () => {
   await rig.database.query(
     `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by)
      VALUES ('acme', '{}', 'ndjson', 'none', '{}', 'test')`,

@@ -56,7 +56,7 @@ const due = async (now: Date): Promise<string[]> =>
   );
 
 describe('a partition whose whole week is past the retention', () => {
-  it('goes with its ids and its part of the roll-ups; younger ones stay', async () => {
+  it('is dropped with its ids and its part of the roll-ups; younger ones stay', async () => {
     await rig.foldUntil(900);
     const expired = await expire();
     expect(expired).toMatchObject({ dropped: [OLDEST.name, OLD.name], events: 600, waiting: [], failures: [] });
@@ -67,13 +67,13 @@ describe('a partition whose whole week is past the retention', () => {
     expect(await count('rollup_generations', 'events = 300')).toBe(1);
   });
 
-  it('goes when its last moment is, and not an instant before', async () => {
+  it('is dropped when its end has expired, and not an instant before', async () => {
     const justPast = new Date(OLD.to.getTime() + 30 * DAY_MS);
     expect(await due(new Date(justPast.getTime() - 1))).toEqual([OLDEST.name]);
     expect(await due(justPast)).toEqual([OLDEST.name, OLD.name]);
   });
 
-  it('stays with 0, for ever', async () => {
+  it('stays forever with 0', async () => {
     expect((await expire({ days: 0 })).dropped).toEqual([]);
     expect(await weeks()).toHaveLength(3);
   });
@@ -86,7 +86,7 @@ describe('a partition whose whole week is past the retention', () => {
     expect(await count('event_ids')).toBe(305);
   });
 
-  it('is not taken for one because of its name alone', async () => {
+  it('is not recognised by its name alone', async () => {
     await rig.database.query(`ALTER TABLE events DETACH PARTITION ${OLD.name}`);
     expect((await expire()).dropped).toEqual([OLDEST.name]);
     expect(await weeks()).toContain(OLD.name);
@@ -101,10 +101,10 @@ const expectCompletes = async (): Promise<void> => {
   await expectExact(rig);
 };
 
-describe('an expiry that was interrupted goes on', () => {
+describe('an interrupted expiry continues', () => {
   beforeEach(() => rig.foldUntil(900));
 
-  it('behind the note that begins it', async () => {
+  it('after the note that begins it', async () => {
     await rig.database.query('INSERT INTO expiring_partitions (name, lower_bound, upper_bound) VALUES ($1, $2, $3)', [
       OLD.name,
       OLD.from,
@@ -113,7 +113,7 @@ describe('an expiry that was interrupted goes on', () => {
     await expectCompletes();
   });
 
-  it('behind the detach', async () => {
+  it('after the detach', async () => {
     await rig.database.query('INSERT INTO expiring_partitions (name, lower_bound, upper_bound) VALUES ($1, $2, $3)', [
       OLD.name,
       OLD.from,
@@ -157,7 +157,7 @@ describe('an expiry that was interrupted goes on', () => {
   });
 });
 
-it('behind one that waits for a reader, the others wait as well; then all go', async () => {
+it('while one waits for a reader the others wait too; then all are dropped', async () => {
   await rig.foldUntil(900);
   const reader = await rig.database.connect();
   await reader.query('BEGIN; SELECT count(*) FROM events');
@@ -169,7 +169,7 @@ it('behind one that waits for a reader, the others wait as well; then all go', a
   await expectExact(rig);
 });
 
-it('a statement that takes too long is a failure, and not somebody who has the partition open', async () => {
+it('a statement that takes too long is a failure, and not an open partition', async () => {
   const opened = openDatabase({
     url: rig.database.url,
     poolSize: 2,
@@ -238,8 +238,8 @@ const exportedTo = (floor: Date) =>
     [floor],
   );
 
-describe('a partition that somebody needs', () => {
-  it('for an export waits until that has taken it, or is disabled', async () => {
+describe('a partition that is still needed', () => {
+  it('by an export waits until that has taken it, or is disabled', async () => {
     await exports(true);
     const held = await expire();
     expect(held.dropped).toEqual([]);
@@ -250,7 +250,7 @@ describe('a partition that somebody needs', () => {
     expect((await expire()).dropped).toEqual([OLD.name]);
   });
 
-  it('for the export of everybody, by the variables, waits as well; one by hand waits for nothing', async () => {
+  it('by the export of the variables waits too; a manual export holds nothing back', async () => {
     const byDefault = await expire({ exportsByDefault: true });
     expect(byDefault.judged.map(({ heldBackBy }) => heldBackBy)).toEqual([['acme'], ['acme']]);
     expect(await weeks()).toHaveLength(3);
@@ -259,7 +259,7 @@ describe('a partition that somebody needs', () => {
     expect((await expire({ exportsByDefault: true })).dropped).toEqual([OLDEST.name, OLD.name]);
   });
 
-  it('for a tenant with a longer retention stays for its events alone', async () => {
+  it('by a tenant with a longer retention stays for its events alone', async () => {
     await rig.store(1_500, { tenant: 'museum', storedAt: new Date(OLD.from.getTime() + 2 * DAY_MS).toISOString() });
     await rig.store(1_500, { tenant: 'shop', storedAt: new Date(OLD.from.getTime() + 3 * DAY_MS).toISOString() });
     await rig.foldUntil(3_900);

@@ -44,7 +44,7 @@ const left = async (): Promise<Record<string, number>> => {
   return Object.fromEntries(rows.map(({ tenant, events }) => [tenant, events]));
 };
 
-it('events of a tenant with a shorter retention go to the moment, with their ids and their part of the roll-ups', async () => {
+it('events of a tenant with a shorter retention are deleted exactly, with their ids and their part of the roll-ups', async () => {
   await rig.store(2_500, { storedAt: daysAgo(10) });
   await rig.store(20, { storedAt: daysAgo(7.001) });
   await rig.store(20, { storedAt: daysAgo(6.999) });
@@ -64,7 +64,7 @@ it('events of a tenant with a shorter retention go to the moment, with their ids
 const due = async () =>
   (await planExpiry(rig.opened.db, { now: NOW, days: 90, exportsByDefault: false })).due.map(({ tenants }) => tenants);
 
-it('tenants with the same retention are read for once; a new one is caught up with', async () => {
+it('tenants with the same retention are read together; a new one catches up', async () => {
   for (const tenant of ['a', 'b', 'c']) await rig.store(50, { tenant, storedAt: daysAgo(10) });
   await keep('a', 7);
   await keep('b', 7);
@@ -87,7 +87,7 @@ it('a retention that was shortened takes effect with the next run, one that is l
   expect(await left()).toEqual({ b: 50 });
 });
 
-it('a shorter retention also holds where all others keep for ever', async () => {
+it('a shorter retention also applies where all others retain forever', async () => {
   await rig.store(50, { tenant: 'a', storedAt: daysAgo(10) });
   await rig.store(50, { tenant: 'b', storedAt: daysAgo(10) });
   await keep('a', 7);
@@ -95,7 +95,7 @@ it('a shorter retention also holds where all others keep for ever', async () => 
   expect(await left()).toEqual({ b: 50 });
 });
 
-it('an event that somebody has locked is left for the next run, and not forgotten', async () => {
+it('a locked event is left for the next run, and not forgotten', async () => {
   await rig.store(50, { storedAt: daysAgo(10) });
   await keep('acme', 7);
   const locker = await rig.database.connect();
@@ -108,7 +108,7 @@ it('an event that somebody has locked is left for the next run, and not forgotte
   expect(await left()).toEqual({});
 });
 
-it('a run that is told to end goes on later', async () => {
+it('an aborted run continues later', async () => {
   for (const days of [9, 10, 15, 20]) await rig.store(100, { storedAt: daysAgo(days) });
   await rig.foldUntil(400);
   await keep('acme', 7);
@@ -123,7 +123,7 @@ it('a run that is told to end goes on later', async () => {
   await expectExact(rig);
 });
 
-it('what an export has not taken yet stays', async () => {
+it('events that an export has not taken yet stay', async () => {
   await rig.store(50, { storedAt: daysAgo(12) });
   await rig.store(50, { storedAt: daysAgo(9) });
   await keep('acme', 7);

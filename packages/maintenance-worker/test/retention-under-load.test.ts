@@ -38,7 +38,7 @@ const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null)
     progress: () => {},
   });
 
-/** Waits until the statement waits for somebody, and says whose process it is. */
+/** Waits until the statement waits for a lock. @returns its process */
 const waiting = (statement: string): Promise<number> =>
   vi.waitFor(async () => {
     const [row] = await pipeline.database.query<{ pid: number }>(
@@ -72,7 +72,7 @@ it('while the detach waits for an open reader, batches are taken and stored as e
     await pipeline.stored(batch * 100);
   }
   await waiting('DETACH PARTITION');
-  // Readers go on as well, and do not see what is on its way out.
+  // Readers continue as well, and do not see the partition that is being detached.
   expect(await pipeline.database.query('SELECT count(*)::int FROM events')).toEqual([{ count: 500 }]);
 
   await reader.query('COMMIT');
@@ -100,7 +100,7 @@ it.each(['cancel', 'terminate'])('a detach that was interrupted (%s) is finalise
   expect(await pending()).toEqual([{ name: partition.name }]);
   await reader.query('COMMIT');
   await reader.end();
-  // A partition that is still pending could be dropped too, by a lock on the parent that writers wait behind.
+  // A partition that is still pending could be dropped too, by a lock on the parent that writers wait for.
   let attached: object[] = [];
   const look: ArchivePartition = async (table) => {
     attached = await pipeline.database.query('SELECT FROM pg_inherits WHERE inhrelid = $1::regclass', [table]);

@@ -74,7 +74,7 @@ async function killWhileWaiting(job: string, statement: string, lock: string, va
   return id;
 }
 
-it('rebuild-rollups: the next run goes on behind what was folded, and readers have the old ones until it ends', async () => {
+it('rebuild-rollups: the next run continues after what was folded, and readers have the old ones until it ends', async () => {
   const [last] = await query(
     `SELECT tenant, dimension, bucket, value FROM rollup_hours WHERE dimension = 'event_type' ORDER BY bucket DESC LIMIT 1`,
   );
@@ -100,7 +100,7 @@ it('rebuild-rollups: the next run goes on behind what was folded, and readers ha
   await expectExact({ database: database() });
 });
 
-it('expire-partitions: the next run goes on behind the blocks that are done, and nothing is taken out twice', async () => {
+it('expire-partitions: the next run continues after the cleared blocks, and removes nothing twice', async () => {
   const [last] = await query(`SELECT event_id FROM ${OLD.name} ORDER BY ctid DESC LIMIT 1`);
   const killed = await killWhileWaiting(
     'expire-partitions',

@@ -56,7 +56,7 @@ describe('folding', () => {
     await expectExact(rig);
   });
 
-  it('adds what comes later, also to hours of long ago', async () => {
+  it('adds later events, also to hours of long ago', async () => {
     await rig.store(200);
     await rig.foldUntil(200);
     await rig.store(200);
@@ -99,7 +99,7 @@ describe('folding', () => {
     await rig.database.query("UPDATE rollup_generations SET state = 'retired'");
     await beginLive(rig.opened);
     await rig.database.query('VACUUM events');
-    // All of it is younger than the fence's floor, which is a minute behind.
+    // All of it is younger than the fence's floor, which is a minute old.
     for (let batch = 0; batch < 20; batch += 1) await rig.store(50);
     let before = 0;
     const sizes: number[] = [];
@@ -139,7 +139,7 @@ describe('folding', () => {
     await rig.store(200);
     await rig.foldUntil(200);
     await rig.store(200, { occurredHours: 1 });
-    // Stops the fold behind what it has added to the hours, where it moves its position.
+    // Stops the fold after it has added to the hours, where it moves its position.
     const blocker = await rig.database.connect();
     await blocker.query('BEGIN; SELECT FROM rollup_generations FOR UPDATE');
     const dying = fold(rig.opened, 'live', always);
@@ -164,7 +164,7 @@ describe('folding', () => {
     await expectExact(rig);
   });
 
-  it('refuses a position of another cluster, and says what to do', async () => {
+  it('refuses a position of another cluster, and names the remedy', async () => {
     await rig.store(100);
     await rig.foldUntil(100);
     await rig.database.query("UPDATE rollup_generations SET system_identifier = '7'");
@@ -173,7 +173,7 @@ describe('folding', () => {
     await expectExact(rig);
   });
 
-  it('leaves events of another cluster in the tail until time alone says that they are complete', async () => {
+  it('leaves events of another cluster in the tail until their time shows that they are complete', async () => {
     await rig.store(10);
     await rig.database.query("UPDATE events SET tx = '9999999999'");
     await rig.store(20);

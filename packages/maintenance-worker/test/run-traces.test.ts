@@ -81,7 +81,7 @@ it('a requested run is a trace of its own that links to the request; one that a 
   expect((await traced.span('run check-fence', { 'sluice.run.id': found!.id })).links).toEqual([]);
 });
 
-it('at a ratio of 0 a run that failed is kept whole, and one that went well is not', async () => {
+it('at a ratio of 0 the trace of a failed run is kept whole, and that of a successful one is not', async () => {
   const { database } = traced.operations.pipeline;
   await start({ OTEL_TRACES_SAMPLER_ARG: '0' });
   const unsampled = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
@@ -102,7 +102,7 @@ it('at a ratio of 0 a run that failed is kept whole, and one that went well is n
   );
 });
 
-it('a run of many batches shows its first statements, and says how many it left out', async () => {
+it('a run of many batches shows its first statements, and how many it left out', async () => {
   const { database } = traced.operations.pipeline;
   const letters = 400_000;
   await start();

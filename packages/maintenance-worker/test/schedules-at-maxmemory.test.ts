@@ -29,7 +29,7 @@ afterEach(async () => {
 const setMemory = (bytes: string) => rig.redis.config('SET', 'maxmemory', bytes);
 const ticksAhead = async (): Promise<number> => (await queue.getDelayedCount()) + (await queue.getWaitingCount());
 
-it('a chain that one refused write has ended goes on after the next writing of the schedules, and not before', async () => {
+it('a schedule that one refused write has ended ticks again after the next writing of the schedules, and not before', async () => {
   let ticks = 0;
   const job = makeJob({
     name: 'often',
@@ -39,7 +39,7 @@ it('a chain that one refused write has ended goes on after the next writing of t
       return { rows: 1 };
     },
   });
-  // The test itself says when schedules are written again.
+  // The test itself decides when schedules are written again.
   const worker = await rig.startWorker([job], { refreshMs: 3_600_000 });
   await vi.waitFor(() => expect(ticks).toBeGreaterThan(1), PATIENCE);
 
@@ -65,7 +65,7 @@ it('a chain that one refused write has ended goes on after the next writing of t
   await vi.waitFor(() => expect(ticks).toBeGreaterThan(before + 2), PATIENCE);
 });
 
-it('while Redis refuses, a worker rests between its tries, and logs each new error once', async () => {
+it('while Redis refuses, a worker pauses between its tries, and logs each new error once', async () => {
   const errors: { message: string; at: number }[] = [];
   const worker = new Worker(SCHEDULES_QUEUE, async () => {}, {
     connection: bullmqConnection(server.url),
@@ -84,7 +84,7 @@ it('while Redis refuses, a worker rests between its tries, and logs each new err
   await worker.close();
 });
 
-it('while Redis refuses, every worker of the daemon rests', async () => {
+it('while Redis refuses, every worker of the daemon pauses', async () => {
   const daemon = await startTestDaemon('maintenance-worker', {
     REDIS_URL: server.url,
     DATABASE_URL: rig.database.url,

@@ -69,7 +69,7 @@ describe('ticks', () => {
     resolve();
   });
 
-  it('leaves one run of those that found nothing to do', async () => {
+  it('retains one run of those without work', async () => {
     let ticks = 0;
     const job = makeJob({
       name: 'idle',
@@ -111,10 +111,10 @@ describe('writing schedules', () => {
     expect(await queue.getDelayedCount()).toBe(2);
   });
 
-  it('leaves a tick by the calendar alone that is due and not taken yet', async () => {
+  it('leaves alone a cron tick that is due and not taken yet', async () => {
     await writeSchedules(queue, [daily]);
     const { next } = (await queue.getJobScheduler('daily'))!;
-    // Now it is due: nobody is there to take it.
+    // Now it is due, and no worker takes it.
     const prefix = `${bullmqPrefix(rig.namespace)}:${SCHEDULES_QUEUE}`;
     const due = Date.now() - 5;
     await rig.redis.zadd(`${prefix}:repeat`, due, 'daily');
@@ -141,14 +141,14 @@ describe('writing schedules', () => {
     expect(await rig.run(id)).toMatchObject({ state: 'failed', error: 'there is no such job any more' });
   });
 
-  it('a schedule that another version left behind is removed with its next tick', async () => {
+  it('a schedule of another version is removed with its next tick', async () => {
     await rig.startWorker([daily]);
     await vi.waitFor(async () => expect(await schedulers()).toEqual(['daily']), PATIENCE);
     await queue.upsertJobScheduler('old', { every: 60_000 }, { name: 'old' });
     await vi.waitFor(async () => expect(await schedulers()).toEqual(['daily']), PATIENCE);
   });
 
-  it('after FLUSHALL: written again, by what keeps them', async () => {
+  it('after FLUSHALL: written again by the next refresh', async () => {
     await rig.startWorker([hourly, daily], { refreshMs: 100 });
     await vi.waitFor(async () => expect(await schedulers()).toEqual(['daily', 'hourly']), PATIENCE);
     await rig.redis.del(await rig.redis.keys(`*${rig.namespace}*`));
@@ -185,7 +185,7 @@ it('several workers note the next ticks at once, and do not deadlock', async () 
       await noteNextTicks(rig.opened.db, new Map(names.map((name) => [name, new Date(noted)])));
     }
   };
-  // What each tick writes too; it moves its job behind the others in the table.
+  // Each tick writes this too; it moves its job to the end of the table.
   const tick = async (): Promise<void> => {
     for (let round = 0; round < 1_200; round += 1) await noteSkipped(rig.opened.db, names[(round * 7) % 20]!);
   };
@@ -196,7 +196,7 @@ it('several workers note the next ticks at once, and do not deadlock', async () 
 describe('a job without a success for too long', () => {
   const job = makeJob({ name: 'daily', schedule: { cron: '0 3 * * *' }, run: async () => ({ rows: 1 }) });
 
-  it('that has not ticked either is started anew, and is told of until it has succeeded', async () => {
+  it('that has not ticked either is started again, and is reported until it has succeeded', async () => {
     const worker = await rig.startWorker([job]);
     await worker.schedules!.refresh();
     expect(worker.schedules!.state.stale).toEqual([]);
@@ -216,7 +216,7 @@ describe('a job without a success for too long', () => {
     expect(new Date((await queue.getJobScheduler('daily'))!.next!).getUTCHours()).toBe(3);
   });
 
-  it('that ticks and fails is told of, and left to its schedule', async () => {
+  it('that ticks and fails is reported, and left to its schedule', async () => {
     let runs = 0;
     const failing = makeJob({
       name: 'failing',

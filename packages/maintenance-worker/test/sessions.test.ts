@@ -13,7 +13,7 @@ beforeAll(async () => {
   opened = openDatabase({
     url: database.url,
     poolSize: 10,
-    // A look that waits for a writer after all fails with this, and not with the test's own limit.
+    // A statement that waits for a writer after all fails with this, and not with the test's own limit.
     statementTimeoutMs: 3_000,
     applicationName: 'sessions-test',
   });
@@ -61,7 +61,7 @@ const seed = (count: number, age: string, tenant = 'default', ended = false) =>
 const look = () => database.query('SELECT ended_at IS NULL AS open, event_count FROM sessions');
 
 describe('closing', () => {
-  it('ends what has been idle for long enough, when it was last seen, and leaves the rest', async () => {
+  it('ends sessions that were idle for long enough, as of when they were last seen, and no others', async () => {
     await seed(3, '25 hours');
     await seed(2, '23 hours');
     await seed(1, '25 hours', 'acme');
@@ -74,19 +74,19 @@ describe('closing', () => {
     expect(row).toEqual({ ended: 5, open: 2 });
   });
 
-  it('goes through any number in batches, whatever idle ones are between', async () => {
+  it('checks any number in batches, wherever the idle ones are', async () => {
     await seed(2_600, '25 hours', 'a');
     await seed(1_500, '1 hour', 'b');
     await seed(400, '25 hours', 'c');
     expect(await close(DAY_SECONDS)).toEqual({ rows: 3_000 });
   });
 
-  it('ends between two batches when it is told to', async () => {
+  it('ends between two batches when it is aborted', async () => {
     await seed(2_500, '25 hours');
     expect(await close(DAY_SECONDS, AbortSignal.abort())).toEqual({ rows: 1_000 });
   });
 
-  it('an event that arrives afterwards opens the session again, and its counter goes on', async () => {
+  it('an event that arrives afterwards opens the session again, and its counter continues', async () => {
     await write([eventOf('back'), eventOf('back')]);
     await close(0);
     expect(await look()).toEqual([{ open: false, event_count: '2' }]);
@@ -142,7 +142,7 @@ it('while writers write to the same sessions: no deadlock, and every event is co
   expect(sums).toEqual({ counted: 3 * BATCHES * PER_BATCH, stored: 3 * BATCHES * PER_BATCH, wrong: 0 });
 });
 
-it('writing to open sessions is HOT: no index holds what every batch changes', async () => {
+it('writing to open sessions is HOT: no index has a column that every batch changes', async () => {
   const sessions = Array.from({ length: 10 }, (_, at) => `hot${at}`);
   await write(sessions.map((id) => eventOf(id)));
   // Of the writer's own update, in one transaction: the statistics of a table come late.

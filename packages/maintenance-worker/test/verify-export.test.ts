@@ -58,7 +58,7 @@ it.each([
   ['csv', 'none'],
   ['csv', 'zstd'],
   ['parquet', 'none'],
-])('%s, %s: what was written is what the manifest says', async (format, compression) => {
+])('%s, %s: the files match their manifest', async (format, compression) => {
   const manifest = await exported(format, compression);
   expect(await verify(manifest)).toEqual({
     rows: EVENTS,
@@ -101,7 +101,7 @@ it.each(['json', 'csv', 'parquet'])(
   },
 );
 
-it('a large file that is damaged at its start is read to its end, however fast its bytes come', async () => {
+it('a large file with a damaged start is read to its end, however fast its bytes come', async () => {
   const { key, ...file } = (await exported('ndjson')).files[0]!;
   const path = join(rig.folder, key);
   const bytes = Buffer.alloc(4 * 1024 * 1024, '}');
@@ -115,7 +115,7 @@ it('a large file that is damaged at its start is read to its end, however fast i
   expect(found.bytes).not.toBe(file.bytes);
 });
 
-it('another manifest than the one of Postgres is found', async () => {
+it('another manifest than the one in Postgres is noticed', async () => {
   const [one, other] = [await exported('ndjson'), await exported('ndjson')];
   await rename(manifestOf(other), manifestOf(one));
   expect((await verify(one)).details!['problems']).toEqual([
@@ -135,7 +135,7 @@ it('a partition is archived with all its columns, read again, and not archived t
   const runs = await database.query("SELECT tenant, state, rows_done FROM export_runs WHERE trigger = 'archive'");
   expect(runs).toEqual([{ tenant: null, state: 'succeeded', rows_done: String(EVENTS) }]);
 
-  // What lies there is damaged later: it is not good enough to drop the partition, and is written anew next time.
+  // A damaged archive is not good enough to drop the partition, and is written again next time.
   const file = join(rig.folder, archived.manifestKey, '../part-00001.parquet');
   await truncate(file, 100);
   await expect(archivePartition(context, 'events_2020w01', signal)).rejects.toThrow(/not as its manifest says/);

@@ -27,7 +27,7 @@ export const QUERY_VARIABLES = Type.Object({
       expected:
         'a URL that starts with postgres:// or postgresql://, special characters in its password percent-encoded',
       description:
-        'A replica for events, statistics and sessions; everything else, and the live tail, stays on DATABASE_URL.',
+        'A replica that serves events, statistics and sessions. Everything else, also the live tail, uses DATABASE_URL.',
     }),
   ),
   TAIL_STREAMS_PER_KEY: integer({
@@ -35,14 +35,14 @@ export const QUERY_VARIABLES = Type.Object({
     minimum: 0,
     maximum: 10_000,
     unit: 'streams',
-    description: 'Live streams (`GET /api/events/stream`) that one key may have open on one query API.',
+    description: 'Live streams (`GET /api/events/stream`) that one key may have open at one query API.',
   }),
   TAIL_HEARTBEAT_MS: integer({
     default: 15_000,
     minimum: 100,
     maximum: 600_000,
     unit: 'ms',
-    description: 'How often a live stream sends a comment, so that no proxy takes it for dead.',
+    description: 'How often a live stream sends a comment, so that no proxy closes it as idle.',
   }),
   OPERATOR_KEYS: Type.Optional(
     list({
@@ -51,7 +51,7 @@ export const QUERY_VARIABLES = Type.Object({
       item: `${NAME_PATTERN}(@${NAME_PATTERN})?:[0-9a-fA-F]{64}`,
       expected: 'a list of name:sha256-of-key or name@tenant:sha256-of-key, separated by commas',
       description:
-        "Operators' keys, as `name:sha256-of-key` in hex; `name@tenant:…` sees that tenant only. They may read and operate. Without API_KEY, OPERATOR_KEYS and REQUIRE_KEYS the query API runs open.",
+        "Operators' keys, as `name:sha256-of-key` in hex; `name@tenant:…` sees that tenant only. Their scopes are `read` and `operate`. Without API_KEY, OPERATOR_KEYS and REQUIRE_KEYS the query API runs open.",
     }),
   ),
   RATE_LIMIT_PER_MINUTE: integer({
@@ -60,7 +60,7 @@ export const QUERY_VARIABLES = Type.Object({
     maximum: 1_000_000,
     unit: 'requests',
     description:
-      'Requests that one key may send per minute to one query API, unless the key has its own limit; 0 for no limit, also none of wrong keys. When it runs open, per address.',
+      'Requests that one key may send per minute to one query API, unless the key has its own limit. 0 sets no limit, and wrong keys are not counted either. An open query API counts by address.',
   }),
   TRACE_URL_TEMPLATE: Type.Optional(
     text({
@@ -68,7 +68,7 @@ export const QUERY_VARIABLES = Type.Object({
       pattern: '^https?://.*\\{trace_id\\}',
       expected: 'a URL with {trace_id} in it',
       description:
-        'Where traces can be looked at, e.g. `http://localhost:16686/trace/{trace_id}`; links dead letters to them.',
+        'URL of a trace in the trace viewer, e.g. `http://localhost:16686/trace/{trace_id}`; dead letters link to it.',
     }),
   ),
 });
@@ -76,7 +76,7 @@ export const QUERY_VARIABLES = Type.Object({
 export type QueryConfig = ReturnType<typeof readQueryConfig>;
 
 /**
- * @returns the values, and the key ring made of API_KEY and OPERATOR_KEYS; the stored keys come after it
+ * @returns the values, and the key ring of API_KEY and OPERATOR_KEYS; the caller adds the stored keys
  * @throws ConfigError naming every mistake
  */
 export function readQueryConfig(environment: Environment) {

@@ -7,14 +7,14 @@ import type { BacklogMeter } from '@sluice/stream/backlog-meter';
 /** How often the replica is asked, in milliseconds. */
 const SAMPLE_MS = 1_000;
 
-/** How far a replica is behind its primary. */
+/** Measures the replication lag of a replica. */
 export interface ReplicaLagMeter {
-  /** Seconds; null while it is not known. */
+  /** Seconds; null while unknown. */
   readonly seconds: number | null;
   stop(): Promise<void>;
 }
 
-/** Age of what is read: of the oldest entry that waits in the queue, and of the replica on top. */
+/** The age of the data: the age of the oldest waiting entry plus the lag of the replica. */
 export function dataAgeOf(backlogMeter: BacklogMeter, replica: ReplicaLagMeter | null): () => number | null {
   return () => {
     const queue = backlogMeter.backlog?.ageSeconds ?? null;
@@ -30,7 +30,7 @@ export function addDataAge(server: FastifyInstance, ageSeconds: () => number | n
   });
 }
 
-/** Starts measuring; `db` is the one that DATABASE_READ_URL names. */
+/** Starts measuring the lag of `db`, the database of DATABASE_READ_URL. */
 export function startReplicaLagMeter(db: Kysely<unknown>, logger: Logger): ReplicaLagMeter {
   let seconds: number | null = null;
   const sampling = poll({
@@ -43,7 +43,7 @@ export function startReplicaLagMeter(db: Kysely<unknown>, logger: Logger): Repli
         throw error;
       }
     },
-    // The requests themselves say it (503), and /health.
+    // At debug only: requests (503) and /health report it.
     onFailing: (error) => logger.debug({ error }, 'replica lag not measured'),
   });
   void sampling.now();
@@ -56,8 +56,8 @@ export function startReplicaLagMeter(db: Kysely<unknown>, logger: Logger): Repli
 }
 
 /**
- * 0 on a primary, and on a replica that has replayed all it got while it is connected; else the age of the last
- * transaction that it replayed, which is at least its lag.
+ * Reads the lag in seconds. It is 0 on a primary, and on a connected replica that has replayed everything it received.
+ * Else it is the age of the last replayed transaction, which is at least the lag.
  */
 async function replicaLagSeconds(db: Kysely<unknown>): Promise<number> {
   const { rows } = await sql<{ lag: number }>`

@@ -3,15 +3,15 @@ import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { type Database, type DatabaseOptions, openDatabase } from '@sluice/store/database';
 import type { QueryConfig } from './config.ts';
 
-/** How long Postgres may take for the stored keys, in milliseconds: a part of the 30 s in which a revoked key stops. */
+/** Time-out for reading the stored keys, in milliseconds: a part of the 30 s within which a revoked key stops working. */
 const KEYS_TIMEOUT_MS = 3_000;
 
 /** The pools of the query API. */
 export interface Databases {
   readonly database: Database;
-  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `database`. */
+  /** Serves events, statistics and sessions: the replica of DATABASE_READ_URL, else the same as `database`. */
   readonly readDatabase: Database;
-  /** One connection: a revoked key must not wait behind slow reads. */
+  /** One connection of its own, so that the check for revoked keys never waits for slow reads. */
   readonly keysDatabase: Database;
 }
 

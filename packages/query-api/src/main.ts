@@ -25,7 +25,7 @@ import { createLiveTail } from './tail/live-tail.ts';
 /** Redis commands are given up after this long, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
-/** How long the start waits for the stored keys before it goes on without, in milliseconds. */
+/** How long the start waits for the stored keys before it continues without them, in milliseconds. */
 const KEYS_WAIT_MS = 2_000;
 
 await startOrExit('query-api', async () => {
@@ -51,11 +51,11 @@ await startOrExit('query-api', async () => {
     openWakeQueue('run', queue),
     openWakeQueue('export', queue),
   ];
-  // BullMQ waits for Redis to take its goodbyes; a Redis that is away must not make this a forced end.
+  // BullMQ waits until Redis answers its last commands. An unreachable Redis must not force the end of the process.
   const closeJobs = () => Promise.all([replayJobs.close(), runRequests.close(), exportJobs.close()]);
   parts.defer(() => waitAtMost(shutdownTimeoutMs * 0.1, closeJobs()));
 
-  // A poll of a Postgres that does not answer must not make it one either.
+  // Neither must a poll of a Postgres that does not answer.
   const stopPoll = stopWithin(shutdownTimeoutMs * 0.02);
   const backlogMeter = parts.adopt(startBacklogMeter({ redis, logger, namespace, shards }), stop);
   const replicaLag =
@@ -96,10 +96,10 @@ await startOrExit('query-api', async () => {
     checks,
     isStopping: () => stopping,
   });
-  // Answers that are on their way are finished; a download that takes longer than this is cut.
+  // Running answers are finished. A download that takes longer than this is cut.
   const address = { host: config.HOST, port: config.QUERY_PORT, patienceMs: shutdownTimeoutMs * 0.8 };
   const { url } = parts.adopt(await listen(server, address), stop);
-  // Its streams would hold the server open.
+  // Before the server: open streams would keep it from closing.
   parts.adopt(liveTail, stopPoll);
   parts.defer(() => {
     stopping = true;

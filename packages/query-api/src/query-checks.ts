@@ -7,7 +7,7 @@ import { postgresCheck } from '@sluice/store/postgres-check';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { QueryConfig } from './config.ts';
 
-/** What `/health` and `/ready` of the query API look at. Without Redis only the queue can't be shown. */
+/** The checks of `/health` and `/ready`. Redis is not critical: without it only the queue cannot be shown. */
 export function queryChecks(parts: {
   redis: Redis;
   database: Database;
@@ -20,7 +20,7 @@ export function queryChecks(parts: {
   return [
     postgresCheck(database),
     schemaCheck(database),
-    // Without its replica it still serves operators.
+    // Not critical: without its replica the query API still serves operators.
     ...(readDatabase === database ? [] : [{ ...postgresCheck(readDatabase), name: 'read_replica', critical: false }]),
     { ...redisCheck(redis), critical: false },
     {

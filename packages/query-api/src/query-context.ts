@@ -17,11 +17,11 @@ export interface QueryContext {
   readonly keys: KeyRing;
   readonly syncedKeys: SyncedKeys;
   readonly database: Database;
-  /** Where events, statistics and sessions are read: a replica with DATABASE_READ_URL, else the same as `database`. */
+  /** Serves events, statistics and sessions: the replica of DATABASE_READ_URL, else the same as `database`. */
   readonly readDatabase: Database;
-  /** Follows what is committed, on the primary. */
+  /** Follows commits on the primary. */
   readonly liveTail: LiveTail;
-  /** Seconds by which what is read may be behind what was accepted; null while that is not known. */
+  /** Age of the data that reads show, in seconds: how much later than its acceptance an event is seen. Null while unknown. */
   readonly dataAge: () => number | null;
   readonly redis: Redis;
   readonly replayJobs: WakeQueue;

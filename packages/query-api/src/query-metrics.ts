@@ -5,30 +5,30 @@ import type { RedisMemory } from '@sluice/stream/redis-memory';
 import type { ShardStatus } from './queue/read-queue.ts';
 import type { LiveTail } from './tail/live-tail.ts';
 
-/** For how long one reading of Redis is used, in milliseconds: a second Prometheus must not cost a second one. */
+/** How long one reading of Redis is reused, in milliseconds, so that a second Prometheus costs nothing. */
 const FRESH_MS = 1_000;
 
-/** What of Redis is measured. */
+/** One reading of Redis. */
 export interface RedisState {
   readonly shards: readonly ShardStatus[];
   readonly memory: RedisMemory;
 }
 
-/** Where the numbers come from. */
+/** The sources of the metrics. */
 export interface QueryMetricsSources {
-  /** Looks at Redis; fails while it is away, or when it does not answer in time. */
+  /** Reads Redis. Rejects while Redis is unreachable or does not answer in time. */
   readonly readRedis: () => Promise<RedisState>;
   readonly backlogMeter: BacklogMeter;
   readonly liveTail: LiveTail;
 }
 
-/** Of one shard; null when it is not known. */
+/** A number of one shard; null when unknown. */
 type OfShard = (shard: ShardStatus) => number | null;
 
 /**
- * Defines the metrics of the query API: of the queue and of Redis, for the whole of Sluice, and its own live tails.
- * Redis is looked at when a scrape comes. While it is away its metrics are left out: an old number would say that
- * all is well, for as long as the outage lasts.
+ * Defines the metrics of the query API: queue and Redis for the whole installation, and its own live tails. Each scrape
+ * reads Redis. While Redis is unreachable its metrics are left out: an old number would look healthy during the whole
+ * outage.
  */
 export function createQueryMetrics(registry: Metrics, sources: QueryMetricsSources): void {
   const registers = [registry];
@@ -104,7 +104,7 @@ export function createQueryMetrics(registry: Metrics, sources: QueryMetricsSourc
       this.reset();
       for (const outcome of ['stored', 'duplicate', 'dead'] as const) {
         const values = valuesOf(state, ({ conservation }) => conservation.events[outcome]);
-        // Redis counts these by guess when several shards share a transaction, and a counter refuses to be negative.
+        // When several shards share a transaction, these are estimates. A counter refuses a negative one.
         for (const { shard, value } of values) this.inc({ shard, outcome }, Math.max(0, value));
       }
     },
@@ -141,7 +141,7 @@ export function createQueryMetrics(registry: Metrics, sources: QueryMetricsSourc
   });
 }
 
-/** The known values, each with its shard; nothing of what is no shard. */
+/** The known values, each with its shard. Streams without a shard number are left out. */
 function valuesOf(state: RedisState | null, valueOf: OfShard): { shard: string; value: number }[] {
   return (state?.shards ?? []).flatMap((each) => {
     const value = valueOf(each);
@@ -149,7 +149,7 @@ function valuesOf(state: RedisState | null, valueOf: OfShard): { shard: string; 
   });
 }
 
-/** Reads again when the last reading began longer ago than this; callers in between share it. */
+/** Reads again once the last reading is older than `ms`. Callers in between share that reading. */
 function keptFor<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let last: { readonly at: number; readonly reading: Promise<T> } | null = null;
   return () => {

@@ -45,24 +45,27 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     },
     translate: translateDatabaseError,
   });
-  // The documentation's page brings a policy of its own.
+  // The documentation page sends its own policy.
   await server.register(helmet, { contentSecurityPolicy: false });
   addInputChecks(server);
   await addApiDocs(server, {
     title: 'Sluice query API',
-    purpose: 'Events and what is known of them; dead letters, their replays, and the queue.',
+    purpose: 'Read events, statistics and sessions; manage dead letters, replays, exports and jobs; watch the queue.',
     open: context.keys.open,
     tags: [
-      { name: 'events', description: 'What was stored, in the wire shape it came in' },
-      { name: 'sessions', description: 'Who was at work, from when to when' },
-      { name: 'dead letters', description: 'What failed and why; mending, replaying and discarding it' },
-      { name: 'replays', description: 'Dead letters on their way back' },
-      { name: 'queue', description: 'How far behind the writers are' },
-      { name: 'jobs', description: 'What the maintenance workers do, by schedule or on request' },
+      { name: 'events', description: 'Stored events, in the wire shape in which they came' },
+      { name: 'sessions', description: 'Sessions of users, with start and end' },
+      {
+        name: 'dead letters',
+        description: 'Events that could not be stored: the reason, and how to fix, replay or discard them',
+      },
+      { name: 'replays', description: 'Dead letters that are put back on the stream' },
+      { name: 'queue', description: 'What waits on the streams, and which writers work on it' },
+      { name: 'jobs', description: 'Tasks of the maintenance workers, by schedule or on request' },
       { name: 'exports', description: 'Files of events, by schedule and on demand' },
-      { name: 'retention', description: 'How long the events of a tenant are kept' },
-      { name: 'audit', description: 'What operators did' },
-      { name: 'keys', description: 'Who may do what' },
+      { name: 'retention', description: 'How long the events of a tenant are retained' },
+      { name: 'audit', description: 'Actions of operators' },
+      { name: 'keys', description: 'API keys and their scopes' },
     ],
   });
   await server.register(async (open) => {

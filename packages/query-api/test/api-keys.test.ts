@@ -30,7 +30,7 @@ async function created(body: object, key?: string): Promise<{ id: string; key: s
 const rows = (id: string) => operations.pipeline.database.query('SELECT *, digest FROM api_keys WHERE id = $1', [id]);
 
 describe('a key', () => {
-  it('is shown once, works at once, and is kept as its hash alone', async () => {
+  it('is shown once, works at once, and is stored as its hash alone', async () => {
     const answer = await create({ name: 'reports', scopes: ['read', 'ingest'], tenant: 'acme', expires_at: IN_A_DAY });
     const { key, ...listed } = answer.body;
     expect(answer.status).toBe(201);
@@ -96,10 +96,10 @@ describe('a key', () => {
     ]);
   });
 
-  it('ends an answer that is still going on when it is revoked', async () => {
+  it('ends an answer that is still open when it is revoked', async () => {
     const { id, key } = await created({});
     await operations.seed(1);
-    // Nobody runs it, so its progress goes on for ever.
+    // No worker runs it, so its progress stream stays open.
     const replay = (await ask('POST', '/api/dead-letters/replays', { filter: {} })).body;
     const follow = async (by: string) => {
       const answer = await fetch(`${operations.query.url}/api/dead-letters/replays/${replay.id}/progress`, {
@@ -111,7 +111,7 @@ describe('a key', () => {
     };
     const [revoked, untouched] = [await follow(key), await follow('the-key')];
     const ended = revoked.read().then(
-      () => 'it went on',
+      () => 'it continued',
       (error: Error) => error.message,
     );
     await ask('DELETE', `/api/keys/${id}`);
@@ -156,7 +156,7 @@ describe('a key', () => {
 });
 
 describe('the list', () => {
-  it('pages on, newest first', async () => {
+  it('has pages, newest first', async () => {
     const made = [await created({}), await created({}), await created({})].map(({ id }) => id).toReversed();
     const first = (await ask('GET', '/api/keys?limit=2')).body;
     expect(first.keys.map(({ id }: { id: string }) => id)).toEqual(made.slice(0, 2));
@@ -217,7 +217,7 @@ it.each([
   expectError(await create(wanted), 'invalid_body', message);
 });
 
-it('what is not there cannot be revoked', async () => {
+it('a key that does not exist cannot be revoked', async () => {
   expectError(await ask('DELETE', '/api/keys/0123456789abcdef'), 'not_found');
   expectError(await ask('DELETE', '/api/keys/1'), 'invalid_request');
 });

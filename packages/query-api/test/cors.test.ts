@@ -36,7 +36,7 @@ it('a page of a listed origin may ask with a key, and read the answer and its li
   expect(allowed.headers.get('access-control-allow-origin')).toBe(APP);
   expect(allowed.headers.get('access-control-allow-methods')).toContain('DELETE');
   expect(allowed.headers.get('access-control-allow-headers')).toMatch(/authorization.*x-api-key/);
-  // Also why it was refused.
+  // The page can also read why it was refused.
   const refused = await fetch(`${listed.url}/api/queue`, { headers: { origin: APP } });
   expect(refused.status).toBe(401);
   expect(refused.headers.get('access-control-allow-origin')).toBe(APP);

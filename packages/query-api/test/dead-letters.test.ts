@@ -75,7 +75,7 @@ describe('GET /api/dead-letters', () => {
     expect(await list(`?${query}&order=asc`)).toEqual(ids.slice(from, to));
   });
 
-  it.each(['asc', 'desc'])('pages in the order %s, also where a page ends exactly at the end', async (order) => {
+  it.each(['asc', 'desc'])('has pages in the order %s, also when the last page is full', async (order) => {
     const wanted = order === 'asc' ? ids : ids.toReversed();
     for (const limit of [1, 5, 6, 11, 12, 13]) {
       const seen: string[] = [];
@@ -127,7 +127,7 @@ describe('as a download', () => {
     expect(letters[0]!.payload).toMatchObject({ eventType: 'Poison', big: 1 });
   });
 
-  it('goes over many pages, and keeps every digit', async () => {
+  it('spans many pages, and keeps every digit', async () => {
     const { database } = operations.pipeline;
     const more = await operations.seed(450, { tenant: 'bulk' });
     await database.query(
@@ -169,14 +169,14 @@ describe('as a download', () => {
     expect(lines).toBeLessThan(400);
   });
 
-  it('is given up when the client goes away', async () => {
+  it('ends when the client hangs up', async () => {
     const { database } = operations.pipeline;
     await operations.seed(400, { tenant: 'gone', event: { filler: 'x'.repeat(100_000) } });
     const reader = (await download('?tenant=gone')).body!.getReader();
     await reader.read();
     await reader.cancel();
     await database.query("DELETE FROM dead_letters WHERE tenant = 'gone'");
-    // The daemon goes on as if nothing had been.
+    // The daemon keeps working.
     expect(await list('?limit=1')).toEqual([ids[11]]);
   });
 });
@@ -209,7 +209,7 @@ describe('GET /api/dead-letters/summary', () => {
 });
 
 describe('GET /api/dead-letters/{id}', () => {
-  it('shows all that is known, with a link to the trace', async () => {
+  it('shows everything that is stored, with a link to the trace', async () => {
     const { body } = await operations.ask('GET', `/api/dead-letters/${ids[0]}`);
     expect(body).toMatchObject({
       id: ids[0],
@@ -226,7 +226,7 @@ describe('GET /api/dead-letters/{id}', () => {
     expect((await operations.ask('GET', `/api/dead-letters/${ids[5]}`)).body.trace_url).toBeNull();
   });
 
-  it('shows the bytes of what nobody could read', async () => {
+  it('shows the bytes of an unreadable entry', async () => {
     const [row] = await operations.pipeline.database.query(
       `INSERT INTO dead_letters (reason, message, raw, stream, entry_id, entry_index)
        VALUES ('malformed_header', 'no', '\\x00ff', 's', '1-1', -1) RETURNING id`,
@@ -245,7 +245,7 @@ describe('GET /api/dead-letters/{id}', () => {
     ]);
   });
 
-  it('answers 404 for one that is not there', async () => {
+  it('answers 404 for one that does not exist', async () => {
     expect((await operations.ask('GET', '/api/dead-letters/999999999999999999')).status).toBe(404);
   });
 });

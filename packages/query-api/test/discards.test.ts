@@ -12,7 +12,7 @@ const discard = (body: object) => operations.ask('POST', '/api/dead-letters/disc
 const dead = async () =>
   (await operations.ask('GET', '/api/dead-letters?limit=1000')).body.dead_letters.length as number;
 
-it('gives up those that are named, with a reason; they stay readable', async () => {
+it('discards the ones that are named, with a reason; they stay readable', async () => {
   const ids = await operations.seed(5);
   expect((await discard({ ids: [ids[1], Number(ids[3])], reason: 'test data' })).body).toEqual({ discarded: 2 });
   expect(await dead()).toBe(3);
@@ -23,7 +23,7 @@ it('gives up those that are named, with a reason; they stay readable', async () 
   expect((await discard({ ids: [ids[1]], reason: 'again' })).body).toEqual({ discarded: 0 });
 });
 
-it('goes in batches through all that match, and notes it once', async () => {
+it('discards all matches in batches, with one entry in the audit log', async () => {
   await operations.seed(2_300, { reason: 'too_complex' });
   await operations.seed(5);
   expect((await discard({ filter: { reason: 'too_complex' }, reason: 'load test' })).body).toEqual({

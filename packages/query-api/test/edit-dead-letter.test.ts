@@ -81,7 +81,7 @@ describe('PATCH /api/dead-letters/{id}', () => {
     expect([status, body.error.code]).toEqual([403, 'tenant_mismatch']);
   });
 
-  it('is refused when somebody else changed the letter first', async () => {
+  it('is refused when somebody else changed the dead letter first', async () => {
     const { version } = (await operations.ask('GET', `/api/dead-letters/${id}`)).body;
     expect((await patch({ payload: { ...event, note: 1 }, version })).status).toBe(200);
     const late = await patch({ payload: { ...event, note: 2 }, version });
@@ -89,7 +89,7 @@ describe('PATCH /api/dead-letters/{id}', () => {
     expect(late.body.error.message).toContain(version);
   });
 
-  it('is refused for a letter that is not dead, and for an entry that nobody could read', async () => {
+  it('is refused for one that is not dead, and for an unreadable entry', async () => {
     const { database } = operations.pipeline;
     await database.query("UPDATE dead_letters SET state = 'discarded' WHERE id = $1", [id]);
     expect((await patch({ payload: event })).body.error).toMatchObject({

@@ -37,7 +37,7 @@ const ask = (method: string, path: string, body?: unknown) => operations.ask(met
 const patch = (body: unknown) => ask('PATCH', `/api/dead-letters/${id}`, body);
 const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
 
-/** How each error is brought about, and what its message names. */
+/** How to cause each error, and what its message names. */
 const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; message: RegExp }> = {
   malformed_json: { by: () => patch('{"payload":'), message: /not JSON/ },
   invalid_encoding: { by: badEncoding, message: /UTF-8/ },

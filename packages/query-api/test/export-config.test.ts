@@ -37,13 +37,13 @@ const pause = () =>
 const isPaused = async () => (await ask('GET')).body.paused !== null;
 
 describe('GET', () => {
-  it('tells what the variables say, for a tenant without a configuration', async () => {
+  it('shows the configuration of the variables for a tenant without its own', async () => {
     const { status, body } = await ask('GET');
     expect(status).toBe(200);
     expect(body).toEqual({
       tenant: 'acme',
       source: 'environment',
-      // Nobody asked for it, so no disk is filled.
+      // No schedule is set, so no disk fills up.
       enabled: false,
       schedule: { every: 'day', at: '00:00' },
       format: 'csv',
@@ -59,7 +59,7 @@ describe('GET', () => {
 });
 
 describe('PUT', () => {
-  it('keeps a configuration, and tells of credentials without giving them', async () => {
+  it('stores a configuration, and describes credentials without showing them', async () => {
     const { status, body } = await put({
       schedule: { every: 'day', at: '02:00', time_zone: 'Europe/Berlin' },
       format: 'json',
@@ -92,7 +92,7 @@ describe('PUT', () => {
     ]);
   });
 
-  it('what is left out is that of the variables', async () => {
+  it('fills in missing fields from the variables', async () => {
     expect((await put({})).body).toMatchObject({
       enabled: true,
       schedule: { every: 'day', at: '00:00' },
@@ -121,7 +121,7 @@ describe('PUT', () => {
     });
   });
 
-  it('destination and backup have credentials of their own', async () => {
+  it('destination and backup have their own credentials', async () => {
     await put({ destination: { ...S3, credentials: CREDENTIALS }, backup: { ...S3, bucket: 'backup' } });
     expect((await ask('GET')).body).toMatchObject({
       destination: { credentials: { set: true } },
@@ -129,7 +129,7 @@ describe('PUT', () => {
     });
   });
 
-  it('one that goes elsewhere, or with other credentials, is no longer paused; another change leaves the pause', async () => {
+  it('another destination or other credentials end a pause; any other change leaves it', async () => {
     await put({ destination: { ...S3, credentials: CREDENTIALS } });
     await pause();
     expect((await ask('GET')).body).toMatchObject({
@@ -138,14 +138,14 @@ describe('PUT', () => {
     });
     await put({ destination: S3, schedule: 'hourly' });
     expect(await isPaused()).toBe(true);
-    await put({ destination: { ...S3, prefix: 'mended' } });
+    await put({ destination: { ...S3, prefix: 'fixed' } });
     expect(await isPaused()).toBe(false);
     await pause();
-    await put({ destination: { ...S3, prefix: 'mended', credentials: CREDENTIALS } });
+    await put({ destination: { ...S3, prefix: 'fixed', credentials: CREDENTIALS } });
     expect(await isPaused()).toBe(false);
   });
 
-  it('what waits goes where exports go now', async () => {
+  it('waiting runs go to the new destination', async () => {
     const { database } = operations.pipeline;
     for (const state of ['queued', 'running', 'succeeded']) {
       await database.query(
@@ -204,7 +204,7 @@ describe('PUT', () => {
     expect(await operations.pipeline.database.query('SELECT FROM export_configs')).toEqual([]);
   });
 
-  it('credentials that nothing can seal are refused, with the name of what is missing', async () => {
+  it('credentials that no key can seal are refused, with the name of what is missing', async () => {
     const response = await fetch(`${keyless.url}/export/config?tenant=acme`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
@@ -216,7 +216,7 @@ describe('PUT', () => {
     });
   });
 
-  it('a key that is gone is told of, and the credentials can be sent again', async () => {
+  it('a missing sealing key is reported, and the credentials can be sent again', async () => {
     await put({ destination: { ...S3, credentials: CREDENTIALS } });
     const seen = (await (await fetch(`${keyless.url}/export/config?tenant=acme`)).json()) as {
       destination: { credentials: unknown };
@@ -238,7 +238,7 @@ describe('PUT', () => {
 });
 
 describe('DELETE', () => {
-  it('forgets the configuration, and gives that of the variables', async () => {
+  it('deletes the configuration, and shows that of the variables', async () => {
     await put({ destination: { ...S3, credentials: CREDENTIALS } });
     expect((await ask('DELETE')).body).toMatchObject({ source: 'environment', destination: { kind: 'local' } });
     expect(await operations.pipeline.database.query('SELECT FROM export_configs')).toEqual([]);
@@ -260,7 +260,7 @@ describe('POST test', () => {
     expect(readdirSync(join(exportDir, 'tried'))).toEqual([]);
   });
 
-  it('tries what is in the body, and keeps nothing', async () => {
+  it('tests the configuration in the body, and stores nothing', async () => {
     const { body } = await test({
       destination: { ...S3, endpoint: 'https://s3.invalid', credentials: CREDENTIALS },
       backup: { kind: 'local', prefix: 'tried' },
@@ -277,7 +277,7 @@ describe('POST test', () => {
     expect(await operations.pipeline.database.query('SELECT FROM export_configs')).toEqual([]);
   });
 
-  it('says what is wrong with what is kept', async () => {
+  it('says what is wrong with the stored configuration', async () => {
     await put({ destination: { ...S3, credentials: CREDENTIALS } });
     await operations.pipeline.database.query("UPDATE export_configs SET key_id = 'lost'");
     expect((await test()).body).toMatchObject({

@@ -8,7 +8,7 @@ const CREDENTIALS = { access_key_id: 'AKIA', secret_access_key: 'secret' };
 const S3 = { kind: 's3', bucket: 'evil-bucket', prefix: '' };
 
 let operations: Operations;
-/** A key of the tenant `evil` with every scope, and one that may only look. */
+/** A key of the tenant `evil` with every scope, and one that may only read. */
 let attacker: string;
 let reader: string;
 beforeAll(async () => {
@@ -76,7 +76,7 @@ describe("another tenant's operator", () => {
     expect(await snapshot()).toEqual(before);
   });
 
-  it('gets the same 404 for a run of somebody else as for one that is not there, and changes nothing', async () => {
+  it('gets the same 404 for a run of another tenant as for one that does not exist, and changes nothing', async () => {
     const before = await snapshot();
     for (const id of [theirRun, randomUUID()]) {
       for (const [method, path] of [
@@ -108,14 +108,14 @@ describe("another tenant's operator", () => {
     expect(JSON.stringify((await attack('GET', '/export/config')).body)).not.toContain('victim');
   });
 
-  it('a cursor of somebody else leads nowhere', async () => {
+  it('a cursor of another tenant leads nowhere', async () => {
     await attack('POST', '/export/run');
     const { created_at: at } = (await operations.ask('GET', `/export/runs/${theirRun}`, undefined, 'the-key')).body;
     const cursor = cursorAfter([at, theirRun], EXPORT_RUNS);
     expect((await attack('GET', `/export/runs?cursor=${cursor}`)).body.runs).toEqual([]);
   });
 
-  it('may configure its own, with credentials of its own, but not with the identity of the server', async () => {
+  it('may configure its own exports, with its own credentials, but not with the identity of the server', async () => {
     const refused = await attack('PUT', '/export/config', { destination: S3 });
     expect([refused.status, refused.body.error.message]).toEqual([
       400,
@@ -154,7 +154,7 @@ describe("another tenant's operator", () => {
   });
 });
 
-it('each route asks for its scope', async () => {
+it('each route needs its scope', async () => {
   for (const [method, path, scope] of [
     ['POST', '/export/run', 'operate'],
     ['POST', `/export/runs/${theirRun}/retry`, 'operate'],

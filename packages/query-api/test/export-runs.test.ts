@@ -23,7 +23,7 @@ const pause = () =>
     "UPDATE export_configs SET paused_at = now(), paused_code = 'no_bucket', paused_reason = 'There is no bucket.'",
   );
 
-/** A run as the engine would have left it. */
+/** A run as a maintenance worker would leave it. */
 async function seedRun(state: string, more: Record<string, unknown> = {}): Promise<string> {
   const row = {
     id: randomUUID(),
@@ -45,7 +45,7 @@ async function seedRun(state: string, more: Record<string, unknown> = {}): Promi
 }
 
 describe('POST /export/run', () => {
-  it('answers 202 with the run and where to look at it, and wakes a worker', async () => {
+  it('answers 202 with the run and its location, and wakes a worker', async () => {
     const { status, headers, body } = await run(
       '?format=csv&compression=gzip&since=2026-01-31T00:00:00Z&until=2026-02-01T00:00:00%2B01:00',
     );
@@ -98,7 +98,7 @@ describe('POST /export/run', () => {
     ]);
   });
 
-  it('takes format, compression and destination of the configuration where nothing else is said', async () => {
+  it('takes format, compression and destination from the configuration by default', async () => {
     await ask('PUT', '/export/config?tenant=acme', {
       format: 'json',
       compression: 'zstd',
@@ -124,7 +124,7 @@ describe('POST /export/run', () => {
     ['?since=2026-02-01T00:00:00.000002Z&until=2026-02-01T00:00:00.000001Z', 400, /until must lie after since/],
     ['?since=yesterday', 400, /since must be a time with its zone/],
     ['?until=2026-02-30T00:00:00Z', 400, /until must be a time with its zone/],
-    ['?since=9000-01-01T00:00:00Z', 400, /since lies in the future/],
+    ['?since=9000-01-01T00:00:00Z', 400, /since is in the future/],
     ['?tenant=', 400, /tenant/],
     ['?tenant=a%00b', 400, /tenant/],
     [`?tenant=${'x'.repeat(65)}`, 400, /tenant/],
@@ -186,7 +186,7 @@ describe('GET /export/runs', () => {
     expect(end).toBeNull();
   });
 
-  it('tells of progress and failure', async () => {
+  it('shows progress and failure', async () => {
     const id = await seedRun('failed', {
       rows_done: 500,
       rows_expected: 1_000,
@@ -207,7 +207,7 @@ describe('GET /export/runs', () => {
     });
   });
 
-  it('tells of the files of one that has succeeded', async () => {
+  it('shows the files of one that has succeeded', async () => {
     const files = [{ key: 'a.csv', rows: 500, bytes: 12_345, sha256: '0' }];
     const id = await seedRun('succeeded', { manifest: JSON.stringify({ files }), manifest_key: 'm.json' });
     expect((await ask('GET', `/export/runs/${id}`)).body).toMatchObject({ files, manifest_key: 'm.json' });
@@ -226,8 +226,8 @@ describe('GET /export/runs', () => {
 });
 
 describe('retry', () => {
-  it('queues the same window again, for where exports go now, and ends the pause', async () => {
-    await ask('PUT', '/export/config?tenant=acme', { destination: { kind: 'local', prefix: 'mended' } });
+  it('queues the same window again, for the present destination, and ends the pause', async () => {
+    await ask('PUT', '/export/config?tenant=acme', { destination: { kind: 'local', prefix: 'fixed' } });
     await pause();
     const id = await seedRun('failed', {
       trigger: 'schedule',
@@ -250,7 +250,7 @@ describe('retry', () => {
       rows_done: 0,
       error: null,
       error_code: null,
-      destination: { kind: 'local', prefix: 'mended' },
+      destination: { kind: 'local', prefix: 'fixed' },
     });
     const [row] = await operations.pipeline.database.query('SELECT from_position, to_fence FROM export_runs');
     expect(row).toEqual({ from_position: { tx: '800' }, to_fence: { tx: '900' } });
@@ -314,12 +314,12 @@ describe('a run that is publishing its manifest', () => {
         409,
         expect.stringMatching(/publishing its manifest/),
       ]);
-      // Nothing of it counts yet.
+      // It does not count as exported yet.
       expect((await ask('GET', `/export/runs/${id}`)).body).toMatchObject({ state, files: [], manifest_key: null });
     },
   );
 
-  it('writes its files anew when exports go elsewhere before it has come to an end', async () => {
+  it('writes its files from scratch when the destination changes before it ends', async () => {
     const id = await seedRun('queued', publishing);
     await ask('PUT', '/export/config?tenant=acme', { destination: { kind: 'local', prefix: 'elsewhere' } });
     const { database } = operations.pipeline;
@@ -328,6 +328,6 @@ describe('a run that is publishing its manifest', () => {
   });
 });
 
-it.each(['retry', 'cancel'])('%s of what is not there is 404', async (step) => {
+it.each(['retry', 'cancel'])('%s of a run that does not exist is 404', async (step) => {
   expect((await ask('POST', `/export/runs/${randomUUID()}/${step}`)).status).toBe(404);
 });

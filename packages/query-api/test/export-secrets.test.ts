@@ -13,7 +13,7 @@ let operations: Operations;
 let maintenance: TestDaemon;
 let endpoint: string;
 beforeAll(async () => {
-  // Nobody listens there, so every use of the credentials fails and is talked about.
+  // Nothing listens there, so every use of the credentials fails and is logged.
   endpoint = `http://127.0.0.1:${await freePort()}`;
   const env = {
     LOG_LEVEL: 'trace',
@@ -51,7 +51,7 @@ it('no secret is ever answered, logged, or stored where it can be read', async (
     "INSERT INTO event_ids VALUES ('acme', gen_random_uuid(), now()), ('default', gen_random_uuid(), now())",
   );
   expect(await ask('PUT', '/export/config?tenant=acme', { destination })).toBe(200);
-  // What is refused is told of, too.
+  // Refused requests are logged, too.
   expect(await ask('PUT', '/export/config?tenant=acme', { destination, colour: SECRET.slice(0, 3) })).toBe(400);
   expect(await ask('PUT', '/export/config?tenant=acme', { destination: { ...destination, bucket: '?' } })).toBe(400);
   expect(
@@ -65,7 +65,7 @@ it('no secret is ever answered, logged, or stored where it can be read', async (
   expect(await ask('POST', '/export/config/test')).toBe(200);
   const runs = ['/export/run?tenant=acme', '/export/run'];
   for (const path of runs) expect(await ask('POST', path)).toBe(202);
-  // The engine has tried them, with the tenant's credentials and with the server's.
+  // The workers have tried them, with the tenant's credentials and with the server's.
   await vi.waitFor(
     async () => {
       const rows = await pipeline.database.query('SELECT attempts, error FROM export_runs');

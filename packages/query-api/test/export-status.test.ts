@@ -30,7 +30,7 @@ const addRun = (
 const names = (page: { tenants: { tenant: string }[] }) => page.tenants.map(({ tenant }) => tenant);
 
 describe('GET /export/status', () => {
-  it('tells of runs, rows, bytes, the last error, how far behind and what comes next', async () => {
+  it('shows runs, rows, bytes, the last error, the lag and the next run', async () => {
     await configure('acme', { schedule: { every: 'day', at: '02:00' } });
     await addRun('acme', 'failed', { rows: 5, error: 'There is no bucket.', minutesAgo: 3 });
     await addRun('acme', 'succeeded', { rows: 100, minutesAgo: 2, trigger: 'schedule' });
@@ -59,7 +59,7 @@ describe('GET /export/status', () => {
     expect(body.tenants[0].lag_seconds).toBeGreaterThanOrEqual(90);
   });
 
-  it('of a tenant that was never exported has nothing to tell', async () => {
+  it('shows zeros for a tenant that was never exported', async () => {
     await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('new', gen_random_uuid(), now())");
     expect((await status('?tenant=new')).body.tenants).toEqual([
       {
@@ -78,7 +78,7 @@ describe('GET /export/status', () => {
     ]);
   });
 
-  it('tells why a tenant is paused', async () => {
+  it('shows why a tenant is paused', async () => {
     await configure('acme', {});
     await operations.pipeline.database.query(
       "UPDATE export_configs SET paused_at = now(), paused_code = 'bad_credentials', paused_reason = 'Unknown key.'",
@@ -89,7 +89,7 @@ describe('GET /export/status', () => {
     });
   });
 
-  it('tells that what the variables name is left alone since it failed', async () => {
+  it('shows a pause of the configuration of the variables after a failed run', async () => {
     await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('acme', gen_random_uuid(), now())");
     await addRun('acme', 'failed', { trigger: 'schedule' });
     await operations.pipeline.database.query(
@@ -102,7 +102,7 @@ describe('GET /export/status', () => {
     });
   });
 
-  it('pages through every tenant with a configuration or a run', async () => {
+  it('has pages of every tenant with a configuration or a run', async () => {
     await configure('b', {});
     await configure('d', { schedule: 'threshold:5' });
     for (const tenant of ['a', 'b', 'c']) await addRun(tenant, 'succeeded');

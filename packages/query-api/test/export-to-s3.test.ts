@@ -40,7 +40,7 @@ const at = (bucket: string, credentials: object = S3_CREDENTIALS) => ({
 });
 
 describe('POST /export/config/test', () => {
-  it('tries both buckets, and leaves nothing there', async () => {
+  it('tests both buckets, and leaves nothing there', async () => {
     await ask('PUT', '/export/config', { destination: at('client'), backup: at('backup') });
     expect(await ask('POST', '/export/config/test')).toEqual({
       ok: true,
@@ -69,7 +69,7 @@ async function untilRun(state: string): Promise<{ id: string; rows_done: number;
   }, PATIENCE);
 }
 
-it('a destination that cannot work is paused, keeps its window, and goes on once it is mended', async () => {
+it('a destination that cannot work is paused, keeps its window, and continues once it is fixed', async () => {
   await ask('PUT', '/export/config', { destination: at('missing-bucket'), schedule: { every_events: 1 } });
   const failed = await untilRun('failed');
   expect(failed.error_code).toBe('no_bucket');

@@ -15,7 +15,7 @@ interface Claim {
 
 const LONGEST_MS = 10 * 60_000;
 
-/** Those whom readers of committed events rely on. */
+/** The observers that readers of committed events rely on. */
 const OBSERVERS: { name: string; observe: (db: Kysely<unknown>) => Promise<Claim> }[] = [
   {
     name: 'exports and roll-ups',
@@ -100,7 +100,7 @@ describe.each(OBSERVERS)('the observer of $name', ({ observe }) => {
     expect(await takeId(client)).toBeGreaterThanOrEqual(nextTx);
   });
 
-  it('claims nothing of one that gets its id while it observes, and had begun before', async () => {
+  it('claims nothing about one that began before and gets its id during the observation', async () => {
     const client = await connect();
     const begun = await begin(client);
     let id = 0n;
@@ -114,7 +114,7 @@ describe.each(OBSERVERS)('the observer of $name', ({ observe }) => {
     expect(id < nextTx || floorMs! <= begun + ROUNDING_MS).toBe(true);
   });
 
-  it('is right about one that begins while it observes', async () => {
+  it('is right about one that begins during the observation', async () => {
     const client = await connect();
     let begun = 0;
     const { floorMs, nextTx } = await observe(
@@ -132,7 +132,7 @@ describe.each(OBSERVERS)('the observer of $name', ({ observe }) => {
     expect(floorMs!).toBeGreaterThanOrEqual(Number(before!['at']) - ROUNDING_MS);
   });
 
-  it('is not held back by an export that reads, nor by what is open in another database', async () => {
+  it('is not held back by an export that reads, nor by a transaction of another database', async () => {
     const reader = await connect(database.url, 'sluice-maintenance');
     const begun = await begin(reader);
     const elsewhere = await createTestDatabase();

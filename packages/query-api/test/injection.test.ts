@@ -3,7 +3,7 @@ import { type Answer, post } from '@sluice/testkit/http';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
-/** What means something to SQL, to arrays, JSON, patterns or URLs of somebody who does not bind it. */
+/** Texts with a meaning in SQL, arrays, JSON, patterns or URLs, for code that does not bind its parameters. */
 const HOSTILE = [
   "' OR '1'='1",
   "'; DROP TABLE events; --",

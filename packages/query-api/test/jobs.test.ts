@@ -35,7 +35,7 @@ beforeEach(async () => {
 const ask = (method: string, path: string, body?: unknown, key = 'o') => operations.ask(method, path, body, key);
 
 describe('GET /api/jobs', () => {
-  it('tells of every job: its schedule, its last run and its next, and whether it is stale', async () => {
+  it('shows every job: its schedule, its last and next run, and whether it is stale', async () => {
     const { id } = (await ask('POST', '/api/jobs/expire/runs', { days: 1 })).body;
     const { status, body } = await ask('GET', '/api/jobs');
     expect(status).toBe(200);
@@ -58,7 +58,7 @@ describe('GET /api/jobs', () => {
 });
 
 describe('POST /api/jobs/{name}/runs', () => {
-  it('answers 202 with the run and where to look at it, fills in defaults and notes who asked', async () => {
+  it('answers 202 with the run and its location, fills in defaults and notes who asked', async () => {
     const { status, headers, body } = await ask('POST', '/api/jobs/expire/runs', { days: 3 });
     expect(status).toBe(202);
     expect(headers.get('location')).toBe(`/api/jobs/runs/${body.id}`);
@@ -82,7 +82,7 @@ describe('POST /api/jobs/{name}/runs', () => {
     ]);
   });
 
-  it('takes no body as nothing', async () => {
+  it('a missing body is an empty input', async () => {
     expect((await ask('POST', '/api/jobs/rebuild/runs')).status).toBe(202);
   });
 
@@ -101,13 +101,13 @@ describe('POST /api/jobs/{name}/runs', () => {
     expect(await operations.pipeline.database.query('SELECT FROM job_runs')).toEqual([]);
   });
 
-  it('of a job that is not there is 404', async () => {
+  it('of a job that does not exist is 404', async () => {
     const answer = await ask('POST', '/api/jobs/frobnicate/runs');
     expect([answer.status, answer.body.error.message]).toEqual([404, 'There is no job frobnicate.']);
     expect((await ask('POST', '/api/jobs/..%2Fkeys/runs')).status).toBe(400);
   });
 
-  it('works while Redis is away: the row is what counts', async () => {
+  it('works while Redis is unreachable: the row in Postgres is the request', async () => {
     const redis = await ownRedis();
     const alone = await startTestDaemon('query-api', {
       DATABASE_URL: operations.pipeline.database.url,
@@ -121,7 +121,7 @@ describe('POST /api/jobs/{name}/runs', () => {
 });
 
 describe('runs', () => {
-  it('are listed newest first, of one job or of all, in pages that go on though runs disappear', async () => {
+  it('are listed newest first, of one job or of all, in pages that continue though runs disappear', async () => {
     const made: string[] = [];
     for (let at = 0; at < 5; at += 1) made.unshift((await ask('POST', '/api/jobs/rebuild/runs')).body.id);
     const other = (await ask('POST', '/api/jobs/nightly/runs')).body.id;
@@ -160,7 +160,7 @@ describe('runs', () => {
     });
   });
 
-  it('asked for are run by a maintenance worker, and tell how they ended', async () => {
+  it('that were requested are run by a maintenance worker, and show their result', async () => {
     const worker = await operations.startMaintenance();
     await vi.waitFor(async () => expect((await ask('POST', '/api/jobs/make-partitions/runs')).status).toBe(202), {
       timeout: 180_000,

@@ -109,7 +109,7 @@ const got = (tail: Tail, wanted: readonly WireEvent[]) =>
 const INSERT = `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
   VALUES ('default', $1, 'Slow', now(), now(), 'governance-tracker', '{}')`;
 
-it('gives each event once, in its wire shape, filtered, with heartbeats in between', async () => {
+it('sends each event once, in its wire shape, filtered, with heartbeats in between', async () => {
   const all = await open();
   const some = await open('?event_types=A&event_types=B&user_names=Zo%C3%AB');
   expect(all.status).toBe(200);
@@ -133,7 +133,7 @@ it('gives each event once, in its wire shape, filtered, with heartbeats in betwe
   );
 });
 
-it('a transaction that commits late is in no gap, also when events of later ones were committed before it', async () => {
+it('a transaction that commits late is not lost, also when later ones commit before it', async () => {
   const tail = await open('?event_types=Slow&event_types=Fast');
   const slow = await operations.pipeline.database.connect();
   await slow.query('BEGIN');
@@ -147,7 +147,7 @@ it('a transaction that commits late is in no gap, also when events of later ones
   );
   const late = makeEvent()['eventId'];
   await slow.query(INSERT, [late]);
-  // Readers hear why nothing comes.
+  // Readers are notified why nothing comes.
   await vi.waitFor(() => expect(tail.messages.map(({ event }) => event)).toContain('lag'), PATIENCE);
   expect(tail.ids()).toEqual([]);
   await slow.query('COMMIT');
@@ -158,7 +158,7 @@ it('a transaction that commits late is in no gap, also when events of later ones
   expect(tail.ids()[0]).toBe(late);
 });
 
-it('Last-Event-ID goes on where the connection broke, on another instance too', async () => {
+it('Last-Event-ID resumes where the connection broke, on another instance too', async () => {
   const { database, namespace } = operations.pipeline;
   const first = await open('?event_types=Resumed&event_types=Marker');
   await following(first);
@@ -194,7 +194,7 @@ it('Last-Event-ID goes on where the connection broke, on another instance too', 
   await stopping;
 });
 
-it('an id that is too old or from elsewhere makes a gap that is told; one that is none is refused', async () => {
+it('a gap is reported for an id that is too old or foreign; a malformed one is refused', async () => {
   const uuid = String(makeEvent()['eventId']);
   for (const lastEventId of [`5.${Date.now() - 3_600_000}.${uuid}`, `9000000000000000000.${Date.now()}.${uuid}`]) {
     const tail = await open('', { lastEventId });
@@ -206,7 +206,7 @@ it('an id that is too old or from elsewhere makes a gap that is told; one that i
   }
 });
 
-it('a reader that does not read is let go, and the others get everything', async () => {
+it('a reader that does not read is dropped, and the others get everything', async () => {
   const slow = httpRequest(`${operations.query.url}/api/events/stream?event_types=Large`, {
     headers: { 'x-api-key': 'b' },
   });
@@ -235,7 +235,7 @@ it('a revoked key loses the streams that it has open', async () => {
   await vi.waitFor(() => expect([tail.messages.at(-1)?.event, tail.ended]).toEqual(['revoked', true]), PATIENCE);
 });
 
-it('a key sees its tenant only, and has so many streams', async () => {
+it('a key sees its tenant only, and has a limited number of streams', async () => {
   const mallory = await open('', { key: 'm' });
   expect((await open('?tenant=default', { key: 'm' })).status).toBe(403);
   const ada = await open('?tenant=evil', { key: 'a' });

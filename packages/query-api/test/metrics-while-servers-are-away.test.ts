@@ -42,7 +42,7 @@ const OF_REDIS = [
 ];
 const ofRedis = ({ text }: Scrape): string[] => OF_REDIS.filter((name) => new RegExp(`^${name}[ {]`, 'm').test(text));
 
-it('a dependency is 0 while it is away and 1 when it is back; what Redis says is left out meanwhile', async () => {
+it('a dependency is 0 while it is away and 1 when it is back; metrics of Redis are left out meanwhile', async () => {
   await until((seen) => {
     expect([up(seen, 'redis'), up(seen, 'postgres')]).toEqual([1, 1]);
     expect(ofRedis(seen)).toEqual(OF_REDIS);

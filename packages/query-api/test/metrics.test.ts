@@ -4,7 +4,7 @@ import { makeEvents } from '@sluice/testkit/make-event';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { scrape } from '@sluice/testkit/scrape';
 
-/** The queue is looked at once a second at most. */
+/** The queue is read once a second at most. */
 const PATIENCE = { timeout: 180_000, interval: 50 };
 
 let operations: Operations;
@@ -93,7 +93,7 @@ it('says what waits, since when, what is pending and what no writer has read, by
   );
 });
 
-it('what became of all that was added: stored, duplicate, dead, and what left the stream in another way', async () => {
+it('counts outcomes of added events: stored, duplicate, dead, and what left the stream without a COMMIT', async () => {
   const { pipeline } = operations;
   const { redis, stream, ingest } = pipeline;
   const shard = { shard: '0' };

@@ -57,10 +57,11 @@ async function expectLimit(method: string, path: string): Promise<void> {
   for (const each of [...unread, others, next]) each.close();
 }
 
-it('a key has so many downloads of events open, and another its own', () => expectLimit('POST', '/api/events/query'));
+it('a key has a limited number of downloads of events open, and another its own', () =>
+  expectLimit('POST', '/api/events/query'));
 
-it('a key follows so many replays', async () => {
-  // Nobody runs it, so its progress goes on for ever.
+it('a key follows a limited number of replays', async () => {
+  // No worker runs it, so its progress stream stays open.
   const { body } = await operations.ask('POST', '/api/dead-letters/replays', { filter: {} }, 'a');
   await expectLimit('GET', `/api/dead-letters/replays/${body.id}/progress`);
 });

@@ -42,7 +42,7 @@ async function pages(query: object): Promise<unknown[][]> {
 }
 
 describe('order', () => {
-  it.each(['asc', 'desc'] as const)('equal times and microseconds, over page borders: %s', async (order) => {
+  it.each(['asc', 'desc'] as const)('equal times and microseconds, across pages: %s', async (order) => {
     const times = ['…00.000001Z', '…00.000002Z', '…00.000002Z', '…00.000002Z', '…00.000003Z', '…00.001Z', '…01Z'];
     const events = times.map((time) => makeEvent({ timestamp: time.replace('…', '2026-01-31T09:30:') }));
     await store(...events);
@@ -59,7 +59,7 @@ describe('order', () => {
     expect((await pages({ order, limit: 2, user_names: ['ada', 'bob', 'ada'] })).flat()).toEqual(expected);
   });
 
-  it('an event that comes in between two pages neither moves nor repeats others', async () => {
+  it('an event that is stored between two pages neither moves nor repeats others', async () => {
     const events = [1, 2, 3, 4].map((second) => makeEvent({ timestamp: `2026-01-31T09:30:0${second}Z` }));
     await store(...events);
     const first = (await ask({ limit: 2 })).body;
@@ -108,7 +108,7 @@ describe('time', () => {
     const ahead = await get(`/api/events/statistics?start_time=${hoursAgo(-1)}`);
     expect([ahead.status, ahead.body.error.message]).toEqual([
       400,
-      expect.stringMatching(/^start_time lies in the future/),
+      expect.stringMatching(/^start_time is in the future/),
     ]);
   });
 });
@@ -134,7 +134,7 @@ describe('values', () => {
     }
   });
 
-  it('what Postgres cannot store is found under what was stored instead', async () => {
+  it('a filter with characters that Postgres cannot store finds what was stored instead', async () => {
     await store(makeEvent({ userName: 'a\u0000b', note: 'x\ud800' }));
     expect((await ask({ user_names: ['a\u0000b'] })).body.events).toHaveLength(1);
     expect((await ask('{"payload":{"note":"x\\ud800"}}')).body.events).toHaveLength(1);

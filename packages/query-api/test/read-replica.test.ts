@@ -128,7 +128,7 @@ it('events, statistics and sessions come from the replica, and say how old they 
   await vi.waitFor(async () => expect(await age()).toBe('0.0'), PATIENCE);
 });
 
-it('without its replica it answers 503 to reads, goes on serving operators, and says so', async () => {
+it('without its replica it answers 503 to reads, still serves operators, and says so', async () => {
   await replica.stop('immediate');
   await vi.waitFor(async () => expect(await age()).toBe('unknown'), PATIENCE);
   const { status, body } = await post(`${query.url}/api/events/query`, {});

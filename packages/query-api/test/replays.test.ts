@@ -65,12 +65,12 @@ describe('a dry run', () => {
 });
 
 describe('POST /api/dead-letters/replays', () => {
-  it('answers 202 with the replay and where to look at it, and freezes the upper id', async () => {
+  it('answers 202 with the replay and its location, and freezes the upper id', async () => {
     const ids = await operations.seed(3);
     const { status, headers, body } = await create({
       filter: { reason: 'invalid_value' },
       rate_per_second: 7,
-      reason: 'mended',
+      reason: 'fixed',
     });
     expect(status).toBe(202);
     expect(headers.get('location')).toBe(`/api/dead-letters/replays/${body.id}`);
@@ -81,7 +81,7 @@ describe('POST /api/dead-letters/replays', () => {
       pending: 3,
       rate_per_second: 7,
       requested_by: 'anonymous',
-      reason: 'mended',
+      reason: 'fixed',
       filter: { reason: 'invalid_value' },
       started_at: null,
       finished_at: null,
@@ -89,7 +89,7 @@ describe('POST /api/dead-letters/replays', () => {
     const [row] = await operations.pipeline.database.query('SELECT upper_id FROM replays');
     expect(row).toEqual({ upper_id: ids[2] });
     expect((await operations.ask('GET', '/api/audit-log')).body.entries).toMatchObject([
-      { action: 'replays.create', affected: 3, reason: 'mended', details: { replay_id: body.id, rate_per_second: 7 } },
+      { action: 'replays.create', affected: 3, reason: 'fixed', details: { replay_id: body.id, rate_per_second: 7 } },
     ]);
   });
 
@@ -117,7 +117,7 @@ describe('POST /api/dead-letters/replays', () => {
 });
 
 describe('steering', () => {
-  it('goes through the states, notes each step, and refuses what a state does not allow', async () => {
+  it('walks through the states, notes each step, and refuses what a state does not allow', async () => {
     await operations.seed(1);
     const { id } = (await create({ filter: {} })).body;
     const step = async (name: string) => {
@@ -159,7 +159,7 @@ describe('steering', () => {
 });
 
 describe('GET …/progress', () => {
-  it('tells each change as server-sent events, and ends with the replay', async () => {
+  it('sends each change as a server-sent event, and ends with the replay', async () => {
     const { seed, startMaintenance, pipeline } = operations;
     await seed(60, { event: { eventType: 'CellChange' } });
     const { id } = (await create({ filter: {}, rate_per_second: 60 })).body;
@@ -178,7 +178,7 @@ describe('GET …/progress', () => {
     await Promise.all(daemons.map((daemon) => daemon.stop()));
   });
 
-  it('of an ended replay is one event; a client that goes away is noticed', async () => {
+  it('of an ended replay is one event; a client that hangs up is noticed', async () => {
     const { id } = (await create({ filter: {} })).body;
     const gone = new AbortController();
     const url = `${operations.query.url}/api/dead-letters/replays/${id}/progress`;

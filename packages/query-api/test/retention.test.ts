@@ -13,7 +13,7 @@ beforeEach(() => operations.pipeline.database.query('TRUNCATE tenant_retention, 
 const ask = (method: string, path: string, body?: unknown, key = 'the-key') =>
   operations.ask(method, `/api/retention${path}`, body, key);
 
-it('is set, changed, listed and cleared, each with a note in the audit log', async () => {
+it('is set, changed, listed and cleared, each with an entry in the audit log', async () => {
   const set = await ask('PUT', '/acme', { days: 7 });
   expect([set.status, set.body]).toEqual([
     200,

@@ -78,7 +78,7 @@ it('a key of ingest alone can do nothing here', async () => {
   expectError(await operations.ask('GET', '/api/queue', undefined, body.key), 'forbidden');
 });
 
-it('who comes without a key to an open instance has no say in keys', async () => {
+it('a caller without a key cannot manage keys of an open instance', async () => {
   const open = await startTestDaemon('query-api', { DATABASE_URL: operations.pipeline.database.url });
   expect((await get(`${open.url}/api/dead-letters`)).status).toBe(200);
   for (const [method, path, body] of [
@@ -95,7 +95,7 @@ it('who comes without a key to an open instance has no say in keys', async () =>
   await open.stop();
 });
 
-it('with REQUIRE_KEYS and no configured key nobody is let in but with a stored one', async () => {
+it('with REQUIRE_KEYS and no configured key only stored keys are let in', async () => {
   const { pipeline } = operations;
   const env = { DATABASE_URL: pipeline.database.url, SLUICE_NAMESPACE: pipeline.namespace, REQUIRE_KEYS: 'true' };
   const shut = await startTestDaemon('query-api', env);

@@ -7,7 +7,7 @@ const ATTACKER = 'attackers-key';
 const NO_REPLAY = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';
 
 let operations: Operations;
-/** A letter of the attacker's tenant, one of the victim's, and one of nobody's. */
+/** A dead letter of the attacker's tenant, one of the victim's, and one without a tenant. */
 let own: string;
 let theirs: string;
 let nobodys: string;
@@ -73,7 +73,7 @@ describe("another tenant's operator", () => {
     }
   });
 
-  it('gets the same 404 for an id of somebody else as for one that is not there, and changes nothing', async () => {
+  it('gets the same 404 for an id of another tenant as for one that does not exist, and changes nothing', async () => {
     const before = await snapshot();
     for (const id of [theirs, nobodys, '987654321']) {
       for (const [method, path, body] of [
@@ -126,7 +126,7 @@ describe("another tenant's operator", () => {
     expect((await operations.ask('GET', `/api/dead-letters/${theirs}`, undefined, 'v')).body.state).toBe('dead');
   });
 
-  it('has its replay walk its own letters only', async () => {
+  it('has its replay take its own dead letters only', async () => {
     const { startMaintenance, replayIn, pipeline } = operations;
     await pipeline.database.query('TRUNCATE replays');
     const { id } = (await attack('POST', '/api/dead-letters/replays', { filter: {} })).body;
@@ -176,7 +176,7 @@ describe("another tenant's administrator", () => {
   });
 });
 
-/** What the documentation says of a path, as far as it matters here. */
+/** The parts of the documentation of a path that this test reads. */
 interface Documented {
   readonly get?: { readonly security?: unknown; readonly parameters?: readonly { name: string; in: string }[] };
 }
@@ -273,7 +273,7 @@ describe('events, statistics and sessions', () => {
     expect(events.map((event: { secret: string }) => event.secret)).toEqual(['evil']);
   });
 
-  it('no GET that is documented tells of another tenant, by whatever is in its path, nor when it is named', async () => {
+  it('no documented GET shows another tenant, whatever its path holds, nor when that tenant is named', async () => {
     const { paths } = (await operations.ask('GET', '/docs/json')).body as { paths: Record<string, Documented> };
     const reads = Object.entries(paths).flatMap(([path, { get }]) =>
       get?.security === undefined ? [] : { path, get },
@@ -286,7 +286,7 @@ describe('events, statistics and sessions', () => {
         .replace('{tenant}', 'victim')
         .replace('{name}', 'fold-rollups')
         .replace('{id}', path.includes('replays') ? theirReplay : path.includes('dead') ? theirs : NO_REPLAY);
-      // It would go on for ever.
+      // It would never end.
       if (!path.endsWith('/stream'))
         expect(JSON.stringify((await attack('GET', filled)).body), path).not.toMatch(/victim/);
       if (get.parameters?.some(({ name, in: where }) => name === 'tenant' && where === 'query') !== true) continue;

@@ -24,7 +24,7 @@ let query: TestDaemon;
 let endpoint: string;
 beforeAll(async () => {
   receiver = await startOtlpReceiver();
-  // Nobody listens there, so every use of the credentials fails and is talked about.
+  // Nothing listens there, so every use of the credentials fails and is traced.
   endpoint = `http://127.0.0.1:${await freePort()}`;
   database = await createTestDatabase();
   await database.query(`CREATE ROLE ${ROLE} SUPERUSER LOGIN PASSWORD '${SECRETS.database}'`);

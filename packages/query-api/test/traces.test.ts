@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 let requests = 0;
-/** Asks, and gives back the span of the request and all that is below it, once they have come. */
+/** Sends a request, and returns its span and all spans below it once they have arrived. */
 async function traced(
   method: string,
   path: string,
@@ -72,7 +72,7 @@ it('a request is a span named by its route, with its statements below it', async
   }
 });
 
-it('the queue is asked of Redis, and that is seen', async () => {
+it('shows that the queue is read from Redis', async () => {
   const { server, children } = await traced('GET', '/api/queue');
   expect(server.name).toBe('GET /api/queue');
   expect(new Set(children.map(({ name }) => name))).toEqual(new Set(['scan', 'time', 'xinfo', 'memory', 'eval']));
@@ -108,13 +108,13 @@ it('an answer of 5xx is an error, and one of 4xx is not', async () => {
   expect((await traced('GET', '/api/dead-letters?limit=0')).server.status).toBe('unset');
 });
 
-it('a client that has a trace goes on in it', async () => {
+it('a request continues the trace of its client', async () => {
   const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
   const { server } = await traced('GET', '/api/jobs', { headers: { traceparent: `00-${traceId}-${spanId}-01` } });
   expect(server).toMatchObject({ traceId, parentSpanId: spanId, name: 'GET /api/jobs' });
 });
 
-it('a live tail is one span, however long it is open and whatever it looks at meanwhile', async () => {
+it('a live tail is one span, however long it is open and whatever it reads meanwhile', async () => {
   const { pipeline, query } = operations;
   await pipeline.startWriter('writer-1');
   const hangUp = new AbortController();
@@ -129,7 +129,7 @@ it('a live tail is one span, however long it is open and whatever it looks at me
   await vi.waitFor(
     async () => {
       await post(`${pipeline.ingest.url}/api/events`, { events: [makeEvent()] });
-      // Several looks at Postgres have found something.
+      // Several polls of Postgres have found something.
       expect(text.split('\nid: ').length).toBeGreaterThan(3);
     },
     { timeout: 180_000, interval: 100 },
@@ -141,7 +141,7 @@ it('a live tail is one span, however long it is open and whatever it looks at me
   expect(children).toEqual([]);
 });
 
-it('a download has its first statement in its trace and not the hundreds behind it', async () => {
+it('a download has its first statement in its trace and not the hundreds after it', async () => {
   await operations.seed(250);
   const accept = { accept: 'application/x-ndjson' };
   const letters = await traced('GET', '/api/dead-letters', { headers: accept });
@@ -158,7 +158,7 @@ it('a download has its first statement in its trace and not the hundreds behind 
   expect(download.children).toHaveLength(1);
 });
 
-it('following a replay has its first look in its trace and not those behind it', async () => {
+it('following a replay has its first read in its trace and not the later ones', async () => {
   const { body } = await operations.ask('POST', '/api/dead-letters/replays', { filter: {} }, 'the-key');
   const id = 'following';
   const hangUp = new AbortController();

@@ -1,17 +1,17 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from './database.ts';
 
-/** Waits for the lock of this name and holds it until the caller's transaction ends: a row that is not there can't be locked. */
+/** Waits for the lock of this name and holds it until the caller's transaction ends. A missing row cannot be locked. */
 export async function lockInTransaction(db: Kysely<unknown>, name: string): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(db);
 }
 
 /**
- * Runs `work` on one connection that holds an advisory lock, so that of all processes one does it at a time. The
- * lock is the connection's: it is free at once when the process dies, however it dies.
+ * Runs `work` on one connection that holds an advisory lock, so that one process at a time does it. The lock belongs to
+ * the connection: it is free at once when the process dies.
  *
  * @param work gets the connection; its statements fail when the lock is lost with it
- * @returns false when another connection holds the lock; `work` was not run then
+ * @returns false when another connection holds the lock and `work` did not run
  */
 export async function withAdvisoryLock(
   database: Database,

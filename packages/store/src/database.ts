@@ -4,8 +4,8 @@ import type { PoolUse } from '@sluice/daemon/telemetry/pool-metrics';
 import { type Client, openPool } from './pool.ts';
 
 /**
- * Opens the database. Nothing is connected yet: the first statement connects, so a daemon starts and waits while Postgres
- * is away.
+ * Opens the database. Nothing is connected yet: the first statement connects, so a daemon can start while Postgres is
+ * away.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = openPool(options);
@@ -32,7 +32,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     async cancel(client, isWanted) {
       const other = new pg.Client({ ...pool.options, password: pool.options.password });
-      // Else a connection that breaks ends the process.
+      // Without a listener, a connection that breaks ends the process.
       other.on('error', () => {});
       try {
         await other.connect();
@@ -53,23 +53,23 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly poolSize: number;
   readonly statementTimeoutMs: number;
-  /** Shown in pg_stat_activity. A daemon takes it from APPLICATION_NAMES: the fence tells its sessions apart by it. */
+  /** Shown in pg_stat_activity. A daemon takes it from APPLICATION_NAMES: the fence distinguishes sessions by it. */
   readonly applicationName: string;
   /**
-   * A transaction ends after this, in milliseconds, where the server can see to it (PostgreSQL 17): one that never ends
-   * would hold the fence of exports and roll-ups back for as long. Left out, transactions may take as long as they like.
+   * Longest transaction, in milliseconds, where the server can enforce it (PostgreSQL 17). A transaction that never ends
+   * would hold the fence of exports and roll-ups back. Left out, there is no limit.
    */
   readonly transactionTimeoutMs?: number;
-  /** Given a way to see how busy the pool is, for metrics; before the first query the pool is empty. */
+  /** Gets a function that reads how busy the pool is, for metrics. Before the first query the pool is empty. */
   readonly watchPool?: (use: () => PoolUse) => void;
 }
 
-/** One pool of connections, and the ways to use it. Transactions are in `transaction.ts`. */
+/** A pool of connections and the ways to use it. Transactions are in `transaction.ts`. */
 export interface Database {
-  /** For statements outside of a transaction; each takes a connection of the pool for as long as it runs. */
+  /** For statements outside of a transaction. Each takes a connection of the pool while it runs. */
   readonly db: Kysely<unknown>;
   /**
-   * Runs `work` on one connection of the pool: for what only pg's own client can do, such as a named statement or COPY.
+   * Runs `work` on one connection of the pool, for what only pg's own client can do: a named statement, or COPY.
    *
    * @param work must leave no transaction open
    */
@@ -77,18 +77,18 @@ export interface Database {
   /** Statements on a connection that `withClient` gave. */
   on(client: Client): Kysely<unknown>;
   /**
-   * Cancels what a connection is running, over another connection that is not of the pool.
+   * Cancels the running statement of a connection, over a new connection outside of the pool.
    *
-   * @param isWanted asked when that other connection is there: whether the statement still runs
+   * @param isWanted asked once the new connection is open: whether the statement still runs
    */
   cancel(client: Client, isWanted: () => boolean): Promise<void>;
   /** @throws when Postgres does not answer a statement */
   check(): Promise<void>;
-  /** Waits for the statements that are running. No more can be sent. */
+  /** Waits for the running statements. No further ones can be sent. */
   close(): Promise<void>;
 }
 
-/** A connection as a pool that has only this one and keeps it. */
+/** Presents a connection as a pool that has only this one and never closes it. */
 function poolOf(client: Client, { options }: pg.Pool): PostgresPool {
   const borrowed = {
     query: client.query.bind(client),

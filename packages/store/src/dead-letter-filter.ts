@@ -1,16 +1,16 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 
-/** Which dead letters; what is not given does not matter. Also kept as JSON with a replay. */
+/** Selects dead letters. A field that is not given matches all. A replay stores it as JSON. */
 export interface DeadLetterFilter {
   readonly ids?: readonly string[];
   readonly reason?: string;
   readonly event_type?: string;
   readonly tenant?: string;
-  /** Failed first at or after, ISO 8601. */
+  /** First failure at or after this time, ISO 8601. */
   readonly since?: string;
-  /** Failed first before, ISO 8601. */
+  /** First failure before this time, ISO 8601. */
   readonly until?: string;
-  /** Part of the message or of the payload's text, in any letter case. */
+  /** Part of the message or of the payload's text; case does not matter. */
   readonly text?: string;
   /** `all` for every state. */
   readonly state?: string;
@@ -19,7 +19,7 @@ export interface DeadLetterFilter {
 
 /**
  * JSON text of the event that a dead letter holds; null for an unreadable entry. The collation is named because
- * convert_from has the one of its encoding's name, "C", in which lower() knows ASCII only.
+ * convert_from() has the collation "C", in which lower() knows ASCII only.
  */
 export const EVENT_JSON = sql<string | null>`
   coalesce(payload::text, CASE WHEN entry_index >= 0 AND raw IS NOT NULL
@@ -28,12 +28,12 @@ export const EVENT_JSON = sql<string | null>`
 /**
  * The filter as a condition on `dead_letters`.
  *
- * @param owner tenant of who asks: nothing of other tenants is ever matched; null for all tenants
+ * @param owner the caller's tenant: nothing of other tenants ever matches; null for all tenants
  */
 export function matches(filter: DeadLetterFilter, owner: string | null): RawBuilder<SqlBool> {
   const state = filter.state ?? 'dead';
   const conditions = [
-    // A literal, so that the planner sees that the partial index on dead ones will do.
+    // A literal, so that the planner sees that the partial index on dead ones fits.
     state === 'dead' ? sql<SqlBool>`state = 'dead'` : state === 'all' ? null : sql<SqlBool>`state = ${state}`,
     owner === null ? null : sql<SqlBool>`tenant = ${owner}`,
     filter.ids === undefined ? null : sql<SqlBool>`id = ANY(${filter.ids}::bigint[])`,

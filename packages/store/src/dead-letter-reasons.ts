@@ -1,4 +1,4 @@
-/** Why an event or an entry became a dead letter; `docs/reference/errors.md` lists the same, proven by a test. */
+/** Why an event or an entry became a dead letter. A test compares them with `docs/reference/errors.md`. */
 export const DEAD_LETTER_REASONS = {
   invalid_value: 'PostgreSQL refused a value of the event (SQLSTATE class 22).',
   missing_value: 'A column that must have a value got none (SQLSTATE 23502).',

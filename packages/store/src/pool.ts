@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { SILENCE_MARGIN_MS } from './silence-margin.ts';
+import { SILENCE_MARGIN_MS } from './time-limits.ts';
 
 /**
- * Opens a pool of connections. Nothing is connected yet: the first query is, so a daemon starts and waits while Postgres
- * is away. A connection on which Postgres is silent for too long is ended.
+ * Opens a pool of connections. Nothing is connected yet: the first query connects, so a daemon can start while Postgres is
+ * away. A connection on which Postgres is silent for too long is closed.
  */
 export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -18,8 +18,8 @@ export function openPool(options: PoolOptions): pg.Pool {
     keepAlive: true,
     types,
   });
-  // A connection that the server ends is an `error` event, which nobody else listens to, and would end the process. Its
-  // statement is rejected as well, and the pool makes a new connection.
+  // A connection that the server ends emits `error`; without a listener that ends the process. Its statement is rejected
+  // as well, and the pool makes a new connection.
   pool.on('error', () => {});
   pool.on('connect', (client) => {
     client.on('error', () => {});
@@ -29,7 +29,7 @@ export function openPool(options: PoolOptions): pg.Pool {
   return pool;
 }
 
-/** What a pool is made of; see `DatabaseOptions`. */
+/** Options of a pool; see `DatabaseOptions`. */
 interface PoolOptions {
   readonly url: string;
   readonly poolSize: number;
@@ -39,7 +39,7 @@ interface PoolOptions {
 }
 
 /**
- * What a URL says of the server. Its query is left out: there a parameter such as `application_name` would replace the
+ * Reads the server from a URL. The query of the URL is ignored: a parameter such as `application_name` would replace the
  * one that the fence relies on.
  */
 function serverOf(url: string): pg.ClientConfig {
@@ -58,7 +58,7 @@ const AS_TEXT: ReadonlySet<number> = new Set([1082, 1114, 1184, 1186]);
 /** Arrays of these. */
 const AS_TEXTS: ReadonlySet<number> = new Set([1182, 1115, 1185, 1187]);
 
-/** pg's parser of a type, by its oid, but for times. */
+/** pg's parser of a type, by its oid. */
 const parserOf = pg.types.getTypeParser as (oid: number, format?: string) => (value: string) => unknown;
 const TEXT_ARRAY = 1009;
 
@@ -69,35 +69,35 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
-/** A connection of a pool. What pg's clients have and its types leave out is added. */
+/** A connection of a pool, with what pg's clients have and its types leave out. */
 export type Client = pg.PoolClient & {
-  /** Of the server's process. */
+  /** Id of the server's process. */
   readonly processID: number;
   readonly readyForQuery: boolean;
   readonly connection: { readonly stream: Socket };
 };
 
 /**
- * Ends a connection on which a statement has been without an answer for too long. The server ends each statement
- * after its time-out, so longer silence means that nobody is there any more: a peer that vanished without a FIN
- * would otherwise keep a transaction waiting for as long as the kernel sends again, about a quarter of an hour.
+ * Closes a connection on which a statement gets no answer for too long. The server ends each statement after its time-out,
+ * so a longer silence means that the server is gone. Without this, a peer that vanished without a FIN would keep a
+ * transaction waiting while the kernel retransmits, about a quarter of an hour.
  */
 function endWhenSilent(client: Client, silenceMs: number): void {
   const { stream } = client.connection;
   stream.setTimeout(silenceMs);
   stream.on('timeout', () => {
-    // Between statements a connection may be idle, and hold a lock, for as long as its owner likes.
+    // Between statements a connection may be idle, and hold a lock, as long as its owner wants.
     if (client.readyForQuery) return;
     stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
   });
 }
 
-/** Sets transaction_timeout; an older server would refuse it as a start-up parameter, and with it the connection. */
+/** Sets transaction_timeout. As a start-up parameter, an older server would refuse it together with the connection. */
 function limitTransactions(client: pg.PoolClient, timeoutMs: number): void {
   client
     .query(
       `SELECT set_config('transaction_timeout', '${timeoutMs}', false) WHERE current_setting('server_version_num')::int >= 170000`,
     )
-    // On a connection that is broken already, the next statement says so.
+    // On a broken connection the next statement fails too.
     .catch(() => {});
 }

@@ -3,24 +3,17 @@ import type { Database } from './database.ts';
 import { makePartitions } from './layout/partitions.ts';
 import { migrate } from './migrations/migrate.ts';
 
-/** How many weekly partitions are made beside the current one. */
+/** Number of weekly partitions to make after the current one. */
 export const PARTITIONS_AHEAD = 2;
 
-/** Oldest server that has what the statements use (`pg_input_is_valid`). */
+/** Oldest server that has the functions that statements use (`pg_input_is_valid`). */
 const OLDEST_SERVER = 160_000;
 
-/** What had to be done. */
-export interface PreparedDatabase {
-  readonly serverVersion: number;
-  readonly migrations: readonly string[];
-  readonly partitions: readonly string[];
-}
-
 /**
- * Everything a daemon needs before its first statement: a server that is new enough, the schema, and the
+ * Prepares the database for a daemon's first statement: checks the server's version, migrates the schema, and makes the
  * partitions for this week and the next two.
  *
- * @throws what Postgres answered; callers try again while it is away
+ * @throws what Postgres answered; callers retry while it is away
  */
 export async function prepareDatabase(database: Database, now: Date): Promise<PreparedDatabase> {
   const { rows } = await sql<{ version: string }>`
@@ -34,4 +27,11 @@ export async function prepareDatabase(database: Database, now: Date): Promise<Pr
     migrations: await migrate(database),
     partitions: await makePartitions(database, now, PARTITIONS_AHEAD),
   };
+}
+
+/** What preparing a database did. */
+export interface PreparedDatabase {
+  readonly serverVersion: number;
+  readonly migrations: readonly string[];
+  readonly partitions: readonly string[];
 }

@@ -8,8 +8,8 @@ import { classifyFailure } from './write/failure-policy.ts';
 const BACKOFF: Backoff = { initialMs: 100, maxMs: 5_000 };
 
 /**
- * Prepares the database, waiting for it as long as it takes. Each reason why it is not ready is logged once: an error
- * where somebody has to act, else a warning.
+ * Prepares the database, and waits for it as long as needed. Logs each reason why it is not ready once: as an error when an
+ * operator has to act, else as a warning.
  *
  * @returns false when the stop came first
  */

@@ -2,8 +2,8 @@ import type { Kysely, RawBuilder } from 'kysely';
 import type { Database } from './database.ts';
 
 /**
- * A projection: tables that are derived from stored events and can be rebuilt from them. Implementations lie in
- * packages/projections, one folder each; whoever stores, folds or deletes events takes them as a list.
+ * A projection: tables that are derived from stored events and can be rebuilt from them. Implementations are in
+ * packages/projections, one folder each. Code that stores, folds or deletes events gets them as a list.
  *
  *     events stored ──► apply (in-transaction)      in the writing transaction: exact per entity at COMMIT
  *                  └──► fold  (folded)              later, everything below the fence, each event once
@@ -14,44 +14,44 @@ export type Projection = InTransactionProjection | FoldedProjection;
 
 interface ProjectionBase {
   readonly name: string;
-  /** Tables that it writes. Nobody else writes them. */
+  /** Tables that it alone writes. */
   readonly tables: readonly string[];
   readonly unfold: Unfold;
   /**
-   * Builds the rows again from the events, beside those that are read, and replaces them in one step. An interrupted
-   * rebuild is continued by the next one.
+   * Builds the rows again from the events, beside the current ones, and replaces those in one step. The next rebuild
+   * continues an interrupted one.
    *
-   * @returns how many events are in the new rows
+   * @returns number of events in the new rows
    * @throws when the signal is aborted
    */
   rebuild(database: Database, options: RebuildOptions): Promise<number>;
 }
 
-/** A projection of which each row must be right the moment an event is stored. */
+/** A projection whose rows must be right at the moment an event is stored. */
 export interface InTransactionProjection extends ProjectionBase {
   readonly kind: 'in-transaction';
   /**
-   * Adds events that this transaction has stored. Rows are locked in the order of their keys.
+   * Adds events that this transaction has stored. Locks rows in the order of their keys.
    *
    * @param stored a query for the stored events' columns
    */
   apply(db: Kysely<unknown>, stored: RawBuilder<unknown>): Promise<void>;
 }
 
-/** A projection that follows the fence: no transaction that stores events waits for another one because of it. */
+/** A projection that follows the fence. It never makes a transaction that stores events wait for another one. */
 export interface FoldedProjection extends ProjectionBase {
   readonly kind: 'folded';
   /**
    * Adds everything between its position and the fence, in bounded transactions. Each moves the position together with
    * the rows, so an interruption neither loses an event nor counts one twice.
    *
-   * @throws when the position is of another cluster
+   * @throws when the position belongs to another cluster
    */
   fold(database: Database, options: FoldOptions): Promise<Folded>;
 }
 
 export interface FoldOptions {
-  /** Asked between two transactions; false ends the fold. */
+  /** Called between two transactions; false ends the fold. */
   readonly goOn: () => boolean;
   /** Called with the number of events folded so far. */
   readonly onEvents?: (events: number) => void;
@@ -60,34 +60,34 @@ export interface FoldOptions {
 /** What one fold did. */
 export interface Folded {
   readonly events: number;
-  /** `caught_up`: everything up to the fence is in. `stopped`: `goOn` said so, with more to do. */
+  /** `caught_up`: everything up to the fence is in. `stopped`: `goOn` returned false before that. */
   readonly end: 'caught_up' | 'stopped';
 }
 
 export interface RebuildOptions {
   readonly signal: AbortSignal;
-  /** Called with events done so far and about how many there are. */
+  /** Called with the number of events done so far, and an estimate of their total. */
   readonly progress: (done: number, of?: number) => void;
 }
 
 /**
- * How deleted events leave a projection, in the transaction that deletes them. In this order: `lock`; one statement that
- * deletes the events and reads what `collect` says of them; `subtract` with the answer.
+ * Takes deleted events out of a projection, in the transaction that deletes them. The caller runs `lock`, then one statement
+ * that deletes the events and reads what `collect` selects of them, then `subtract` with the answer.
  *
- * Two steps and not one, because the events are gone after their statement, and only the projection knows what to
- * remember of them. The events themselves never leave Postgres.
+ * There are two steps because the events are gone after their statement, and only the projection knows what it needs of
+ * them. The events themselves never leave Postgres.
  */
 export interface Unfold {
   /** Columns of `events` that `collect` reads, beside `tenant`, `event_id`, `stored_at`, `occurred_at` and `tx`. */
   readonly columns: readonly string[];
-  /** Keeps folds and rebuilds out until the end of the transaction. */
+  /** Blocks folds and rebuilds until the end of the transaction. */
   lock(db: Kysely<unknown>): Promise<void>;
   /**
-   * A query for what has to be taken out: one row.
+   * A query for what `subtract` needs: one row.
    *
    * @param events a query for the deleted events
    */
   collect(events: RawBuilder<unknown>): RawBuilder<unknown>;
-  /** @param collected the row of `collect`, as Postgres writes it in JSON */
+  /** @param collected the row of `collect`, as JSON of Postgres */
   subtract(db: Kysely<unknown>, collected: unknown): Promise<void>;
 }

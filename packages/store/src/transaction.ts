@@ -5,10 +5,9 @@ import type { Client } from './pool.ts';
 /**
  * Runs `work` in one transaction: COMMIT when it resolves, ROLLBACK when it throws.
  *
- * Kysely's own transaction and not `em.transactional`: MikroORM 7.2 begins a Kysely "controlled" transaction,
- * which gives its connection back only after a ROLLBACK that worked. On a connection that broke, the ROLLBACK
- * fails too, and the pool has one slot less forever; after a few outages there is none left.
- * See docs/decisions/0004-transactions.md.
+ * It uses Kysely's own transaction and not `em.transactional`. MikroORM 7.2 begins a Kysely "controlled" transaction, which
+ * gives its connection back only after a successful ROLLBACK. On a broken connection the ROLLBACK fails too, and the pool
+ * loses a slot forever; after a few outages none is left. See docs/decisions/0004-transactions.md.
  *
  * @param work gets the transaction, and its connection for what only pg's own client can do
  * @throws what `work` threw, also when the rollback after it failed
@@ -28,8 +27,8 @@ export async function inTransaction<T>(
             return await work(transaction, client);
           } catch (error) {
             failure = { error };
-            // An aborted query may still run. ROLLBACK would go out behind it, and Kysely would take the request to
-            // cancel it for one that is no longer wanted; so first wait until the connection is idle.
+            // An aborted query may still run. A ROLLBACK sent after it would make Kysely drop the request to cancel it,
+            // so first wait until the connection is idle.
             await transaction.getExecutor().provideConnection(async () => {});
             throw error;
           }

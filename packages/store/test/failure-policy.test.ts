@@ -112,7 +112,7 @@ describe('real causes:', () => {
   });
 });
 
-it('what is not known is the operator’s: better to stop than to guess', () => {
+it('an unknown code is the operator’s: to stop is better than to guess', () => {
   expect(classifyFailure(new TypeError('undefined is not a function'))).toMatchObject({
     kind: 'operator',
     code: 'unknown',

@@ -30,7 +30,7 @@ const backend = async (): Promise<number> => {
   return rows[0]!.pid;
 };
 
-it('an idle connection is kept, and noticed to be lost all the same with its next statement', async () => {
+it('an idle connection stays open, and its next statement still detects that it is lost', async () => {
   const first = await backend();
   await opened.db.connection().execute(async () => delay(5_500));
   expect(await backend()).toBe(first);

@@ -24,7 +24,7 @@ afterAll(async () => {
 const one = () =>
   inTransaction(opened, async (db) => (await sql<{ one: number }>`SELECT 1 AS one`.execute(db)).rows[0]?.one);
 
-it('a connection that breaks inside a transaction gives its place in the pool back, however often', async () => {
+it('a connection that breaks inside a transaction gives its slot of the pool back, however often', async () => {
   for (let broken = 0; broken < POOL_SIZE * 3; broken += 1) {
     const failing = inTransaction(opened, (db) => sql`SELECT pg_terminate_backend(pg_backend_pid())`.execute(db));
     await expect(failing).rejects.toThrow(/terminat/i);
@@ -32,7 +32,7 @@ it('a connection that breaks inside a transaction gives its place in the pool ba
   expect(await Promise.all([one(), one()])).toEqual([1, 1]);
 });
 
-it('what the work threw is what the caller gets, and nothing is kept', async () => {
+it('the caller gets what the work threw, and nothing is stored', async () => {
   const failing = inTransaction(opened, async (db) => {
     await sql`INSERT INTO event_ids VALUES ('t', gen_random_uuid(), now())`.execute(db);
     throw new RangeError('of the work');

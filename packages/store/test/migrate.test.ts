@@ -50,7 +50,7 @@ it('several daemons prepare an empty database at once; each migration and partit
   expect(await database.query('SELECT name FROM sluice_migrations')).toHaveLength(MIGRATIONS.length);
 });
 
-it('a database of the first version is brought up to date as it is, also where its indexes were made beforehand', async () => {
+it('a database of the first version is migrated as it is, also where its indexes were made beforehand', async () => {
   const opened = pools[0]!;
   const later = MIGRATIONS.slice(2);
   const published = MIGRATIONS.slice(0, 2);
@@ -62,7 +62,7 @@ it('a database of the first version is brought up to date as it is, also where i
   await makePartitions(opened, new Date(), 0);
   const write = (n: number) => insertEventsAndSessions([eventOf(n)]).execute(opened.db);
   await write(1);
-  // What docs/operate/upgrade.md tells to do where there are many sessions.
+  // The statement that docs/operate/upgrade.md recommends where there are many sessions.
   const sessionIndexes = later
     .flatMap(({ statements }) => statements)
     .filter((statement) => /^CREATE INDEX .* ON sessions /.test(statement));
@@ -72,7 +72,7 @@ it('a database of the first version is brought up to date as it is, also where i
   }
 
   expect(await migrate(opened)).toEqual(later.map(({ name }) => name));
-  // The writers of the first version go on beside the new ones, with the same statement.
+  // The writers of the first version continue beside the new ones, with the same statement.
   await write(2);
   expect(await database.query('SELECT session_id, event_count::int, ended_at FROM sessions')).toEqual([
     { session_id: 'a', event_count: 2, ended_at: null },
@@ -82,7 +82,7 @@ it('a database of the first version is brought up to date as it is, also where i
   ]);
 });
 
-it('a newer schema that says it can run with this version is accepted', async () => {
+it('a newer schema that is compatible with this version is accepted', async () => {
   await migrate(pools[0]!);
   await database.query("INSERT INTO sluice_migrations (name, compatible_since) VALUES ('9999-of-the-future', '0.1.0')");
   expect(await migrate(pools[1]!)).toEqual([]);

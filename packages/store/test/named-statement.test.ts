@@ -48,7 +48,7 @@ it.each([
     'inside a transaction',
     (stop: AbortSignal) => inTransaction(opened, (_, client) => executeNamed(opened, client, sleep(), stop)),
   ],
-])('a statement that is aborted %s ends on the server too, and its connection goes on', async (_, run) => {
+])('a statement that is aborted %s ends on the server too, and its connection stays usable', async (_, run) => {
   const stop = new AbortController();
   const running = run(stop.signal);
   await vi.waitFor(async () => expect(await isAsleep()).toBe(true), { timeout: 50_000, interval: 10 });

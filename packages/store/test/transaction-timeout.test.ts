@@ -18,7 +18,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('a transaction that takes longer than its limit is ended by the server, and the pool goes on', async () => {
+it('a transaction that takes longer than its limit is ended by the server, and the pool stays usable', async () => {
   const slow = inTransaction(limited, (db) => sql`SELECT pg_sleep(20)`.execute(db));
   await expect(slow).rejects.toMatchObject({ code: '25P04' });
   expect((await sql<{ one: number }>`SELECT 1 AS one`.execute(limited.db)).rows).toEqual([{ one: 1 }]);

@@ -223,7 +223,7 @@ describe('sessions', () => {
   });
 });
 
-it('does not deadlock when many batches bring the same new ids and sessions in different orders', async () => {
+it('does not deadlock when many batches hold the same new ids and sessions in different orders', async () => {
   for (let round = 0; round < 8; round += 1) {
     const events = Array.from({ length: 500 }, (_, at) => canonical({ sessionId: `s-${at % 40}` }));
     const batches = Array.from({ length: 8 }, () => events.toSorted(() => Math.random() - 0.5));

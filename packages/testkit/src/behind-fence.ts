@@ -2,8 +2,8 @@ import { vi } from 'vitest';
 import type { TestDatabase } from './test-database.ts';
 
 /**
- * Waits until everything that was stored so far is behind the fence. Test files share a server, and a transaction that
- * another one holds open, in its own database, holds the fence back for all.
+ * Waits until everything that was stored so far is below the fence. Test files share a server: a transaction that one
+ * of them holds open, in its own database, holds the fence back for all.
  */
 export async function behindFence(database: Pick<TestDatabase, 'query'>): Promise<void> {
   const [now] = await database.query<{ tx: string }>('SELECT pg_current_xact_id()::text AS tx');

@@ -3,7 +3,7 @@ import { API_ERRORS, type ApiErrorCode } from '@sluice/errors/api-errors';
 import type { Answer } from './http.ts';
 import type { RawAnswer } from './raw-http.ts';
 
-/** Fails unless the answer is this error: its status, and a body of the one shape that all errors have. */
+/** Fails unless the answer is this error: its status, and a body in the shape that all errors have. */
 export function expectError(answer: Answer | RawAnswer, code: ApiErrorCode, message = /./): void {
   const body = (typeof answer.body === 'string' ? JSON.parse(answer.body) : answer.body) as Record<string, unknown>;
   const requestId = answer.headers.get('x-request-id') ?? (expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown);
@@ -13,7 +13,7 @@ export function expectError(answer: Answer | RawAnswer, code: ApiErrorCode, mess
     request_id: requestId,
   });
   expect(answer.status).toBe(API_ERRORS[code].status);
-  // Only a batch without one valid event has more to say: the reason of each.
+  // Only the error of a batch without any valid event has more: the reason of each.
   expect(code === 'no_valid_events' || Object.keys(body).length === 1).toBe(true);
   expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
 }

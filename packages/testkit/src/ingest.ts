@@ -19,12 +19,12 @@ interface StreamEntry {
 interface QueuedEvent {
   readonly tenant: string;
   readonly batchId: string;
-  /** Place in the client's batch. */
+  /** Position in the client's batch. */
   readonly index: number;
   readonly event: Record<string, unknown>;
 }
 
-/** An ingest API with a stream of its own, and no writer. */
+/** An ingest API with its own stream, and no writer. */
 export interface TestIngest {
   readonly url: string;
   readonly daemon: TestDaemon;
@@ -32,22 +32,22 @@ export interface TestIngest {
   readonly namespace: string;
   /** Key of shard 0. */
   readonly stream: string;
-  /** `POST /api/events`; a string or bytes go out as they are. */
+  /** `POST /api/events`; a string or bytes are sent as they are. */
   send(body: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** `POST /collect`. */
   collect(body: unknown, headers?: Record<string, string>): Promise<Answer>;
-  /** All that is in the stream. */
+  /** Every entry of the stream. */
   entries(): Promise<StreamEntry[]>;
   /** The accepted events of all entries, in order. */
   queued(): Promise<QueuedEvent[]>;
   /** Waits for a line of the log whose text matches. */
   logged(line: RegExp): Promise<Record<string, unknown>>;
-  /** Throws away what is in the stream. */
+  /** Deletes every entry of the stream. */
   clear(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @param options.redisUrl of another Redis than the one that all test files share */
+/** @param options.redisUrl another Redis than the one that all test files share */
 export async function startIngest(
   env: Record<string, string> = {},
   options: { redisUrl?: string; entry?: string } = {},

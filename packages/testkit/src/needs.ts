@@ -1,8 +1,8 @@
-/** What a skipped test would have needed. */
+/** What a skipped test needs. */
 export interface Need {
-  /** Said at the end of the run. */
+  /** Printed at the end of the run. */
   readonly what: string;
-  /** Whether it is a program, which can be installed. */
+  /** Whether it is a program, which can be installed. With CI=true the run then fails. */
   readonly program: boolean;
 }
 
@@ -24,7 +24,7 @@ export function needsProgram(program: string): { meta: { needs: Need } } {
 /**
  * Options of a test, or of a group, that is skipped where the machine lacks something else: a file, a newer version.
  *
- * @param missing says what, for the last line of the run
+ * @param missing what is missing, for the last line of the run
  */
 export function needs(missing: string): { meta: { needs: Need } } {
   return { meta: { needs: { what: missing, program: false } } };

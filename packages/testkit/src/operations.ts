@@ -5,7 +5,7 @@ import { makeEvent, type WireEvent } from './make-event.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { startTestDaemon, type TestDaemon } from './test-daemon.ts';
 
-/** What `GET /api/dead-letters/replays/{id}` answers, as far as tests look at it. */
+/** The part of the answer of `GET /api/dead-letters/replays/{id}` that tests read. */
 export interface Replay {
   id: string;
   state: string;
@@ -41,7 +41,7 @@ export interface Operations {
   stop(): Promise<void>;
 }
 
-/** How seeded letters differ from the usual ones. */
+/** How seeded dead letters differ from the usual ones. */
 export interface SeedProperties {
   readonly tenant?: string;
   readonly reason?: string;
@@ -51,10 +51,10 @@ export interface SeedProperties {
   readonly event?: WireEvent;
 }
 
-/** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
+/** How long a test waits for what must happen: for a machine that hangs, not a slow one. */
 const PATIENCE = { timeout: 180_000, interval: 20 };
 
-/** A key as OPERATOR_KEYS has it. */
+/** A key in the form of OPERATOR_KEYS. */
 export function operatorKey(who: string, key: string): string {
   return `${who}:${createHash('sha256').update(key).digest('hex')}`;
 }

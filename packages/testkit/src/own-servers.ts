@@ -9,7 +9,7 @@ import { startRedis } from '@sluice/local-stack/redis';
 export interface OwnServer {
   readonly url: string;
   pid(): number;
-  /** Stops it and keeps its data. */
+  /** Stops it; its data remains. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** Starts it again on the same port and data. */
   start(): Promise<void>;
@@ -17,10 +17,10 @@ export interface OwnServer {
   remove(): Promise<void>;
 }
 
-/** A Redis of the test's own; its data in a folder of its own within `parent`. */
+/** Starts a Redis for one test, with its data in a new folder within `parent`. */
 export async function ownRedis(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
   const folder = await mkdtemp(join(parent, 'sluice-redis-'));
-  // The first start finds a port that is still free when it takes it; later ones must have the same.
+  // The first start chooses a free port; later ones must use the same.
   let port: number | undefined;
   const server = await findRedisServer({ env: process.env, report: () => {} });
   const start = () => startRedis({ dataDir: folder, server, port, settings });
@@ -40,7 +40,7 @@ export async function ownRedis(settings: Record<string, string> = {}, parent = t
   };
 }
 
-/** A Postgres of the test's own; its data in a folder of its own within `parent`. */
+/** Starts a Postgres for one test, with its data in a new folder within `parent`. */
 export async function ownPostgres(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
   const folder = await mkdtemp(join(parent, 'sluice-postgres-'));
   let port: number | undefined;

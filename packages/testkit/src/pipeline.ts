@@ -4,7 +4,7 @@ import { startTestDaemon, type TestDaemon } from './test-daemon.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 import { testNamespace } from './test-namespace.ts';
 
-/** Ingest and writers over a database and a stream of one test file's own. */
+/** Ingest and writers with a database and a stream for one test file. */
 export interface Pipeline {
   readonly database: TestDatabase;
   readonly redis: Redis;
@@ -21,14 +21,14 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
-/** Where a pipeline runs, when not on the servers that all test files share. */
+/** The servers of a pipeline, when not those that all test files share. */
 export interface PipelineOptions {
   readonly redisUrl?: string;
   readonly databaseUrl?: string;
   readonly env?: Record<string, string>;
 }
 
-/** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
+/** How long a test waits for what must happen: for a machine that hangs, not a slow one. */
 const PATIENCE = { timeout: 180_000, interval: 20 };
 
 /** Starts ingest, and no writer yet. */

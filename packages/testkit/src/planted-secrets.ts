@@ -12,14 +12,14 @@ import { type OwnServer, ownPostgres, ownRedis } from './own-servers.ts';
 import { type S3Server, startS3Server } from './s3-server.ts';
 import { type DaemonName, startTestDaemon, type TestDaemon } from './test-daemon.ts';
 
-/** How long a test waits for what must happen; a machine that hangs, not one that is slow. */
+/** How long a test waits for what must happen: for a machine that hangs, not a slow one. */
 export const PATIENCE = { timeout: 180_000, interval: 30 };
 
 const NAMESPACE = 'planted';
-/** Key of the one stream. */
+/** Key of the only stream. */
 export const STREAM = `${NAMESPACE}:{events:0}`;
 
-/** All four daemons on servers of their own, with a secret wherever one can be configured. */
+/** All four daemons on their own servers, with a secret wherever one can be configured. */
 export interface PlantedDaemons {
   /** By where they were planted; `plant` adds one. */
   readonly secrets: ReadonlyMap<string, string>;
@@ -38,16 +38,16 @@ export interface PlantedDaemons {
   /** Connections that the daemons don't share; the daemons are the role `planter`. */
   readonly redis: Redis;
   readonly admin: pg.Pool;
-  /** Paths that the webhook was asked for; it refuses the first notice. */
+  /** Paths requested from the webhook; it refuses the first notice. */
   readonly hookPaths: ReadonlySet<string>;
-  /** What `/metrics` and the health endpoints said at each `lookAround`. */
+  /** The answers of `/metrics` and the health endpoints to each `lookAround`. */
   readonly told: readonly string[];
   readonly lookAround: () => Promise<void>;
   /** Waits until a daemon has written a line with this message. */
   readonly seen: (name: DaemonName, message: string, more?: RegExp) => Promise<void>;
   /** @returns the status of an event sent with this key */
   readonly send: (key: string, event?: WireEvent) => Promise<number>;
-  /** Asks the query API, with every right. */
+  /** Asks the query API with a key of every scope. */
   readonly ask: (method: string, path: string, body?: object) => Promise<Answer>;
   readonly stop: () => Promise<void>;
 }

@@ -21,7 +21,7 @@ const TEXTS = [
   'events',
 ];
 
-/** JSON text as no serializer writes it: odd white space, escapes, and keys given twice. */
+/** Writes JSON text as no serializer does: odd white space, escapes, and duplicate keys. */
 export function randomJson(random: Random, depth = 4): string {
   const space = (): string => random.list(2, () => random.pick([' ', '\n', '\t', '\r'])).join('');
   const value = (): string => `${space()}${randomJson(random, depth - 1)}${space()}`;
@@ -33,8 +33,8 @@ export function randomJson(random: Random, depth = 4): string {
 }
 
 /**
- * A key: a text without a backslash. V8 takes a key that starts with an escape for a key `\` that an earlier
- * object had in its place (nodejs/node#63785), and so would make these properties fail for no fault of ours.
+ * A key: a text without a backslash. V8 mistakes a key that starts with an escape for a key `\` of an earlier
+ * object (nodejs/node#63785), which would make these properties fail without a fault of ours.
  */
 export function randomKey(random: Random): string {
   return randomText(

@@ -1,11 +1,11 @@
 import { seededRandom as plainRandom } from './seeded-random.ts';
 
-/** A source of random choices that gives the same ones for the same seed, so that a failure can be seen again. */
+/** A source of random choices that are the same for the same seed, so that a failure can be reproduced. */
 export interface Random {
   /** A whole number from 0 to `below` − 1. */
   int(below: number): number;
   pick<T>(choices: readonly T[]): T;
-  /** An array of up to `most` things. */
+  /** An array of up to `most` items. */
   list<T>(most: number, make: () => T): T[];
 }
 
@@ -15,7 +15,7 @@ export function seededRandom(seed: number): Random {
   return { int, pick, list: (most, make) => Array.from({ length: int(most + 1) }, make) };
 }
 
-/** Runs a property with a hundred seeds; the one that fails is in the message. */
+/** Runs a property with a hundred seeds; the message names the seed that fails. */
 export function forSeeds(property: (random: Random) => void, count = 100): void {
   for (let seed = 1; seed <= count; seed += 1) {
     try {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Answers on one connection, as they came. */
+/** The answers on one connection, as they were received. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -36,7 +36,7 @@ export async function exchange(socket: Socket, bytes: string | Buffer): Promise<
   }
 }
 
-/** Sends bytes on a connection of their own and reads the answer. */
+/** Sends bytes on a new connection and reads the answer. */
 export async function sendRaw(url: string, bytes: string | Buffer): Promise<RawAnswer> {
   const socket = await openConnection(url);
   try {

@@ -12,7 +12,7 @@ export const REAL_EDITS_FILE = join(
 
 /** Whether the file is on this machine. */
 export const realEditsAreThere = existsSync(REAL_EDITS_FILE);
-/** Options of a test that is skipped without them. */
+/** Options of a test that is skipped without the file. */
 export const needsRealEdits = needs(`there is no ${REAL_EDITS_FILE}`);
 
 /** An edit as it is sent. */

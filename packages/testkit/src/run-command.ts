@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { COMPILE_CACHE } from './compile-cache.ts';
 
-/** How a command ended, and what it said. */
+/** A command's exit code and output. */
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;

@@ -9,11 +9,11 @@ import { openDestination } from '@sluice/exports/open-destination';
 /** The only key that s3rver knows; its secret is not checked. */
 export const S3_CREDENTIALS = { access_key_id: 'S3RVER', secret_access_key: 'S3RVER' };
 
-/** A real HTTP S3 server over a folder, with two buckets. */
+/** A real S3 server over HTTP, on a folder, with two buckets. */
 export interface S3Server {
   readonly port: number;
   readonly endpoint: string;
-  /** Where objects lie, by bucket; half-written uploads are there too. */
+  /** The folder of objects, by bucket; half-written uploads are in it too. */
   readonly folder: string;
   /** @param endpoint another one, e.g. a proxy's */
   settings(bucket: 'client' | 'backup', prefix?: string, endpoint?: string): DestinationSettings;

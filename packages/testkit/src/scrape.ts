@@ -1,8 +1,8 @@
 import { get } from './http.ts';
 
-/** What a daemon's `/metrics` says at one moment. */
+/** The samples of a daemon's `/metrics` at one moment. */
 export interface Scrape {
-  /** Of the one sample with this name and all of these labels; undefined when there is none. Fails when there are more. */
+  /** The value of the sample with this name and all of these labels; undefined without one. Fails when there are more. */
   value(name: string, labels?: Readonly<Record<string, string>>): number | undefined;
   readonly text: string;
 }

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same in each run: what is asked must not differ from run to run. */
+/** Pseudo-random numbers that are the same in each run, so that every run asks the same questions. */
 export interface Random {
   /** A whole number from 0 to `limit` - 1. */
   below(this: void, limit: number): number;

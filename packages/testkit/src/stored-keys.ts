@@ -7,7 +7,7 @@ export interface TestKey {
   readonly stored: StoredKey;
 }
 
-/** A key as the query API would have made it: for every scope and tenant, unless the test says otherwise. */
+/** Makes a key as the query API does: for every scope and tenant, unless the test says otherwise. */
 export function testKey(properties: Partial<StoredKey> = {}): TestKey {
   const { id, key, digest } = makeApiKey();
   const stored: StoredKey = {
@@ -24,7 +24,7 @@ export function testKey(properties: Partial<StoredKey> = {}): TestKey {
   return { key, stored };
 }
 
-/** The part of a key that must be nowhere. */
+/** The secret part of a key, which must not appear anywhere. */
 export function secretOf(key: string): string {
   return key.slice('slk_0123456789abcdef_'.length);
 }

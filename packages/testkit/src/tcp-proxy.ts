@@ -2,27 +2,27 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Which reply is cut: the one behind a request that matches, or one that matches itself. Matched as latin1 text. */
+/** Which reply is cut: the reply to a request that matches, or a reply that matches. Matched as latin1 text. */
 export interface ReplyCut {
   readonly afterRequest?: RegExp;
   readonly inReply?: RegExp;
 }
 
-/** A wire between two programs that can be made slow, cut, or lost. */
+/** A connection between two programs that can be made slow, cut, or lost. */
 export interface TcpProxy {
   readonly port: number;
   /** The same URL by way of this proxy. */
   through(url: string): string;
-  /** Delays what goes either way from now on; the order is kept. */
+  /** Delays both directions from now on; the order stays the same. */
   slowDown(ms: number): void;
   /**
-   * Closes the connection instead of passing a matching reply on, `times` times. The server has done its part
-   * then, and the client cannot know. Resolves when it has happened that often.
+   * Closes the connection instead of passing a matching reply on, `times` times. The server has then done its work,
+   * and the client cannot know. Resolves when it has happened that often.
    */
   cutReplies(which: ReplyCut, times: number): Promise<void>;
   /**
-   * Loses all connections of this moment without telling either side: no byte and no FIN gets through any
-   * more, as if a peer or a firewall between had lost its power. New connections work.
+   * Loses all present connections without telling either side: no byte and no FIN gets through any more, as if
+   * a peer or a firewall between had lost power. New connections work.
    *
    * @returns how many there were
    */
@@ -38,7 +38,7 @@ interface Wire {
   armed: boolean;
 }
 
-/** Listens on a free port of 127.0.0.1 and passes everything on to another one. */
+/** Listens on a free port of 127.0.0.1 and forwards everything to another port. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const wires = new Set<Wire>();
   let delayMs = 0;
@@ -61,7 +61,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     });
     from.on('error', () => {});
     from.on('close', () => {
-      // Of a lost connection neither side hears anything, not even the end of the other.
+      // A lost connection passes nothing on, not even the end of the other side.
       if (!wire.lost) end(wire);
     });
   };

@@ -6,11 +6,11 @@ import { COMPILE_CACHE } from './compile-cache.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 
-/** A daemon as a process of its own, as in production. */
+/** A daemon in its own process, as in production. */
 export interface TestDaemon extends RunningDaemon {
-  /** All that it has logged so far, as parsed lines. */
+  /** Everything that it has logged so far, as parsed lines. */
   log(): Record<string, unknown>[];
-  /** The same as text, with whatever else it wrote. */
+  /** The same as text, with everything else that it wrote. */
   output(): string;
 }
 
@@ -19,7 +19,7 @@ export type DaemonName = 'ingest-api' | 'writer-worker' | 'maintenance-worker' |
 /**
  * Starts a daemon on free ports and resolves when it is ready.
  *
- * @param env what the test sets; nothing else of this process's environment but PATH gets in
+ * @param env what the test sets; of this process's own environment the daemon gets only PATH
  * @param entry another file than the daemon's main.ts, for a daemon with a fault built in
  */
 export async function startTestDaemon(
@@ -32,7 +32,7 @@ export async function startTestDaemon(
   const daemon = await launchDaemon({
     name,
     main: entry ?? join(REPOSITORY, 'packages', name, 'src/main.ts'),
-    // A folder without .env: a developer's own settings must not decide a test.
+    // A folder without .env: a developer's settings must not affect a test.
     cwd: folder,
     env: {
       PATH: process.env['PATH'],
@@ -41,7 +41,7 @@ export async function startTestDaemon(
       QUERY_PORT: '0',
       WRITER_PORT: '0',
       MAINTENANCE_PORT: '0',
-      // Tests ask more often than people; those of the limit set it.
+      // Tests send more requests than people; the tests of the limit set it.
       RATE_LIMIT_PER_MINUTE: '0',
       ...env,
     },

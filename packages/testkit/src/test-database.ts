@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 
-/** A database of one test file's own. */
+/** A database for one test file. */
 export interface TestDatabase {
   readonly url: string;
   /** Rows of a query, on a connection that the daemons don't share. */
@@ -32,7 +32,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
     query: async (text, values) => (await pool.query(text, values)).rows,
     async connect() {
       const client = new pg.Client({ connectionString: url.href });
-      // A test that fails drops the database under its connections; its own error is the one to show.
+      // A failed test drops the database while connections are open; only its own error matters.
       client.on('error', () => {});
       await client.connect();
       return client;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** Start of the Redis keys of one test file, so that files share a server without meeting. */
+/** The start of the Redis keys of one test file, so that files can share a server. */
 export function testNamespace(): string {
   return `test-${randomBytes(6).toString('hex')}`;
 }

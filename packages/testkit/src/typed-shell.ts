@@ -19,11 +19,11 @@ export function canTypeIntoShell(): boolean {
   return (stdout ?? '').includes('util-linux');
 }
 
-/** @param env all of its environment but PATH */
-export function openTypedShell(cwd: string, env: Record<string, string>): TypedShell {
+/** @param env all of its environment, PATH included */
+export function openTypedShell(cwd: string, env: Record<string, string | undefined>): TypedShell {
   const child = spawn('script', ['--quiet', '--command', 'bash --norc --noprofile', '/dev/null'], {
     cwd,
-    env: { PATH: process.env['PATH'], TERM: 'dumb', PS1: '', PS2: '', ...env },
+    env: { TERM: 'dumb', PS1: '', PS2: '', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let shown = '';
@@ -36,7 +36,7 @@ export function openTypedShell(cwd: string, env: Record<string, string>): TypedS
     shown += '\nthe shell has ended';
     notify?.();
   });
-  // What is typed is not shown, and a command that fails says so.
+  // Typed text is not echoed, and a failed command reports it.
   child.stdin.write(`stty -echo; bind 'set enable-bracketed-paste off'; trap 'echo "FAILED with $?"' ERR\n`);
   let typed = 0;
   return {
@@ -44,7 +44,7 @@ export function openTypedShell(cwd: string, env: Record<string, string>): TypedS
       typed += 1;
       const from = shown.length;
       const end = `END-OF-${typed}`;
-      // In two parts, so that an echo of it is not taken for its output.
+      // In two parts, so that its echo is not mistaken for its output.
       child.stdin.write(`${lines.trimEnd()}\necho END-OF"-${typed}"\n`);
       while (!shown.slice(from).includes(end) && child.exitCode === null) {
         await new Promise<void>((resolve) => {

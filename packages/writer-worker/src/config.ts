@@ -5,10 +5,10 @@ import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
 import { integer, port, text } from '@sluice/daemon/config/variables';
 import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
-import { SILENCE_MARGIN_MS } from '@sluice/store/silence-margin';
+import { SILENCE_MARGIN_MS } from '@sluice/store/time-limits';
 import { streamVariables } from '@sluice/stream/stream-variables';
 
-/** The writer's variables; docs/reference/configuration.md is made from this. */
+/** The writer's variables. docs/reference/configuration.md is generated from them. */
 export const WRITER_VARIABLES = Type.Object({
   ...daemonVariables,
   ...redisVariables,
@@ -21,7 +21,7 @@ export const WRITER_VARIABLES = Type.Object({
       pattern: '^[A-Za-z0-9_.:-]{1,100}$',
       expected: 'made of letters, digits, dot, dash, colon and underscore',
       description:
-        'Name of this consumer; must stay the same over restarts and differ between writers. Default: the host name.',
+        'Name of this consumer. It must stay the same over restarts and differ between writers. Default: the host name.',
     }),
   ),
   WRITER_CONCURRENCY: integer({
@@ -29,7 +29,7 @@ export const WRITER_VARIABLES = Type.Object({
     minimum: 1,
     maximum: 64,
     unit: 'transactions',
-    description: 'Transactions that one writer has in flight.',
+    description: 'Transactions that one writer has in flight at once.',
   }),
   WRITER_BATCH_EVENTS: integer({
     default: 500,
@@ -50,7 +50,7 @@ export const WRITER_VARIABLES = Type.Object({
     minimum: 1,
     maximum: 1_000,
     unit: 'deliveries',
-    description: 'An entry that was delivered more often is run alone, in case its readers died of it.',
+    description: 'An entry that was delivered more often than this is run alone: it may have crashed its readers.',
   }),
   PROGRESS_TIMEOUT_MS: integer({
     default: 120_000,
@@ -58,14 +58,15 @@ export const WRITER_VARIABLES = Type.Object({
     maximum: 86_400_000,
     unit: 'ms',
     description:
-      'A writer whose consumer gives no sign of life for so long fails `/live`; more than STATEMENT_TIMEOUT_MS + 5000.',
+      'A writer whose consumer gives no sign of life for this long fails `/live`. Must be more than STATEMENT_TIMEOUT_MS + 5000.',
   }),
   RECLAIM_IDLE_MS: integer({
     default: 120_000,
     minimum: 100,
     maximum: 86_400_000,
     unit: 'ms',
-    description: 'An entry that a writer has held this long is taken over by another; far above STATEMENT_TIMEOUT_MS.',
+    description:
+      'A writer takes over an entry that another has held for this long. Set it far above STATEMENT_TIMEOUT_MS.',
   }),
 });
 

@@ -7,7 +7,7 @@ import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { openDatabase } from '@sluice/store/database';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
 import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
 import { Breaker } from './batch/breaker.ts';
@@ -26,7 +26,7 @@ import { newWriterState } from './watch/writer-state.ts';
 
 /** Most bytes of JSON in one transaction's statement. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-/** Redis commands that answer at once are given up after this long, in milliseconds. */
+/** Time-out of Redis commands that answer at once, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 5_000;
 
 await startOrExit('writer-worker', async () => {
@@ -90,7 +90,7 @@ await startOrExit('writer-worker', async () => {
   });
   parts.defer(async () => {
     stopFetching.abort();
-    // What is in flight gets most of the time; then trying ends, and the entries stay pending.
+    // What is in flight gets most of the time. Then all tries end, and the entries stay pending.
     const deadline = setTimeout(() => stopWorking.abort(), config.SHUTDOWN_TIMEOUT_MS * 0.8);
     await consuming;
     clearTimeout(deadline);

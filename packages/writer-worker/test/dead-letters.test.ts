@@ -21,7 +21,7 @@ const HEADER = {
 const deadLetters = () =>
   pipeline.database.query('SELECT reason, entry_id, payload, state FROM dead_letters ORDER BY id');
 
-describe('what cannot be stored is set aside, and the writer goes on:', () => {
+describe('what cannot be stored becomes a dead letter, and the writer continues:', () => {
   it('garbage, a newer version, a cut body, an unknown source and a value that Postgres refuses', async () => {
     const { redis, stream, ingest } = pipeline;
     const add = (...fields: (string | Buffer)[]) => redis.xadd(stream, '*', ...fields) as Promise<string>;

@@ -16,7 +16,7 @@ afterAll(async () => {
   await receiver.stop();
 });
 
-it('a transaction with a dead letter is kept though nothing is sampled and no try of it failed', async () => {
+it('the trace of a transaction with a dead letter is retained, though nothing is sampled and no try failed', async () => {
   await enqueue(pipeline, makeEvents(2));
   await enqueue(pipeline, 'not JSON');
   const writer = await pipeline.startWriter('writer-1', {

@@ -41,7 +41,7 @@ async function expectSigns(url: string, count: number): Promise<void> {
     .toBeGreaterThanOrEqual(count);
 }
 
-describe('a restart is not asked for, because the writer goes on trying,', () => {
+describe('/live does not ask for a restart, because the writer keeps trying,', () => {
   it('while there is nothing to do', async () => {
     const pipeline = await startPipeline();
     const { url } = await pipeline.startWriter('writer-1', { RECLAIM_IDLE_MS: '1000' });
@@ -97,7 +97,7 @@ describe('a restart is not asked for, because the writer goes on trying,', () =>
  * The consumer in this process, with a patience of three seconds, and without what otherwise ends a connection or a
  * statement that is silent for too long: what is left to `/live` is what gets past those.
  */
-describe('a restart is asked for when the consumer is wedged:', () => {
+describe('/live asks for a restart when the consumer is wedged:', () => {
   let pipeline: Pipeline;
   let proxy: TcpProxy;
   let opened: Database;
@@ -180,7 +180,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
       .toMatchObject({ status: 503 })
       .then(() => get(`${url}/live`));
 
-  it('its reader waits on a connection of which the other end is gone', async () => {
+  it('its reader waits on a connection whose other end is gone', async () => {
     expect(proxy.loseConnections()).toBe(1);
     await enqueue(pipeline, makeEvents(3));
     const { body } = await wedged();
@@ -195,7 +195,7 @@ describe('a restart is asked for when the consumer is wedged:', () => {
     expect(Date.now() - Date.parse(body.wedged_since as string)).toBeGreaterThanOrEqual(3_000);
   });
 
-  it('a transaction does not end, though everything else goes on', async () => {
+  it('a transaction does not end, though everything else continues', async () => {
     const blocker = await pipeline.database.connect();
     await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
     const id = await enqueue(pipeline, makeEvents(3));

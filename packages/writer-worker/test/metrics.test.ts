@@ -15,11 +15,11 @@ beforeEach(async () => {
 });
 afterEach(() => pipeline.stop());
 
-/** The line of the log that says that a try failed, in its two forms. */
+/** The log line of a failed try, in its two forms. */
 const failedTries = (writer: TestDaemon): number =>
   writer.log().filter(({ msg }) => String(msg).startsWith('storing failed')).length;
 
-it('say exactly what the writer did', async () => {
+it('report exactly what the writer did', async () => {
   await refusePoison(pipeline);
   const writer = await pipeline.startWriter('writer-1', { STATEMENT_TIMEOUT_MS: '300', LOG_LEVEL: 'debug' });
   const before = await readMetrics(writer.url);

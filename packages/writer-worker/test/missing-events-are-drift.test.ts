@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.stop());
 
-it('an entry with fewer events than ingest has acknowledged is stored, and is a drift', async () => {
+it('an entry with fewer events than ingest has acknowledged is stored, and shows as drift', async () => {
   await pipeline.startWriter('writer-1');
   await enqueue(pipeline, makeEvents(4));
   await pipeline.drained();

@@ -25,7 +25,7 @@ beforeEach(async () => {
   await createGroup(redis, OTHER);
 });
 
-/** Adds entries that hold so many events each, and reads them for a consumer. */
+/** Adds entries that hold N events each, and reads them for a consumer. */
 async function given(events: readonly number[], key = STREAM): Promise<Settleable[]> {
   const entries: Settleable[] = [];
   for (const held of events) {
@@ -132,7 +132,7 @@ describe('drift', () => {
     expect(await conserved()).toMatchObject({ settled: 3, events: 7, stored: 7, driftEntries: 1, driftEvents: 0 });
   });
 
-  it('is negative when the stream is deleted and made anew', async () => {
+  it('is negative when the stream is deleted and made again', async () => {
     await redis.del(STREAM);
     expect(await conserved()).toMatchObject({ driftEntries: 0 });
     await createGroup(redis, STREAM);
@@ -141,7 +141,7 @@ describe('drift', () => {
     expect(await conserved()).toMatchObject({ driftEntries: -2, driftEvents: 0 });
   });
 
-  it('is gone with the count: after FLUSHALL, and when somebody who knows why deletes it', async () => {
+  it('is gone with the count: after FLUSHALL, and when an operator deletes it', async () => {
     await redis.xtrim(STREAM, 'MAXLEN', 0);
     await given([1]);
     await redis.xtrim(STREAM, 'MAXLEN', 0);

@@ -22,8 +22,8 @@ async function expectStall(writer: TestDaemon, entries: number): Promise<void> {
   expect(await pipeline.redis.xlen(pipeline.stream)).toBe(entries);
 }
 
-describe('what only an operator can mend stops the writer, and is neither dropped nor acknowledged:', () => {
-  it('events without a partition (operator error), until somebody makes it', async () => {
+describe('what only an operator can fix stalls the writer, and is neither dropped nor acknowledged:', () => {
+  it('events without a partition (operator error), until it is made', async () => {
     const { database, ingest, redis, stream } = pipeline;
     const writer = await pipeline.startWriter('writer-1');
     await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 180_000 }).toBe(200);
@@ -35,7 +35,7 @@ describe('what only an operator can mend stops the writer, and is neither droppe
     await post(`${ingest.url}/api/events`, { events: makeEvents(10) });
     await expectStall(writer, 1);
     expect(await stalledReason(writer)).toMatchObject({ kind: 'operator', code: '23514' });
-    // Nothing more is fetched meanwhile, but for what the read under way brings.
+    // Nothing more is fetched meanwhile, except by the read in progress.
     for (let more = 0; more < 5; more += 1) await post(`${ingest.url}/api/events`, { events: makeEvents(2) });
     const [pending] = (await redis.xpending(stream, 'writers')) as [number];
     expect(pending).toBeLessThanOrEqual(2);

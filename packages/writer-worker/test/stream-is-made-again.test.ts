@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.stop());
 
-it('after the stream and its group were deleted that is told as a loss, and consumption goes on', async () => {
+it('a stream that is deleted with its group is reported as a loss, and consumption continues', async () => {
   const { ingest, redis, stream } = pipeline;
   const writer = await pipeline.startWriter('writer-1');
   await post(`${ingest.url}/api/events`, { events: makeEvents(5) });

@@ -31,7 +31,7 @@ afterEach(async () => {
   redis.disconnect();
 });
 
-it('what another shard brings meanwhile waits until the suspect is done', async () => {
+it('entries of another shard wait until the suspect is done', async () => {
   const [shard, otherShard] = [streamKey(namespace, 0), streamKey(namespace, 1)];
   const readers = new Map<string, Redis>();
   const stopFetching = new AbortController();
@@ -81,7 +81,7 @@ it('what another shard brings meanwhile waits until the suspect is done', async 
       .split('\n')
       .filter((line) => line.includes(' flags=b ') && line.includes(` name=sluice:${namespace}:`));
   await expect.poll(blocked, PATIENCE).toHaveLength(2);
-  // An entry that this writer was given, but that did not get through to it; the lost connection makes it look.
+  // An entry whose delivery to this writer was lost with the connection; the reconnect makes it check.
   const [, given] = (await redis
     .multi()
     .xadd(shard, '*', 'v', '1')

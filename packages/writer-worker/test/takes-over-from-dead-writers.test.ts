@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => pipeline.stop());
 
-it('entries that another writer was given and never acknowledged are taken over and stored', async () => {
+it('entries that another writer read and never acknowledged are taken over and stored', async () => {
   const { ingest, redis, stream, database } = pipeline;
   await createGroup(redis, stream);
   for (let batch = 0; batch < 150; batch += 1) await post(`${ingest.url}/api/events`, { events: makeEvents(2) });

@@ -24,7 +24,7 @@ afterEach(async () => {
   await receiver.stop();
 });
 
-/** Each span takes the time of day anew, in whole milliseconds, and counts on from there with fractions. */
+/** Each span reads the time of day again, in whole milliseconds, and adds fractions from there. */
 const CLOCK_MS = 2;
 
 /** @param batch events in a transaction: with as many on the stream, it begins without a linger */
@@ -39,7 +39,7 @@ async function tracedWriter(batch: number, env: Record<string, string> = {}): Pr
   return writer;
 }
 
-/** What a client's `send events` would have put into its entry. */
+/** The trace context that a client's `send events` would have put into its entry. */
 function clientTrace(flags: '00' | '01' = '01') {
   const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
   return { traceId, spanId, traceparent: `00-${traceId}-${spanId}-${flags}` };
@@ -96,7 +96,7 @@ it('a transaction is a trace of its own, with a link to each request in it, and 
     clients.map(({ traceId, spanId }) => ({ traceId, spanId })),
   );
   expect(childrenOf(span!).map(({ name }) => name)).toEqual(['decode events', 'write events', 'settle events']);
-  // Each request whose trace is kept is told of its commit; the one that is not is left alone.
+  // Each request whose trace is sampled gets a span of its commit; the other one gets none.
   const told = receiver.spans.filter(({ name }) => name === 'store events');
   expect(
     told.map(({ traceId, parentSpanId, attributes }) => [traceId, parentSpanId, attributes['sluice.events']]),
@@ -196,7 +196,7 @@ describe('a batch with an event that Postgres refuses', () => {
     });
   });
 
-  it('is kept though nothing is sampled; one that went well is not', async () => {
+  it('is retained though nothing is sampled; one that succeeded is not', async () => {
     await tracedWriter(3, { OTEL_TRACES_SAMPLER_ARG: '0', WRITER_CONCURRENCY: '1' });
     const [good, bad] = [clientTrace('00'), clientTrace('00')];
     await enqueue(pipeline, makeEvents(3), good);
@@ -218,7 +218,7 @@ describe('a batch with an event that Postgres refuses', () => {
   });
 });
 
-it('a try that failed is a failed span in a transaction that has not, and keeps its trace', async () => {
+it('a failed try is a failed span in a successful transaction, and its trace is retained', async () => {
   const blocker = await pipeline.database.connect();
   await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
   await tracedWriter(4, { OTEL_TRACES_SAMPLER_ARG: '0', STATEMENT_TIMEOUT_MS: '300' });
@@ -238,7 +238,7 @@ it('a try that failed is a failed span in a transaction that has not, and keeps 
   });
 });
 
-it('a transaction that is given up has failed, and is sent before the writer ends', async () => {
+it('an abandoned transaction is a failed span, sent before the writer ends', async () => {
   await pipeline.database.query('ALTER TABLE events RENAME TO events_away');
   await tracedWriter(3);
   await enqueue(pipeline, makeEvents(3));

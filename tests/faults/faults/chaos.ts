@@ -4,7 +4,7 @@ import { killProcess, lasts } from '../processes.ts';
 
 const BLOWS = 8;
 
-/** Blows that may fall while others are still felt; each mends what it broke, as a supervisor would. */
+/** Faults that may overlap. Each repairs what it broke, as a supervisor would. */
 const BLOW_KINDS: Readonly<Record<string, (context: FaultContext) => Promise<void>>> = {
   async 'writer killed'({ rig }) {
     await rig.writer.kill();
@@ -41,7 +41,7 @@ const BLOW_KINDS: Readonly<Record<string, (context: FaultContext) => Promise<voi
 
 export const chaos: Fault = {
   name: 'chaos',
-  does: 'one blow after the other, which ones and when is chance: daemons and servers killed, connections lost',
+  does: 'random faults follow each other at random times: daemons and servers are killed, connections are lost',
   recoversWithinMs: 40_000,
   setup: {
     proxies: ['ingest-redis', 'writer-redis', 'writer-postgres'],

@@ -3,7 +3,7 @@ import type { Fault } from '../fault.ts';
 
 export const commitReplyCut: Fault = {
   name: 'commit-reply-cut',
-  does: 'the connection breaks when Postgres has committed and before the writer hears of it',
+  does: 'the connection breaks after Postgres has committed and before the reply reaches the writer',
   recoversWithinMs: 15_000,
   setup: { proxies: ['writer-postgres'] },
   async run({ rig, load, report }) {

@@ -6,7 +6,7 @@ const STORM_MS = 4_000;
 
 export const deadlockStorm: Fault = {
   name: 'deadlock-storm',
-  does: 'clients send the same ids in ever other orders to two writers, while somebody updates sessions in reverse order',
+  does: 'clients send the same ids in changing orders to two writers, while another client updates sessions in reverse order',
   recoversWithinMs: 15_000,
   load: { resendAcked: 0.8, maxPauseMs: 10 },
   async run({ rig, report }) {

@@ -3,10 +3,10 @@ import { cannotMount, fillUp, freeUp, smallDisk } from '../full-disk.ts';
 import { isAlive, processGone } from '../processes.ts';
 import { waitUntil } from '../wait-until.ts';
 
-/** With appendfsync always Redis ends itself rather than answer for a write that is not on disk; its supervisor starts it again. */
+/** With appendfsync always Redis exits rather than acknowledge a write that is not on disk. Its supervisor restarts it. */
 export const redisDiskFull: Fault = {
   name: 'redis-disk-full',
-  does: "the disk of Redis's append-only file is full; it gets room again and Redis is started again",
+  does: "the disk of Redis's append-only file fills up; then it has space again and Redis restarts",
   recoversWithinMs: 15_000,
   unavailable: cannotMount,
   setup: { redisDisk: () => smallDisk(48) },
@@ -22,10 +22,10 @@ export const redisDiskFull: Fault = {
   },
 };
 
-/** Postgres refuses statements (53100), or ends itself when it is the WAL that finds no room; no dead letter comes of either. */
+/** Postgres refuses statements (53100), or exits when the WAL has no space. Neither may cause a dead letter. */
 export const postgresDiskFull: Fault = {
   name: 'postgres-disk-full',
-  does: 'the disk of Postgres is full and gets room again',
+  does: 'the disk of Postgres fills up; then it has space again',
   recoversWithinMs: 30_000,
   unavailable: cannotMount,
   setup: {

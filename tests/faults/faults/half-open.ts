@@ -2,14 +2,14 @@ import type { FaultRig, ProxiedLink } from '../fault-rig.ts';
 import { claim, type Fault } from '../fault.ts';
 import { proveSchedulesTick, schedulesWritten } from '../schedules-tick.ts';
 
-/** Bytes and FINs vanish; only its own clock can tell a daemon that nobody is there. */
+/** Bytes and FINs vanish. Only a time-out tells a daemon that its peer is gone. */
 function lose(rig: FaultRig, link: ProxiedLink): void {
   claim(rig.proxy(link).loseConnections() > 0, `there was no connection on ${link}`);
 }
 
 export const ingestHalfOpen: Fault = {
   name: 'ingest-half-open',
-  does: 'all connections from ingest to Redis become half-open: nothing gets through, no FIN, no reset',
+  does: 'all connections from ingest to Redis become half-open: no byte, FIN or reset gets through',
   recoversWithinMs: 15_000,
   setup: { proxies: ['ingest-redis'] },
   run: async ({ rig }) => lose(rig, 'ingest-redis'),
@@ -32,8 +32,8 @@ export const postgresHalfOpen: Fault = {
 };
 
 /**
- * A connection of which nothing was asked since is only found to be lost by the QUIT of the stop, 15 s later, and
- * BullMQ closes its connections one after the other: with the default of 10 s this stop ends by force.
+ * An idle connection is found to be lost only by the QUIT of the stop, 15 s later. BullMQ closes its connections one
+ * after the other, so with the default of 10 s this stop would end by force.
  */
 export const maintenanceHalfOpen: Fault = {
   name: 'maintenance-half-open',

@@ -5,7 +5,7 @@ const KILLS = 3;
 
 export const ingestKill: Fault = {
   name: 'ingest-kill',
-  does: 'ingest is killed (SIGKILL) with requests in its hands and started again',
+  does: 'ingest is killed (SIGKILL) with requests in flight and started again',
   recoversWithinMs: 10_000,
   async run({ random, rig, load }) {
     for (let kill = 0; kill < KILLS; kill += 1) {

@@ -4,7 +4,7 @@ import { waitUntil } from '../wait-until.ts';
 
 export const missingPartition: Fault = {
   name: 'missing-partition',
-  does: 'the partition of the week is taken away and put back: the writer stalls loudly and goes on by itself',
+  does: 'the partition of the week is removed and put back: the writer reports a stall and resumes by itself',
   recoversWithinMs: 30_000,
   async run({ rig, load }) {
     const partitions = await rig.sql<{ name: string; bounds: string }>(

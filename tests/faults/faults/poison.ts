@@ -12,7 +12,7 @@ async function proveReasons({ rig }: FaultContext): Promise<void> {
 
 export const poisonOneIn500: Fault = {
   name: 'poison-1-in-500',
-  does: 'one event in 500 is one that the database refuses; it alone becomes a dead letter',
+  does: 'the database refuses one event in 500; only these become dead letters',
   recoversWithinMs: 20_000,
   load: { clients: 3, maxBatch: 500 },
   async run({ rig, load }) {
@@ -28,7 +28,7 @@ export const poisonAll: Fault = {
   name: 'poison-all',
   does: 'for a while the database refuses every single event; all of them become dead letters',
   recoversWithinMs: 30_000,
-  // Nothing but halving finds this poison, at some 800 events/s on a busy machine: more load is only a longer backlog.
+  // Only halving finds this poison, at some 800 events/s on a busy machine. More load would only make a longer backlog.
   load: { clients: 2, maxBatch: 100, maxPauseMs: 100 },
   async run({ rig, load }) {
     await refusePoison(rig);

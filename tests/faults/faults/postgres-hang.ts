@@ -1,12 +1,12 @@
 import type { Fault } from '../fault.ts';
 import { lasts, whileFrozen } from '../processes.ts';
 
-/** Longer than a statement may take and a connection may be silent after it. */
+/** Longer than the time-out of a statement and the silence that a connection may keep after it. */
 const HANG_MS = 8_000;
 
 export const postgresHang: Fault = {
   name: 'postgres-hang',
-  does: "Postgres hangs (SIGSTOP of the server and of the writer's backends): it neither answers nor closes; then it goes on",
+  does: "Postgres hangs (SIGSTOP of the server and of the writer's backends): it neither answers nor closes; then it resumes",
   recoversWithinMs: 25_000,
   setup: { env: { STATEMENT_TIMEOUT_MS: '2000' } },
   async run({ rig, load }) {

@@ -1,10 +1,10 @@
 import type { Fault } from '../fault.ts';
 import { lasts } from '../processes.ts';
 
-/** Ten minutes, shortened: the longest wait between two tries is 5 s, so a longer outage is more of the same. */
+/** Short for ten minutes: the longest wait between two tries is 5 s, so a longer outage tests nothing more. */
 const OUTAGE_MS = 15_000;
 
-/** That no dead letter comes of it is checked in every run: nothing but poison may be dead. */
+/** Every run checks that only poison becomes a dead letter. */
 export const postgresOutage: Fault = {
   name: 'postgres-outage',
   does: 'Postgres is away for 15 s; the backlog grows, no dead letter is made, and it drains afterwards',

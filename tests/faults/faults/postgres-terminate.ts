@@ -3,7 +3,7 @@ import { lasts } from '../processes.ts';
 
 export const postgresTerminate: Fault = {
   name: 'postgres-terminate',
-  does: 'an administrator ends all connections of the writer, again and again',
+  does: 'an administrator repeatedly terminates all connections of the writer',
   recoversWithinMs: 15_000,
   async run({ random, rig, load }) {
     for (let round = 0; round < 8; round += 1) {

@@ -2,14 +2,14 @@ import { claim, type Fault } from '../fault.ts';
 import { whileTableIsLocked } from '../table-lock.ts';
 import { waitUntil } from '../wait-until.ts';
 
-/** The one fault in which acked events may be lost; they are counted apart, and the writer has to say so. */
+/** The only fault that may lose acked events. They are counted separately, and the writer must report them. */
 export const redisFlushall: Fault = {
   name: 'redis-flushall',
-  does: 'somebody runs FLUSHALL while there is a backlog: the loss is reported loudly, consumption goes on',
+  does: 'an operator runs FLUSHALL while there is a backlog: the writer reports the loss and continues',
   recoversWithinMs: 20_000,
   async run({ rig, load, queueWasWiped }) {
     await whileTableIsLocked(rig, 'sessions', async () => {
-      // The writer's memory is full by then, so that some entries are in the stream only.
+      // The writer's memory is full by then, so some entries are only in the stream.
       await waitUntil('there is a backlog', async () => {
         const { entries, pending } = await rig.backlog();
         return entries - pending > 20;

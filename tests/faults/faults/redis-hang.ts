@@ -1,15 +1,15 @@
 import { claim, type Fault } from '../fault.ts';
 import { lasts, whileFrozen } from '../processes.ts';
 
-/** Longer than the writer waits for a command, and than ingest does. */
+/** Longer than the command time-outs of the writer and of ingest. */
 const HANG_MS = 6_000;
 
-/** The contract says one second; the rest is for a machine that is busy with other tests. */
+/** The contract is one second; the rest allows for a machine that runs other tests. */
 const REFUSED_WITHIN_MS = 2_500;
 
 export const redisHang: Fault = {
   name: 'redis-hang',
-  does: 'Redis hangs (SIGSTOP): connections stay open and nothing is answered; then it goes on (SIGCONT)',
+  does: 'Redis hangs (SIGSTOP): connections stay open without an answer; then it resumes (SIGCONT)',
   recoversWithinMs: 15_000,
   async run({ rig, load, whileQueueIsAway }) {
     let from = 0;

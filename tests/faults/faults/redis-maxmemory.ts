@@ -3,12 +3,12 @@ import { proveSchedulesTick, tickWithoutMemory } from '../schedules-tick.ts';
 import { whileTableIsLocked } from '../table-lock.ts';
 import { waitUntil } from '../wait-until.ts';
 
-/** Less than an empty Redis takes, so that nothing that grows is let in however much is drained. */
+/** Less than an empty Redis uses, so Redis refuses every write that grows, however much is drained. */
 const TOO_LITTLE = 400_000;
 
 export const redisMaxmemory: Fault = {
   name: 'redis-maxmemory',
-  does: 'Redis is over maxmemory: ingest refuses, the writer goes on draining; afterwards schedules tick again',
+  does: 'Redis is over maxmemory: ingest refuses, the writer continues to drain; afterwards schedules tick again',
   recoversWithinMs: 20_000,
   setup: { maintenance: true },
   async run({ rig, load, whileQueueIsAway }) {

@@ -3,10 +3,10 @@ import type { Fault } from '../fault.ts';
 
 export const redisReadOnly: Fault = {
   name: 'redis-read-only',
-  does: 'Redis is demoted to a replica, as during a failover, and promoted again: it answers, and takes no writes',
+  does: 'Redis is demoted to a replica, as during a failover, and promoted again: it answers, but refuses writes',
   recoversWithinMs: 15_000,
   async run({ rig, load, whileQueueIsAway }) {
-    // A master that is not there: the demoted server keeps what it has.
+    // The master does not exist, so the demoted server keeps its data.
     await rig.redis.replicaof('127.0.0.1', await freePort());
     await whileQueueIsAway(() => load.more('refused', 30));
     await rig.redis.replicaof('NO', 'ONE');

@@ -2,7 +2,7 @@ import type { Fault } from '../fault.ts';
 
 export const redisReplyCut: Fault = {
   name: 'redis-reply-cut',
-  does: 'the connection of ingest breaks when Redis has done the XADD and before its reply arrives',
+  does: 'the connection of ingest breaks after the XADD and before its reply arrives',
   recoversWithinMs: 15_000,
   setup: { proxies: ['ingest-redis'] },
   async run({ rig, load, report }) {

@@ -2,7 +2,7 @@ import type { Fault } from '../fault.ts';
 
 export const redisSlow: Fault = {
   name: 'redis-slow',
-  does: 'the way from ingest to Redis becomes slow, then slower than ingest waits (the write is done, the answer is a 503)',
+  does: 'the connection from ingest to Redis becomes slow, then slower than the time-out (the write is done, the answer is a 503)',
   recoversWithinMs: 15_000,
   setup: { proxies: ['ingest-redis'] },
   async run({ rig, load }) {

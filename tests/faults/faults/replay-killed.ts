@@ -5,7 +5,7 @@ import { waitUntil } from '../wait-until.ts';
 
 const LETTERS = 200;
 
-/** Slow enough that there is a middle to be killed in. */
+/** Slow enough that the kill hits the middle of the replay. */
 const PER_SECOND = 60;
 
 interface Replay {
@@ -30,7 +30,7 @@ export const replayKilled: Fault = {
     load.log.curePoison();
 
     const first = await replayAll(rig);
-    claim(first.matched >= LETTERS, `the replay matches ${first.matched} letters`);
+    claim(first.matched >= LETTERS, `the replay matches ${first.matched} dead letters`);
     await waitUntil('a part is replayed', async () => (await replayOf(rig, first.id)).replayed > LETTERS / 10);
     await rig.maintenance?.kill();
     await replayAll(rig);
@@ -41,7 +41,7 @@ export const replayKilled: Fault = {
   },
   async prove({ rig }) {
     await waitUntil('all replays have come to their end', async () => (await unfinished(rig)) === 0, 300_000);
-    // What was on its way when the first began lies beyond its frozen id.
+    // Events in flight when the first replay began lie beyond its frozen id.
     await replayAll(rig, 10_000);
     await waitUntil('the last replay has come to its end', async () => (await unfinished(rig)) === 0);
     const left = await rig.sql<{ state: string }>("SELECT state FROM dead_letters WHERE state <> 'replayed'");

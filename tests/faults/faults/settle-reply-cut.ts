@@ -1,12 +1,12 @@
 import type { Fault } from '../fault.ts';
 
 /**
- * XACK and XDEL are one script, so nothing can come between them; what can is the end of the connection between
- * the script and its reply: the writer has to settle again what is settled.
+ * XACK and XDEL are one script, so nothing can come between them. But the connection can break between the script and
+ * its reply: the writer must settle again what is already settled.
  */
 export const settleReplyCut: Fault = {
   name: 'settle-reply-cut',
-  does: "the writer's connection breaks when Redis has acknowledged and deleted and before its reply arrives",
+  does: "the writer's connection breaks after the settle script and before its reply arrives",
   recoversWithinMs: 15_000,
   setup: { proxies: ['writer-redis'] },
   async run({ rig, load, report }) {

@@ -4,7 +4,7 @@ import { waitUntil } from '../wait-until.ts';
 
 export const tableLocked: Fault = {
   name: 'table-locked',
-  does: 'somebody locks the table events for longer than a statement may take',
+  does: 'another client locks the table events for longer than a statement may take',
   recoversWithinMs: 15_000,
   setup: { env: { STATEMENT_TIMEOUT_MS: '1000' } },
   async run({ rig, load }) {

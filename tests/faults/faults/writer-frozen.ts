@@ -4,12 +4,12 @@ import { whileTableIsLocked } from '../table-lock.ts';
 import { waitUntil } from '../wait-until.ts';
 
 /**
- * The frozen writer's transaction stays open in Postgres and holds locks on the very ids that the other writer
- * takes over; the server ends it by idle_in_transaction_session_timeout.
+ * The frozen writer's transaction stays open in Postgres and locks the ids that the other writer takes over. The server
+ * ends it by idle_in_transaction_session_timeout.
  */
 export const writerFrozen: Fault = {
   name: 'writer-frozen',
-  does: 'a writer is stopped (SIGSTOP) in a transaction, longer than its entries may idle; another one takes over; then it wakes up',
+  does: 'a writer is frozen (SIGSTOP) in a transaction for longer than its entries may idle; another takes them over; then it resumes',
   recoversWithinMs: 20_000,
   setup: { env: { RECLAIM_IDLE_MS: '2000', STATEMENT_TIMEOUT_MS: '1000' } },
   async run({ rig, load, report }) {
@@ -30,7 +30,7 @@ export const writerFrozen: Fault = {
         other.log().some((line) => line['msg'] === 'took over entries of another writer'),
       );
       await waitUntil('nothing is left in the frozen hands', async () => (await heldBy('writer-1')) === 0);
-      report('its entries were taken over; waking it up');
+      report('its entries were taken over; resuming it');
     });
     await load.more('acked', 20);
 

@@ -4,7 +4,7 @@ import { waitUntil } from '../wait-until.ts';
 
 export const writerGone: Fault = {
   name: 'writer-gone',
-  does: 'a writer is killed for good with entries in its hands; another one takes them over',
+  does: 'a writer that holds entries is killed for good; another takes them over',
   recoversWithinMs: 20_000,
   setup: { env: { RECLAIM_IDLE_MS: '2000', STATEMENT_TIMEOUT_MS: '1000' } },
   async run({ rig, load }) {

@@ -2,10 +2,10 @@ import { claim, type Fault } from '../fault.ts';
 import { whileTableIsLocked } from '../table-lock.ts';
 import { waitUntil } from '../wait-until.ts';
 
-/** The window between COMMIT and the acknowledgement is some microseconds wide; pausing writes in Redis opens it. */
+/** Pausing writes in Redis widens the window between COMMIT and the acknowledgement, which is some microseconds. */
 export const writerKillAfterCommit: Fault = {
   name: 'writer-kill-after-commit',
-  does: 'the writer is killed when it has committed and before Redis took the acknowledgement',
+  does: 'the writer is killed after COMMIT and before Redis gets the acknowledgement',
   recoversWithinMs: 15_000,
   async run({ rig, load }) {
     const { redis } = rig;
@@ -17,7 +17,7 @@ export const writerKillAfterCommit: Fault = {
       });
       await waitUntil('the writer has committed', async () => (await countStored()) > storedBefore);
       await rig.writer.kill();
-      // What the dead writer has sent and Redis has not run yet goes with its connection.
+      // Closing the dead writer's connection drops the commands that Redis has not run yet.
       await waitUntil(
         'Redis has noticed',
         async () => !String(await redis.call('CLIENT', 'LIST')).includes('name=sluice:writer'),

@@ -14,9 +14,9 @@ import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-data
 import { testNamespace } from '@sluice/testkit/test-namespace';
 
 /**
- * Runs the previous release's writer on the schema of this version: it is started, the schema is migrated under it, and it goes
- * on storing. The release is checked out from the history into a folder of its own and installed from pnpm's store, so this
- * needs the whole history, and what `pnpm install` of that release needs. Run it with
+ * Runs the previous release's writer on the schema of this version: it starts, the schema is migrated under it, and it
+ * continues to store. The release is checked out from the history into a new folder and installed from pnpm's store, so
+ * this needs the whole history, and what `pnpm install` of that release needs. Run it with
  *
  *     npx -y pnpm@12 exec vitest run --project upgrade
  */
@@ -68,7 +68,7 @@ const stored = async () => (await database.query<{ count: number }>('SELECT coun
 it('a writer of the previous release stores on, exactly once, while and after the schema is migrated', async () => {
   const ingest = await startPrevious('ingest-api');
   await startPrevious('writer-worker');
-  // The schema of the previous release, made by itself.
+  // The previous release makes its own schema.
   await vi.waitFor(
     async () => expect(await database.query("SELECT FROM pg_class WHERE relname = 'events'")).toHaveLength(1),
     PATIENCE,
@@ -94,6 +94,6 @@ it('a writer of the previous release stores on, exactly once, while and after th
   expect(await database.query('SELECT FROM dead_letters')).toHaveLength(0);
   const [sessions] = await database.query('SELECT sum(event_count)::int AS events FROM sessions');
   expect(sessions).toEqual({ events: 600 });
-  // The columns that this version's runner added are there: it is the new schema that all this ran on.
+  // The columns that this version's runner added exist: all of this ran on the new schema.
   expect(await database.query('SELECT FROM sluice_migrations WHERE finished')).not.toHaveLength(0);
 }, 600_000);

@@ -27,7 +27,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   rm "$secret"
   echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
-  # Single-user mode instead of a temporary server: whoever connects never meets a server that goes away again.
+  # Single-user mode instead of a temporary server: a client never connects to a server that stops again.
   [ "$database" = postgres ] || echo "CREATE DATABASE \"$database\"" | postgres --single -j postgres > /dev/null
 fi
 exec "$@"

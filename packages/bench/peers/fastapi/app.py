@@ -98,7 +98,7 @@ app = FastAPI()
 
 
 def properties(event):
-    # Pydantic 2 keeps what the model does not name apart.
+    # Pydantic 2 stores properties that the model does not name separately.
     yield from event.__dict__.items()
     yield from (getattr(event, "__pydantic_extra__", None) or {}).items()
 

@@ -3,19 +3,19 @@ import { type BatchTemplate, COPY_COLUMNS, copyTemplate, withFreshIds } from './
 import { copyIn } from './copy-in.ts';
 import { makeDatabase } from './make-database.ts';
 
-/** What a limit is measured with: writers of a pipeline have as many connections by default. */
+/** Connections of the limit: a pipeline's writers have as many by default. */
 export const COPY_CONNECTIONS = 3;
 const BATCH = 500;
-/** Of each connection: 60,000 different events together, so that no index has only a few places to insert at. */
+/** For each connection: 60,000 different events in all, so that inserts are spread over every index. */
 const TEMPLATES = 40;
 
-/** The limit of storage: rows that are ready, straight into the same indexed, partitioned table; no ledger, no sessions. */
+/** The limit of storage: COPY of prepared rows into the same indexed, partitioned table, without ledger and sessions. */
 export interface BareCopy {
   /**
    * Copies until `events` are stored or `seconds` are over, whichever comes first, into the empty table.
    *
    * @returns events a second
-   * @throws when not all of them are there afterwards
+   * @throws when some of them are missing afterwards
    */
   measure(until: { events: number | null; seconds: number | null }, signal: AbortSignal): Promise<number>;
   stop(): Promise<void>;
@@ -27,8 +27,8 @@ export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
   const clients = Array.from({ length: COPY_CONNECTIONS }, () => new Client({ connectionString: url }));
   for (const client of clients) await client.connect();
   const [first] = clients as [Client];
-  const templates = clients.map((_, place) =>
-    Array.from({ length: TEMPLATES }, (_template, index) => copyTemplate(BATCH, (place * TEMPLATES + index) * BATCH)),
+  const templates = clients.map((_, at) =>
+    Array.from({ length: TEMPLATES }, (_template, index) => copyTemplate(BATCH, (at * TEMPLATES + index) * BATCH)),
   );
   return {
     async measure({ events, seconds }, signal) {
@@ -45,11 +45,11 @@ export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
           await copyIn(client, `COPY events (${COPY_COLUMNS}) FROM STDIN`, rows);
         }
       };
-      await Promise.all(clients.map((client, place) => copy(client, templates[place]!)));
+      await Promise.all(clients.map((client, at) => copy(client, templates[at]!)));
       const elapsedMs = performance.now() - startedAt;
       const { rows } = await first.query<{ stored: string }>('SELECT count(*) AS stored FROM events');
       if (Number(rows[0]?.stored) !== sent) throw new Error(`COPY stored ${rows[0]?.stored} of ${sent} rows`);
-      // Leaves no rows behind whose vacuum would fall into the time of the next.
+      // Removes the rows, whose vacuum would otherwise run during the next measurement.
       await first.query('TRUNCATE events');
       await first.query('CHECKPOINT');
       return (sent * 1000) / elapsedMs;

@@ -2,8 +2,8 @@ import { governanceTracker } from '@sluice/events/adapters/governance-tracker/go
 import { generateEvents } from '@sluice/local-stack/generate-events';
 
 /**
- * Bytes that hold a batch of events and are sent more than once: only the ids differ from send to send. Serialising
- * a batch anew costs the generator more than sending it, and on the same machine that is taken from what is measured.
+ * The bytes of a batch of events, which are sent more than once: only the ids differ from send to send. Serialising
+ * a batch again costs the generator more than sending it, and on one machine that slows down what is measured.
  */
 export interface BatchTemplate {
   readonly events: number;
@@ -12,16 +12,16 @@ export interface BatchTemplate {
   readonly idsAt: readonly number[];
 }
 
-/** Hex digits of two bytes at a time, as they lie in memory. */
+/** Hex digits of two bytes at a time, in the byte order of memory. */
 const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
   Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16LE(),
 );
 
 /**
- * A `POST` of `{"events":[…]}`, headers included, ready to be written to a connection.
+ * Makes a `POST` of `{"events":[…]}`, headers included, ready to be written to a connection.
  *
  * @param first number of its first event
- * @param localTimes with times of a zone that is not UTC, which ingest has to parse
+ * @param localTimes whether times have an offset other than UTC, which ingest must parse
  */
 export function requestTemplate(url: string, events: number, first: number, localTimes: boolean): BatchTemplate {
   const { host, pathname } = new URL(url);
@@ -37,12 +37,12 @@ export function requestTemplate(url: string, events: number, first: number, loca
   );
 }
 
-/** Columns that `copyTemplate` has, in its order; the others of `events` have defaults. */
+/** The columns of `copyTemplate`, in order; the other columns of `events` have defaults. */
 export const COPY_COLUMNS =
   'tenant, event_id, event_type, occurred_at, received_at, actor, session_id, correlation_id, resource, source, payload';
 
 /**
- * The same events as rows of `COPY events (…) FROM STDIN`.
+ * Makes the same events as rows of `COPY events (…) FROM STDIN`.
  *
  * @param first number of its first event
  */
@@ -73,13 +73,13 @@ export function copyTemplate(events: number, first: number): BatchTemplate {
 }
 
 /**
- * Gives the events of a template ids that were never used before, and answers its bytes.
+ * Gives the events of a template new ids, and answers its bytes.
  *
- * @param from number of the first event; each event of a run has a number of its own
+ * @param from number of the first event; each event of a run has its own number
  */
 export function withFreshIds(template: BatchTemplate, from: number): Buffer {
   for (const [index, at] of template.idsAt.entries()) {
-    // One to one over 32 bits, and spread: ids in ascending order would flatter every index on them.
+    // A bijection on 32 bits that spreads: ascending ids would be too easy for every index.
     const digits = Math.imul(from + index, 0x9e3779b1);
     for (let byte = 0; byte < 4; byte += 1) {
       template.bytes.writeUInt16LE(HEX[(digits >>> (24 - 8 * byte)) & 0xff]!, at + 2 * byte);
@@ -88,7 +88,7 @@ export function withFreshIds(template: BatchTemplate, from: number): Buffer {
   return template.bytes;
 }
 
-/** As COPY's text format has a value. */
+/** A value in COPY's text format. */
 function toCopyText(value: string | null): string {
   return value === null
     ? '\\N'

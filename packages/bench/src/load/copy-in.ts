@@ -1,6 +1,6 @@
 import type { Client, Connection, Submittable } from 'pg';
 
-/** What is used of pg's own connection for a COPY; its types leave these out. */
+/** The parts of pg's connection that a COPY needs; its types omit them. */
 interface CopyConnection {
   query(text: string): void;
   sync(): void;

@@ -1,10 +1,10 @@
 import { type Client, DatabaseError } from 'pg';
 
-/** A job of the maintenance worker may hold one of the tables and want another. */
+/** Attempts: a job of the maintenance worker may hold a lock on one of the tables and wait for another. */
 const DEADLOCK = '40P01';
 const TRIES = 5;
 
-/** Empties what writers fill, so that each measurement starts with the same, and has no vacuum of earlier rows in it. */
+/** Empties the tables that writers fill, so that each measurement starts equal and without a vacuum of earlier rows. */
 export async function emptyTables(db: Client): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -7,10 +7,10 @@ import { createStreamProducer } from '@sluice/stream/stream-producer';
 const BATCH = 500;
 /** Entries of one round trip. */
 const AT_ONCE = 20;
-/** Never waited: the servers of the benchmark fsync before they answer. */
+/** Never waits: the servers of the benchmark fsync before they answer. */
 const NO_WAIT_MS = 0;
 
-/** Entries as ingest would have made them of batches of 500, ready to be put on the stream. */
+/** Makes entries as ingest makes them from batches of 500, ready for the stream. */
 export function makeEntries(events: number): EntryFields[] {
   return Array.from({ length: Math.ceil(events / BATCH) }, (_, index) => {
     const accepted = Math.min(BATCH, events - index * BATCH);
@@ -30,7 +30,7 @@ export function makeEntries(events: number): EntryFields[] {
   });
 }
 
-/** Puts entries on the stream much faster than writers take them, and without ingest's share of the processors. */
+/** Puts entries on the stream much faster than writers read them, without the processor time of ingest. */
 export async function fillStream(redis: Redis, namespace: string, entries: readonly EntryFields[]): Promise<void> {
   const producer = createStreamProducer({
     redis,

@@ -5,20 +5,20 @@ import { type HttpConnection, openHttpConnection } from './http-connection.ts';
 import type { LoadAnswer, LoadMessage, LoadOrder, LoadResult } from './start-load.ts';
 
 /**
- * Sends batches over several connections, each its next one when the last is answered. A process of its own, so that
- * what it costs is in nobody else's event loop; see start-load.ts.
+ * Sends batches over several connections. Each connection sends its next batch when the last is answered. It is its own
+ * process, so that it does not share an event loop; see start-load.ts.
  */
 
-/** About this many different events are made before the clock starts. */
+/** Makes about this many different events before the clock starts. */
 const DIFFERENT_EVENTS = 20_000;
 
-/** Resolves when the load may go on; replaced each time it is held. */
+/** Resolves when the load may continue; replaced each time it is held. */
 let mayGo = Promise.resolve();
 let letGo = (): void => {};
 let order: LoadOrder | undefined;
 let templates: BatchTemplate[][] = [];
 
-// The parent is gone: nobody wants the load any more.
+// The parent is gone, so the load is not needed any more.
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message: LoadMessage) => {
   switch (message.type) {
@@ -45,11 +45,11 @@ function tell(answer: LoadAnswer): void {
 }
 
 function prepare({ url, connections, batch, events, localTimes = false }: LoadOrder): BatchTemplate[][] {
-  // A template is written over for its next use, so two connections must not share one.
+  // A template is overwritten for its next use, so two connections must not share one.
   const each = Math.max(2, Math.ceil(Math.min(events ?? DIFFERENT_EVENTS, DIFFERENT_EVENTS) / (connections * batch)));
-  return Array.from({ length: connections }, (_connection, place) =>
+  return Array.from({ length: connections }, (_connection, at) =>
     Array.from({ length: each }, (_template, index) =>
-      requestTemplate(url, batch, (place * each + index) * batch, localTimes),
+      requestTemplate(url, batch, (at * each + index) * batch, localTimes),
     ),
   );
 }
@@ -64,29 +64,29 @@ async function run({ url, batch, events, seconds }: LoadOrder): Promise<LoadResu
   let sent = 0;
   let refused = 0;
 
-  const serve = async (place: number): Promise<void> => {
-    const own = templates[place]!;
+  const serve = async (at: number): Promise<void> => {
+    const own = templates[at]!;
     for (let turn = 0; ; turn += 1) {
       await mayGo;
       if (sent + batch > most || performance.now() >= endsAt) return;
       const bytes = withFreshIds(own[turn % own.length]!, sent);
       sent += batch;
       // While it was held the server may have closed the connection.
-      if (open[place]!.closed) open[place] = await openHttpConnection(url);
+      if (open[at]!.closed) open[at] = await openHttpConnection(url);
       const sentAt = performance.now();
-      let answer = await open[place]!.send(bytes);
-      // What any client does: the same ids again, as late as it was told. The time counts from the first try.
+      let answer = await open[at]!.send(bytes);
+      // As any client does: sends the same ids again, after Retry-After. The time counts from the first attempt.
       while (answer.retryAfter !== null) {
         refused += 1;
         await delay(answer.retryAfter * 1000);
-        answer = await open[place]!.send(bytes);
+        answer = await open[at]!.send(bytes);
       }
       latencies.push(performance.now() - sentAt);
       if (answer.status !== 202) throw new Error(`${url} answered ${answer.status}: ${answer.body.slice(0, 500)}`);
     }
   };
   try {
-    await Promise.all(open.map((_connection, place) => serve(place)));
+    await Promise.all(open.map((_connection, at) => serve(at)));
   } finally {
     for (const connection of open) connection.close();
   }

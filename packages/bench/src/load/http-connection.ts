@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-/** What is read of an answer. */
+/** The part of an answer that is read. */
 export interface HttpAnswer {
   readonly status: number;
   /** Seconds, from Retry-After; null without one. */
@@ -10,9 +10,9 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One connection that is kept open, with one request on it at a time. */
+/** One keep-alive connection, with one request on it at a time. */
 export interface HttpConnection {
-  /** Whether the other side has closed it; then another must be opened. */
+  /** Whether the other side has closed it; the caller must then open another. */
   readonly closed: boolean;
   /** Rejects when the connection is closed before the answer is whole. */
   send(request: Buffer): Promise<HttpAnswer>;
@@ -20,8 +20,8 @@ export interface HttpConnection {
 }
 
 /**
- * Opens a connection that writes whole requests as they are and reads of the answer what is needed. `node:http` takes
- * some 50 µs a request, which makes the generator, and not the server, the limit of single-event requests.
+ * Opens a connection that writes prepared requests and reads only the needed part of each answer. `node:http` needs
+ * about 50 µs a request, which would make the generator, not the server, the limit of single-event requests.
  */
 export async function openHttpConnection(url: string): Promise<HttpConnection> {
   const { hostname, port } = new URL(url);

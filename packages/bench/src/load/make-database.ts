@@ -4,7 +4,7 @@ import { prepareDatabase } from '@sluice/store/prepare-database';
 import { PEER_SCHEMA } from '../../peers/peer-schema.ts';
 
 /**
- * Makes a database of its own in the server behind `serverUrl`, with Sluice's tables or with the peers'.
+ * Makes a new database in the server of `serverUrl`, with Sluice's tables or with those of the peers.
  *
  * @returns its URL
  */
@@ -17,7 +17,7 @@ export async function makeDatabase(serverUrl: string, name: string, schema: 'slu
   return url.href;
 }
 
-/** Makes Sluice's tables, where no writer has done it. */
+/** Makes Sluice's tables, which otherwise the first writer does. */
 export async function prepareTables(url: string): Promise<void> {
   const database = openDatabase({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'bench' });
   try {

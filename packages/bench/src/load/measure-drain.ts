@@ -7,12 +7,12 @@ import { fillStream, makeEntries } from './fill-stream.ts';
 import type { PeerSurroundings } from './peers.ts';
 import { startWriter, type WriterOptions } from './start-writer.ts';
 
-const LOOK_EVERY_MS = 10;
-/** A tenth of a second is enough to see a peak of the heap, and costs nothing. */
+const CHECK_EVERY_MS = 10;
+/** A tenth of a second is short enough to see a peak of the heap, and costs nothing. */
 const SAMPLE_EVERY_MS = 100;
 const STALLED_AFTER_MS = 60_000;
 
-/** What a drain is measured with. */
+/** The settings of a drain. */
 export interface DrainOptions extends WriterOptions {
   readonly events: number;
   readonly writers: number;
@@ -21,16 +21,16 @@ export interface DrainOptions extends WriterOptions {
 export interface Drain {
   /** From the first entry on the stream to the COMMIT of the last. */
   readonly eventsPerSecond: number;
-  /** Resident memory of the first writer while it drained, in MiB, in order. Empty where the system doesn't tell. */
+  /** Resident memory of the first writer while it drained, in MiB, in order. Empty where the system doesn't report it. */
   readonly memory: readonly number[];
-  /** The most that it ever had, in MiB, as the system counts it; 0 where the system doesn't tell. */
+  /** Its peak in MiB, counted by the system; 0 where the system doesn't report it. */
   readonly peak: number;
 }
 
 /**
- * Starts writers on an empty stream, puts a backlog on it all at once and waits until it is stored.
+ * Starts writers on an empty stream, adds a whole backlog to it, and waits until it is stored.
  *
- * @throws when not exactly as many events are stored as there were
+ * @throws when the number of stored events differs from that of the backlog
  */
 export async function measureDrain(options: DrainOptions, around: PeerSurroundings): Promise<Drain> {
   const entries = makeEntries(options.events);
@@ -45,8 +45,8 @@ export async function measureDrain(options: DrainOptions, around: PeerSurroundin
   const before = await count();
   await db.query('CHECKPOINT');
   const writers = await Promise.all(
-    Array.from({ length: options.writers }, async (_, place) => {
-      const writer = await startWriter(options, around, place + 1);
+    Array.from({ length: options.writers }, async (_, at) => {
+      const writer = await startWriter(options, around, at + 1);
       running.defer(() => writer.stop());
       return writer;
     }),
@@ -72,7 +72,7 @@ export async function measureDrain(options: DrainOptions, around: PeerSurroundin
   return { eventsPerSecond: (stored * 1000) / elapsedMs, memory, peak };
 }
 
-/** Waits until all that was put on the stream has left it: entries leave after their COMMIT. */
+/** Waits until every entry has left the stream: entries leave after their COMMIT. */
 async function untilEmpty(redis: Redis, key: string, filling: Promise<void>, signal: AbortSignal): Promise<void> {
   await filling;
   let least = Number.POSITIVE_INFINITY;
@@ -84,8 +84,8 @@ async function untilEmpty(redis: Redis, key: string, filling: Promise<void>, sig
     if (waiting < least) movedAt = performance.now();
     least = Math.min(least, waiting);
     if (performance.now() - movedAt > STALLED_AFTER_MS)
-      throw new Error(`writers leave ${waiting} entries where they are`);
-    await delay(LOOK_EVERY_MS);
+      throw new Error(`writers do not store the last ${waiting} entries`);
+    await delay(CHECK_EVERY_MS);
   }
 }
 

@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type LoadResult, startLoad } from './start-load.ts';
 import type { Target } from './target.ts';
 
-/** How often what waits is looked at, in milliseconds; one round trip to Redis each. */
-const LOOK_EVERY_MS = 10;
+/** How often to check how much waits, in milliseconds; one round trip to Redis each. */
+const CHECK_EVERY_MS = 10;
 
-/** Without any progress for this long, something is broken. */
+/** Without any progress for this long, the measurement fails. */
 const STALLED_AFTER_MS = 60_000;
 
-/** One load, from the first request until all of it is committed. */
+/** The result of one load, from the first request until all of it is committed. */
 export interface Stored {
   /** Acknowledged and committed, per second from the first request to the last commit. */
   readonly eventsPerSecond: number;
@@ -18,9 +18,9 @@ export interface Stored {
 /**
  * Sends a load and waits until everything that was acknowledged is committed.
  *
- * @param options.mostWaiting events that may wait between 202 and COMMIT, about: above it the load is held back, so that what is
- *   measured is what can be sustained, and not a burst; null for no bound
- * @throws when not exactly as many events are stored as were acknowledged
+ * @param options.mostWaiting about how many events may wait between 202 and COMMIT. Above it the load is held back, so
+ *   that the figure is a sustained rate and not a burst; null for no bound
+ * @throws when the number of stored events differs from that of acknowledged ones
  */
 export async function measureStoring(
   target: Target,
@@ -39,7 +39,7 @@ export async function measureStoring(
   const startedAt = performance.now();
   let result: LoadResult | null = null;
   const sent = load.go().then((done) => (result = done));
-  // Its error is thrown below; until then it must not end the process.
+  // Its error is thrown below; until then the rejection must not end the process.
   sent.catch(() => {});
   let least = Number.POSITIVE_INFINITY;
   let movedAt = performance.now();
@@ -54,7 +54,7 @@ export async function measureStoring(
       least = Math.min(least, waiting);
       if (performance.now() - movedAt > STALLED_AFTER_MS) throw new Error(`${target.name} stores no more events`);
     }
-    await Promise.race([delay(LOOK_EVERY_MS), ...(wasSent ? [] : [sent])]);
+    await Promise.race([delay(CHECK_EVERY_MS), ...(wasSent ? [] : [sent])]);
   }
   const elapsedMs = performance.now() - startedAt;
   const done = await sent;

@@ -16,7 +16,7 @@ import type { Target } from './target.ts';
 
 const PEERS = fileURLToPath(new URL('../../peers/', import.meta.url));
 
-/** What one of Sluice's daemons has by default: DB_POOL_SIZE and WRITER_CONCURRENCY. */
+/** The defaults of Sluice's daemons: DB_POOL_SIZE and WRITER_CONCURRENCY. */
 const POOL_SIZE = 5;
 const CONCURRENCY = 3;
 
@@ -24,10 +24,10 @@ const CONCURRENCY = 3;
 const PYTHON = '/usr/bin/python3';
 const FASTAPI_NAMES = { database: 'ORM', core: 'Core' };
 const PYTHON_PACKAGES = ['fastapi', 'sqlalchemy', 'asyncpg', 'uvicorn'];
-/** What makes it faster where it is there: C for SQLAlchemy, and uvicorn's better loop and parser. */
+/** Optional packages that make it faster: C for SQLAlchemy, and uvicorn's better loop and parser. */
 const FASTER_PACKAGES = ['sqlalchemy-ext', 'uvloop', 'httptools'];
 
-/** A peer that runs. */
+/** A running peer. */
 export interface Peer extends Target {
   readonly databaseUrl: string;
   stop(): Promise<void>;
@@ -106,9 +106,9 @@ export async function startFastapi(store: 'database' | 'core', around: PeerSurro
       DB_POOL_SIZE: String(POOL_SIZE),
       STORE: store,
     },
-    // It ends when its standard input does, and so with this process.
+    // It ends when its standard input closes, and so with this process.
     stdio: ['pipe', log, log],
-    // A session of its own, as all others have: Linux shares processors between sessions.
+    // Its own session, as for all others: Linux shares processors between sessions.
     detached: true,
   });
   closeSync(log);
@@ -148,7 +148,7 @@ function startNode(around: PeerSurroundings, name: string, databaseUrl: string) 
       cwd: around.folder,
       env: {
         PATH: around.path,
-        // As a user would run it; frameworks log and check more without.
+        // As a user would run it: without this, frameworks log and check more.
         NODE_ENV: 'production',
         DATABASE_URL: databaseUrl,
         REDIS_URL: around.redisUrl,

@@ -8,9 +8,9 @@ import type { Target } from './target.ts';
 export const SLUICE_STREAM = streamKey('sluice', 0);
 
 /**
- * Sluice's own daemons as a target; `close` ends the connections that it is watched over.
+ * Sluice's own daemons as a target; `close` ends the connections that measure it.
  *
- * @param stream that they use
+ * @param stream the stream that they use
  */
 export async function sluiceTarget(
   servers: { databaseUrl: string; redisUrl: string },
@@ -23,10 +23,10 @@ export async function sluiceTarget(
   return {
     name: 'Sluice',
     url: `${ingestUrl}/api/events`,
-    // An entry leaves the stream after COMMIT and not before.
+    // An entry leaves the stream after COMMIT, not before.
     waiting: () => redis.xlen(stream),
     async stored() {
-      // From the table itself: the ledger could have an id whose event is missing.
+      // Counted in the table itself: the ledger could have an id whose event is missing.
       const { rows } = await db.query<{ stored: string }>('SELECT count(*) AS stored FROM events');
       return Number(rows[0]?.stored);
     },

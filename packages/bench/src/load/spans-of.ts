@@ -4,7 +4,7 @@ const ASK_EVERY_MS = 100;
 /** Spans are sent once a second. */
 const PATIENCE_MS = 15_000;
 
-/** What became of a daemon's spans. */
+/** How many of a daemon's spans were exported and dropped. */
 export interface Spans {
   readonly exported: number;
   readonly dropped: number;
@@ -22,7 +22,7 @@ export async function spansOf(daemonUrl: string, signal: AbortSignal): Promise<S
   return { exported: sum('sluice_spans_exported_total'), dropped: sum('sluice_spans_dropped_total') };
 }
 
-/** Waits until a daemon has got rid of a span: a benchmark of tracing that traces nothing would be a very good one. */
+/** Waits until a daemon has exported a span: tracing that exports nothing would look very cheap. */
 export async function untilTraced(daemonUrl: string, signal: AbortSignal): Promise<void> {
   const giveUpAt = performance.now() + PATIENCE_MS;
   while ((await spansOf(daemonUrl, signal)).exported === 0) {

@@ -3,7 +3,7 @@ import { REPOSITORY } from '@sluice/local-stack/config';
 import { launchDaemon, type RunningDaemon } from '@sluice/local-stack/launch-daemon';
 import type { PeerSurroundings } from './peers.ts';
 
-/** Starts an ingest API with a stream of its own beside that of the stack, and waits until it is ready. */
+/** Starts an ingest API with its own stream beside that of the stack, and waits until it is ready. */
 export async function startIngest(
   { namespace, env }: { namespace: string; env: Readonly<Record<string, string>> },
   around: PeerSurroundings,

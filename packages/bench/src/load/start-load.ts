@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What the generator shall send; it ends at `events` or after `seconds`, whichever comes first. */
+/** What the generator should send; it ends at `events` or after `seconds`, whichever comes first. */
 export interface LoadOrder {
   /** Where batches are posted to. */
   readonly url: string;
@@ -11,11 +11,11 @@ export interface LoadOrder {
   readonly batch: number;
   readonly events: number | null;
   readonly seconds: number | null;
-  /** With times of a zone that is not UTC; not if not set. */
+  /** Whether times have an offset other than UTC; false if not set. */
   readonly localTimes?: boolean;
 }
 
-/** What came of it. Any other answer than a 202, or one with a Retry-After, fails the load. */
+/** The result. Any answer but a 202, or one with a Retry-After, fails the load. */
 export interface LoadResult {
   /** Events that were acknowledged. */
   readonly acked: number;
@@ -27,7 +27,7 @@ export interface LoadResult {
   /** Of the answers, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Of one core, that the generator took; near 1 it was itself the limit. */
+  /** The share of one core that the generator used; near 1 the generator was the limit. */
   readonly cpuShare: number;
 }
 
@@ -45,11 +45,11 @@ export type LoadAnswer =
 export interface Load {
   /** Starts it; resolves when it is over. Rejects when a request was refused or got no answer. */
   go(): Promise<LoadResult>;
-  /** Keeps further requests back, or lets them go on. */
+  /** Holds further requests back, or lets them continue. */
   hold(held: boolean): void;
 }
 
-/** Starts the generator and has it make its batches; nothing is sent before `go`. */
+/** Starts the generator, which makes its batches; it sends nothing before `go`. */
 export async function startLoad(order: LoadOrder, signal: AbortSignal): Promise<Load> {
   const child = fork(fileURLToPath(new URL('generator.ts', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -60,7 +60,7 @@ export async function startLoad(order: LoadOrder, signal: AbortSignal): Promise<
     if (child.connected) child.send(message);
   };
   const result = Promise.withResolvers<LoadResult>();
-  // Whoever calls `go` gets it; before that it must not end the process.
+  // The caller of `go` gets the rejection; before that it must not end the process.
   result.promise.catch(() => {});
   child.on('message', (answer: LoadAnswer) => {
     if (answer.type === 'done') result.resolve(answer.result);

@@ -7,11 +7,11 @@ export interface Peers {
   readonly bullmq: Peer;
   /** The slower way of writing it first; none where its packages are missing. */
   readonly fastapi: readonly Peer[];
-  /** What a reader of the figures should know: why a peer is left out. */
+  /** Notes for the reader of the figures: why a peer is left out. */
   readonly notes: readonly string[];
 }
 
-/** Starts all peers, each on a database of its own; they are stopped with the surroundings. */
+/** Starts all peers, each with its own database; they are stopped with the servers. */
 export async function startPeers({ around, running }: Surroundings): Promise<Peers> {
   const start = async (starting: Promise<Peer>): Promise<Peer> => {
     const peer = await starting;

@@ -7,20 +7,20 @@ import type { PeerSurroundings } from './peers.ts';
 
 /** What writers of one stream have in common. */
 export interface WriterOptions {
-  /** Start of the keys in Redis; one for each database, so that their writers never meet. */
+  /** The start of the keys in Redis; one for each database, so that their writers share no stream. */
   readonly namespace: string;
   /** With Sluice's tables. */
   readonly databaseUrl: string;
   /** Transactions of one writer; null for its default. */
   readonly concurrency: number | null;
-  /** More of its settings. */
+  /** Further settings of the writer. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
  * Starts a writer beside those of the stack, and waits until it is ready.
  *
- * @param number tells it from others of the same stream, from 1
+ * @param number distinguishes it from others of the same stream, from 1
  */
 export async function startWriter(
   options: WriterOptions,

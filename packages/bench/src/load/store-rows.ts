@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 /** Rows of one INSERT; larger ones are no faster and can't be stopped. */
 const CHUNK = 50_000;
 
-/** Skewed as the generated load is, and of the same session and correlation lengths. */
+/** Skewed like the generated load, with the same session and correlation lengths. */
 const MADE = `
   SELECT md5($3::text || i)::uuid AS event_id, now() - interval '1 hour' + i * interval '100 us' AS occurred_at,
          (400 * power(random(), 3))::int AS person, (60 * power(random(), 3))::int AS workbook,
@@ -14,7 +14,7 @@ const COLUMNS = `'user-' || person, 'session-' || person || '-' || i / 50000, 'd
   jsonb_build_object('machineName', 'PC-' || person, 'sheetName', 'Sheet1', 'cellAddress', '$C$' || i % 500,
                      'oldValue', i::text, 'newValue', (i + 1)::text)`;
 
-/** Sessions as writers would have counted them. */
+/** Sessions as writers count them. */
 const SEEN = `seen AS (
     INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
     SELECT 'default', 'session-' || person || '-' || i / 50000, min('user-' || person), min(occurred_at), max(occurred_at), now(), count(*)
@@ -37,9 +37,10 @@ const INTO_PEER = `
   SELECT event_id, event_type, occurred_at, ${COLUMNS} FROM made`;
 
 /**
- * Stores rows by SQL alone. All go to the partition of this week: the one that is written to is then the largest it can be.
+ * Stores rows by SQL alone. All go to the partition of this week, so that the partition that is written to is as large as
+ * possible.
  *
- * @param seed makes ids that another seed does not make
+ * @param seed different seeds make different ids
  */
 export async function storeRows(
   db: Client,

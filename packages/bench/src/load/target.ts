@@ -1,4 +1,4 @@
-/** Something that takes batches of events over HTTP and stores them: Sluice, or what one would build instead. */
+/** Accepts batches of events over HTTP and stores them: Sluice, or what one would build instead. */
 export interface Target {
   readonly name: string;
   /** Where `{"events":[…]}` is posted to. */
@@ -7,6 +7,6 @@ export interface Target {
   waiting(): Promise<number>;
   /** Events in its database, counted. */
   stored(): Promise<number>;
-  /** Empties its tables, so that each measurement starts with the same. */
+  /** Empties its tables, so that each measurement starts equal. */
   empty(): Promise<void>;
 }

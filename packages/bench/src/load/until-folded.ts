@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 
-/** Asks this often, in milliseconds. */
+/** How often to check, in milliseconds. */
 const EVERY_MS = 500;
 
 /** A fold of ten million events takes minutes. */
@@ -22,5 +22,5 @@ export async function untilFolded(db: Client, signal: AbortSignal): Promise<void
     if (folded.rowCount === 1) return;
     await delay(EVERY_MS, undefined, { signal });
   }
-  throw new Error('the roll-ups do not come up to the events; see the log of the maintenance worker');
+  throw new Error('the roll-ups do not reach the stored events; see the log of the maintenance worker');
 }

@@ -4,9 +4,9 @@ import { generateEvents } from '@sluice/local-stack/generate-events';
 import { readEventsFile } from '@sluice/local-stack/read-events-file';
 
 /**
- * Posts events, at most `most`, of a file or generated, and asks Redis what its stream takes by then.
+ * Posts events, at most `most`, from a file or generated, and asks Redis for the size of the stream.
  *
- * @param to where it is posted to, and the stream that it ends in; nothing may take from that
+ * @param to the URL to post to, and the stream in which events end; no writer may read it
  * @returns bytes per event by MEMORY USAGE, the stream's own structure included
  */
 export async function measureWaitingBytes(

@@ -3,14 +3,14 @@ import type { Client } from 'pg';
 import { PAGE, type Question } from './questions.ts';
 import { type SeedsFilter, seedsPage, seedsStatistics } from './seeds-schema.ts';
 
-/** Asks the query API over one connection that is kept open, as a client in the same data centre would. */
+/** Asks the query API over one keep-alive connection, as a client in the same data centre would. */
 export interface QueryClient {
   /** @returns the parsed answer; @throws on a status of 300 and above */
   ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Record<string, unknown>>;
   close(): void;
 }
 
-/** @param signal ends the connection, and with it a question that is open; later ones are not asked */
+/** @param signal ends the connection, and with it a request in flight; later requests are not sent */
 export function createQueryClient(url: string, signal: AbortSignal): QueryClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   signal.addEventListener('abort', () => agent.destroy(), { once: true });
@@ -40,7 +40,7 @@ export function createQueryClient(url: string, signal: AbortSignal): QueryClient
   };
 }
 
-/** How long Sluice takes to answer, HTTP included, in milliseconds. */
+/** Measures how long Sluice needs to answer, HTTP included, in milliseconds. */
 export async function timeSluice(client: QueryClient, question: Question): Promise<number> {
   const startedAt = performance.now();
   switch (question.kind) {
@@ -66,7 +66,7 @@ export async function timeSluice(client: QueryClient, question: Question): Promi
   return performance.now() - startedAt;
 }
 
-/** How long the peer's SQL takes, without HTTP and without making JSON of it: what is left out is in its favour. */
+/** Measures how long the peer's SQL needs, without HTTP and JSON: leaving these out favours the peer. */
 export async function timePeer(db: Client, question: Question): Promise<number> {
   const startedAt = performance.now();
   switch (question.kind) {
@@ -87,9 +87,9 @@ export async function timePeer(db: Client, question: Question): Promise<number> 
 }
 
 /**
- * Walks a list by its cursors and notes one now and then, so that deep pages can be asked for at once.
+ * Follows a list by its cursors and notes one now and then, so that deep pages can be asked for directly.
  *
- * @returns cursors with how many events lie before each
+ * @returns cursors, each with the number of events before it
  */
 export async function walkCursors(
   client: QueryClient,

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-/** Connects to Postgres until `signal` aborts: that ends the connection, and the statement on it, which may take minutes. */
+/** Connects to Postgres. When `signal` aborts, it ends the connection and its statement, which may take minutes. */
 export async function connectUntilAborted(connectionString: string, signal: AbortSignal): Promise<Client> {
   const db = new Client({ connectionString });
   await db.connect();

@@ -1,12 +1,12 @@
 import type { Client } from 'pg';
 
-/** Of the seeds: how many there are of each. */
+/** The number of each in the seeds. */
 export const USERS = 200;
 export const SESSIONS = 500;
 export const WORKBOOKS = 150;
 export const TYPES = ['CellChange', 'SheetActivate', 'WorkbookOpen', 'WorkbookSave', 'Login', 'Export', 'Error'];
 
-/** Days that the events are spread over, up to now; within the retention. */
+/** The events are spread over this many days up to now, within the retention. */
 export const DAYS = 84;
 
 /** Rows of one INSERT; larger ones are no faster and show no progress. */
@@ -15,12 +15,12 @@ const CHUNK = 50_000;
 /** Events of one correlation id. */
 export const EVENTS_PER_CORRELATION = 20;
 
-/** The tenant whose every event names another resource: the worst case of exact distinct counts. */
+/** The tenant in which every event names another resource: the worst case of exact distinct counts. */
 export const WIDE_TENANT = 'wide';
 
 /**
- * One row a number, the same in each run: values are taken from a hash of the number. Users, sessions and workbooks
- * are skewed as fleets are: the first tenth of them makes about half of the events.
+ * Makes one row for each number, the same in each run: values come from a hash of the number. Users, sessions and
+ * workbooks are skewed like those of fleets: the first tenth of them makes about half of the events.
  */
 const MADE = `
   SELECT i, md5($4::text || i)::uuid AS event_id,
@@ -34,7 +34,7 @@ const MADE = `
 const PAYLOAD = `jsonb_build_object('machineName', 'PC-' || session % ${USERS}, 'sheetName', 'Sheet1',
   'cellAddress', '$C$' || cell, 'oldValue', cell::text, 'newValue', (cell + 1)::text)`;
 
-/** Stores events in Sluice's own tables as writers would have: ledger, events, sessions. */
+/** Stores events in Sluice's own tables as writers do: ledger, events, sessions. */
 export async function storeEvents(
   db: Client,
   options: { tenant: string; rows: number; onProgress: (stored: number) => void },

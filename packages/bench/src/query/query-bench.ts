@@ -21,10 +21,10 @@ import { rebuildRollups } from './rebuild-rollups.ts';
 import { copyToSeedsSchema } from './seeds-schema.ts';
 import { type SteadyWriter, startSteadyWriter } from './steady-writer.ts';
 
-/** Events of the tenant whose every event names another resource: as many as there are real edits. */
+/** Events of the tenant in which every event names another resource: as many as there are real edits. */
 const WIDE_ROWS = 39_000;
 
-/** Deep pages are taken from lists of this many thousand events. */
+/** Deep pages come from lists of this many thousand events. */
 const WALK_STEPS = 100;
 
 /** One line of the result; times in milliseconds. */
@@ -42,14 +42,14 @@ export interface QueryFigure {
   readonly timesFaster: readonly number[];
 }
 
-/** All that one run found. */
+/** The results of one run. */
 export interface QueryResult {
   readonly rows: number;
   readonly writerEventsPerSecond: number;
   readonly figures: readonly QueryFigure[];
 }
 
-/** Fills both schemas with the same events, asks both the same questions in turn, while a writer goes on. */
+/** Fills both schemas with the same events, and asks both the same questions in turn while a writer stores more. */
 export async function runQueryBench(
   stack: StackHandle,
   options: BenchOptions,
@@ -84,7 +84,7 @@ export async function runQueryBench(
       figures,
     };
   } finally {
-    // What it says was looked at above, or something else has failed before it.
+    // Its error was handled above, or something else has failed before it.
     await writer?.stop().catch(() => {});
     client.close();
     await db.end();
@@ -98,7 +98,7 @@ async function questionKinds(client: QueryClient, { rows, queries }: BenchOption
   const places: Question[] = [];
   for (const filter of lists) {
     const walked = await walkCursors(client, filter, Math.min(WALK_STEPS, Math.floor(rows / 20_000)), 2);
-    places.push(...walked.map((place): Question => ({ kind: 'deep page', filter, ...place })));
+    places.push(...walked.map((page): Question => ({ kind: 'deep page', filter, ...page })));
   }
   return [
     questionKind('indexed filter, first page', 25, 50, pageQuestions(queries, rows, now, random)),
@@ -146,7 +146,7 @@ async function measure(
   for (const [index, question] of kind.questions.entries()) {
     const took = await timeSluice(client, question);
     ours.push(took);
-    // In the same breath, so that both see the same machine.
+    // Directly after each other, so that both see the same load of the machine.
     if (askPeerEvery !== Number.POSITIVE_INFINITY && index % askPeerEvery === 0)
       pairs.push({ ours: took, peer: await timePeer(db, question) });
     progress(index + 1);

@@ -3,7 +3,7 @@ import { threeDigits } from '../figures.ts';
 import { markdownTable } from '../markdown-table.ts';
 import type { QueryResult } from './query-bench.ts';
 
-/** The result as a table in Markdown, as `docs/understand/benchmarks.md` has it; whether goals are met only when that is to be judged. */
+/** Formats the result as a table in Markdown for `docs/understand/benchmarks.md`, with goals if they are to be judged. */
 export function queryTable({ figures }: QueryResult, { judge }: { judge: boolean }): string {
   return markdownTable(
     [

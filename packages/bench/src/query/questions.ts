@@ -7,7 +7,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Events on a page. */
 export const PAGE = 100;
 
-/** One thing that is asked of both. */
+/** One question to both. */
 export type Question =
   | { readonly kind: 'page'; readonly filter: SeedsFilter }
   | { readonly kind: 'deep page'; readonly cursor: string; readonly filter: SeedsFilter; readonly depth: number }
@@ -15,18 +15,18 @@ export type Question =
   | {
       readonly kind: 'statistics';
       readonly start: string;
-      /** Null for the moment of asking. */
+      /** Null for the time of the request. */
       readonly end: string | null;
       readonly tenant?: string;
       readonly approximate?: boolean;
     };
 
-/** A kind of question, what the issue asks of it, and how many the peer is asked: some take it seconds. */
+/** A kind of question, its goal, and how many of them the peer is asked: some take it seconds. */
 export interface QuestionKind {
   readonly title: string;
-  /** Most milliseconds at the 95th percentile; null where there is no goal. */
+  /** At most this many milliseconds at the 95th percentile; null without a goal. */
   readonly goalMs: number | null;
-  /** What the seeds say of themselves, in milliseconds. */
+  /** The figure that the seeds state, in milliseconds. */
   readonly seedsSayMs: number | null;
   /** Share of the questions that the peer is asked as well, 0 to 1. */
   readonly peerShare: number;
@@ -60,7 +60,7 @@ export function recentQuestions(count: number): Question[] {
   return Array.from({ length: count }, () => ({ kind: 'recent' }));
 }
 
-/** A day anywhere in the past; its ends never on a full hour. */
+/** A day anywhere in the past, whose ends are never on a full hour. */
 export function dayQuestions(count: number, now: number, random: Random): Question[] {
   return Array.from({ length: count }, () => {
     const end = now - random.below((DAYS - 1) * DAY_MS);
@@ -68,7 +68,7 @@ export function dayQuestions(count: number, now: number, random: Random): Questi
   });
 }
 
-/** All there is up to the moment of asking, what is being written included. */
+/** Everything up to the time of the request, including events that are being written. */
 export function everythingQuestions(count: number, now: number, random: Random): Question[] {
   return Array.from({ length: count }, () => ({
     kind: 'statistics',
@@ -77,7 +77,7 @@ export function everythingQuestions(count: number, now: number, random: Random):
   }));
 }
 
-/** All of a tenant whose distinct values are as many as its events. */
+/** Everything of a tenant with as many distinct values as events. */
 export function wideQuestions(count: number, now: number, approximate: boolean): Question[] {
   return Array.from({ length: count }, () => ({
     kind: 'statistics',

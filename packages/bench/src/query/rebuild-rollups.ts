@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryClient } from './ask.ts';
 
-/** Asks this often how far it is, in milliseconds. */
+/** How often to check the progress, in milliseconds. */
 const EVERY_MS = 500;
 
 /**
- * Has the roll-ups built from all that is stored: running ones have no eyes for events whose `stored_at` lies in the
+ * Builds the roll-ups from everything that is stored. The regular fold does not see events whose `stored_at` is in the
  * past, which only a benchmark stores.
  *
  * @throws when the run fails

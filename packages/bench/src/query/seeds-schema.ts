@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
 
 /**
- * The peer: what the governance tracker has, one table with an index on each column that is asked for. It stands in
- * a schema of its own in the same server, so that both have the same memory and the same disk.
+ * The peer: the governance tracker's schema, one table with an index on each column that is queried. It is in its own
+ * schema of the same server, so that both have the same memory and the same disk.
  */
 const STATEMENTS = [
   'CREATE SCHEMA seeds',
@@ -37,7 +37,7 @@ export async function copyToSeedsSchema(db: Client, tenant: string): Promise<voi
   );
 }
 
-/** A filter as the seeds' API takes it. */
+/** A filter in the form of the seeds' API. */
 export interface SeedsFilter {
   readonly event_types?: readonly string[];
   readonly user_names?: readonly string[];
@@ -48,7 +48,7 @@ export interface SeedsFilter {
   readonly end_time?: string;
 }
 
-/** A page of the peer: SQLAlchemy writes the same statement. */
+/** A page of the peer, with the statement that SQLAlchemy writes. */
 export async function seedsPage(db: Client, filter: SeedsFilter, offset: number, limit: number): Promise<unknown[]> {
   const values: unknown[] = [];
   const bind = (value: unknown): string => `$${values.push(value)}`;

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { batchEvents } from '@sluice/local-stack/batch-events';
 import { generateEvents } from '@sluice/local-stack/generate-events';
 import { createBatchSender } from '@sluice/local-stack/post-batch';
@@ -12,7 +12,7 @@ export interface SteadyWriter {
   stop(): Promise<number>;
 }
 
-/** Sends `rate` events a second through ingest, in batches of 500; a late batch does not make the next ones late. */
+/** Sends `rate` events a second through ingest, in batches of 500. A late batch does not delay the next ones. */
 export function startSteadyWriter(ingestUrl: string, rate: number): SteadyWriter {
   const stopping = new AbortController();
   const sender = createBatchSender({ ingestUrl, connections: 4, apiKey: undefined });
@@ -23,7 +23,7 @@ export function startSteadyWriter(ingestUrl: string, rate: number): SteadyWriter
     const batches = batchEvents(endlessEvents(), BATCH);
     for (let sent = 0; !stopping.signal.aborted; sent += 1) {
       const wait = startedAt + (sent * BATCH * 1000) / rate - performance.now();
-      if (wait > 0) await delay(wait, undefined, { signal: stopping.signal }).catch(() => {});
+      if (wait > 0) await waitOrAbort(wait, stopping.signal);
       if (stopping.signal.aborted) break;
       const next = await batches.next();
       if (next.done) break;
@@ -33,7 +33,7 @@ export function startSteadyWriter(ingestUrl: string, rate: number): SteadyWriter
     }
     await batches.return(undefined);
   })();
-  // Looked at when it is stopped; until then it must not end the process.
+  // `stop` throws its error; until then the rejection must not end the process.
   running.catch(() => {});
   return {
     async stop() {
@@ -48,7 +48,7 @@ export function startSteadyWriter(ingestUrl: string, rate: number): SteadyWriter
   };
 }
 
-/** Batch after batch, each with times of its own moment. */
+/** Makes batch after batch, each with the times of its own moment. */
 function* endlessEvents(): Generator<EventText> {
   for (;;) yield* generateEvents(BATCH);
 }

@@ -9,7 +9,7 @@ const BATCH = 500;
 /** A burst of batches is over in half a second. */
 const BURSTS_OF_BATCHES = 3;
 
-/** One way for one kind of load, and events/s of each round. */
+/** One target with one kind of load, and events/s of each round. */
 interface Line {
   readonly to: Way;
   readonly batch: number;
@@ -21,7 +21,7 @@ function line(to: Way, batch: number, localTimes = false): Line {
   return { to, batch, localTimes, rates: [] };
 }
 
-/** Bursts without writers, as the limit has none: what is measured is the way of a request to the stream. */
+/** Sends bursts without writers, as the limit has none: the figure is the path of a request to the stream. */
 export async function measureAckBursts(bench: IngestBench): Promise<LoadResults> {
   const { options, context, redis } = bench;
   const { ours, parsing, adding } = waysOf(bench);
@@ -37,7 +37,7 @@ export async function measureAckBursts(bench: IngestBench): Promise<LoadResults>
       const order = { url: to.url, connections: options.connections, batch, events, seconds: null, localTimes };
       const load = await runLoad(order, context.signal);
       const entries = await redis.xlen(to.stream);
-      // What was refused may be on the stream nevertheless: its answer was late, not the entry.
+      // A refused batch may be on the stream nevertheless: its answer was late, not the entry.
       if (entries < load.requests || entries > load.requests + load.refused)
         throw new Error(`${to.url}: ${load.requests} × 202 and ${entries} entries on the stream`);
       busiest = Math.max(busiest, load.cpuShare);

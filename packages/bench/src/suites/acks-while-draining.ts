@@ -12,10 +12,10 @@ import type { LoadResults } from './load-results.ts';
 
 const BATCH = 500;
 
-/** Of each load: long enough for roll-ups to be folded meanwhile, and for a slow peer to have some answers. */
+/** Length of each load: long enough for a fold of the roll-ups, and for some answers of a slow peer. */
 const SECONDS = 10;
 
-/** As much as 20 connections can send for some seconds, with everything on and a writer at work: what a client sees of it. */
+/** Sends as much as 20 connections can for some seconds while a writer works: what a client then sees. */
 export async function measureAcksWhileDraining(bench: IngestBench): Promise<LoadResults> {
   const { options, context, servers, redis } = bench;
   const { stack, around, running } = servers;
@@ -72,7 +72,7 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
         name: `acks while writers drain, batches of ${BATCH}`,
         unit: 'events/s',
         ours: acked,
-        against: 'bare parse + XADD, nobody draining',
+        against: 'bare parse + XADD, without a writer',
         theirs: limit,
         goal: null,
       },

@@ -11,10 +11,10 @@ import { storeRows } from '../load/store-rows.ts';
 import { type SuiteContext, type Surroundings, withServers } from '../with-servers.ts';
 import type { LoadResults } from './load-results.ts';
 
-/** What is stored of an empty and of a full table; small beside the rows that are there. */
+/** Events to store beside an empty and a full table; few compared with the stored rows. */
 const STORED_SHARE = 0.05;
 
-/** A backlog that waited while Postgres was away, and storing beside all that is stored already. */
+/** Drains a backlog as after an outage of Postgres, and stores events beside many stored rows. */
 export async function runBacklog(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   return withServers(context, ['maintenance-worker'], async (servers) => {
     await prepareTables(servers.stack.databaseUrl);
@@ -43,7 +43,7 @@ async function drainBacklog(options: BenchOptions, context: SuiteContext, server
     rates.push(eventsPerSecond);
     await emptyTables(db);
     copied.push(await copy.measure({ events, seconds: null }, context.signal));
-    // Not every system tells it.
+    // Not every system reports it.
     if (memory.length === 0) continue;
     largest.push(peak);
     // Without the first quarter, in which it starts.

@@ -11,10 +11,10 @@ import type { LoadResults } from './load-results.ts';
 
 const BATCH = 500;
 
-/** Events between 202 and COMMIT: one or two seconds of draining. More would only measure a longer end. */
+/** Events between 202 and COMMIT: one or two seconds of draining. More would only make the end longer. */
 export const SUSTAINED_EVENTS = 50_000;
 
-/** Sustained storing: events from the first 202 to the last COMMIT, against what one would build instead. */
+/** Measures sustained storing, from the first 202 to the last COMMIT, against what one would build instead. */
 export async function runEndToEnd(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   const { progress, signal } = context;
   const measure = async (target: Target, until: { events: number | null; seconds: number | null }) => {
@@ -37,15 +37,15 @@ export async function runEndToEnd(options: BenchOptions, context: SuiteContext):
     for (const target of targets) await measure(target, { events: options.warmUp, seconds: null });
     for (let round = 1; round <= options.rounds; round += 1) {
       const done = progress.start(`round ${round} of ${options.rounds}`, targets.length + 1);
-      for (const [place, target] of inTurn(targets, round).entries()) {
+      for (const [at, target] of inTurn(targets, round).entries()) {
         const { eventsPerSecond, load } = await measure(target, { events: null, seconds: options.seconds });
         rates.get(target.name)!.push(eventsPerSecond);
         busiest = Math.max(busiest, load.cpuShare);
-        // Leaves no rows behind whose vacuum would fall into the time of the next.
+        // Removes the rows, whose vacuum would otherwise run during the next measurement.
         await target.empty();
-        // Always beside ours.
+        // Compared with ours in every round.
         if (target === ours) copied.push(await copy.measure({ events: null, seconds: options.seconds }, signal));
-        done(place + 2);
+        done(at + 2);
       }
     }
     const against = (name: string, theirs: readonly number[], goal: Goal | null): Figure => ({

@@ -12,7 +12,7 @@ import type { LoadResults } from './load-results.ts';
 
 const TENANT = 'default';
 
-/** Formats with their compression, as `POST /export/run` is told. */
+/** Formats with their compression, in the words of `POST /export/run`. */
 const KINDS = [
   { format: 'ndjson', compression: 'none' },
   { format: 'ndjson', compression: 'zstd' },
@@ -21,15 +21,15 @@ const KINDS = [
   { format: 'parquet', compression: 'none' },
 ] as const;
 
-/** Asks this often whether a run has ended, in milliseconds. */
+/** How often to check whether a run has ended, in milliseconds. */
 const EVERY_MS = 200;
 
-/** Most memory that a worker may need, in MiB. */
+/** The most memory that a worker may need, in MiB. */
 const MOST_MEMORY = 300;
 
 /**
- * Exports one tenant's events to a local folder, format by format, with the memory that the worker needs at most. The
- * limit is what Postgres takes to read and print the same rows to nowhere, on its own.
+ * Exports one tenant's events to a local folder, format by format, and measures the worker's peak of memory. The
+ * limit is the time that Postgres alone needs to read the same rows and print them to nowhere.
  */
 export async function runExportsSuite(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   const { progress, signal } = context;
@@ -81,7 +81,7 @@ function figuresOf(
   return [rate, { name: `${name}: the worker's peak`, unit: 'MiB', ours: peaks, against: null, theirs: [], goal }];
 }
 
-/** @returns how many rows the manifest counts, and the seconds from the run's start to its end */
+/** @returns the rows counted by the manifest, and the seconds from the run's start to its end */
 async function exportOnce(
   client: QueryClient,
   { format, compression }: (typeof KINDS)[number],
@@ -107,12 +107,12 @@ async function timePrint(db: Client): Promise<number> {
   return (performance.now() - startedAt) / 1000;
 }
 
-/** Has the kernel count the peak from here on; where there is no /proc, nothing. */
+/** Makes the kernel count the peak from here on; does nothing where there is no /proc. */
 async function forgetPeak(pid: number | undefined): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => {});
 }
 
-/** Largest resident memory since the peak was forgotten, in MiB; null where there is no /proc. */
+/** The peak of resident memory since the last reset, in MiB; null where there is no /proc. */
 async function peakOf(pid: number | undefined): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];

@@ -17,14 +17,14 @@ import type { LoadResults } from './load-results.ts';
 
 const BATCH_SIZES = [1, 10, 100, 500, 1_000];
 const CONNECTIONS = [1, 5, 20, 50, 100, 200];
-/** Of the most rows that are stored. */
+/** Shares of the most rows that are stored. */
 const STORED_SHARES = [0, 0.1, 0.25, 0.5, 1];
 const BATCH = 500;
 
-/** No point is measured longer than this, in seconds: there are dozens. */
+/** The longest measurement of one point, in seconds: there are dozens of points. */
 const MOST_SECONDS = 10;
 
-/** What grows, and what was found at each size of it. */
+/** What grows, and the results at each size of it. */
 interface Axis {
   readonly name: 'batch size' | 'connections' | 'stored rows';
   readonly scale: 'linear' | 'log';
@@ -37,7 +37,7 @@ interface Measured {
   readonly p99: number[];
 }
 
-/** Speed and answers as batches, connections and stored rows grow, beside the peer that inserts in the request. */
+/** Measures speed and latency as batches, connections and stored rows grow, beside the peer that inserts in the request. */
 export async function runGrowth(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   return withServers(context, ['writer-worker', 'maintenance-worker', 'ingest-api'], async (servers) => {
     const ours = await sluiceTarget(servers.stack, servers.stack.daemons['ingest-api']!.url);
@@ -62,9 +62,9 @@ export async function runGrowth(options: BenchOptions, context: SuiteContext): P
   });
 }
 
-/** All of them, or in a quick run the smallest and the largest. */
+/** All sizes; in a quick run the smallest and the largest. */
 function sizes(all: readonly number[], { quick }: BenchOptions): readonly number[] {
-  return quick ? all.filter((_, place) => place === 0 || place === all.length - 1) : all;
+  return quick ? all.filter((_, at) => at === 0 || at === all.length - 1) : all;
 }
 
 interface Bench {
@@ -103,7 +103,7 @@ async function measurePoint(
   return found;
 }
 
-/** Null for no bound but the time. Where stored rows are what grows, a measurement must not add many. */
+/** Null when only the time is the bound. Where stored rows grow, a measurement must not add many. */
 function mostEvents({ quick, events }: BenchOptions, keepRows: boolean): number | null {
   if (quick) return events;
   return keepRows ? Math.max(BATCH, events / 4) : null;
@@ -133,7 +133,7 @@ async function measureStoredRows(bench: Bench): Promise<Axis> {
     };
     await fill(sluiceDb, ours, 'sluice');
     await fill(peerDb, direct, 'peer');
-    // Folding what the fill stored is no part of storing; it takes a while.
+    // Folding the rows of the fill is not part of storing, and takes a while.
     if (wanted > 0 && !options.quick) await untilFolded(sluiceDb, context.signal);
     const x = await ours.stored();
     axis.points.push({

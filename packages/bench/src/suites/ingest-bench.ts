@@ -4,23 +4,23 @@ import type { BenchOptions } from '../bench-options.ts';
 import { SLUICE_STREAM } from '../load/sluice-target.ts';
 import type { SuiteContext, Surroundings } from '../with-servers.ts';
 
-/** What the parts of the ingest suite work with. */
+/** What the parts of the ingest suite share. */
 export interface IngestBench {
   readonly options: BenchOptions;
   readonly context: SuiteContext;
   readonly servers: Surroundings;
-  /** Of the limit, see peers/bare-xadd.ts. */
+  /** The limit's URL, see peers/bare-xadd.ts. */
   readonly bareUrl: string;
   readonly redis: Redis;
 }
 
-/** Where events are posted to, and the stream that they end in. */
+/** The URL to post events to, and the stream in which they end. */
 export interface Way {
   readonly url: string;
   readonly stream: string;
 }
 
-/** Sluice's way to the stream, and the two limits of it. */
+/** Sluice's path to the stream, and its two limits. */
 export function waysOf({ servers, bareUrl }: IngestBench): { ours: Way; parsing: Way; adding: Way } {
   return {
     ours: { url: `${servers.stack.daemons['ingest-api']!.url}/api/events`, stream: SLUICE_STREAM },

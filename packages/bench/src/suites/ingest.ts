@@ -8,7 +8,7 @@ import { measureAcksWhileDraining } from './acks-while-draining.ts';
 import type { LoadResults } from './load-results.ts';
 import { measureQueueBytes } from './queue-bytes.ts';
 
-/** Acknowledging: how fast, how evenly, and what an event takes in Redis until it is stored. */
+/** Measures acknowledging: how fast, how evenly, and how many bytes an event needs in Redis until it is stored. */
 export async function runIngest(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   return withServers(context, ['maintenance-worker', 'ingest-api'], async (servers) => {
     const bare = await startBareXadd(servers.around);

@@ -1,13 +1,13 @@
 import { type Figure, figureJson, figureTable } from '../figure.ts';
 
-/** What a suite under load found. */
+/** The results of a suite under load. */
 export interface LoadResults {
   readonly figures: readonly Figure[];
-  /** What a reader should know, a line each. */
+  /** Notes for the reader, a line each. */
   readonly notes: readonly string[];
 }
 
-/** A suite's result as it is printed, and as JSON. */
+/** A suite's result as printed text, and as JSON. */
 export interface SuiteResult {
   readonly text: string;
   readonly json: unknown;

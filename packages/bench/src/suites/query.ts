@@ -5,7 +5,7 @@ import { withScratchStack } from '../scratch-stack.ts';
 import type { SuiteContext } from '../with-servers.ts';
 import type { SuiteResult } from './load-results.ts';
 
-/** Reads, beside the seeds' schema. */
+/** Measures reads, beside the seeds' schema. */
 export async function runQuery(options: BenchOptions, context: SuiteContext): Promise<SuiteResult> {
   const { path, progress, signal, forced } = context;
   const result = await withScratchStack(

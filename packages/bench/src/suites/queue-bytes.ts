@@ -6,16 +6,16 @@ import { measureWaitingBytes } from '../load/waiting-bytes.ts';
 import { type IngestBench, waysOf } from './ingest-bench.ts';
 import type { LoadResults } from './load-results.ts';
 
-/** Real edits, where --edits names no others; not part of the repository. */
+/** Real edits, unless --edits names others; not part of the repository. */
 const REAL_EDITS = join(REPOSITORY, '../shared/data/wikipedia-edits.ndjson.gz');
 
-/** Most bytes per event, by events of a batch. */
+/** The goal in bytes per event, by events of a batch. */
 const GOALS = [
   { batch: 500, most: 105 },
   { batch: 10, most: 190 },
 ];
 
-/** What an event takes in Redis while it waits. Bytes are the same in each round, so there is only one. */
+/** Measures the bytes of a waiting event in Redis. They are the same in each round, so there is only one round. */
 export async function measureQueueBytes(bench: IngestBench): Promise<LoadResults> {
   const { options, context, redis } = bench;
   const { ours, parsing } = waysOf(bench);

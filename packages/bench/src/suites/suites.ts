@@ -10,7 +10,7 @@ import { runQuery } from './query.ts';
 import { runTracing } from './tracing.ts';
 import { runWriter } from './writer.ts';
 
-/** One thing that `bench` can measure. */
+/** A suite of `bench`. */
 export interface Suite {
   readonly name: string;
   /** One line for the help. */
@@ -38,12 +38,12 @@ export const SUITES: readonly Suite[] = [
   },
   {
     name: 'exports',
-    description: 'exports to a folder, format by format: rows/s, and the memory they take',
+    description: 'exports to a folder, format by format: rows/s, and memory',
     run: underLoad(runExportsSuite),
   },
   {
     name: 'backlog',
-    description: 'draining a backlog, with the memory it takes; storing beside many rows',
+    description: 'draining a backlog, with memory; storing beside many rows',
     run: underLoad(runBacklog),
   },
   {

@@ -19,13 +19,13 @@ import type { LoadResults } from './load-results.ts';
 
 const BATCH = 500;
 
-/** What is measured beside each other; the share of traces that are kept, and null for tracing off. */
+/** The variants: the share of traces that is sampled, and null for tracing off. */
 const RATIOS = { off: null, all: 1, few: 0.01 } as const;
 
-/** How the daemons of one variant are told to trace; all their other settings are the same. */
+/** The settings of tracing for the daemons of one variant; all other settings are the same. */
 type Variant = keyof typeof RATIOS;
 
-/** An ingest and a writer with a stream and a database of their own. */
+/** An ingest and a writer with their own stream and database. */
 interface Pipeline {
   readonly variant: Variant;
   readonly namespace: string;
@@ -34,7 +34,7 @@ interface Pipeline {
   readonly ingest: RunningDaemon;
 }
 
-/** What tracing costs: the same daemons with it and without, in turns, against a collector in a process of its own. */
+/** Measures the cost of tracing: the same daemons with and without it in turn, with a collector in its own process. */
 export async function runTracing(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   return withServers(context, [], async (servers) => {
     const pipelines = await startPipelines(servers);
@@ -78,7 +78,7 @@ interface Bench {
 
 type Rates = Record<Variant, number[]>;
 
-/** Bursts, with nobody draining: events acknowledged per second. */
+/** Sends bursts without writers: events acknowledged per second. */
 async function measureAcks(pipelines: readonly Pipeline[], { options, context, servers }: Bench): Promise<Rates> {
   const rates: Rates = { off: [], all: [], few: [] };
   const redis = new Redis(servers.stack.redisUrl);
@@ -99,7 +99,7 @@ async function measureAcks(pipelines: readonly Pipeline[], { options, context, s
   return rates;
 }
 
-/** Sustained: events committed per second, each pipeline with one writer. */
+/** Measures sustained storing: events committed per second, each pipeline with one writer. */
 async function measureStored(pipelines: readonly Pipeline[], { options, context, servers }: Bench): Promise<Rates> {
   const { around, running } = servers;
   const rates: Rates = { off: [], all: [], few: [] };
@@ -117,7 +117,7 @@ async function measureStored(pipelines: readonly Pipeline[], { options, context,
     const { connections } = options;
     const order = { ...until, connections, batch: BATCH, mostWaiting: SUSTAINED_EVENTS, signal: context.signal };
     const { eventsPerSecond } = await measureStoring(target, order);
-    // Leaves no rows behind whose vacuum would fall into the time of the next.
+    // Removes the rows, whose vacuum would otherwise run during the next measurement.
     await target.empty();
     return eventsPerSecond;
   };
@@ -131,8 +131,8 @@ async function measureStored(pipelines: readonly Pipeline[], { options, context,
 }
 
 function figuresOf(name: string, rates: Rates): Figure[] {
-  const figure = (kept: string, ours: readonly number[], goal: Goal | null): Figure => ({
-    name: `${name}, ${kept}`,
+  const figure = (sampled: string, ours: readonly number[], goal: Goal | null): Figure => ({
+    name: `${name}, ${sampled}`,
     unit: 'events/s',
     ours,
     against: 'tracing off',
@@ -140,7 +140,7 @@ function figuresOf(name: string, rates: Rates): Figure[] {
     goal,
   });
   return [
-    figure('every trace kept', rates.all, { of: 'ratio', bound: 'least', value: 0.9 }),
-    figure('1 % of traces kept', rates.few, null),
+    figure('every trace sampled', rates.all, { of: 'ratio', bound: 'least', value: 0.9 }),
+    figure('1 % of traces sampled', rates.few, null),
   ];
 }

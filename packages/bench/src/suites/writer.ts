@@ -9,10 +9,10 @@ import { measureDrain } from '../load/measure-drain.ts';
 import { type SuiteContext, withServers } from '../with-servers.ts';
 import type { LoadResults } from './load-results.ts';
 
-/** Beyond, two to four cores have nothing left to give. */
+/** With more writers, two to four cores are full. */
 const MOST_WRITERS = { full: 6, quick: 2 };
 
-/** How storing grows with writers, each with one transaction at a time. */
+/** Measures how storing grows with writers, each with one transaction at a time. */
 export async function runWriter(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
   const { progress, signal } = context;
   return withServers(context, [], async ({ stack, around, running }) => {
@@ -27,7 +27,7 @@ export async function runWriter(options: BenchOptions, context: SuiteContext): P
     const rates: number[][] = Array.from({ length: mostWriters }, () => []);
     const copied: number[] = [];
     for (let round = 1; round <= options.rounds; round += 1) {
-      const counts = Array.from({ length: mostWriters }, (_, place) => place + 1);
+      const counts = Array.from({ length: mostWriters }, (_, at) => at + 1);
       for (const writers of inTurn(counts, round)) {
         progress.line(`round ${round} of ${options.rounds}: writers at work: ${writers}`);
         await emptyTables(db);
@@ -37,8 +37,8 @@ export async function runWriter(options: BenchOptions, context: SuiteContext): P
       await emptyTables(db);
       copied.push(await copy.measure({ events, seconds: null }, signal));
     }
-    const figures = rates.flatMap((ours, place): Figure[] => {
-      const writers = place + 1;
+    const figures = rates.flatMap((ours, at): Figure[] => {
+      const writers = at + 1;
       const name = writers === 1 ? 'one writer, one transaction' : `${writers} writers, one transaction each`;
       const figure = { name, unit: 'events/s', ours };
       const goal = { of: 'ratio', bound: 'least', value: 1.6 } as const;

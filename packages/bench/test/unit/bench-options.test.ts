@@ -26,7 +26,7 @@ it('gives every number its default', () => {
   });
 });
 
-it('takes small numbers with --quick, but for those that are given', () => {
+it('uses small numbers with --quick, except those that are given', () => {
   const parsed = parseBenchOptions(
     ['writer', '--quick', '--events', '5000', '--out', 'a.json', '--svg', 'docs'],
     SUITES,
@@ -44,12 +44,12 @@ it('gives only help when nothing is asked for', () => {
 });
 
 it('asks which suite when there are only options', () => {
-  expect(() => parseBenchOptions(['--quick'], SUITES)).toThrow('which suite? There is: ingest, writer, all');
+  expect(() => parseBenchOptions(['--quick'], SUITES)).toThrow('which suite? There are: ingest, writer, all');
 });
 
-it('names the suites there are when one is unknown', () => {
+it('names the existing suites when one is unknown', () => {
   expect(() => parseBenchOptions(['ingset'], SUITES)).toThrow(
-    'there is no benchmark "ingset"; there is: ingest, writer, all',
+    'there is no benchmark "ingset"; there are: ingest, writer, all',
   );
   expect(() => parseBenchOptions(['ingest', 'writer'], SUITES)).toThrow('there is no benchmark "ingest writer"');
 });

@@ -45,7 +45,7 @@ it('says nothing about goals when they are not to be judged', () => {
   expect(figureTable([FIGURE], { judge: false })).toMatch(/\| – +\|$/m);
 });
 
-it('shows a figure with a goal of its own without a peer', () => {
+it('shows a figure whose goal is a value without a peer', () => {
   const memory: Figure = {
     name: 'memory',
     unit: 'MiB',
@@ -67,7 +67,7 @@ it('shows a figure with a goal of its own without a peer', () => {
   ]);
 });
 
-it('keeps every round in the JSON', () => {
+it('has every round in the JSON', () => {
   expect(figureJson(FIGURE)).toEqual({
     ...FIGURE,
     median: 90,

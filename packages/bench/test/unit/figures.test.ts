@@ -8,18 +8,18 @@ it('finds the value below which a share lies', () => {
   expect(quantile([], 0.5)).toBeNaN();
 });
 
-it('takes the middle one, whatever the order', () => {
+it('finds the median, whatever the order', () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([7])).toBe(7);
 });
 
-it('takes the mean of the middle two of an even number', () => {
+it('finds the mean of the middle two for an even number', () => {
   expect(median([9, 1, 4, 5])).toBe(4.5);
   expect(median([1, 2])).toBe(1.5);
   expect(median([])).toBeNaN();
 });
 
-it('deals values to rounds in turn', () => {
+it('distributes values over rounds in turn', () => {
   expect(deal([1, 2, 3, 4, 5], 2)).toEqual([
     [1, 3, 5],
     [2, 4],

@@ -38,7 +38,7 @@ async function run(suites: readonly Suite[], args: readonly string[] = [], stop 
   return { wentWell: await runSuites(suites, options, context, { out, env: {} }), lines, out };
 }
 
-it('runs the others when one fails, and keeps what they found', async () => {
+it('runs the others when one fails, and writes what they found', async () => {
   const one = suite('one', () => ({ figures: [1] }));
   const { wentWell, lines, out } = await run([FAILS, one, { ...FAILS, name: 'last' }]);
   expect(wentWell).toBe(false);
@@ -50,7 +50,7 @@ it('runs the others when one fails, and keeps what they found', async () => {
     one: { figures: [1] },
     last: { error: 'no luck' },
   });
-  // What is tested may be no checkout.
+  // The folder under test may not be a checkout.
   if (written.commit !== null) expect(written.commit).toMatch(/^[0-9a-f]{40}(\+changes)?$/);
 });
 
@@ -61,7 +61,7 @@ it('leaves an older file alone when there are no figures', async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it('begins nothing after a stop, and says nothing of what the stop made fail', async () => {
+it('begins nothing after a stop, and does not report what the stop made fail', async () => {
   const stop = new AbortController();
   const stopped = suite('stopped', () => {
     stop.abort();

@@ -21,14 +21,14 @@ async function failIn(signal: AbortSignal): Promise<{ folder: string; error: Err
   return { folder, error };
 }
 
-it('keeps the logs of what failed, without its data, and says where', async () => {
+it('leaves the logs of a failure, without its data, and says where', async () => {
   const { folder, error } = await failIn(new AbortController().signal);
-  expect(error.message).toBe(`it broke\nlogs are kept in ${folder}`);
+  expect(error.message).toBe(`it broke\nits logs are in ${folder}`);
   expect(readdirSync(folder, { recursive: true })).toEqual(['postgres', 'postgres/postgres.log']);
   rmSync(folder, { recursive: true });
 });
 
-it('keeps nothing of what was stopped, and nothing of what went well', async () => {
+it('leaves nothing after a stop, and nothing after a success', async () => {
   const { folder, error } = await failIn(AbortSignal.abort());
   expect(error.message).toBe('it broke');
   expect(existsSync(folder)).toBe(false);

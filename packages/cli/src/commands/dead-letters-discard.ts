@@ -5,7 +5,7 @@ import { withFilterOptions } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
 import { chooseLetters, describeChoice } from './dead-letters-replay.ts';
 
-/** `dead-letters discard [IDS…] --note WHY`: gives them up. */
+/** `dead-letters discard [IDS…] --note WHY`: gives dead letters up. */
 export function addDiscardCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   withFilterOptions(parent.command('discard'))
     .description('give dead letters up; they stay readable but are not replayed any more')

@@ -10,7 +10,7 @@ import type { CliConfig } from '../config.ts';
 import { parseId } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
 
-/** `dead-letters edit ID`: mends the payload, in an editor or from a file. */
+/** `dead-letters edit ID`: changes the payload, in an editor or from a file. */
 export function addEditCommand(
   parent: Command,
   context: () => { api: ApiClient; output: Output; config: CliConfig },
@@ -51,14 +51,14 @@ function readPayload(file: string, { callerFolder }: CliConfig): string {
   }
 }
 
-/** The new text, and the version of the letter that it was made from; null when the file was left as it was. */
+/** Opens the payload in an editor. Answers the new text and the version it is based on; null when it is unchanged. */
 async function inEditor(
   id: string,
   api: ApiClient,
   { editor }: CliConfig,
 ): Promise<{ text: string; version: string } | null> {
   if (!process.stdin.isTTY)
-    throw new CommandError('Nobody is at a terminal to edit; give the new payload with --payload FILE.', EXIT.usage);
+    throw new CommandError('There is no terminal to edit at; give the new payload with --payload FILE.', EXIT.usage);
   const letter = await api.call('get', '/api/dead-letters/{id}', { path: { id } });
   const folder = mkdtempSync(join(tmpdir(), 'sluice-edit-'));
   try {

@@ -10,14 +10,14 @@ import type { Output } from '../output.ts';
 
 const NEWLINE = 0x0a;
 
-/** `dead-letters export [FILE]`: one JSON object a line, as they come, in constant memory. */
+/** `dead-letters export [FILE]`: writes one JSON object a line as they arrive, in constant memory. */
 export function addExportCommand(
   parent: Command,
   context: () => { api: ApiClient; output: Output; config: CliConfig },
 ): void {
   withFilterOptions(parent.command('export'))
     .description('write dead letters as NDJSON')
-    .argument('[file]', 'where to; standard output if not given')
+    .argument('[file]', 'the file to write; standard output if not given')
     .option('--state <state>', 'dead, replaying, replayed, discarded or all', 'dead')
     .addHelpText(
       'after',
@@ -41,7 +41,7 @@ export function addExportCommand(
         await counted.pipeTo(Writable.toWeb(target) as WritableStream<Uint8Array>);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST')
-          throw new CommandError(`${file} is there already; choose another name.`, EXIT.usage);
+          throw new CommandError(`${file} exists already; choose another name.`, EXIT.usage);
         throw error;
       }
       output.note(`${rows} dead letters${file === undefined ? '' : ` written to ${file}`}`);

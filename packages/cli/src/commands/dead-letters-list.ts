@@ -3,13 +3,13 @@ import type { ApiClient } from '@sluice/api-client/api-client';
 import { filterOf, withFilterOptions } from '../dead-letter-filter.ts';
 import { formatTable, type Output } from '../output.ts';
 
-/** `dead-letters list`, and with `--summary` how many there are of which kind. */
+/** `dead-letters list`: lists dead letters; with `--summary`, counts them by kind. */
 export function addListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   withFilterOptions(parent.command('list'))
     .description('what failed, newest first')
     .option('--state <state>', 'dead, replaying, replayed, discarded or all', 'dead')
     .option('--limit <n>', 'how many', '20')
-    .option('--cursor <cursor>', 'go on after the list before')
+    .option('--cursor <cursor>', 'continue after the previous page')
     .option('--summary', 'count them by reason, type and hour instead')
     .addHelpText(
       'after',

@@ -7,7 +7,7 @@ import { followReplay } from '../follow-replay.ts';
 import { formatTable, type Output } from '../output.ts';
 
 type Asked = AnswerOf<'post', '/api/dead-letters/replays'>;
-/** What is answered to a dry run. */
+/** The answer to a dry run. */
 type DryRun = Extract<Asked, { tried: number }>;
 type Replay = Exclude<Asked, DryRun>;
 
@@ -20,14 +20,14 @@ interface ReplayOptions {
   all?: boolean;
 }
 
-/** `dead-letters replay [IDS…]`: puts them back on the stream, and shows how that goes. */
+/** `dead-letters replay [IDS…]`: puts dead letters back on the stream, and shows the progress. */
 export function addReplayCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   withFilterOptions(parent.command('replay'))
     .description('put dead letters back on the stream, under their original event ids')
     .argument('[ids...]', 'their ids; without any, the filter chooses')
     .option('--all', 'all that are dead, when no filter is given')
-    .option('--dry-run', 'only say what would happen')
-    .option('--rate <n>', 'most letters a second', '100')
+    .option('--dry-run', 'only report what would happen')
+    .option('--rate <n>', 'at most this many dead letters a second', '100')
     .option('--note <text>', 'why, for the audit log')
     .option('--no-wait', 'do not wait for the end')
     .option('-y, --yes', 'do not ask')
@@ -60,7 +60,7 @@ export function addReplayCommand(parent: Command, context: () => { api: ApiClien
     });
 }
 
-/** What the API takes: ids or a filter. */
+/** The selection for the API: ids or a filter. */
 export function chooseLetters(
   ids: readonly string[],
   options: Record<string, unknown>,
@@ -76,7 +76,7 @@ export function chooseLetters(
   return { filter };
 }
 
-/** The choice in words, for the question before it. */
+/** The selection in words, for the confirmation. */
 export function describeChoice(ids: readonly string[], options: Record<string, unknown>): string {
   if (ids.length > 0) return ids.length === 1 ? `dead letter ${ids[0]}` : `${ids.length} dead letters`;
   const filter = Object.entries(filterOf(options)).map(([name, value]) => `${name} ${value}`);

@@ -3,11 +3,11 @@ import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { parseId } from '../dead-letter-filter.ts';
 import type { Output } from '../output.ts';
 
-/** `dead-letters show ID`: everything that is known of one. */
+/** `dead-letters show ID`: shows everything that is known about one dead letter. */
 export function addShowCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('show')
-    .description('one dead letter whole: payload, history, trace')
+    .description('one dead letter in full: payload, history, trace')
     .argument('<id>', 'its id', parseId)
     .action(async (id: string) => {
       const { api, output } = context();

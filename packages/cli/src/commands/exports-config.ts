@@ -15,7 +15,7 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
 
   parent
     .command('show')
-    .description('the configuration; of credentials only that there are some')
+    .description('the configuration; of credentials only whether they are set')
     .option('--tenant <tenant>', "whose; if not given, the key's, or default")
     .addHelpText('after', '\nExamples:\n  ./sluice exports config show --tenant acme')
     .action(async (query: { tenant?: string }) => {
@@ -28,7 +28,7 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
     .description('change the configuration; what no option names stays as it is')
     .addHelpText(
       'after',
-      '\nA secret never stands on the command line: --secret-file names a file, or - for standard input.\n\nExamples:\n  ./sluice exports config set --tenant acme --bucket acme-events --region eu-central-1 --access-key-id AKIA… --secret-file ./secret\n  ./sluice exports config set --schedule daily --format parquet\n  ./sluice exports config set --local acme --schedule "30 2 * * MON-FRI"\n  ./sluice exports config set --tenant acme --file config.json',
+      '\nA secret is never given on the command line: --secret-file names a file, or - for standard input.\n\nExamples:\n  ./sluice exports config set --tenant acme --bucket acme-events --region eu-central-1 --access-key-id AKIA… --secret-file ./secret\n  ./sluice exports config set --schedule daily --format parquet\n  ./sluice exports config set --local acme --schedule "30 2 * * MON-FRI"\n  ./sluice exports config set --tenant acme --file config.json',
     )
     .action(async (options: ConfigOptions) => {
       const { api, output, config } = context();
@@ -41,10 +41,10 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
     });
 
   withConfigOptions(parent.command('test'))
-    .description('write, read and remove a small file where exports go, or would go')
+    .description('write, read and remove a small file at the destination of exports')
     .addHelpText(
       'after',
-      '\nWithout options it tries what is kept. It ends with 1 when something is wrong.\n\nExamples:\n  ./sluice exports config test --tenant acme\n  ./sluice exports config test --bucket acme-events --access-key-id AKIA… --secret-file -',
+      '\nWithout options it tests the stored configuration. It ends with 1 when something is wrong.\n\nExamples:\n  ./sluice exports config test --tenant acme\n  ./sluice exports config test --bucket acme-events --access-key-id AKIA… --secret-file -',
     )
     .action(async (options: ConfigOptions) => {
       const { api, output, config } = context();
@@ -63,7 +63,7 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
     });
 }
 
-/** What a PUT takes to leave a configuration as it is; that of the variables is left to them. */
+/** The body of a PUT that changes nothing. A configuration from the server's variables stays with them. */
 function inputOf(config: Config): ConfigInput {
   if (config.source === 'environment') return {};
   const { enabled, schedule, format, compression, destination, backup } = config;

@@ -12,7 +12,7 @@ interface ListOptions {
   cursor?: string;
 }
 
-/** `exports list`: the runs, newest first. */
+/** `exports list`: lists the runs, newest first. */
 export function addExportsListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('list')
@@ -20,7 +20,7 @@ export function addExportsListCommand(parent: Command, context: () => { api: Api
     .option('--tenant <tenant>', 'of one tenant')
     .addOption(new Option('--state <state>', 'in this state').choices(STATES))
     .option('--limit <n>', 'how many', wholeNumber, 20)
-    .option('--cursor <cursor>', 'go on after the list before')
+    .option('--cursor <cursor>', 'continue after the previous page')
     .addHelpText('after', '\nExamples:\n  ./sluice exports list\n  ./sluice exports list --state failed --tenant acme')
     .action(async (query: ListOptions) => {
       const { api, output } = context();
@@ -38,7 +38,7 @@ export function addExportsListCommand(parent: Command, context: () => { api: Api
       ]);
       const headings = ['id', 'created', 'tenant', 'trigger', 'state', 'format', 'rows', 'bytes', 'error'];
       const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
-      // An id that is cut can't be copied.
+      // Wide enough that ids are not cut: they are copied.
       output.result(page, formatTable(headings, rows, Math.max(process.stdout.columns || 0, 160)) + more);
     });
 }

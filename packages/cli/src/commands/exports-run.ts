@@ -20,7 +20,7 @@ interface RunOptions {
   wait: boolean;
 }
 
-/** `exports run`: exports a span of time now, and shows how that goes. */
+/** `exports run`: exports a span of time now, and shows the progress. */
 export function addExportsRunCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('run')
@@ -33,7 +33,7 @@ export function addExportsRunCommand(parent: Command, context: () => { api: ApiC
     .option('--wait', 'wait for the end, and show how far it is', false)
     .addHelpText(
       'after',
-      '\nWith --wait it ends with 0 when the export succeeded and with 1 when it did not. Ctrl-C leaves it alone.\n\nExamples:\n  ./sluice exports run --since 24h --format csv --compression gzip --wait\n  ./sluice exports run --tenant acme --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z',
+      '\nWith --wait it ends with 0 when the export succeeded and with 1 when it did not. Ctrl-C leaves it running.\n\nExamples:\n  ./sluice exports run --since 24h --format csv --compression gzip --wait\n  ./sluice exports run --tenant acme --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z',
     )
     .action(async ({ wait, ...query }: RunOptions) => {
       const { api, output } = context();

@@ -3,11 +3,11 @@ import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatBytes, formatTable, type Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 
-/** `exports show ID`: everything that is known of one run. */
+/** `exports show ID`: shows everything that is known about one run. */
 export function addExportsShowCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('show')
-    .description('one export run whole: how far it is, its files, why it failed')
+    .description('one export run in full: its progress, its files, why it failed')
     .argument('<id>', 'its id', parseRunId)
     .addHelpText('after', '\nExamples:\n  ./sluice exports show 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
     .action(async (id: string) => {

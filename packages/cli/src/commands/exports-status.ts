@@ -4,11 +4,11 @@ import { formatBytes, formatSeconds, formatTable, type Output } from '../output.
 
 type TenantExports = AnswerOf<'get', '/export/status'>['tenants'][number];
 
-/** `exports status`: how far each tenant's exports are, and what is in their way. */
+/** `exports status`: shows how far each tenant's exports are, and what blocks them. */
 export function addExportsStatusCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('status')
-    .description('how far the exports are, when they run next, what is in their way')
+    .description('how far the exports are, when they run next, what blocks them')
     .option('--tenant <tenant>', 'of one tenant')
     .addHelpText('after', '\nExamples:\n  ./sluice exports status\n  ./sluice exports status --tenant acme --json')
     .action(async (query: { tenant?: string }) => {
@@ -29,13 +29,13 @@ function formatStatus(tenants: readonly TenantExports[]): string {
     formatBytes(each.totals.bytes),
     each.last_run === null ? null : `${each.last_run.state} ${each.last_run.created_at.slice(0, 19)}`,
   ]);
-  const headings = ['tenant', 'state', 'schedule', 'next run', 'behind', 'rows', 'bytes', 'last run'];
+  const headings = ['tenant', 'state', 'schedule', 'next run', 'lag', 'rows', 'bytes', 'last run'];
   const paused = tenants.flatMap((each) =>
     each.paused === null
       ? []
       : [
           `${each.tenant} is paused since ${each.paused.since.slice(0, 19)}: ${each.paused.reason} [${each.paused.code}]`,
-          'Mend it, then "./sluice exports config test" and "./sluice exports retry" of the failed run.',
+          'Fix it, then run "./sluice exports config test" and "./sluice exports retry" with the failed run.',
         ],
   );
   return [formatTable(headings, rows), ...paused].join('\n');
@@ -46,7 +46,7 @@ function stateOf({ enabled, paused }: TenantExports): string {
   return enabled ? 'on' : 'off';
 }
 
-/** A schedule as people say it; the API gives it in the form of an object. */
+/** A schedule in words; the API gives it as an object. */
 export function describeSchedule(schedule: unknown): string {
   const given = schedule as { minute?: number; at?: string; cron?: string; every_events?: number; every?: string };
   const { time_zone: zone = 'UTC' } = schedule as { time_zone?: string };

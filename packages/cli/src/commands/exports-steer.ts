@@ -5,11 +5,11 @@ import { describeExport, followExport } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 
-/** `exports retry ID` and `exports cancel ID`. */
+/** `exports retry ID` and `exports cancel ID`: run a failed export again, and end one early. */
 export function addExportsSteerCommands(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('retry')
-    .description('try a failed export again: the same window, to where exports go now; ends the pause')
+    .description('run a failed export again: the same window, to the present destination; ends the pause')
     .argument('<id>', 'its id', parseRunId)
     .option('--wait', 'wait for the end, and show how far it is', false)
     .addHelpText(
@@ -25,7 +25,7 @@ export function addExportsSteerCommands(parent: Command, context: () => { api: A
     });
   parent
     .command('cancel')
-    .description('end an export before it is done; the next scheduled one takes its window')
+    .description('end an export before it is done; the next scheduled one exports its window')
     .argument('<id>', 'its id', parseRunId)
     .addHelpText('after', '\nExamples:\n  ./sluice exports cancel 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11')
     .action(async (id: string) => {

@@ -5,7 +5,7 @@ import { followVerification, type Verification } from '../follow-export.ts';
 import type { Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 
-/** `exports verify ID`: reads an export again and holds it against its manifest. */
+/** `exports verify ID`: reads an export again and compares it with its manifest. */
 export function addExportsVerifyCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('verify')
@@ -13,7 +13,7 @@ export function addExportsVerifyCommand(parent: Command, context: () => { api: A
     .argument('<id>', 'its id', parseRunId)
     .addHelpText(
       'after',
-      '\nIt ends with 0 when all is as the manifest says, else with 1.\n\nExamples:\n  ./sluice exports verify 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
+      '\nIt ends with 0 when everything matches the manifest, else with 1.\n\nExamples:\n  ./sluice exports verify 0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11',
     )
     .action(async (id: string) => {
       const { api, output } = context();

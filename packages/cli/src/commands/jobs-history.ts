@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatSeconds, formatTable, type Output } from '../output.ts';
 
-/** `jobs history [NAME]`: how runs ended. */
+/** `jobs history [NAME]`: shows how runs ended. */
 export function addJobsHistoryCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('history')
     .description('runs of a job, or of all jobs, newest first')
     .argument('[name]', 'of this job only')
     .option('--limit <n>', 'how many', '20')
-    .option('--cursor <cursor>', 'go on after the list before')
+    .option('--cursor <cursor>', 'continue after the previous page')
     .addHelpText('after', '\nExamples:\n  ./sluice jobs history\n  ./sluice jobs history close-sessions --limit 5')
     .action(async (name: string | undefined, options: { limit: string; cursor?: string }) => {
       const { api, output } = context();

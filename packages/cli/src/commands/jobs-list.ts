@@ -4,7 +4,7 @@ import { formatSeconds, formatTable, type Output } from '../output.ts';
 
 type JobStatus = AnswerOf<'get', '/api/jobs'>['jobs'][number];
 
-/** `jobs list`: what the maintenance workers do, and when. */
+/** `jobs list`: shows what the maintenance workers do, and when. */
 export function addJobsListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('list')

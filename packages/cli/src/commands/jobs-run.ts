@@ -4,17 +4,17 @@ import { EXIT } from '@sluice/api-client/exit-codes';
 import { followRun } from '../follow-run.ts';
 import { formatSeconds, type Output } from '../output.ts';
 
-/** `jobs run NAME`: runs a job now, and shows how that goes. */
+/** `jobs run NAME`: runs a job now, and shows the progress. */
 export function addJobsRunCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('run')
     .description('run a job now')
     .argument('<name>', 'which; see "./sluice jobs list"')
-    .option('--input <name=value...>', 'what it is told; a value that is JSON counts as that, else as text', addInput)
+    .option('--input <name=value...>', 'its input; a value that is JSON is sent as JSON, else as text', addInput)
     .option('--no-wait', 'do not wait for the end')
     .addHelpText(
       'after',
-      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves the run alone.\n\nExamples:\n  ./sluice jobs run make-partitions\n  ./sluice jobs run expire-sessions --no-wait --json',
+      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves it running.\n\nExamples:\n  ./sluice jobs run make-partitions\n  ./sluice jobs run expire-sessions --no-wait --json',
     )
     .action(async (name: string, options: { input?: Record<string, unknown>; wait: boolean }) => {
       const { api, output } = context();
@@ -32,7 +32,7 @@ export function addJobsRunCommand(parent: Command, context: () => { api: ApiClie
     });
 }
 
-/** A line for each detail that says something. */
+/** A line for each detail that is not empty. */
 function describeDetails(details: unknown): string[] {
   return Object.entries(details as Record<string, unknown>)
     .map(([name, value]) => [name, JSON.stringify(value)] as const)

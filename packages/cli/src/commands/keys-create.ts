@@ -12,19 +12,19 @@ interface CreateOptions {
   eventsPerSecond?: number;
 }
 
-/** `keys create NAME --scope …`: makes a key, and shows it this once. */
+/** `keys create NAME --scope …`: makes a key, and shows it once. */
 export function addKeysCreateCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('create')
-    .description('make an API key; it is shown once, and kept as a hash')
-    .argument('<name>', 'what people call it')
+    .description('make an API key; it is shown once, and stored as a hash')
+    .argument('<name>', 'a name for people')
     .addOption(
-      new Option('--scope <scopes...>', 'what it may do; none of them brings another with it')
+      new Option('--scope <scopes...>', 'what it may do; no scope includes another')
         .choices(SCOPES)
         .makeOptionMandatory(),
     )
-    .option('--tenant <tenant>', 'whose events; if not given, as the key that makes it: all, for API_KEY')
-    .option('--expires <time>', 'its end: ISO 8601, or a time from now such as 12h, 90d', timeAhead)
+    .option('--tenant <tenant>', 'whose events; if not given, those of the key that makes it: all, for API_KEY')
+    .option('--expires <time>', 'when it ends: ISO 8601, or a time from now such as 12h, 90d', timeAhead)
     .option('--requests-per-minute <n>', 'its own limit at the query API; 0 for none', wholeNumber)
     .option('--events-per-second <n>', 'its own quota at ingest; 0 for none', wholeNumber)
     .addHelpText(
@@ -44,7 +44,7 @@ export function addKeysCreateCommand(parent: Command, context: () => { api: ApiC
         },
       });
       output.result(made, made.key);
-      output.note(`Key ${made.id} works everywhere within 30 s. Keep it safe: nobody can show it again.`);
+      output.note(`Key ${made.id} works everywhere within 30 s. Keep it safe: it cannot be shown again.`);
     });
 }
 

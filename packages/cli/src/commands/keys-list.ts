@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
 import { formatTable, type Output } from '../output.ts';
 
-/** `keys list`: who may do what, without the keys themselves. */
+/** `keys list`: shows what each key may do, without the keys themselves. */
 export function addKeysListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('list')
     .description('API keys, newest first')
     .option('--revoked', 'those that were revoked, too')
     .option('--limit <n>', 'how many', '50')
-    .option('--cursor <cursor>', 'go on after the list before')
+    .option('--cursor <cursor>', 'continue after the previous page')
     .addHelpText('after', '\nExamples:\n  ./sluice keys list\n  ./sluice keys list --revoked --json')
     .action(async (options: { revoked?: boolean; limit: string; cursor?: string }) => {
       const { api, output } = context();

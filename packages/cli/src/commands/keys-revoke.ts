@@ -3,11 +3,11 @@ import type { ApiClient } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import type { Output } from '../output.ts';
 
-/** `keys revoke ID`: ends a key for good. */
+/** `keys revoke ID`: revokes a key permanently. */
 export function addKeysRevokeCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
   parent
     .command('revoke')
-    .description('end a key for good; it stops everywhere within 30 s')
+    .description('revoke a key permanently; it stops working everywhere within 30 s')
     .argument('<id>', 'its id, from "./sluice keys list"')
     .option('-y, --yes', 'do not ask')
     .addHelpText(

@@ -7,14 +7,12 @@ type QueueStatus = AnswerOf<'get', '/api/queue'>;
 
 const REFRESH_MS = 1_000;
 
-/** `status [--watch]`: how far behind the writers are. */
+/** `status [--watch]`: shows what waits in the queue, and whether the writers keep up. */
 export function addStatusCommand(program: Command, context: () => { api: ApiClient; output: Output }): void {
   program
     .command('status')
-    .description(
-      'the queue: how much waits, since when, who works on it, and whether all that came in is accounted for',
-    )
-    .option('-w, --watch', 'again every second, until Ctrl-C')
+    .description('the queue: how much waits, since when, who works on it, and whether every entry is accounted for')
+    .option('-w, --watch', 'repeat every second, until Ctrl-C')
     .addHelpText('after', '\nExamples:\n  ./sluice status\n  ./sluice status --watch\n  ./sluice status --json')
     .action(async (options: { watch?: boolean }) => {
       const { api, output } = context();
@@ -28,7 +26,7 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
     });
 }
 
-/** What `status` shows of an answer of `GET /api/queue`. */
+/** The text of `status` for an answer of `GET /api/queue`. */
 export function formatStatus({
   shards,
   totals,
@@ -61,12 +59,12 @@ export function formatStatus({
   ].join('\n');
 }
 
-/** Whether everything that came in is accounted for; each shard by itself, because sums may hide what is wrong. */
+/** Whether every entry is accounted for. Each shard is checked by itself, because sums can hide drift. */
 function formatConservation(
   { entries, events }: QueueStatus['conservation'],
   shards: QueueStatus['shards'],
 ): readonly string[] {
-  // Redis counts from the stream's first entry, writers from the first that they settled.
+  // Redis counts from the stream's first entry, writers from the first one that they settled.
   const before = entries.added - entries.settled - entries.waiting - entries.drift;
   const drifts = shards.flatMap(({ shard, conservation }) => driftsOf(shard, conservation));
   return [
@@ -86,7 +84,7 @@ function driftsOf(shard: number, { entries, events }: QueueStatus['conservation'
     ...(lost > 0
       ? [`DRIFT: ${counted(lost, 'entry', 'entries')} left the stream without having been stored (shard ${shard}).`]
       : []),
-    ...(lost < 0 ? [`DRIFT: the stream of shard ${shard} was deleted and made anew; its counts are of both.`] : []),
+    ...(lost < 0 ? [`DRIFT: the stream of shard ${shard} was deleted and made again; its counts cover both.`] : []),
     ...(uncounted === 0
       ? []
       : [
@@ -95,7 +93,7 @@ function driftsOf(shard: number, { entries, events }: QueueStatus['conservation'
   ];
 }
 
-/** With a digit behind the point where it matters. */
+/** With one decimal below 10. */
 function formatRate(perSecond: number): string {
   return perSecond < 10 ? perSecond.toFixed(1) : count(Math.round(perSecond));
 }

@@ -46,9 +46,9 @@ describe('readConfigInput', () => {
     [{ schedule: '{' }, /not JSON/],
     [{ file: 'broken.json' }, /not JSON/],
     [{ file: 'nowhere' }, /nowhere cannot be read/],
-    [{ local: 'x', bucket: 'y' }, /--local goes with no/],
-    [{ accessKeyId: 'x' }, /go together/],
-    [{ secretFile: 'secret' }, /go together/],
+    [{ local: 'x', bucket: 'y' }, /--local or options of a bucket, not both/],
+    [{ accessKeyId: 'x' }, /both --access-key-id and --secret-file/],
+    [{ secretFile: 'secret' }, /both --access-key-id and --secret-file/],
     [{ enable: true, disable: true }, /not both/],
     [{ file: 'x', enable: true }, /not both/],
   ] as [ConfigOptions, RegExp][])('%j is a mistake', async (options, message) => {

@@ -1,7 +1,7 @@
-/** Exit code of a daemon whose configuration is wrong: EX_CONFIG of sysexits.h. Starting again won't help. */
+/** Exit code of a daemon with a wrong configuration: EX_CONFIG of sysexits.h. A restart does not help. */
 export const EXIT_CONFIG = 78;
 
-/** All that is wrong with the configuration, at once. */
+/** Lists every mistake in the configuration, so that one start shows them all. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
 

@@ -5,8 +5,8 @@ import { parseEnv } from 'node:util';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The process's environment over the file `.env` of the working directory, if there is one: what the
- * caller set wins. This is the one place that reads `process.env` for the daemons.
+ * Reads the environment of the process, and the file `.env` of the working directory if there is one. The environment
+ * wins. Daemons read `process.env` nowhere else.
  */
 export function readEnvironment(envFile = '.env'): Environment {
   return { ...readEnvFile(envFile), ...process.env };

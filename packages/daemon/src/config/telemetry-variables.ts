@@ -1,21 +1,21 @@
 import { Type } from 'typebox';
 import { boolean, choice, integer, number, text } from './variables.ts';
 
-/** A list as OpenTelemetry has it: values percent-encoded. */
+/** OpenTelemetry's form of a list. Values are percent-encoded. */
 const PAIRS = '^[^=,\\s]+=[^,]*(,\\s*[^=,\\s]+=[^,]*)*$';
 
-/** Variables of tracing, which every daemon reads. The names with OTEL_ are OpenTelemetry's own. */
+/** Variables of tracing. Every daemon reads them. OpenTelemetry defines the names that start with OTEL_. */
 export const telemetryVariables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
     text({
       unit: 'URL',
       // It may hold a login.
       secret: true,
-      // With the path the exporter would send to /v1/traces/v1/traces, and a collector says no more than "Not Found".
+      // The exporter appends /v1/traces. With the path given, it would send to /v1/traces/v1/traces and get a bare 404.
       pattern: '^https?://(?!.*/v1/traces/?$)',
       format: 'url',
       expected: 'a URL that starts with http:// or https://, without /v1/traces at its end',
-      description: 'Where traces go, by OTLP over HTTP (Jaeger v2: port 4318); not set: nothing is traced.',
+      description: 'Where traces go, by OTLP over HTTP (Jaeger v2: port 4318). Not set: nothing is traced.',
     }),
   ),
   OTEL_EXPORTER_OTLP_HEADERS: Type.Optional(
@@ -24,7 +24,7 @@ export const telemetryVariables = {
       secret: true,
       pattern: PAIRS,
       expected: 'a list such as api-key=abc,tenant=1',
-      description: 'Headers of each export, for collectors that ask for a key.',
+      description: 'Headers of each export, for collectors that require a key.',
     }),
   ),
   OTEL_SDK_DISABLED: boolean({
@@ -33,14 +33,14 @@ export const telemetryVariables = {
     description: 'true: nothing is traced, whatever else is set.',
   }),
   OTEL_SERVICE_NAME: Type.Optional(
-    text({ unit: '-', description: "Name of the service in traces; not set: `sluice-` and the daemon's name." }),
+    text({ unit: '-', description: "Name of the service in traces. Default: `sluice-` and the daemon's name." }),
   ),
   OTEL_RESOURCE_ATTRIBUTES: Type.Optional(
     text({
       unit: 'list',
       pattern: PAIRS,
       expected: 'a list such as deployment.environment.name=test,team=data',
-      description: 'What every span says of its process, beside name, version and instance.',
+      description: 'Attributes of the process in every span, besides name, version and instance.',
     }),
   ),
   OTEL_TRACES_SAMPLER_ARG: number({
@@ -49,14 +49,14 @@ export const telemetryVariables = {
     maximum: 1,
     unit: 'ratio',
     description:
-      'Share of traces that are kept, where the client has not decided; what fails behind the queue is kept in any case.',
+      'Share of traces that are sampled when the client has not decided. Traces of failures after the queue are always sampled.',
   }),
   OTEL_BSP_MAX_QUEUE_SIZE: integer({
     default: 4_096,
     minimum: 16,
     maximum: 1_000_000,
     unit: 'spans',
-    description: 'Most spans that wait for a collector; more are dropped and counted.',
+    description: 'Most spans that wait for the collector. More are dropped and counted.',
   }),
   OTEL_BSP_SCHEDULE_DELAY: integer({
     default: 1_000,
@@ -68,7 +68,8 @@ export const telemetryVariables = {
   TRACE_CLIENTS: choice(['continue', 'link'], {
     default: 'continue',
     unit: '-',
-    description: "Whether a request goes on with its client's `traceparent`, or starts a trace that links to it.",
+    description:
+      "Whether a request continues the trace of its client's `traceparent`, or starts a trace that links to it.",
   }),
 };
 

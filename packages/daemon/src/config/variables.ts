@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import type { VariableNotes } from './read-config.ts';
 
-/** What tenants, keys and operators may be called; without anchors. The name of a tenant is part of paths and texts. */
+/** Pattern of the names of tenants, keys and operators, without anchors. A tenant's name is part of paths and texts. */
 export const NAME_PATTERN = '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}';
 
 /**
- * Builders for the kinds of variables there are, so that each config file reads as a table.
+ * Builders for the kinds of variables, so that each config file reads as a table.
  * `expected` is the end of the sentence "NAME must be …".
  */
 
@@ -21,14 +21,14 @@ export function choice<const T extends string>(values: readonly T[], notes: Vari
   return Type.Unsafe<T>(Type.String({ enum: values, ...notes }));
 }
 
-/** `true` or `false`, in small letters. */
+/** `true` or `false`, in lower case. */
 export function boolean(notes: VariableNotes & { default: boolean }) {
   return Type.Boolean({ expected: 'one of true, false', ...notes });
 }
 
 /**
- * A comma-separated list of items that match `item`, a pattern without anchors. It may be left out when it
- * has a default; set but empty is a mistake: a secret that failed to arrive must not count as "none".
+ * A comma-separated list of items that match `item`, a pattern without anchors. It may be left out if it has a default.
+ * Set but empty is a mistake: a secret that failed to arrive must not count as "none".
  */
 export function list(notes: VariableNotes & { item: string; expected: string; format?: 'networks'; default?: '' }) {
   const { item, ...rest } = notes;
@@ -41,7 +41,7 @@ export function port(notes: Omit<VariableNotes, 'unit'> & { default: number }) {
   return integer({ unit: 'port', minimum: 0, maximum: 65_535, ...notes });
 }
 
-/** A number that need not be whole. */
+/** A number with or without decimals. */
 export function number(notes: VariableNotes & { default: number; minimum: number; maximum: number }) {
   return Type.Number({ expected: `a number from ${notes.minimum} to ${notes.maximum}`, ...notes });
 }

@@ -3,12 +3,12 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { VERSION } from '@sluice/errors/version';
 
-/** What the page says of a daemon. */
+/** What the page says about a daemon. */
 export interface ApiDescription {
   readonly title: string;
   /** What it does, in a sentence. */
   readonly purpose: string;
-  /** Whether it takes requests without a key. */
+  /** Whether it accepts requests without a key. */
   readonly open: boolean;
   readonly tags: readonly { name: string; description: string }[];
 }
@@ -25,8 +25,8 @@ export async function addApiDocs(
         title,
         version: VERSION,
         description: open
-          ? `${purpose} **This instance runs open: it takes requests without a key.**`
-          : `${purpose} Requests need an API key, as \`X-API-Key\` or as bearer token.`,
+          ? `${purpose} **This instance runs open: it accepts requests without a key.**`
+          : `${purpose} Requests need an API key, as \`X-API-Key\` or as a bearer token.`,
       },
       tags: [...tags, { name: 'health', description: 'For operators and orchestrators' }],
       components: {
@@ -40,7 +40,7 @@ export async function addApiDocs(
   await server.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: true,
-    // Over plain HTTP on a host that is not this one, it would make the page ask for its own parts over HTTPS.
+    // Over plain HTTP and from another host, this directive would make the page request its own parts over HTTPS.
     transformStaticCSP: (header) => header.replace(/\s*upgrade-insecure-requests;?/, ''),
   });
 }

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPM
 import { API_ERRORS, ApiError, type ApiErrorCode } from '@sluice/errors/api-errors';
 import type { Logger } from '../log/logger.ts';
 
-/** What Fastify and its plugins throw before a route runs, in Sluice's words. */
+/** Sluice's code for each error that Fastify and its plugins throw before a route runs. */
 const CODE_BY_FASTIFY_CODE: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
@@ -18,7 +18,7 @@ const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What the route's bodies may be, where that is not JSON alone. */
+    /** Media types that the route accepts, where these are not JSON alone. */
     mediaTypes?: readonly string[];
   }
 }
@@ -28,13 +28,13 @@ export interface ErrorAnswerOptions {
   readonly logger: Logger;
   /** True once the ordered stop has begun. */
   readonly isStopping: () => boolean;
-  /** An error of the daemon's own dependencies in Sluice's words; null for one that it does not know. */
+  /** Translates an error of the daemon's own dependencies; null for one that it does not know. */
   readonly translate?: (error: Error) => ApiError | null;
-  /** What else has to be done before an error is answered. */
+  /** Called before an error is answered. */
   readonly beforeAnswer?: (error: ApiError, request: FastifyRequest, reply: FastifyReply) => void;
 }
 
-/** Gives every error the one shape `{"error":{"code","message","request_id"}}`. */
+/** Answers every error in one shape: `{"error":{"code","message","request_id"}}`. */
 export function addErrorAnswers(server: FastifyInstance, options: ErrorAnswerOptions): void {
   const { logger, isStopping, translate, beforeAnswer } = options;
   server.addHook('onRequest', (request, _reply, done) => {
@@ -78,7 +78,7 @@ function errorBody(error: { code: ApiErrorCode; message: string }, requestId: st
   return { error: { code: error.code, message: error.message, request_id: requestId } };
 }
 
-/** Any error of a request, in Sluice's words. */
+/** Translates any error of a request. */
 export function toApiError(error: FastifyError | ApiError, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
   const code = CODE_BY_FASTIFY_CODE[error.code];
@@ -88,7 +88,7 @@ export function toApiError(error: FastifyError | ApiError, request: FastifyReque
   return new ApiError('internal_error', 'Something went wrong; the log has the details under this request id.');
 }
 
-/** The message for an error of Fastify's or a plugin's: theirs do not say which header or limit it is about. */
+/** Messages for errors of Fastify and its plugins: theirs do not name the header or the limit. */
 function explain(error: FastifyError, { headers, routeOptions }: FastifyRequest): string {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -108,12 +108,12 @@ function mediaTypesOf({ config: { mediaTypes } }: FastifyRequest['routeOptions']
   return mediaTypes === undefined || mediaTypes.length === 0 ? 'application/json' : mediaTypes.join(' or ');
 }
 
-/** Answers a request whose URL can't be routed; no hook of the server runs for it. */
+/** Answers a request whose URL cannot be routed. No hook of the server runs for it. */
 export function answerUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   sendError(new ApiError('invalid_request', error.message), request, reply.header('x-request-id', request.id));
 }
 
-/** Treats a request with an `Expect` that nobody knows as one without; Node would answer 417 without a body. */
+/** Ignores an unknown `Expect` header; Node would answer 417 without a body. */
 export function passExpectations({ server }: FastifyInstance): void {
   server.on('checkExpectation', (request: unknown, response: unknown) => {
     server.emit('request', request, response);
@@ -121,9 +121,9 @@ export function passExpectations({ server }: FastifyInstance): void {
 }
 
 /**
- * Answers what is not even HTTP, on the bare socket.
+ * Answers what is not HTTP, on the socket itself.
  *
- * @returns the code of the answer; null when there is nobody to answer
+ * @returns the code of the answer; null when the client is gone
  */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): ApiErrorCode | null {
   if (error.code === 'ECONNRESET' || !socket.writable) return null;

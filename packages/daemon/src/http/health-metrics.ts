@@ -3,8 +3,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { type HealthCheck, runChecks } from './health.ts';
 
 /**
- * Defines the metric of what `/health` looks at. The checks run at each scrape, all at once and each within its
- * time-out, so a dependency that is away or hangs is a 0 and never a scrape that fails.
+ * Defines the metric of the checks of `/health`. They run at each scrape, all at once and each within its time-out. A
+ * dependency that is away or hangs is a 0; the scrape itself does not fail.
  */
 export function addHealthMetrics(registry: Metrics, checks: readonly HealthCheck[]): void {
   new Gauge({

@@ -3,7 +3,7 @@ import { messageOf } from '@sluice/errors/message-of';
 import { VERSION } from '@sluice/errors/version';
 import { withTimeout } from '../retry/with-timeout.ts';
 
-/** What one dependency says of itself. */
+/** What one check found. */
 export interface CheckResult {
   readonly ok: boolean;
   /** Shown under `details`. */
@@ -12,7 +12,7 @@ export interface CheckResult {
 
 export interface HealthCheck {
   readonly name: string;
-  /** A dependency without which the daemon can't do its work: makes it unhealthy and not ready. */
+  /** Whether the daemon cannot work without this dependency. Its failure makes the daemon unhealthy and not ready. */
   readonly critical: boolean;
   run(): Promise<CheckResult> | CheckResult;
 }
@@ -23,15 +23,16 @@ const CHECK_TIMEOUT_MS = 1_000;
 /** What a daemon may add to its health routes. */
 export interface HealthOptions {
   /**
-   * Says that only a restart can help: `/live` then answers 503 with the detail. Must be true while a dependency is away,
-   * or an outage of it would restart every daemon, and must answer at once. Left out, a process that answers is alive.
+   * `ok: false` says that only a restart can help: `/live` then answers 503 with the detail. Must be ok while a
+   * dependency is away, or its outage would restart every daemon. Must answer at once. Left out, a process that answers
+   * is alive.
    */
   readonly live?: () => CheckResult;
 }
 
 /**
  * Adds `GET /health` (each dependency), `GET /ready` (503 while a critical one is away) and `GET /live`
- * (the process turns its event loop, and `options.live` has nothing against it).
+ * (the event loop turns, and `options.live` is ok).
  */
 export function addHealthRoutes(
   server: FastifyInstance,
@@ -63,7 +64,7 @@ export function addHealthRoutes(
   });
 }
 
-/** For the OpenAPI page; `tags` and `summary` are @fastify/swagger's, which not every daemon loads. */
+/** Schema of a route for the OpenAPI page. Daemons without @fastify/swagger ignore `tags` and `summary`. */
 function docs(summary: string, answers: Record<number, { description: string; example: object }>): object {
   const response = Object.entries(answers).map(([status, { description, example }]) => [
     status,
@@ -76,7 +77,7 @@ const HEALTH_EXAMPLE = { version: '0.1.0', uptime_seconds: 4711, timestamp: '202
 
 const HEALTH_DOCS = docs('State of the daemon and of each dependency', {
   200: {
-    description: 'It works; `degraded` when something that it can do without does not.',
+    description: 'It works. `degraded`: a dependency that it can work without has failed.',
     example: {
       status: 'healthy',
       ...HEALTH_EXAMPLE,
@@ -85,7 +86,7 @@ const HEALTH_DOCS = docs('State of the daemon and of each dependency', {
     },
   },
   503: {
-    description: 'Something is away without which it cannot work.',
+    description: 'A dependency that it cannot work without has failed.',
     example: {
       status: 'unhealthy',
       ...HEALTH_EXAMPLE,
@@ -119,7 +120,7 @@ function overall(results: readonly Checked[]): 'healthy' | 'degraded' | 'unhealt
   return failed.some(({ check }) => check.critical) ? 'unhealthy' : 'degraded';
 }
 
-/** Runs all checks at once. Never fails, and takes no longer than one check may. */
+/** Runs all checks at once. Never rejects, and takes no longer than the time-out of one check. */
 export function runChecks(checks: readonly HealthCheck[]): Promise<Checked[]> {
   return Promise.all(checks.map(async (check) => ({ check, result: await runCheck(check) })));
 }

@@ -6,12 +6,12 @@ import { elapsedMs } from './request-clock.ts';
 /** From half a millisecond to ten seconds: acknowledgements take single milliseconds, reads up to seconds. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** The methods of OpenTelemetry's conventions. Node's parser takes two dozen more, each of which would be a label. */
+/** The methods of OpenTelemetry's conventions. Node's parser accepts two dozen more; each would be a label. */
 const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
 
 /**
  * Measures every request that is answered: rate, errors and duration, by method, route and status. Names and labels are
- * those that OpenTelemetry's conventions give in Prometheus. After `addRequestClock`, before the routes.
+ * those of OpenTelemetry's conventions, as Prometheus writes them. Call it after `addRequestClock`, before the routes.
  */
 export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void {
   const registers = [registry];
@@ -30,7 +30,7 @@ export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void
   });
   server.addHook('onRequest', (_request, reply, done) => {
     active.inc();
-    // Also when the client hangs up, of which onResponse is not told.
+    // Also when the client hangs up: Fastify does not call onResponse then.
     reply.raw.once('close', () => active.dec());
     done();
   });
@@ -40,7 +40,7 @@ export function addHttpMetrics(server: FastifyInstance, registry: Metrics): void
       value: elapsedMs(request) / 1000,
       labels: {
         http_request_method: METHODS.has(request.method) ? request.method : '_OTHER',
-        // Paths that are no route would be as many labels as somebody cares to try.
+        // Paths without a route share one label: a client could make up any number of them.
         http_route: request.routeOptions.url ?? '(none)',
         http_response_status_code: String(reply.statusCode),
       },

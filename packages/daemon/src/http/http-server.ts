@@ -9,14 +9,14 @@ import { addRequestNames } from './name-requests.ts';
 import { addRequestClock } from './request-clock.ts';
 import { serverOptions } from './server-options.ts';
 
-/** What pages of other origins may send and read, beside what every API of Sluice lets them. */
+/** What pages of other origins may send and read, besides what every API of Sluice allows. */
 export interface CrossOriginRules {
   readonly methods: string[];
   readonly allowedHeaders: readonly string[];
   readonly exposedHeaders: readonly string[];
 }
 
-/** What makes one API differ from the other. */
+/** What differs between the APIs. */
 export interface HttpServerOptions extends Pick<ErrorAnswerOptions, 'translate' | 'beforeAnswer'> {
   readonly config: {
     readonly REQUEST_TIMEOUT_MS: number;
@@ -32,13 +32,13 @@ export interface HttpServerOptions extends Pick<ErrorAnswerOptions, 'translate' 
   /** Longest parameter in a path, in characters; Fastify's own limit is 100. */
   readonly maxParamLength?: number;
   readonly crossOrigin: CrossOriginRules;
-  /** Called with each answer to what never got to a route or a hook: broken HTTP, a URL that is none. */
+  /** Called for each answer that no hook sees: to broken HTTP or an invalid URL. */
   readonly onUnrouted?: (code: ApiErrorCode) => void;
 }
 
 /**
- * Makes the server of an API, without routes: names and times each request, measures it, answers preflights, and gives
- * every error one shape. The caller adds what stands before the routes, the page with the documentation and the routes.
+ * Makes the server of an API, without routes. It names, times and measures each request, answers preflights, and gives
+ * every error one shape. The caller adds its hooks, the documentation page and the routes.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { config, crossOrigin, maxParamLength } = options;
@@ -46,7 +46,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     ...serverOptions(config.REQUEST_TIMEOUT_MS, options.onUnrouted),
     bodyLimit: options.bodyLimit,
     trustProxy: config.TRUST_PROXY.length === 0 ? false : config.TRUST_PROXY,
-    // A HEAD would do what the GET does: on /collect, store an event.
+    // A HEAD would do the same as its GET: on /collect, store an event.
     exposeHeadRoutes: false,
     ...(maxParamLength === undefined ? {} : { routerOptions: { maxParamLength } }),
   });

@@ -7,7 +7,7 @@ export const httpVariables = {
     text({
       unit: '-',
       secret: true,
-      // What a header can carry; a key that no client can send would lock everybody out.
+      // Only what a header can carry: no client could send another key.
       pattern: '^[\\x21-\\x7e]+$',
       expected: 'printable ASCII without spaces, and not empty',
       description: 'A key with every right, for the tenant `default`.',
@@ -16,22 +16,23 @@ export const httpVariables = {
   REQUIRE_KEYS: boolean({
     default: false,
     unit: '-',
-    description: 'Never run open: with no key configured, only stored keys (`sluice keys create`) are let in.',
+    description: 'Never run open. With no key configured, only stored keys (`sluice keys create`) are accepted.',
   }),
-  // Twice the longest, and what the reads themselves may take, is within the 30 s that are promised.
+  // Twice the maximum, plus the reads themselves, is within the 30 s that are promised.
   KEY_REFRESH_MS: integer({
     default: 10_000,
     minimum: 50,
     maximum: 12_000,
     unit: 'ms',
-    description: 'How often stored keys are read again and passed on; a revoked key stops within twice this time.',
+    description:
+      'How often stored keys are read again and passed on. A revoked key stops working within twice this time.',
   }),
   CORS_ORIGINS: list({
     unit: 'list',
     default: '',
     item: '\\*|https?://[^/,]+',
     expected: '* or a list of origins such as https://app.example.com',
-    description: 'Origins whose pages may read the answers; `*` for all.',
+    description: 'Origins whose pages may read the answers. `*` for all.',
   }),
   TRUST_PROXY: list({
     unit: 'list',
@@ -39,20 +40,20 @@ export const httpVariables = {
     item: 'loopback|linklocal|uniquelocal|[0-9a-fA-F:.]+(/\\d{1,3})?',
     format: 'networks',
     expected: 'a list of addresses or networks such as 10.0.0.0/8',
-    description: 'Proxies whose X-Forwarded-For is believed for the client address.',
+    description: 'Proxies whose X-Forwarded-For is trusted for the client address.',
   }),
   MAX_EVENT_BYTES: integer({
     default: 256 * 1024,
     minimum: 256,
     maximum: 1024 * 1024,
     unit: 'bytes',
-    description: 'Largest single event; a larger one is rejected, the rest of its batch is not.',
+    description: 'Largest single event. A larger one is rejected; the rest of its batch is not.',
   }),
   REQUEST_TIMEOUT_MS: integer({
     default: 30_000,
     minimum: 100,
     maximum: 600_000,
     unit: 'ms',
-    description: 'How long a client may take to send a whole request before the answer is 408.',
+    description: 'How long a client may take to send a whole request. Then the answer is 408.',
   }),
 };

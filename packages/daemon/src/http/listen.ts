@@ -8,8 +8,8 @@ export interface ListeningServer extends Service {
 }
 
 /**
- * Has a server listen. Its stop answers the requests that are in; connections on which one is still being sent, or an
- * answer still read, after `patienceMs` are cut.
+ * Makes a server listen. Its stop answers the requests that have arrived. After `patienceMs` it cuts connections that
+ * still send a request or read an answer.
  */
 export async function listen(
   server: FastifyInstance,

@@ -13,12 +13,12 @@ export function elapsedMs(request: FastifyRequest): number {
 }
 
 /**
- * Gives every answer `X-Request-Id` and `X-Processing-Time` (e.g. `1.94ms`), and during the ordered stop
- * `Connection: close`: a client that keeps its connection would otherwise hold the stop up to its deadline.
+ * Gives every answer `X-Request-Id` and `X-Processing-Time` (e.g. `1.94ms`). During the ordered stop it adds
+ * `Connection: close`: a client that keeps its connection would delay the stop until its deadline.
  */
 export function addRequestClock(server: FastifyInstance, isStopping: () => boolean): void {
   server.decorateRequest('arrivedAt', 0);
-  // Callbacks and not async functions, here and in the other hooks of every request: each promise costs a turn.
+  // Callbacks and not async functions, as in all hooks that every request runs: each promise costs a turn.
   server.addHook('onRequest', (request, _reply, done) => {
     request.arrivedAt = performance.now();
     done();

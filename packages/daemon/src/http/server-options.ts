@@ -5,9 +5,9 @@ import type { ApiErrorCode } from '@sluice/errors/api-errors';
 import { answerBrokenRequest, answerUnroutable } from './error-answers.ts';
 
 /**
- * Fastify's options that all HTTP APIs of Sluice have in common.
+ * Fastify's options that all HTTP APIs of Sluice share.
  *
- * @param onUnrouted told of each answer to what never got to a route or a hook: broken HTTP, a URL that is none
+ * @param onUnrouted called for each answer that no hook sees: to broken HTTP or an invalid URL
  */
 export function serverOptions(
   requestTimeoutMs: number,
@@ -24,7 +24,7 @@ export function serverOptions(
       requireHostHeader: false,
     },
     genReqId: (request) => acceptableRequestId(request.headers['x-request-id']) ?? randomUUID(),
-    // The hook in error-answers says it in Sluice's own words.
+    // The hook in error-answers answers in Sluice's own shape.
     return503OnClosing: false,
     clientErrorHandler(error, socket) {
       const code = answerBrokenRequest(error, socket);

@@ -1,6 +1,6 @@
 import { messageOf } from '@sluice/errors/message-of';
 
-/** What the log says of an error. */
+/** What the log says about an error. */
 export interface ErrorDescription {
   readonly type: string;
   readonly message: string;
@@ -12,13 +12,12 @@ export interface ErrorDescription {
   readonly errors?: readonly ErrorDescription[];
 }
 
-/** Errors below errors that are told of. */
+/** How deep causes are described. */
 const MAX_DEPTH = 5;
 
 /**
- * What may be logged of an error. Libraries hang everything on theirs: ioredis the command with its arguments (AUTH's
- * is the password), pg the row in `detail`, AWS the whole answer, Node the input of `new URL`. Only what is named here
- * gets through.
+ * Picks what may be logged of an error; all else is left out. Libraries add secrets to theirs: ioredis the command with
+ * its arguments (AUTH's is the password), pg the row in `detail`, AWS the whole answer, Node the input of `new URL`.
  */
 export function describeError(error: Error, depth = 0): ErrorDescription {
   const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown };

@@ -1,10 +1,10 @@
 import { format } from 'node:util';
 import type { Logger } from './logger.ts';
 
-/** What Kysely 0.29 prints of each statement that was cancelled because nobody waits for its answer: nothing is wrong. */
+/** Kysely 0.29 prints this for each statement that was cancelled because its caller had left. It is no error. */
 const CANCELLED = / failed in the background after abortion: /;
 
-/** Makes log lines of what libraries print with `console`: a daemon's output is its log, line by line. */
+/** Turns what libraries print with `console` into log lines: a daemon's output is its log, line by line. */
 export function logConsole(logger: Logger): void {
   console.error = (...printed: unknown[]): void => {
     const text = textOf(printed);
@@ -20,7 +20,7 @@ export function logConsole(logger: Logger): void {
   Object.assign(console, { log: note, info: note, debug: note });
 }
 
-/** Errors as their stacks: shown whole they have all that libraries hang on them, such as ioredis AUTH's password. */
+/** Errors as their stacks: printed whole they have the properties that libraries add, such as the password of AUTH. */
 function textOf(printed: readonly unknown[]): string {
   return format(...printed.map((each) => (each instanceof Error ? (each.stack ?? each.message) : shallow(each))));
 }

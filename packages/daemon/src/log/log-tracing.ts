@@ -1,23 +1,23 @@
 import { diag, type DiagLogger, DiagLogLevel } from '@opentelemetry/api';
 import type { Logger } from './logger.ts';
 
-/** What `start-sdk` says of the collector on OpenTelemetry's diagnostic channel: it runs before there is a logger. */
+/** Messages of `start-sdk` on OpenTelemetry's diagnostic channel. It runs before there is a logger. */
 export const COLLECTOR_AWAY = 'collector away';
 export const COLLECTOR_BACK = 'collector back';
 
-/** OpenTelemetry may repeat itself with each span. */
+/** OpenTelemetry may repeat a warning with each span. */
 const PROBLEM_EVERY_MS = 60_000;
 const MAX_PROBLEM_CHARACTERS = 500;
 
 /**
- * Puts into the daemon's log what tracing has to say: when spans do not reach the collector and when they do again, and
- * at most once a minute what OpenTelemetry itself warns of. While tracing is off, nothing is ever said.
+ * Writes what happens to tracing to the daemon's log: spans do not reach the collector, or do again; and at most once a
+ * minute a warning of OpenTelemetry itself. While tracing is off, it writes nothing.
  */
 export function logTracing(logger: Logger): void {
   diag.setLogger(diagLogger(logger), { logLevel: DiagLogLevel.INFO, suppressOverrideMessage: true });
 }
 
-/** Puts OpenTelemetry's diagnostics into a log. */
+/** Writes OpenTelemetry's diagnostics to a log. */
 export function diagLogger(logger: Logger, now: () => number = Date.now): DiagLogger {
   let saidAt = -Infinity;
   const report = (message: string, ...details: unknown[]): void => {

@@ -5,14 +5,14 @@ import { redactText } from './redact-text.ts';
 
 export type { Logger };
 
-/** What a logger needs to know of the daemon it logs for. */
+/** What every line says about the daemon, and which lines are written. */
 export interface LoggerOptions {
   readonly daemon: string;
   readonly version: string;
   readonly level: string;
 }
 
-/** Fields that hold a secret wherever they turn up: at the top of a line, or one step below. */
+/** Fields that hold a secret, at the top of a line or one level below. */
 const SECRET_FIELDS = [
   'password',
   'secret',
@@ -25,10 +25,10 @@ const SECRET_FIELDS = [
 ];
 
 /**
- * A JSON logger. Each line has the daemon and its version, and the ids of the span that is active, if one is.
+ * Makes a JSON logger. Each line has the daemon, its version, and the ids of the active span if there is one.
  *
- * Nothing is logged with its headers, its payload or its configuration, so secrets have no way in; what is done here is
- * a second net: of errors only what `describeError` names, no field with a secret's name, and no login in any text.
+ * Callers log no headers, payloads or configuration, so that no secret gets here. This is the second net: errors are
+ * reduced to what `describeError` picks, fields with the name of a secret and logins in any text are redacted.
  */
 export function createLogger(options: LoggerOptions, destination: DestinationStream = standardOutput()): Logger {
   return pino(
@@ -38,7 +38,7 @@ export function createLogger(options: LoggerOptions, destination: DestinationStr
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       mixin: activeSpan,
       formatters: { log: withoutErrors },
-      // pino's own, which comes behind the formatter, would look for more in the same error.
+      // pino's own serializer runs after the formatter and would add more of the error.
       serializers: { err: (error: unknown) => error },
       redact: { paths: SECRET_FIELDS.flatMap((path) => [path, `*.${path}`]), censor: '[redacted]' },
       hooks: { streamWrite: redactText },
@@ -47,13 +47,13 @@ export function createLogger(options: LoggerOptions, destination: DestinationStr
   );
 }
 
-/** pino's own instrumentation would do the same by patching. */
+/** OpenTelemetry's instrumentation of pino would do the same by patching. */
 function activeSpan(): object {
   const span = trace.getActiveSpan()?.spanContext();
   return span === undefined || !isSpanContextValid(span) ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }
 
-/** The fields of a line, with a description in place of each error. */
+/** Replaces each error in the fields of a line by its description. */
 function withoutErrors(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]),
@@ -61,8 +61,8 @@ function withoutErrors(fields: Record<string, unknown>): Record<string, unknown>
 }
 
 /**
- * Node's own stream and not pino's: when whoever read the log is gone, pino's writer (sonic-boom 4.2) tries to
- * flush to the broken pipe for ever and the daemon never exits. Here such lines are dropped.
+ * Node's own stream and not pino's. When the reader of the log is gone, pino's writer (sonic-boom 4.2) tries to flush to
+ * the broken pipe forever, and the daemon never exits. Here such lines are dropped.
  */
 export function standardOutput(): DestinationStream {
   process.stdout.on('error', () => {});

@@ -1,10 +1,10 @@
 import { messageOf } from '@sluice/errors/message-of';
 
-/** Why something that is tried again and again does not work: worth a line in the log when it changes, not at each try. */
+/** Remembers why repeated tries fail, so that the log has a line when the reason changes and not at each try. */
 export class Outage {
   #reason: string | null = null;
 
-  /** @returns the reason, for the log; null when it is the one of the try before */
+  /** @returns the reason, for the log; null when the try before failed for the same one */
   news(error: unknown): string | null {
     const reason = messageOf(error);
     if (reason === this.#reason) return null;
@@ -13,9 +13,9 @@ export class Outage {
   }
 
   /**
-   * It works again: the next failure is news, whatever its reason.
+   * Call it after a success: the next failure is news, whatever its reason.
    *
-   * @returns whether it did not work before
+   * @returns whether the try before failed
    */
   over(): boolean {
     const failed = this.#reason !== null;

@@ -2,14 +2,14 @@ import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { ErrorDescription } from './describe-error.ts';
 
-/** Fields that have a place of their own in the line, or are the same in all lines. */
+/** Fields with a fixed position in the line, and those that all lines share. */
 const PLACED = new Set(['level', 'time', 'msg', 'daemon', 'version']);
 
 /**
- * Lines for people: `09:30:00.123 INFO ingest-api ready url=http://127.0.0.1:8080`, an error's stack below. In colour
- * where the terminal has it and NO_COLOR does not say otherwise.
+ * Writes lines for people: `09:30:00.123 INFO ingest-api ready url=http://127.0.0.1:8080`, with an error's stack below.
+ * In colour where the terminal supports it and NO_COLOR is not set.
  *
- * Each line is written as it comes, in this process: a worker thread could lose the last ones of a daemon that ends.
+ * Each line is written at once, in this process: a worker thread could lose the last lines of a daemon that ends.
  */
 export function prettyOutput(output: DestinationStream, colorize?: boolean): DestinationStream {
   const pretty = prettyFactory({
@@ -37,7 +37,7 @@ function isError(value: unknown): value is ErrorDescription {
   return typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string';
 }
 
-/** The stacks of an error and of what is below it, indented. */
+/** The stacks of an error and of its causes, indented. */
 function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): string[] {
   return [
     `    ${label}${visible(stack).replaceAll('\n', '\n    ')}`,
@@ -46,12 +46,12 @@ function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): 
   ];
 }
 
-/** A field's value: words as they are, anything that would not be one word as JSON. */
+/** A field's value: one word as it is, anything else as JSON. */
 function shown(value: unknown): string {
   return visible(typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : (JSON.stringify(value) ?? ''));
 }
 
-/** A text in which no character controls the terminal: what clients and servers sent may be quoted in it. */
+/** Escapes the characters that control a terminal: a text may quote what clients and servers sent. */
 function visible(text: string): string {
   return text.replaceAll(
     /(?![\n\t])\p{Cc}/gu,

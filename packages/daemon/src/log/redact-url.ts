@@ -1,4 +1,4 @@
-/** A URL that may be logged: without user name and password. */
+/** Makes a URL fit for the log: without user name, password and query. */
 export function redactUrl(url: string): string {
   try {
     const parsed = new URL(url);

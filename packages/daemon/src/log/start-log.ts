@@ -8,7 +8,7 @@ import { logTracing } from './log-tracing.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { redactUrl } from './redact-url.ts';
 
-/** The variables that the log needs; part of every daemon's configuration. */
+/** The variables that the log needs. Every daemon's configuration has them. */
 export interface LogConfig {
   readonly LOG_LEVEL: string;
   readonly LOG_FORMAT: LogFormat;
@@ -20,10 +20,10 @@ export interface LogConfig {
 }
 
 /**
- * Begins a daemon's log: with what runs, how it uses memory, what it talks to and whether it is traced. From here on, what libraries print
- * is in the log too.
+ * Starts a daemon's log. The first line says what runs, how it uses memory, which servers it uses and whether it is
+ * traced. From here on, what libraries print is in the log too.
  *
- * @param more what else the first line says
+ * @param more further fields of the first line
  */
 export async function startLog(daemon: string, config: LogConfig, more: object = {}): Promise<Logger> {
   const logger = createLogger(

@@ -1,12 +1,11 @@
-/** How long to wait between tries: a wait that doubles up to a longest one. */
+/** How long to wait between tries. The wait doubles up to a maximum. */
 export interface Backoff {
   /** Longest first wait, in milliseconds. */
   readonly initialMs: number;
   /** Longest wait, in milliseconds. */
   readonly maxMs: number;
   /**
-   * Share of a wait that is left to chance, from 0 to 1, so that clients that failed together do not come back together.
-   * A half when left out.
+   * Random share of a wait, from 0 to 1, so that clients that failed together do not come back together. Default: 0.5.
    */
   readonly jitter?: number;
 }

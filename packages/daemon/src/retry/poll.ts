@@ -1,19 +1,19 @@
 import { Outage } from '../log/outage.ts';
 
-/** Something that is done again and again. */
+/** Work that is repeated on a timer. */
 export interface Poll {
   /**
-   * Does a turn that begins after this call: at once, or after the one that is running. Calls that wait share it.
+   * Runs a turn that begins after this call: at once, or after the one that is running. Calls that wait share one turn.
    * Never rejects.
    */
   now(): Promise<void>;
-  /** Begins no further turn, and resolves when the running one has ended. May be called again. */
+  /** Starts no further turn, and resolves when the running one has ended. May be called more than once. */
   stop(): Promise<void>;
 }
 
-/** What is polled, and who is notified when it fails. */
+/** What to poll, how often, and what to call when it fails. */
 export interface PollOptions {
-  /** From the beginning of a turn to the beginning of the next, in milliseconds. */
+  /** From the start of a turn to the start of the next, in milliseconds. */
   readonly everyMs: number;
   readonly turn: () => Promise<void>;
   /** Turns are left out while this is false. */
@@ -25,9 +25,9 @@ export interface PollOptions {
 }
 
 /**
- * Does a turn every `everyMs` until it is stopped; the first one after `everyMs`, or with `now()`. Turns never overlap:
- * one that is due while another runs is left out, so that a server that does not answer has one question to answer. A
- * turn that fails ends nothing. Does not keep the process alive.
+ * Runs a turn every `everyMs` until it is stopped. The first one runs after `everyMs`, or with `now()`. Turns never
+ * overlap: one that is due while another runs is left out, so that a server that hangs gets one request and not many. A
+ * turn that fails does not end the poll. The poll does not keep the process alive.
  */
 export function poll({ everyMs, turn, when, onFailing, onRecovered }: PollOptions): Poll {
   const outage = new Outage();

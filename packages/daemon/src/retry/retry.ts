@@ -1,17 +1,17 @@
 import { type Backoff, backoffDelay } from './backoff.ts';
 import { waitOrAbort } from './wait-or-abort.ts';
 
-/** How long something is tried. */
+/** How long to try, and what to call after each failure. */
 export interface RetryOptions {
   readonly backoff: Backoff;
-  /** Ends the trying, not a try that is running. */
+  /** Ends the tries; one that is running is not cut short. */
   readonly signal: AbortSignal;
   /** Called after each try that failed, before the wait. */
   readonly onFailure: (error: unknown, attempt: number) => void | Promise<void>;
 }
 
 /**
- * Tries until it works. The first try is made in any case, also when the signal is aborted already.
+ * Tries until the work succeeds. The first try is made in any case, also when the signal is aborted already.
  *
  * @param work called with the number of the try, from 1
  * @returns what the work returned; null when the signal was aborted first

@@ -1,7 +1,7 @@
-/** Something took longer than it may. */
+/** The work took longer than its limit. */
 export class TimeoutError extends Error {}
 
-/** What else ends the wait. */
+/** What else ends the wait, and what the error says. */
 export interface TimeoutOptions {
   /** Ends it early: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -10,10 +10,10 @@ export interface TimeoutOptions {
 }
 
 /**
- * Waits for `work`, but no longer than `ms` milliseconds. The work itself is not ended: what comes of it later is
- * ignored, a failure too.
+ * Waits for `work`, but no longer than `ms` milliseconds. The work itself continues: its late result, also a failure, is
+ * ignored.
  *
- * @throws TimeoutError when it is late; the signal's reason when that was first; else what the work throws
+ * @throws TimeoutError when the work is late; the signal's reason when that came first; else what the work throws
  */
 export async function withTimeout<T>(
   work: Promise<T> | T,
@@ -34,7 +34,7 @@ export async function withTimeout<T>(
 }
 
 /**
- * Waits until `work` has ended, but no longer than `ms` milliseconds: being late is no error.
+ * Waits until `work` has ended, but no longer than `ms` milliseconds. Late work is no error.
  *
  * @throws what the work throws in time
  */

@@ -4,8 +4,8 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { linksTo } from './trace-context.ts';
 
 /**
- * Reads the trace context of requests, or leaves it alone: an endpoint that anybody may call lets nobody choose its
- * trace ids or what is sampled, and links to the client's trace instead.
+ * Reads the trace context of requests, or ignores it. On a public endpoint no client should choose trace ids or what is
+ * sampled; spans then link to the client's trace instead.
  */
 export function clientTraces(clients: 'continue' | 'link'): TextMapPropagator {
   const w3c = new W3CTraceContextPropagator();

@@ -12,27 +12,27 @@ import {
 import { messageOf } from '@sluice/errors/message-of';
 import { VERSION } from '@sluice/errors/version';
 
-/** What a span starts with. */
+/** How a span starts. */
 export interface SpanStart {
   readonly kind?: SpanKind;
   readonly attributes?: Attributes;
   readonly links?: Link[];
   readonly startTime?: TimeInput;
-  /** Starts a trace of its own, whatever is going on around it. */
+  /** Starts a new trace, whatever span is active. */
   readonly root?: boolean;
-  /** Instead of the active one. */
+  /** The parent, instead of the active context. */
   readonly parent?: Context;
 }
 
-/** The tracer of all of Sluice's own spans; one that does nothing while tracing is off. */
+/** The tracer of Sluice's own spans. It does nothing while tracing is off. */
 export function tracer() {
   return trace.getTracer('sluice', VERSION);
 }
 
 /**
- * Runs work inside a span, which ends with it: with an error status when it throws.
+ * Runs work inside a span. The span ends with the work, with an error status when it throws.
  *
- * With tracing off this costs well under a microsecond, so callers do not ask whether it is on.
+ * With tracing off this costs well under a microsecond, so callers need not check.
  */
 export async function inSpan<T>(name: string, start: SpanStart, work: (span: Span) => Promise<T>): Promise<T> {
   const { parent = context.active(), ...options } = start;

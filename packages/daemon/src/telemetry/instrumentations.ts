@@ -5,14 +5,15 @@ import { linkToClient } from './client-traces.ts';
 import { queryNames } from './query-names.ts';
 import { redisStatement } from './redis-statement.ts';
 
-/** Paths that orchestrators and scrapers ask for every few seconds. */
+/** Paths that orchestrators and scrapers request every few seconds. */
 const QUIET = /^\/(health|ready|live|metrics|docs)(\/|\?|$)/;
 
 /**
- * OpenTelemetry's own instrumentations of HTTP servers, Redis, Postgres and S3. Redis and Postgres get spans only below
- * a span of Sluice's: what daemons ask for themselves every second is nobody's request.
+ * OpenTelemetry's own instrumentations of HTTP servers, Redis, Postgres and S3. Redis and Postgres get spans only below a
+ * span of Sluice's: what daemons poll every second belongs to no request.
  *
- * Requests that daemons send are not instrumented: paths of webhooks are secrets, and calls to S3 are seen by aws-sdk.
+ * Requests that daemons send are not instrumented: paths of webhooks are secrets, and the instrumentation of aws-sdk sees
+ * calls to S3.
  */
 export function instrumentations(clients: 'continue' | 'link') {
   type Options = NonNullable<Parameters<typeof getNodeAutoInstrumentations>[0]>;
@@ -21,7 +22,7 @@ export function instrumentations(clients: 'continue' | 'link') {
       enabled: true,
       disableOutgoingRequestInstrumentation: true,
       ignoreIncomingRequestHook: ({ url = '' }) => QUIET.test(url),
-      // Instead of the whole query string, which the instrumentation would take.
+      // The instrumentation would take the whole query string.
       startIncomingSpanHook: ({ url = '' }) => queryNames(url),
       requestHook: (span, request) => {
         if (clients === 'link' && request instanceof IncomingMessage) linkToClient(span, request);
@@ -43,13 +44,13 @@ export function instrumentations(clients: 'continue' | 'link') {
   return getNodeAutoInstrumentations({ ...switchedOff(), ...settings });
 }
 
-/** A statement without parameters may hold values in its text (MikroORM writes them there), so only its verb is kept. */
+/** A statement without parameters may have values in its text (MikroORM writes them there): only its verb is shown. */
 function hideValues(span: Span, query: { text: string; values?: unknown[] }): void {
   if (query.values !== undefined && query.values.length > 0) return;
   span.setAttribute('db.query.text', /^\s*(\w+)/.exec(query.text)?.[1] ?? '');
 }
 
-/** The others find nothing to patch here and would only cost start time. */
+/** Switches the others off: they find nothing to patch here and would only cost start time. */
 function switchedOff(): Record<string, { enabled: false }> {
   const unused = [
     'amqplib',

@@ -2,27 +2,27 @@ import { type Context, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { KEEP, KEEP_FAILURES } from './sampler.ts';
 
-/** Traces that are looked at at the same time. */
+/** Most traces that are held at the same time. */
 const MAX_TRACES = 1_000;
-/** Spans held of one trace: a transaction has about ten, one that isolates bad events some hundreds. */
+/** Most spans held of one trace: a transaction has about ten, one that isolates bad events some hundreds. */
 const MAX_SPANS = 1_000;
-/** Spans held of all of them, a few kilobytes each. */
+/** Most spans held of all traces, a few kilobytes each. */
 const MAX_HELD = 20_000;
 
-/** What is known of a trace whose end is not known yet. */
+/** A trace that has not ended. */
 interface HeldTrace {
-  /** The span that decides when it ends. */
+  /** The span whose end is the end of the trace. */
   readonly spanId: string;
   readonly spans: ReadableSpan[];
   kept: boolean;
 }
 
 /**
- * Hands sampled spans on at once. Spans that are recorded without being sampled are held until the outermost span with
- * `sluice.keep_failures` of their trace ends: when one of them failed, or was given `sluice.keep` on its way, all are
- * handed on as if they had been sampled, else they are forgotten. So a transaction that fails is in Jaeger at any ratio.
+ * Passes sampled spans on at once. Holds spans that are recorded but not sampled, until the outermost span of their trace
+ * with `sluice.keep_failures` ends. If one of them failed or got `sluice.keep`, all are passed on as if they had been
+ * sampled; else they are dropped. So a transaction that fails is in Jaeger at any ratio.
  *
- * When too much is held, the oldest trace is forgotten: one whose span never ends must not keep others out for ever.
+ * When too much is held, the oldest trace is dropped: a span that never ends must not keep others out forever.
  */
 export function keepFailures(next: SpanProcessor): SpanProcessor {
   /** By trace id, oldest first. */
@@ -65,7 +65,7 @@ export function keepFailures(next: SpanProcessor): SpanProcessor {
   };
 }
 
-/** The same span, with the flag that makes a processor take it. */
+/** The same span with the sampled flag, without which a processor ignores it. */
 function sampled(span: ReadableSpan): ReadableSpan {
   const context = { ...span.spanContext(), traceFlags: span.spanContext().traceFlags | TraceFlags.SAMPLED };
   return Object.create(span, { spanContext: { value: () => context } }) as ReadableSpan;

@@ -5,8 +5,8 @@ import { VERSION } from '@sluice/errors/version';
 import { spanCounts } from './span-counts.ts';
 
 /**
- * Gauges that prom-client names like counters, which `promtool check metrics` refuses; nothing is lost, each is the sum
- * of another one's labels.
+ * Gauges that prom-client names like counters; `promtool check metrics` rejects them. Nothing is lost: each is the sum over
+ * the labels of another gauge.
  */
 const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
 
@@ -14,11 +14,11 @@ const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total'
 export type Metrics = Registry<OpenMetricsContentType>;
 
 /**
- * The registry of a daemon's metrics, with those of its process: CPU, RSS, heap, garbage collection, event-loop delay,
- * and what became of its spans. It holds no state outside of itself, so a test can have as many as it likes.
+ * Makes the registry of a daemon's metrics, with those of its process: CPU, RSS, heap, garbage collection, event-loop
+ * delay, and what happened to its spans. A registry shares no state with others, so a test can make several.
  */
 export function createMetrics(daemon: string): Metrics {
-  // Exemplars are in this format only; the older one is made from it.
+  // Only this format has exemplars. The older one is made from it.
   const registry: Metrics = new Registry<OpenMetricsContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry });
@@ -32,7 +32,7 @@ export function createMetrics(daemon: string): Metrics {
   }).set({ daemon, version: VERSION }, 1);
   new Counter({
     name: 'sluice_spans_exported_total',
-    help: 'Spans that the collector took.',
+    help: 'Spans that the collector accepted.',
     registers,
     collect() {
       setTo(this, {}, spanCounts.exported);
@@ -40,7 +40,7 @@ export function createMetrics(daemon: string): Metrics {
   });
   new Counter({
     name: 'sluice_spans_dropped_total',
-    help: 'Spans that were thrown away: the queue for the collector was full, or it did not take them.',
+    help: 'Spans that were dropped: the queue was full, or the collector did not accept them.',
     labelNames: ['reason'],
     registers,
     collect() {
@@ -51,15 +51,15 @@ export function createMetrics(daemon: string): Metrics {
   return registry;
 }
 
-/** Sets a counter to what was counted elsewhere. To be called in its `collect`, once for each set of labels. */
+/** Sets a counter to what was counted elsewhere. Call it in `collect`, once for each set of labels. */
 export function setTo<L extends string>(counter: Counter<L>, labels: Partial<Record<L, string>>, total: number): void {
   counter.remove(labels);
   counter.inc(labels, total);
 }
 
 /**
- * Labels of an exemplar for what is measured now: the trace that is active, if it is kept. With these a point of a
- * histogram leads to a trace in Jaeger.
+ * Labels of an exemplar for what is measured now: the active trace, if it is sampled. They lead from a point of a
+ * histogram to a trace in Jaeger.
  */
 export function exemplar(): Record<string, string> | undefined {
   const span = trace.getActiveSpan()?.spanContext();
@@ -68,8 +68,8 @@ export function exemplar(): Record<string, string> | undefined {
 }
 
 /**
- * Adds `GET /metrics`: OpenMetrics with exemplars for who asks for it (Prometheus with exemplar storage does), else
- * Prometheus's text format. It has no key, as `/health` has none; it names no tenant, and the front proxy keeps it in.
+ * Adds `GET /metrics`: OpenMetrics with exemplars where the client accepts it (Prometheus with exemplar storage does), else
+ * Prometheus's text format. Like `/health` it needs no key: it names no tenant, and the front proxy does not publish it.
  */
 export function addMetricsRoute(server: FastifyInstance, registry: Metrics): void {
   server.get('/metrics', { schema: { hide: true } }, async (request, reply) => {
@@ -81,7 +81,7 @@ export function addMetricsRoute(server: FastifyInstance, registry: Metrics): voi
   });
 }
 
-/** OpenMetrics as text format 0.0.4: counters are named with their suffix, and there are no exemplars. */
+/** Converts OpenMetrics to text format 0.0.4: counters are named with their suffix, and there are no exemplars. */
 export function toPrometheusText(openMetrics: string): string {
   const counters = new Set([...openMetrics.matchAll(/^# TYPE (\S+) counter$/gm)].map((match) => match[1]));
   return openMetrics

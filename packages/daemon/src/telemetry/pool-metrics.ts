@@ -1,24 +1,24 @@
 import { Gauge } from 'prom-client';
 import type { Metrics } from './metrics.ts';
 
-/** How busy a pool of connections is at this moment. */
+/** How busy a pool of connections is now. */
 export interface PoolUse {
-  /** Connections that somebody has, or that are being made. */
+  /** Connections that are in use or being made. */
   readonly used: number;
   readonly idle: number;
   /** Callers that wait for a connection. */
   readonly waiting: number;
-  /** Most connections that there may be. */
+  /** Most connections that the pool may have. */
   readonly max: number;
 }
 
 /** Measures the pools of a daemon. */
 export interface PoolMetrics {
-  /** Begins to measure a pool under this name; to be given to `openDatabase` as `watchPool`. */
+  /** Starts to measure a pool under this name; for `watchPool` of `openDatabase`. */
   watch(name: string): (use: () => PoolUse) => void;
 }
 
-/** Defines the metrics of connections to Postgres. They are read at each scrape, so they are never old. */
+/** Defines the metrics of connections to Postgres. They are read at each scrape. */
 export function createPoolMetrics(registry: Metrics): PoolMetrics {
   const pools = new Map<string, () => PoolUse>();
   const registers = [registry];

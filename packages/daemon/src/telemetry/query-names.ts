@@ -1,14 +1,14 @@
 import type { Attributes } from '@opentelemetry/api';
 
-/** More would be somebody's joke. */
+/** Longer lists are abuse. */
 const MAX_NAMES = 32;
 
-/** A parameter that has a name, and one that looks like a name: what stands before no `=` may be a value. */
+/** A parameter with a plausible name. A part without `=` may be a value, so it does not match. */
 const NAMED = /[?&]([A-Za-z_][\w.-]{0,63})(?:\[\])?=/g;
 
 /**
- * The attribute `url.query` of a request's span: the names of its parameters, without their values. Values are visitors'
- * ids, addresses of pages, cursors and whatever else a client puts there.
+ * Makes the attribute `url.query` of a request's span: the names of its parameters without their values. Values may be
+ * visitors' ids, addresses of pages or cursors.
  *
  * @param url as in the request line
  * @returns e.g. `{ 'url.query': 'siteId&visitorId' }`; nothing for a URL without a query

@@ -9,7 +9,7 @@ export interface TracingConfig {
   /** Base URL of the collector; spans go to `/v1/traces` below it. */
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** What spans say of their process beside, or instead of, what the daemon says itself. */
+  /** Attributes of the process in every span. They add to the daemon's own, or replace them. */
   readonly resource: Readonly<Record<string, string>>;
   readonly ratio: number;
   readonly maxQueueSize: number;
@@ -19,10 +19,10 @@ export interface TracingConfig {
 }
 
 /**
- * What tracing needs to know before the daemon's own configuration is read.
+ * Reads what tracing needs, before the daemon's own configuration is read.
  *
- * @returns null when nothing is to be traced, and when a variable is wrong: the daemon reads the same variables
- *   again and reports all mistakes at once
+ * @returns null when tracing is off, and when a variable is wrong: the daemon reads the same variables again and reports
+ *   all mistakes at once
  */
 export function readTracingConfig(environment: Environment): TracingConfig | null {
   try {
@@ -57,7 +57,7 @@ function pairsOf(list: string): Record<string, string> {
   );
 }
 
-/** What is not percent-encoded properly was not meant to be. */
+/** Takes a text as it is when its percent-encoding is invalid. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -2,7 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import { redactText } from '../log/redact-text.ts';
 
-/** Takes from the errors of spans what must not be told: `redactText` of each message and stack, as in the log. */
+/** Redacts the errors of spans as the log does: `redactText` of each message and stack. */
 export function redactSpans(exporter: SpanExporter): SpanExporter {
   return {
     export: (spans, done) => exporter.export(spans.map(redacted), done),
@@ -14,7 +14,7 @@ export function redactSpans(exporter: SpanExporter): SpanExporter {
 function redacted(span: ReadableSpan): ReadableSpan {
   const { status, events } = span;
   if (status.code !== SpanStatusCode.ERROR && events.length === 0) return span;
-  const told = events.map((event) => ({
+  const redactedEvents = events.map((event) => ({
     ...event,
     attributes: Object.fromEntries(
       Object.entries(event.attributes ?? {}).map(([name, value]) => [
@@ -26,6 +26,6 @@ function redacted(span: ReadableSpan): ReadableSpan {
   const message = status.message === undefined ? {} : { message: redactText(status.message) };
   return Object.create(span, {
     status: { value: { ...status, ...message } },
-    events: { value: told },
+    events: { value: redactedEvents },
   }) as ReadableSpan;
 }

@@ -16,12 +16,12 @@ import {
 import { takeFromBudget } from './span-budget.ts';
 
 /**
- * Set on a span when it starts, this keeps it whatever the ratio says. Set later, on a span of a trace that
- * `keep-failures` holds, it keeps that trace.
+ * Set on a span at its start, this attribute samples it whatever the ratio is. Set later, on a span of a trace that
+ * `keep-failures` holds, it samples that trace.
  */
 export const KEEP = 'sluice.keep';
 
-/** Attribute of spans whose trace is kept when something in it fails; see `keep-failures`. */
+/** Attribute of spans whose trace is sampled when something in it fails; see `keep-failures`. */
 export const KEEP_FAILURES = 'sluice.keep_failures';
 
 const SAMPLED: SamplingResult = { decision: SamplingDecision.RECORD_AND_SAMPLED };

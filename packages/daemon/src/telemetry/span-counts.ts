@@ -2,28 +2,28 @@ import { TraceFlags } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 
-/** What became of the spans of this process. */
+/** What happened to the spans of this process. */
 export interface SpanCounts {
   exported: number;
   /** The collector was too slow or away, and the queue was full. */
   droppedQueueFull: number;
-  /** The collector did not take them. */
+  /** The collector did not accept them. */
   droppedExportFailed: number;
 }
 
 /**
- * The one piece of state here that belongs to the process: tracing starts before `main.ts`, as OpenTelemetry's own
- * global does, and the daemon's metrics read these numbers.
+ * The only global state of this package. Tracing starts before `main.ts`, like OpenTelemetry's own global state, and the
+ * daemon's metrics read these numbers.
  */
 export const spanCounts: SpanCounts = { exported: 0, droppedQueueFull: 0, droppedExportFailed: 0 };
 
-/** Hears of the collector's outages, once at their begin and once at their end. */
+/** Notified of each outage of the collector, once at its start and once at its end. */
 export interface OutageListener {
   began(error: Error | undefined): void;
   ended(): void;
 }
 
-/** Counts what the collector took and what it did not. */
+/** Counts what the collector accepted and what it did not. */
 export function countExports(exporter: SpanExporter, counts: SpanCounts, outage: OutageListener): SpanExporter {
   let away = false;
   return {
@@ -44,8 +44,8 @@ export function countExports(exporter: SpanExporter, counts: SpanCounts, outage:
 }
 
 /**
- * Drops and counts what goes beyond `maxQueueSize`: the batch processor's own queue has the same limit, but keeps its
- * count to itself.
+ * Drops and counts the spans beyond `maxQueueSize`. The batch processor's own queue has the same limit, but its count is
+ * private.
  */
 export function boundQueue(
   makeNext: (exporter: SpanExporter) => SpanProcessor,
@@ -63,7 +63,7 @@ export function boundQueue(
   return {
     onStart: (span, context) => next.onStart(span, context),
     onEnd(span) {
-      // The batch processor does not take these, so they would be counted as waiting for ever.
+      // The batch processor ignores these, so they would be counted as waiting forever.
       if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
       if (waiting >= maxQueueSize) {
         counts.droppedQueueFull += 1;
@@ -73,7 +73,7 @@ export function boundQueue(
       next.onEnd(span);
     },
     async forceFlush() {
-      // The batch processor only sends what still waits; what is on its way already is the exporter's.
+      // The batch processor only sends what still waits. The exporter waits for what is being sent.
       await Promise.all([next.forceFlush(), exporter.forceFlush?.()]);
     },
     shutdown: () => next.shutdown(),

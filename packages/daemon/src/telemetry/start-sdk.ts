@@ -24,14 +24,13 @@ const MAX_EXPORT = 512;
 const EXPORT_TIMEOUT_MS = 5_000;
 
 /**
- * What is imported from anywhere else is left alone: each module that the loader hook takes is wrapped, which costs
- * start time, and Sluice's own modules have nothing to patch.
+ * The only modules that the loader hook wraps. Each one costs start time, and Sluice's own modules have nothing to patch.
  */
 const PATCHED = ['http', 'https', /\/node_modules\/(ioredis|pg|pg-pool)\//, /\/node_modules\/@(aws-sdk|smithy)\//];
 
 /**
- * Starts OpenTelemetry in this process. What is patched (ioredis, pg) must not be loaded yet, and without `register()`
- * before the SDK, modules that are imported as ES modules stay unpatched, silently.
+ * Starts OpenTelemetry in this process. The patched libraries (ioredis, pg) must not be loaded yet. Without `register()`
+ * before the SDK, ES modules stay unpatched, silently.
  */
 export function startSdk(daemon: string, config: TracingConfig): void {
   register({ include: PATCHED });
@@ -41,18 +40,18 @@ export function startSdk(daemon: string, config: TracingConfig): void {
         url: `${config.endpoint}/v1/traces`,
         headers: { ...config.headers },
         timeoutMillis: EXPORT_TIMEOUT_MS,
-        // One flush sends all that waits. While the collector hangs, the batch processor begins one after the other.
+        // One flush sends all that waits. While the collector hangs, the batch processor starts one export after the other.
         concurrencyLimit: Math.ceil(config.maxQueueSize / MAX_EXPORT) + 1,
       }),
     ),
     spanCounts,
     {
-      // Outside of the span that happened to start the export: its trace has nothing to do with it.
+      // Outside of the span that happened to start the export: the outage does not belong to its trace.
       began: (error) => context.with(ROOT_CONTEXT, () => diag.warn(COLLECTOR_AWAY, error)),
       ended: () => context.with(ROOT_CONTEXT, () => diag.info(COLLECTOR_BACK)),
     },
   );
-  // The batch processor reports each export that failed here; an outage is said once.
+  // The batch processor reports each failed export here; the log has one line for an outage.
   setGlobalErrorHandler(() => {});
   const processor = boundQueue(
     (next) =>
@@ -73,7 +72,7 @@ export function startSdk(daemon: string, config: TracingConfig): void {
       'service.instance.id': `${hostname()}:${process.pid}`,
       ...config.resource,
     }),
-    // What detectors find out (command lines, users, hosts) is nobody's business; the environment's is in the config.
+    // Detectors would add command lines, users and hosts. The attributes of the environment are in the config.
     autoDetectResources: false,
     sampler: createSampler(config.ratio),
     spanProcessors: [keepFailures(processor)],
@@ -83,7 +82,7 @@ export function startSdk(daemon: string, config: TracingConfig): void {
     logRecordProcessors: [],
     instrumentations: [instrumentations(config.clients)],
   });
-  // With OTEL_LOG_LEVEL the SDK prints its diagnostics as plain text among the lines of the log; `logTracing` has them.
+  // With OTEL_LOG_LEVEL the SDK prints its diagnostics as plain text between the log lines; `logTracing` logs them.
   diag.disable();
   sdk.start();
 }

@@ -2,18 +2,18 @@ import { isTracingWanted } from '../config/telemetry-variables.ts';
 import { redactUrl } from '../log/redact-url.ts';
 import { activeProvider } from './active-provider.ts';
 
-/** Whether this process traces, as the log says it. */
+/** Whether this process traces; part of the first log line. */
 export interface TracingState {
   readonly state: 'on' | 'off' | 'not loaded';
-  /** Of the collector, without a login. */
+  /** Address of the collector, without a login. */
   readonly endpoint?: string;
-  /** Share of traces that are kept. */
+  /** Share of traces that are sampled. */
   readonly ratio?: number;
 }
 
 /**
- * What came of the variables: `not loaded` when a collector is set, but the process was started without
- * `--import …/tracing.ts`, so that nothing is traced.
+ * Says whether tracing is on. `not loaded`: a collector is set, but the process was started without
+ * `--import …/tracing.ts`, so nothing is traced.
  */
 export function tracingState(config: {
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 const MiB = 1024 * 1024;
 const run = promisify(execFile);
 
-it('V8 gives new objects as much room as it is allowed, and no more', async () => {
+it('V8 uses the allowed space for new objects, and no more', async () => {
   const fixture = join(import.meta.dirname, '../fixtures/keep-some-garbage.ts');
   const { stdout } = await run(process.execPath, [fixture]);
   // Without the limit it may be 128 MiB, and without growing it stays as small as it starts. The limit is 32; the observer

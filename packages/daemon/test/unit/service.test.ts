@@ -17,7 +17,7 @@ it('parts stop one after the other, the last first, each when those after it hav
   expect(said).toEqual(['loop stops', 'loop has ended', 'connection stops', 'connection has ended']);
 });
 
-it('a part that fails to stop keeps none from stopping, and is told of', async () => {
+it('a part that fails to stop keeps no other from stopping, and its error is thrown', async () => {
   const said: string[] = [];
   const parts = new AsyncDisposableStack();
   parts.defer(() => void said.push('connection'));

@@ -47,8 +47,8 @@ describe('findDestinationFault', () => {
     ['ftp://s3.example.com', /https:\/\/ or http:\/\//],
     ['file:///etc/passwd', /https:\/\/ or http:\/\//],
     ['https://user:pass@s3.example.com', /no user name/],
-    ['https://s3.example.com/path', /nothing behind/],
-    ['https://s3.example.com?x=1', /nothing behind/],
+    ['https://s3.example.com/path', /nothing after/],
+    ['https://s3.example.com?x=1', /nothing after/],
     ['http://127.0.0.1:9000', /public internet/],
     ['http://[::1]:9000', /public internet/],
     ['http://169.254.169.254', /public internet/],
@@ -61,7 +61,7 @@ describe('findDestinationFault', () => {
     });
   });
 
-  it('lets private endpoints pass where they are allowed', () => {
+  it('accepts private endpoints where they are allowed', () => {
     expect(findDestinationFault(s3({ endpoint: 'http://127.0.0.1:9000' }), { allowPrivate: true })).toBeNull();
   });
 

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('writes, reads and removes a file; a second one of the same key takes its place', async () => {
+it('writes, reads and removes a file; a second one of the same key replaces it', async () => {
   await destination.write('a/b.txt', Readable.from([Buffer.from('one')]), signal);
   await destination.write('a/b.txt', Readable.from([Buffer.from('two')]), signal);
   expect(await text(await destination.read('a/b.txt', signal))).toBe('two');
@@ -26,7 +26,7 @@ it('writes, reads and removes a file; a second one of the same key takes its pla
   await expect(destination.read('a/b.txt', signal)).rejects.toMatchObject({ code: 'not_there' });
 });
 
-it('shows no file before it is whole, and keeps the one that was there', async () => {
+it('shows no file before it is whole; until then the old one stays', async () => {
   await destination.write('file', Readable.from([Buffer.from('whole')]), signal);
   const body = new PassThrough();
   const writing = destination.write('file', body, signal);
@@ -37,7 +37,7 @@ it('shows no file before it is whole, and keeps the one that was there', async (
   expect(await readdir(join(folder, 'exports/acme'))).toEqual(['file']);
 });
 
-it('removes what an attempt that died left half-written', async () => {
+it('removes half-written files of an interrupted attempt', async () => {
   await destination.write('run/part', Readable.from([Buffer.from('x')]), signal);
   await writeFile(join(folder, 'exports/acme/run/part-2.unfinished'), 'half');
   await destination.removeUnfinished('run', signal);
@@ -67,13 +67,13 @@ it.each(['acme', 'acme/linked'])('follows no symbolic link at %s', async (link) 
   expect(await readdir(outside)).toEqual(['file']);
 });
 
-it('says that a folder which is a file cannot work', async () => {
+it('reports a folder that is a file', async () => {
   await mkdir(join(folder, 'exports'));
   await writeFile(join(folder, 'exports/acme'), 'a file');
   await expect(destination.probe(signal)).rejects.toMatchObject({ code: 'bad_destination', permanent: true });
 });
 
-it('a probe leaves nothing behind', async () => {
+it('a probe leaves no file', async () => {
   await destination.probe(signal);
   expect(await readdir(join(folder, 'exports/acme'))).toEqual([]);
 });

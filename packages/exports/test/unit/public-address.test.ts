@@ -58,7 +58,7 @@ describe('refusePrivateHost', () => {
     'http://169.254.169.254/',
   ])('refuses %s', (url) => expect(() => refusePrivateHost(new URL(url).hostname)).toThrow(/public internet/));
 
-  it.each(['https://example.com/', 'http://8.8.8.8/', 'http://[2606:4700::1111]/'])('lets %s pass', (url) =>
+  it.each(['https://example.com/', 'http://8.8.8.8/', 'http://[2606:4700::1111]/'])('accepts %s', (url) =>
     expect(() => refusePrivateHost(new URL(url).hostname)).not.toThrow(),
   );
 });
@@ -80,7 +80,7 @@ describe('publicLookup', () => {
   const PUBLIC = { address: '93.184.216.34', family: 4 };
   const PRIVATE = { address: '127.0.0.1', family: 4 };
 
-  it('gives public addresses in the form that was asked for', async () => {
+  it('returns public addresses in the form that was asked for', async () => {
     const look = lookingUp([PUBLIC], [PUBLIC]);
     expect(await look(true)).toEqual([PUBLIC]);
     expect(await look(false)).toEqual(PUBLIC);
@@ -92,7 +92,7 @@ describe('publicLookup', () => {
     await expect(lookingUp([])(true)).rejects.toMatchObject({ code: 'EPRIVATE' });
   });
 
-  it('judges each lookup anew, so a name that turns private later (DNS rebinding) is refused then', async () => {
+  it('checks each lookup, so a name that turns private later (DNS rebinding) is refused then', async () => {
     const look = lookingUp([PUBLIC], [PRIVATE]);
     expect(await look(true)).toEqual([PUBLIC]);
     await expect(look(true)).rejects.toMatchObject({ code: 'EPRIVATE' });

@@ -32,7 +32,7 @@ it.each([
   expect(s3Problem(error, 's3://bucket/')).toMatchObject({ code, permanent, cause: error });
 });
 
-it('says where, what and why, once each', () => {
+it('the message names the bucket, the code and the reason, once each', () => {
   expect(s3Problem(named('AccessDenied', 403), 's3://bucket/').message).toBe('s3://bucket/: said AccessDenied');
   expect(s3Problem(coded('ECONNREFUSED'), 's3://bucket/').message).toBe('s3://bucket/: connect ECONNREFUSED');
 });

@@ -16,7 +16,7 @@ const problemOf = (work: () => unknown): SealError => {
 };
 
 describe('sealing', () => {
-  it('gives back what was sealed, with the first key, never twice the same bytes', () => {
+  it('seals with the first key, never twice to the same bytes, and opens to the same text', () => {
     const one = seal(keys, 'the secret ✓', context);
     const two = seal(keys, 'the secret ✓', context);
     expect(one.keyId).toBe('2026');

@@ -16,10 +16,10 @@ import { identifySender, senderOf, tenantOf } from './sender.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
-/** Mounts a door: turns requests into batches and the door's answers into HTTP. It knows no wire shape. */
+/** Mounts a door: turns HTTP requests into batches, and the door's answers into HTTP. The door knows the wire shape. */
 export async function addDoor(server: FastifyInstance, door: Door, context: IngestContext): Promise<void> {
   const { config, quotas, heldBodies, admission, logger, metrics } = context;
-  // A server of its own, because it has media types of its own.
+  // A scope for each door, because each door has its own media types.
   await server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     for (const mediaType of door.mediaTypes) {
@@ -39,9 +39,9 @@ export async function addDoor(server: FastifyInstance, door: Door, context: Inge
       schema: door.schema,
       config: { mediaTypes: door.mediaTypes },
       bodyLimit: door.bodyLimit === 'event' ? config.MAX_EVENT_BYTES : config.MAX_BODY_BYTES,
-      // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
+      // The schema is only documentation. Events are validated one by one, with rules that JSON Schema cannot express.
       validatorCompiler: () => () => true,
-      // Before the body is read: neither a stranger nor a full queue should cost the reading of 16 MiB.
+      // Before the body is read: a stranger, or a full queue, must not make this process read 16 MiB.
       onRequest: async (request, reply) => {
         const held = heldBodies.begin();
         request.heldBody = held;
@@ -88,7 +88,7 @@ async function acceptRequest(request: FastifyRequest, door: Door, context: Inges
     maxEventBytes: config.MAX_EVENT_BYTES,
   });
   const principal = senderOf(request.principal, batch, context);
-  // A key that came in the body could not be checked before.
+  // A key from the body is known only now.
   if (principal !== request.principal) quotas.check(principal);
   const tenant = tenantOf(principal, batch, context);
   const forBytes = eventsForBytes(doorRequest.body.length);
@@ -124,7 +124,7 @@ async function acceptRequest(request: FastifyRequest, door: Door, context: Inges
 }
 
 function noneValid({ rejected: [reason] }: BatchOutcome): ApiError {
-  const message = reason === undefined ? 'The event cannot be taken.' : `${reason.code}: ${reason.message}`;
+  const message = reason === undefined ? 'The event cannot be accepted.' : `${reason.code}: ${reason.message}`;
   return new ApiError('no_valid_events', message);
 }
 

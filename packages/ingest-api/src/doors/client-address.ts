@@ -1,23 +1,23 @@
 import { isIP, isIPv4 } from 'node:net';
 
 /**
- * The client's address in the form that the column `client_ip` takes. What a trusted proxy forwards may be
- * anything: an address with a port, or text that is no address at all, which would make the row unstorable.
+ * Converts a client's address to the form that the column `client_ip` accepts. A trusted proxy may forward an
+ * address with a port, or text that is no address. Postgres would refuse the row for either.
  *
  * @param forwarded Fastify's `request.ip`
- * @returns null when it is not an address
+ * @returns null for text that is not an address
  */
 export function clientAddress(forwarded: string): string | null {
-  // What it is without a proxy, and behind most: nothing to take away.
+  // The usual case: nothing to remove.
   if (isIPv4(forwarded)) return forwarded;
   const address = forwarded
     .trim()
     // 192.0.2.7:5678 and [2001:db8::1]:5678
     .replace(/^\[([^\]]*)\](?::\d+)?$/, '$1')
     .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
-    // The zone of a link-local address means something on this machine only.
+    // The zone of a link-local address has a meaning on one machine only.
     .replace(/%.*$/, '')
-    // An IPv4 client of a socket that listens on :: too.
+    // An IPv4 client of a socket that also listens on ::.
     .replace(/^::ffff:(\d+\.\d+\.\d+\.\d+)$/i, '$1');
   return isIP(address) === 0 ? null : address;
 }

@@ -3,14 +3,14 @@ import type { FastifyInstance, FastifyRequest, preParsingHookHandler, RequestPay
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The stream that the body is read from: the request itself, or its decompressor. */
+    /** The stream from which the body is read: the request itself, or its decompressor. */
     bodyStream: RequestPayload | null;
   }
 }
 
 /**
- * Decompresses request bodies; answers go out as they are. Fastify counts decoded bytes against the body
- * limit while they come in.
+ * Decompresses request bodies. Answers are not compressed. Fastify counts the decoded bytes against the body limit
+ * as they arrive.
  */
 export async function addRequestDecompression(server: FastifyInstance): Promise<void> {
   await server.register(compress, {
@@ -19,7 +19,7 @@ export async function addRequestDecompression(server: FastifyInstance): Promise<
   });
   server.decorateRequest('bodyStream', null);
   server.addHook('onRoute', (route) => {
-    // Behind the plugin's own hook, which puts the decompressor in the request's place.
+    // Runs after the plugin's own hook, which replaces the request by its decompressor.
     route.preParsing = [route.preParsing ?? [], remember].flat();
   });
 }
@@ -30,9 +30,9 @@ const remember: preParsingHookHandler = (request, _reply, payload, done) => {
 };
 
 /**
- * Lets go of a body that is too large. Its decompressor stops: a bomb of 3 KB would otherwise keep a core busy
- * for seconds after its answer. What the client still sends is read and dropped (until the request times out):
- * closing at once would reset the connection, and the client might never see the answer.
+ * Stops decompressing a body that is too large: a bomb of 3 KB would otherwise keep a core busy for seconds after
+ * its answer. Reads and drops what the client still sends, until the request times out. Closing at once would reset
+ * the connection, and the client might never see the answer.
  */
 export function dropRestOfBody(request: FastifyRequest): void {
   const { raw, bodyStream } = request;

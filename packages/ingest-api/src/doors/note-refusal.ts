@@ -10,7 +10,7 @@ const WHILE_RECEIVING: ReadonlySet<ApiErrorCode> = new Set([
   'overloaded',
 ]);
 
-/** What has to be done before an error is answered, by a door or by the server: it is counted, and its body let go of. */
+/** Counts a refused request, and drops the rest of a body that is refused. Call it before each answer with an error. */
 export function noteRefusal(
   error: ApiError,
   request: FastifyRequest,

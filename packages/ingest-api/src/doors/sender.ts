@@ -11,40 +11,40 @@ import type { IngestContext } from '../ingest-context.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who sends it; null without a key, where its body may bring one or needs none. Set before the body is read. */
+    /** The sender. Null while the request has no key but its body may carry one, or needs none. Set before the body is read. */
     principal: Principal | null;
   }
 }
 
-/** What identifying a sender needs. */
+/** Dependencies of the functions below. */
 type SenderContext = Pick<IngestContext, 'keys' | 'config'>;
 
 /**
- * Whose request it is, before its body is read.
+ * Identifies the sender of a request before its body is read.
  *
- * @returns null when it carries no key yet, and may go without one or have it in its body
- * @throws ApiError `unauthorized` for a key that is not known or for none, `forbidden` for one without the scope
- *   `ingest`, `keys_unavailable` for one that may be stored, before these are known
+ * @returns null for a request without a key whose body may carry one, or needs none
+ * @throws ApiError `unauthorized` for an unknown key or none, `forbidden` for a key without the scope `ingest`,
+ *   `keys_unavailable` for a key that may be stored while the stored keys are not known yet
  */
 export function identifySender(request: FastifyRequest, door: Door, { keys, config }: SenderContext): Principal | null {
   if (keys.open) return ANONYMOUS;
   const { headers, query } = request;
   const key = keyOf({ headers, query: query as DoorRequest['query'] }, door.keys);
   if (key !== null) return findPrincipal(key, keys);
-  // A wrong key never gets this far; without one the body decides, by its key or its site.
+  // Requests with a wrong key were refused above. Without a key, the body's key or site decides.
   const bodyDecides = door.keys.some((place) => place.in === 'body') || (door.sites && config.COLLECT_SITES.length > 0);
   if (!bodyDecides) throw keyRequired();
   return null;
 }
 
-/** The same after the body is read: a key that came in it counts where no other did. */
+/** Identifies the sender after the body is read: the body's key counts if the request had none. */
 export function senderOf(principal: Principal | null, { key }: ReadBatch, { keys }: SenderContext): Principal | null {
   return principal === null && key !== undefined ? findPrincipal(key, keys) : principal;
 }
 
 /**
- * Whose events they are: the key's tenant; without a key the site's, if it is one of COLLECT_SITES. A key that
- * belongs to one tenant can't be used for another site.
+ * Finds the tenant of a batch: that of the key, or without a key that of the site, if COLLECT_SITES lists it. The key
+ * of one tenant cannot be used for another site.
  *
  * @throws ApiError `unauthorized` for a request with neither, `tenant_mismatch` for one that names another tenant
  */

@@ -85,7 +85,7 @@ it('finds all traces that are linked with one, in the order they began, and no o
   expect(linkedTraces(STORY, 'unknown')).toEqual([]);
 });
 
-it('draws them as trees with bars, durations and what is worth knowing', () => {
+it('draws them as trees with bars, durations and attributes', () => {
   const lines = drawTraces(linkedTraces(STORY, 'client'), 990, { width: 100, color: false });
   expect(`\n${lines.join('\n')}\n`).toMatchInlineSnapshot(`
     "
@@ -110,7 +110,7 @@ it('draws them as trees with bars, durations and what is worth knowing', () => {
   `);
 });
 
-it.each([60, 80, 120, 200])('keeps within %i columns', (width) => {
+it.each([60, 80, 120, 200])('fits into %i columns', (width) => {
   const long = span('client', `a ${'very '.repeat(50)}long name`, [1_000, 1_001], { parentSpanId: 'send events' });
   for (const line of drawTraces(linkedTraces([long, ...STORY], 'client'), 990, { width, color: false }))
     expect(line.length, line).toBeLessThanOrEqual(width);
@@ -120,7 +120,7 @@ it('colors for a terminal only, failures in red', () => {
   const colored = drawTraces(linkedTraces(STORY, 'client'), 990, { width: 100, color: true });
   expect(colored.find((line) => line.includes('INSERT'))).toContain('\u001b[31m');
   const plain = drawTraces(linkedTraces(STORY, 'client'), 990, { width: 100, color: false });
-  // oxlint-disable-next-line no-control-regex -- these are what is looked for
+  // oxlint-disable-next-line no-control-regex -- the test searches for these
   expect(colored.map((line) => line.replaceAll(/\u001b\[\d+m/g, '').trimEnd())).toEqual(plain);
 });
 

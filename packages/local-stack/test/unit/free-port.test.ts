@@ -12,7 +12,7 @@ async function takePort(host: string): Promise<number> {
 }
 
 test.for(['127.0.0.1', '0.0.0.0', '::'])(
-  'a port taken on %s is named, with its variable and who has it',
+  'names a port that is taken on %s, its variable, and the process that has it',
   async (host) => {
     const port = await takePort(host);
     await expect(assertPortFree({ port, variable: 'INGEST_PORT' })).rejects.toThrow(
@@ -21,7 +21,7 @@ test.for(['127.0.0.1', '0.0.0.0', '::'])(
   },
 );
 
-test('the preferred port is taken when it is free, else another', async () => {
+test('chooses the preferred port when it is free, else another', async () => {
   const taken = await takePort('127.0.0.1');
   const free = await freePort();
   expect(await freePort(free)).toBe(free);

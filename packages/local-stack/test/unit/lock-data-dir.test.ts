@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { lockDataDir } from '../../src/lock-data-dir.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
-test('a second stack on the same folder is told who has it and what to do', async () => {
+test('a second stack on the same folder fails with the pid of the first and what to do', async () => {
   const dataDir = await temporaryFolder();
   const unlock = await lockDataDir(dataDir);
   await expect(lockDataDir(dataDir)).rejects.toThrow(

@@ -94,7 +94,7 @@ test('ends with the reason of a refusal that would repeat', async () => {
   await expect(burst(url)).rejects.toThrow('ingest refuses the batch with 401: A key is required.');
 });
 
-test('stops after the requests under way when it is told to', async () => {
+test('stops after the requests in flight when its signal aborts', async () => {
   const { url } = await ingestThatAnswers();
   const stopped = new AbortController();
   stopped.abort();

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseTraceDemoOptions } from '../../src/trace-demo-options.ts';
 
-it('takes the pages of a Jaeger, without the slash at the end', () => {
+it('accepts the pages of a Jaeger, without the slash at the end', () => {
   expect(parseTraceDemoOptions([])).toEqual({ help: false, json: false, jaeger: undefined });
   expect(parseTraceDemoOptions(['--jaeger', 'https://jaeger.example.com/ui/'])).toMatchObject({
     jaeger: 'https://jaeger.example.com/ui',

@@ -5,30 +5,11 @@ import { DestinationError } from '@sluice/exports/destination';
 import { failRun, putOff } from './export-states.ts';
 import { RunError } from './run-error.ts';
 
-/** Waits between two attempts. Part of each is left to chance: many tenants' exports may wait for the same server. */
-const BACKOFF: Backoff = { initialMs: 5_000, maxMs: 60 * 60_000 };
-
 /**
- * Attempts of a run that somebody asked for: the last one is about an hour and a half after the first. Scheduled runs
- * are tried for ever, because the events behind their window wait for them.
- */
-const MAX_ATTEMPTS = 11;
-
-/** Wait after an error that is not the destination's, in milliseconds; mostly Postgres was away. */
-const AWAY_WAIT_MS = 2_000;
-
-/** What is done about an attempt that failed. */
-export interface Verdict {
-  readonly state: 'failed' | 'queued';
-  /** Until the next attempt; 0 for a run that failed. */
-  readonly waitMs: number;
-}
-
-/**
- * Notes why an attempt failed, and when the next one is; the row keeps it over restarts.
+ * Writes to the run why its attempt failed and when the next one is, so that a restart does not lose it.
  *
  * @param run as it was when the attempt began
- * @throws what Postgres answered; the run then is as the attempt left it, and is found again
+ * @throws the error of Postgres; the run is then as the attempt left it, and the sweep finds it
  */
 export async function afterFailure(
   db: Kysely<unknown>,
@@ -51,4 +32,23 @@ export async function afterFailure(
   const waitMs = backoffDelay(BACKOFF, run.attempts + 1);
   await putOff(db, run.id, { code: error.code, message, waitMs, spent: true });
   return { state: 'queued', waitMs };
+}
+
+/** Waits between two attempts, with jitter: many tenants' exports may wait for the same server. */
+const BACKOFF: Backoff = { initialMs: 5_000, maxMs: 60 * 60_000 };
+
+/**
+ * Attempts of a requested run: the last one is about an hour and a half after the first. Scheduled runs are retried
+ * forever, because the events after their window wait for them.
+ */
+const MAX_ATTEMPTS = 11;
+
+/** Wait after an error that is not the destination's, in milliseconds; mostly Postgres was unavailable. */
+const AWAY_WAIT_MS = 2_000;
+
+/** What follows a failed attempt. */
+export interface Verdict {
+  readonly state: 'failed' | 'queued';
+  /** Until the next attempt; 0 for a run that failed. */
+  readonly waitMs: number;
 }

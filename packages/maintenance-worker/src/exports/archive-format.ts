@@ -51,7 +51,7 @@ const COLUMNS: readonly ParquetColumn<ArchiveRow>[] = [
   { name: 'tx', type: 'integer', required: true, value: (row) => BigInt(row.tx) },
 ];
 
-/** Parquet with everything that is needed to store the events again. */
+/** Parquet with everything needed to store the events again. */
 export const archiveFormat: FileFormat<ArchiveRow> = {
   extension: '.parquet',
   columns: COLUMNS.map(({ name, type }) => ({ name, type })),

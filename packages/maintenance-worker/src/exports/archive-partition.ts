@@ -13,28 +13,18 @@ import { publishManifest } from './publish-manifest.ts';
 import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
 import { writeFiles } from './write-files.ts';
 
-/** Bytes of one file of an archive before the next one is begun. */
-const MAX_FILE_BYTES = 256 * 1024 * 1024;
-
-/** What an archive holds; verified. */
-export interface Archived {
-  readonly manifestKey: string;
-  readonly rows: number;
-  readonly bytes: number;
-}
-
 /**
- * Archives a detached partition: all tenants, all columns, as Parquet, to S3_BACKUP_BUCKET, or where the variables say
- * that exports go. Then reads it all again. Nothing may write to the table any more.
+ * Archives a detached partition, then verifies the archive. Nothing may write to the table any more.
  *
- * A partition that was archived before is only read again.
+ * The archive is Parquet with all tenants and all columns. It goes to S3_BACKUP_BUCKET, else to the destination of the
+ * variables. A partition that was archived before is only verified again.
  *
- * @throws when anything is not as it should be; the table must not be dropped then
+ * @throws when the archive is not exactly the table; the table must not be dropped then
  */
 export async function archivePartition(context: JobContext, table: string, signal: AbortSignal): Promise<Archived> {
   const db = context.database.db;
   const rowsThere = await inTransaction(context.database, async (transaction) => {
-    // A week of events takes longer to count than any other statement of a job.
+    // Counting a week of events takes longer than any other statement of a job.
     await sql.raw(`SET LOCAL statement_timeout = ${EXPORT_TIMEOUT_MS}`).execute(transaction);
     const { rows } = await sql<{ count: string }>`SELECT count(*) FROM ${sql.table(table)}`.execute(transaction);
     return Number(rows[0]?.count);
@@ -68,13 +58,23 @@ export async function archivePartition(context: JobContext, table: string, signa
   }
 }
 
+/** Bytes of one file of an archive before the next one begins. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** A verified archive. */
+export interface Archived {
+  readonly manifestKey: string;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 interface ArchiveRun {
   readonly id: string;
   readonly tenant: null;
   readonly destination: DestinationSettings;
   readonly backup: null;
   readonly key: string;
-  /** Null when it has to be written first. */
+  /** Null when the archive must be written first. */
   readonly manifest: Manifest | null;
 }
 

@@ -25,43 +25,19 @@ import type { FileFormat } from './row-format.ts';
 import { succeedRun } from './succeed-run.ts';
 import { writeFiles } from './write-files.ts';
 
-/** What an export needs. */
-export interface ExportContext {
-  /** Its statements may take long; see EXPORT_TIMEOUT_MS. */
-  readonly database: Database;
-  readonly settings: ExportSettings;
-  readonly logger: Logger;
-  /** A file ends behind the batch with which it reaches this. */
-  readonly maxFileBytes: number;
-}
-
-/** What one attempt of an export came to. */
-export type Attempt = { readonly state: 'succeeded'; readonly manifest: Manifest } | { readonly state: 'cancelled' };
-
-/** How an attempt is traced. */
-export interface AttemptTrace {
-  /** `traceparent` of who asked for the run. */
-  readonly requestedBy?: string | null | undefined;
-  /** Told the `traceparent` of the attempt's own span, once there is something to do. */
-  readonly begun?: (traceparent: string | null) => void;
-}
-
-/** How often progress is written to Postgres, and a cancel noticed, in milliseconds. */
-const PROGRESS_MS = 1_000;
-
 /**
- * Runs one attempt of an export; the row in Postgres is the only truth about it:
+ * Runs one attempt of an export. Its row in Postgres is the only truth about it:
  *
  *     queued ──► running ──► succeeded    the position moves in the same transaction
- *        ▲          ├──────► failed        until somebody changes something and retries it
- *        └──────────┘                      destination or Postgres away: again, after a while
+ *        ▲          ├──────► failed        until an operator fixes the cause and retries it
+ *        └──────────┘                      destination or Postgres unavailable: retried after a wait
  *
- * The window is fixed at the first start. Files are written to all destinations at once; then the manifest to Postgres,
- * to the backup and, last, to the client's place; only what a manifest names counts. An attempt that finds a manifest in
- * Postgres publishes that one. One process at a time does this for one run, by an advisory lock.
+ * The window is fixed at the first start. Files are written to all destinations at once. Then the manifest is written
+ * to Postgres, to the backup and, last, to the client's destination: only files that a manifest names count. An attempt
+ * that finds a manifest in Postgres publishes that one. An advisory lock lets one process at a time run an export.
  *
  * @returns null when another process has the run, or there is nothing to do
- * @throws what ended the attempt: DestinationError, RunError, what Postgres said, or the signal's reason
+ * @throws what ended the attempt: DestinationError, RunError, an error of Postgres, or the signal's reason
  */
 export async function attemptExport(
   id: string,
@@ -92,6 +68,30 @@ export async function attemptExport(
   return attempt;
 }
 
+/** What an export needs. */
+export interface ExportContext {
+  /** Its statements may take long; see EXPORT_TIMEOUT_MS. */
+  readonly database: Database;
+  readonly settings: ExportSettings;
+  readonly logger: Logger;
+  /** A file ends after the batch with which it reaches this. */
+  readonly maxFileBytes: number;
+}
+
+/** How one attempt of an export ended. */
+export type Attempt = { readonly state: 'succeeded'; readonly manifest: Manifest } | { readonly state: 'cancelled' };
+
+/** How an attempt is traced. */
+export interface AttemptTrace {
+  /** `traceparent` of the request for the run. */
+  readonly requestedBy?: string | null | undefined;
+  /** Called with the `traceparent` of the attempt's own span, when the attempt begins. */
+  readonly begun?: (traceparent: string | null) => void;
+}
+
+/** How often progress is written to Postgres and a cancel is noticed, in milliseconds. */
+const PROGRESS_MS = 1_000;
+
 async function attemptRun(
   run: ExportRun,
   lock: Kysely<unknown>,
@@ -102,7 +102,7 @@ async function attemptRun(
   const destinations = await openRunDestinations(context.database.db, run, context.settings);
   try {
     const ready = run.publishing ?? (await writeRun(run, window, destinations, lock, context, signal));
-    // Also proves that this process still holds the lock: with its connection it would have lost both.
+    // This also proves that the process still holds the lock: the lock ends with this connection.
     if (ready === null || !(await beginPublishing(lock, run.id, ready))) return { state: 'cancelled' };
     const { manifest, key } = ready;
     if (key !== null) await publishManifest(key, manifestText(manifest), destinations, signal);
@@ -128,7 +128,7 @@ async function writeRun(
   const format = formatOf(run, window);
   const expected = await countExpected(context.database, rows);
   await sql`UPDATE export_runs SET rows_expected = ${expected} WHERE id = ${run.id}::uuid`.execute(lock);
-  // What an attempt that was killed left there; not every server can list it.
+  // Files of a killed attempt. Not every server can list them.
   for (const each of destinations) {
     await each
       .removeUnfinished(folder, signal)
@@ -140,7 +140,7 @@ async function writeRun(
   const cancelled = new Error('the run was cancelled');
   const progress = progressWriter(run.id, lock, {
     onGone: () => stop.abort(cancelled),
-    // Another process may begin the same run now; this one must not write over its files.
+    // Another process may begin the same run now; this one must not overwrite its files.
     onLost: (error) => stop.abort(error),
   });
   const working = AbortSignal.any([signal, stop.signal]);
@@ -164,11 +164,11 @@ async function writeRun(
     await progress.flush();
   }
   const manifest = makeManifest(run, format.columns, manifestWindow(run, window), files);
-  // Nobody asked for a scheduled run, so one that finds nothing publishes nothing.
+  // A scheduled run that finds no event publishes nothing.
   return { manifest, key: manifest.rows === 0 && run.trigger !== 'request' ? null : `${folder}/${MANIFEST_NAME}` };
 }
 
-/** `acme/2026/11/21/<run id>`: the day that the run was asked for, so that every attempt has the same folder. */
+/** `acme/2026/11/21/<run id>`: the day on which the run was created, so that every attempt has the same folder. */
 function folderOf(run: ExportRun): string {
   const day = run.createdAt.slice(0, 10).replaceAll('-', '/');
   return `${folderName(run.tenant ?? '')}/${day}/${run.id}`;
@@ -180,7 +180,7 @@ function formatOf(run: ExportRun, window: Window): FileFormat<ExportRow> {
   return { ndjson: ndjsonFormat, json: jsonFormat(metadata), csv: csvFormat, parquet: parquetFormat }[run.format];
 }
 
-/** Writes progress now and then, one statement at a time, on the connection that holds the lock. */
+/** Writes progress every PROGRESS_MS, one statement at a time, on the connection that holds the lock. */
 function progressWriter(
   id: string,
   lock: Kysely<unknown>,

@@ -5,21 +5,21 @@ import { type Destination, DestinationError } from '@sluice/exports/destination'
 import { type Manifest, type ManifestFile, manifestText } from '@sluice/exports/manifest';
 import { countRows } from './count-rows.ts';
 
-/** What reading an export again found. */
+/** What a verification found. */
 export interface Verified {
   readonly ok: boolean;
   readonly files: number;
   readonly rows: number;
-  /** In words, with the key of the file; empty when all is as the manifest says. */
+  /** Sentences that begin with the key of the file; empty when everything matches the manifest. */
   readonly problems: readonly string[];
 }
 
 /**
- * Reads an export again from where it lies: the manifest against what Postgres has of it, and of each file its bytes,
- * its SHA-256 and its rows, which are parsed one by one.
+ * Verifies an export by reading it from its destination. Compares the manifest with the one in Postgres, then each file
+ * with the manifest: its bytes, its SHA-256, and its rows, which are parsed one by one.
  *
- * @param onRows told how many rows were counted, now and then
- * @throws DestinationError when the destination can't be asked; what is wrong with the files is in the answer
+ * @param onRows called after each file with the rows checked so far
+ * @throws DestinationError when the destination can't be read; differences of the files are in the answer
  */
 export async function checkAgainstManifest(
   destination: Destination,
@@ -49,7 +49,7 @@ async function checkManifest(
   if (found === null) return [`${key}: is not there`];
   if (found === manifestText(expected)) return [];
   try {
-    // jsonb does not keep the order of keys.
+    // jsonb does not preserve the order of keys.
     if (isDeepStrictEqual(JSON.parse(found), JSON.parse(JSON.stringify(expected)))) return [];
   } catch {
     return [`${key}: is not JSON`];

@@ -3,10 +3,10 @@ import { knownCluster } from '@sluice/store/fence/clusters';
 import { RunError } from './run-error.ts';
 
 /**
- * Makes sure that everything a run goes by is of the cluster that the data is in, and known to be in.
+ * Checks that the transaction ids of a run are of the present cluster, and that the data has not moved to it unnoticed.
  *
- * @param here the cluster of this moment
- * @param others those of the run's position and fence
+ * @param here the present cluster
+ * @param others the clusters of the run's position and fence
  * @throws RunError `other_cluster`
  */
 export async function checkCluster(

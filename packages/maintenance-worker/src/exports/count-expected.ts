@@ -2,13 +2,13 @@ import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '@sluice/store/database';
 import { inTransaction } from '@sluice/store/transaction';
 
-/** How long counting may take, in milliseconds: it is for the progress only. */
+/** How long counting may take, in milliseconds: the number only serves the progress. */
 const COUNT_TIMEOUT_MS = 60_000;
 
 /** SQLSTATE of a statement that took too long. */
 const QUERY_CANCELED = '57014';
 
-/** How many events a run has before it; null when counting them takes too long. */
+/** Counts the events that a run will export. @returns null when counting takes too long */
 export async function countExpected(
   database: Database,
   rows: RawBuilder<SqlBool>,

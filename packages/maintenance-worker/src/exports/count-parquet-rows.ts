@@ -7,9 +7,9 @@ import { pipeline } from 'node:stream/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
 
-/** Reads a Parquet file with another library than the one that wrote it, row group by row group. @returns its rows */
+/** Reads a Parquet file, row group by row group, with another library than the one that wrote it. @returns its rows */
 export async function countParquetRows(bytes: Readable): Promise<number> {
-  // Its table of contents is at its end, so it is kept on the disk for a moment.
+  // The table of contents is at the end of the file, so the file is written to the disk first.
   const folder = await mkdtemp(join(tmpdir(), 'sluice-verify-'));
   try {
     const path = join(folder, 'part.parquet');

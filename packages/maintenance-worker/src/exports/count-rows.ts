@@ -15,13 +15,13 @@ export interface FileKind {
   readonly compression: ExportCompression;
 }
 
-/** What a file holds. */
+/** The contents of a file, counted. */
 export interface CountedRows {
   readonly rows: number;
   readonly bytes: number;
   /** Hex. */
   readonly sha256: string;
-  /** Why its rows can't be read; null when they can. Bytes and SHA-256 are right even so. */
+  /** Why its rows can't be read; null when they can. Bytes and SHA-256 are right in both cases. */
   readonly unreadable: string | null;
 }
 
@@ -50,7 +50,7 @@ export async function countRows(body: Readable, kind: FileKind, signal: AbortSig
       signal.throwIfAborted();
       sum.update(chunk as Buffer);
       bytes += (chunk as Buffer).length;
-      // A parser that gives up destroys its copy: that is no error of the bytes, which are read on.
+      // A parser that gives up destroys its copy. The bytes are still read to their end.
       const drained = unreadable !== null || copy.write(chunk) ? null : once(copy, 'drain').catch(() => {});
       if (drained !== null) await Promise.race([drained, counting]);
     }

@@ -4,10 +4,10 @@ const LINE_FEED = 10;
 const QUOTE = 34;
 const COMMA = 44;
 
-/** A line that is longer is none of ours; a file that somebody has put in the place of one must not fill the memory. */
+/** No export has a longer line. A foreign file under the same name must not fill the memory. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
-/** Parses each line as JSON. @returns how many there are */
+/** Parses each line as JSON. @returns the number of lines */
 export async function countLines(chunks: AsyncIterable<Buffer>): Promise<number> {
   let count = 0;
   for await (const line of linesOf(chunks)) {
@@ -17,11 +17,11 @@ export async function countLines(chunks: AsyncIterable<Buffer>): Promise<number>
   return count;
 }
 
-/** Parses each event of a file as `jsonFormat` lays it out, and compares with the count at its end. */
+/** Parses each event of a file that `jsonFormat` wrote, and compares with the count at its end. */
 export async function countJsonEvents(chunks: AsyncIterable<Buffer>): Promise<number> {
   let lines = 0;
   let count = 0;
-  // One line is held back: the last one is no event.
+  // One line is held back, because the last one is not an event.
   let held: string | null = null;
   for await (const line of linesOf(chunks)) {
     lines += 1;
@@ -40,7 +40,7 @@ export async function countJsonEvents(chunks: AsyncIterable<Buffer>): Promise<nu
   return count;
 }
 
-/** Counts the records behind the header, each of which must have as many cells. */
+/** Counts the records after the header. Each must have as many cells as the header. */
 export async function countCsvRecords(chunks: AsyncIterable<Buffer>): Promise<number> {
   let records = -1;
   let cells = 1;

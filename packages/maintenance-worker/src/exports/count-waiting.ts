@@ -3,10 +3,10 @@ import { type Fence, inWindow } from '@sluice/store/fence/fence';
 import { readPosition } from './fix-window.ts';
 
 /**
- * How many of a tenant's events lie between its position and the fence, counted up to `limit`.
+ * Counts a tenant's events between its position and the fence, up to `limit`.
  *
- * A position of another cluster can't be compared with this fence: then there is said to be enough, so that a run
- * starts and says what is wrong.
+ * A position of another cluster can't be compared with this fence. Then the answer is `limit`, so that a run starts and
+ * reports the problem.
  */
 export async function countWaiting(db: Kysely<unknown>, tenant: string, fence: Fence, limit: number): Promise<number> {
   const from = await readPosition(db, tenant);

@@ -3,7 +3,7 @@ import type { StoredEvent } from '@sluice/events/adapters/to-wire';
 import { isoTime } from '@sluice/store/iso-time';
 import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 
-/** One row of an export, as Postgres gives it. */
+/** One row of an export, as Postgres returns it. */
 export interface ExportRow extends StoredEvent {
   readonly tenant: string;
   /** ISO 8601 UTC with six decimals, as `occurred_at`. */
@@ -15,7 +15,7 @@ export interface ExportRow extends StoredEvent {
 export const EXPORT_COLUMNS = sql`${WIRE_COLUMNS}, tenant, ${isoTime('received_at')} AS received_at,
   ${isoTime('stored_at')} AS stored_at`;
 
-/** Microseconds since 1970 of such a text. */
+/** Turns such a time into microseconds since 1970. */
 export function epochMicroseconds(iso: string): bigint {
   return BigInt(Date.parse(`${iso.slice(0, 23)}Z`)) * 1000n + BigInt(iso.slice(23, 26));
 }

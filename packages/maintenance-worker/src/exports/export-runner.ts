@@ -17,17 +17,17 @@ export const EXPORTS_AT_ONCE = 2;
 /** Wait before the outcome of an attempt is written to Postgres again, in milliseconds. */
 const RETRY_MS = 1_000;
 
-/** What an attempt needs beside what runs it. */
+/** What an attempt reports to, besides what it needs itself. */
 interface AttemptContext extends ExportContext {
   readonly webhook: ExportWebhook;
   readonly metrics: Pick<MaintenanceMetrics, 'exportEnded'>;
 }
 
 /**
- * Runs the exports that are requested or due by schedule, and those that a killed worker left unfinished. `stop` aborts
- * running attempts; the next start begins them from scratch.
+ * Runs requested and scheduled exports, and those that a killed worker left unfinished. `stop` aborts running attempts;
+ * the next start begins them from scratch.
  *
- * @param options.registered true once the schema is there; nothing begins before
+ * @param options.registered true once the schema is ready; nothing begins before
  */
 export function runExports(
   options: AttemptContext & { redisUrl: string; namespace: string; registered: Promise<boolean> },
@@ -63,7 +63,7 @@ async function attempt({ id, traceparent }: WakeJob, context: AttemptContext, si
     (error: unknown) => ({ state: 'broken', error }) as const,
   );
   if (outcome === null) return 0;
-  // The lock is free again; what is reported about the attempt still belongs to its trace.
+  // The lock is free again, but the report about the attempt still belongs to its trace.
   return traceContext.with(contextOf(own), () => finish(id, outcome, { context, startedAt, signal }));
 }
 
@@ -86,7 +86,7 @@ async function finish(
     metrics.exportEnded({ state: 'cancelled', seconds });
     return 0;
   }
-  // The row says running; the next start takes it from there.
+  // The row says running, so the next start continues with it.
   if (signal.aborted) return 0;
   const verdict = await noteFailure(id, context, outcome.error, signal);
   if (verdict === null) return 0;
@@ -99,7 +99,7 @@ async function finish(
   return verdict.waitMs;
 }
 
-/** Postgres may be what was away; the outcome is written when it is back. */
+/** Writes the outcome of a failed attempt. Postgres may be unavailable, so this retries until it is back. */
 async function noteFailure(
   id: string,
   context: ExportContext,

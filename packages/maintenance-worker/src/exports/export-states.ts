@@ -6,7 +6,7 @@ import type { Fence, Position } from '@sluice/store/fence/fence';
 import { isoTime } from '@sluice/store/iso-time';
 import type { RunProblem } from './run-error.ts';
 
-/** A row of export_runs, as far as running it needs it. */
+/** The part of a row of export_runs that an attempt needs. */
 export interface ExportRun {
   readonly id: string;
   readonly tenant: string | null;
@@ -19,17 +19,17 @@ export interface ExportRun {
   readonly since: string | null;
   readonly until: string | null;
   readonly partition: string | null;
-  /** Null from the beginning; only means something once `to` is set. */
+  /** Null for the beginning; only valid once `to` is set. */
   readonly from: Position | null;
   /** Null until the first start. */
   readonly to: Fence | null;
-  /** What an earlier attempt had written and was about to publish, or has; null when none came so far. */
+  /** What an earlier attempt has written and may have published; null when none came that far. */
   readonly publishing: Publishing | null;
   readonly attempts: number;
   readonly createdAt: string;
 }
 
-/** A manifest whose files are all in their place. */
+/** A manifest whose files are all written. */
 export interface Publishing {
   readonly manifest: Manifest;
   /** Null when it is not published: a scheduled run found nothing. */
@@ -61,7 +61,7 @@ const RUN_COLUMNS = sql`
   manifest::text AS manifest, manifest_key, attempts,
   ${isoTime('created_at')} AS created_at`;
 
-/** Takes a run that is due; null when it is not, or has ended, or rests. */
+/** Marks a due run as running. @returns null when it is not due, has ended, or is paused */
 export async function takeRun(db: Kysely<unknown>, id: string): Promise<ExportRun | null> {
   const { rows } = await sql<RunRow>`
     UPDATE export_runs
@@ -84,7 +84,7 @@ export async function takeRun(db: Kysely<unknown>, id: string): Promise<ExportRu
   };
 }
 
-/** Counts what is done so far. @returns false when the run was cancelled, paused or ended by somebody else */
+/** Writes the progress of a run. @returns false when the run is no longer running: cancelled, paused or ended */
 export async function noteProgress(db: Kysely<unknown>, id: string, rows: number, bytes: number): Promise<boolean> {
   const { rows: updated } = await sql<object>`
     UPDATE export_runs SET rows_done = ${rows}, bytes_done = ${bytes}
@@ -93,11 +93,11 @@ export async function noteProgress(db: Kysely<unknown>, id: string, rows: number
 }
 
 /**
- * Writes down what is about to be published. From here on the run can't be cancelled, and a worker that dies leaves the
- * next one nothing but to publish the very same: the window is never exported by another run beside it.
+ * Writes the manifest to the run before it is published. From here on the run can't be cancelled. When the worker dies,
+ * the next one publishes the same manifest: no other run ever exports this window.
  *
  * @param lock the connection that holds the lock: when that is lost, this fails
- * @returns false when the run was cancelled or ended by somebody else
+ * @returns false when the run is no longer running: cancelled or ended
  */
 export async function beginPublishing(
   lock: Kysely<unknown>,
@@ -112,7 +112,7 @@ export async function beginPublishing(
   return rows.length === 1;
 }
 
-/** Puts a run off; it goes on by itself. @param spent whether this counts as one of its attempts */
+/** Queues a run for its next attempt, after a wait. @param spent whether this counts as one of its attempts */
 export async function putOff(
   db: Kysely<unknown>,
   id: string,
@@ -126,7 +126,7 @@ export async function putOff(
 }
 
 /**
- * Ends a run that can't go on by itself. A scheduled one pauses its tenant's schedule with it; its window is kept,
+ * Fails a run that retrying can't help. A scheduled run also pauses its tenant's schedule. Its window is retained,
  * because the position has not moved.
  */
 export async function failRun(

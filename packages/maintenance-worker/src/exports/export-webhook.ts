@@ -15,29 +15,29 @@ import { inRunTrace } from '../running/run-trace.ts';
 import { type Timings, TIMINGS } from '../running/timings.ts';
 import { type Delivery, postWebhook, type WebhookTarget } from './post-webhook.ts';
 
-/** Name of the BullMQ queue; notices wait in it, so they survive a restart. */
+/** Name of the BullMQ queue. Notices wait in it, so they survive a restart of the worker. */
 const QUEUE = 'export-webhooks';
 
 /** Deliveries of one notice. The wait doubles, so the last one is about ten minutes after the first. */
 const ATTEMPTS = 8;
 
-/** How long Redis may take a notice before the run goes on without it, in milliseconds. */
+/** How long Redis may take to accept a notice before the run continues without it, in milliseconds. */
 const ADD_TIMEOUT_MS = 1_000;
 
-/** A delivered notice is remembered this long, so that a run that ends twice tells of it once, in seconds. */
+/** A delivered notice is remembered this long, in seconds, so that a run that ends twice sends it once. */
 const REMEMBER_SECONDS = 24 * 3_600;
 
-/** Tells a customer's receiver of each export that succeeded or failed. */
+/** Notifies a customer's receiver of each export that succeeded or failed. */
 export interface ExportWebhook {
   /**
-   * Puts the notice of an ended run in line. Never throws and never waits longer than a second: a webhook that can't
-   * be told is no reason for an export to fail. Once per outcome, however often it is called.
+   * Queues the notice of an ended run, once per outcome, however often it is called. Never throws and never waits
+   * longer than a second: a webhook that can't be reached must not fail an export.
    */
   notify(run: { readonly id: string }): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What EXPORT_WEBHOOK_URL unset gives. */
+/** The webhook when EXPORT_WEBHOOK_URL is unset. */
 export const NO_WEBHOOK: ExportWebhook = { notify: async () => {}, close: async () => {} };
 
 export function createExportWebhook(options: {
@@ -93,7 +93,9 @@ export function createExportWebhook(options: {
   };
 }
 
-/** One attempt, in a trace of its own. Of its URL only the host is told: path and query may be secrets. */
+/**
+ * Makes one attempt, in a trace of its own. The trace names only the host of the URL: path and query may be secrets.
+ */
 async function deliver(
   target: WebhookTarget,
   delivery: Delivery,
@@ -137,7 +139,7 @@ interface Row {
   finished_at: string | null;
 }
 
-/** The notice of a run as Postgres has it; null when it has not ended, or was cancelled. */
+/** Reads the notice of a run from Postgres. @returns null when the run has not ended, or was cancelled */
 async function noticeOf(database: Database, id: string): Promise<Delivery | null> {
   const { rows } = await sql<Row>`
     SELECT id, tenant, trigger, state, format, compression, rows_done AS rows, bytes_done AS bytes, manifest_key, attempts,

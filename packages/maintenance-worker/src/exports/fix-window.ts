@@ -1,20 +1,20 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { ManifestWindow } from '@sluice/exports/manifest';
 import { noteFirstCluster } from '@sluice/store/fence/clusters';
-import { type Fence, inWindow, type Position, readFence, storedSince } from '@sluice/store/fence/fence';
+import { type Fence, inWindow, type Position, readFence, storedFromFloor } from '@sluice/store/fence/fence';
 import { isoTime } from '@sluice/store/iso-time';
 import { checkCluster } from './check-cluster.ts';
 import type { ExportRun } from './export-states.ts';
 import { RunError } from './run-error.ts';
 
-/** What a run covers; fixed at its first start, so that every attempt covers the same. */
+/** The transactions that a run covers; fixed at its first start, so that every attempt covers the same. */
 export interface Window {
   readonly from: Position | null;
   readonly to: Fence;
 }
 
 /**
- * Fixes the window of a run, or gives back what was fixed before.
+ * Fixes the window of a run at its first attempt; returns the same one at later attempts.
  *
  * @throws RunError `other_cluster`, or `superseded` when the tenant's position is not where the window begins
  */
@@ -37,7 +37,7 @@ export async function fixWindow(db: Kysely<unknown>, run: ExportRun): Promise<Wi
   return { from: run.from, to: run.to };
 }
 
-/** How far a tenant's scheduled exports have come; null when none has ended. */
+/** Reads how far a tenant's scheduled exports have come. @returns null when none has succeeded */
 export async function readPosition(db: Kysely<unknown>, tenant: string | null): Promise<Position | null> {
   const { rows } = await sql<Position>`
     SELECT tx::text, system_identifier AS "systemIdentifier", ${isoTime('fenced_at')} AS "fencedAt",
@@ -46,7 +46,7 @@ export async function readPosition(db: Kysely<unknown>, tenant: string | null): 
   return rows[0] ?? null;
 }
 
-/** The rows of `events` that a run covers. */
+/** The condition on `events` for the rows that a run covers. */
 export function rowsOf(run: ExportRun, { from, to }: Window): RawBuilder<SqlBool> {
   const parts = [sql<SqlBool>`tenant = ${run.tenant}`];
   if (run.trigger === 'rebase' && from !== null) parts.push(beforeMove(from, to));
@@ -57,12 +57,12 @@ export function rowsOf(run: ExportRun, { from, to }: Window): RawBuilder<SqlBool
 }
 
 /**
- * What was left to export when the data moved to another cluster, up to the boundary `to.base`: rows of the old cluster
- * behind the position, and those that this one stored before the boundary. The position was read before the data
- * moved, so whatever was stored after it is new, whichever cluster its `tx` is of.
+ * The rows that were left to export when the data moved to another cluster, up to the boundary `to.base`. These are
+ * rows of the old cluster after the position, and rows that this cluster stored before the boundary. The position was
+ * read before the data moved, so everything stored after it is new, whichever cluster its `tx` is of.
  */
 function beforeMove(from: Position, to: Fence): RawBuilder<SqlBool> {
-  return sql<SqlBool>`(${storedSince(from)} AND stored_at < ${to.base}::timestamptz
+  return sql<SqlBool>`(${storedFromFloor(from)} AND stored_at < ${to.base}::timestamptz
     AND (tx >= ${from.tx}::xid8 OR stored_at > ${from.fencedAt}::timestamptz))`;
 }
 

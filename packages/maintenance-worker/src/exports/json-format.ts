@@ -3,8 +3,8 @@ import type { ExportRow } from './export-row.ts';
 import type { FileFormat } from './row-format.ts';
 
 /**
- * One object: `{"export_metadata":{…},"events":[…],"event_count":n}`, each event on a line of its own, so that it can be
- * written, and checked, without ever being held. What is only known at the end stands at the end.
+ * Writes one object: `{"export_metadata":{…},"events":[…],"event_count":n}`. Each event is on a line of its own, so
+ * that the file can be written and verified row by row. The count is last, because only then it is known.
  */
 export function jsonFormat(metadata: Readonly<Record<string, unknown>>): FileFormat<ExportRow> {
   return {

@@ -2,7 +2,7 @@ import { VERSION } from '@sluice/errors/version';
 import type { ExportCompression, ExportFormat } from '@sluice/exports/export-formats';
 import type { Manifest, ManifestColumn, ManifestFile, ManifestWindow } from '@sluice/exports/manifest';
 
-/** Makes the manifest of an export or an archive whose files are all written; `publish-manifest.ts` writes it. */
+/** Makes the manifest of an export or archive whose files are all written; `publish-manifest.ts` publishes it. */
 export function makeManifest(
   run: {
     readonly id: string;

@@ -2,7 +2,7 @@ import { toWire } from '@sluice/events/adapters/to-wire';
 import type { ExportRow } from './export-row.ts';
 import type { FileFormat } from './row-format.ts';
 
-/** One event a line, in the wire shape it came in. */
+/** Writes one event a line, in the wire shape it came in. */
 export const ndjsonFormat: FileFormat<ExportRow> = {
   extension: '.ndjson',
   columns: null,

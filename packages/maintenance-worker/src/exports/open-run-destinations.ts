@@ -5,8 +5,8 @@ import { openDestination } from '@sluice/exports/open-destination';
 import { openTenantDestination } from '@sluice/exports/open-tenant-destination';
 
 /**
- * Opens the destination of a run, and its backup behind it; the caller closes them. An archive holds all tenants and
- * goes to what the variables name, with their credentials.
+ * Opens the destination of a run and then its backup; the caller closes them. An archive holds all tenants, so it goes
+ * to the destination of the variables, with their credentials.
  *
  * @throws DestinationError when one can't be opened
  */

@@ -3,7 +3,7 @@ import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from
 import { VERSION } from '@sluice/errors/version';
 import type { RowFormat } from './row-format.ts';
 
-/** A row group is written at either of these; it is what a writer, and a reader, hold in memory. */
+/** A row group is written at either of these limits; writers and readers hold one row group in memory. */
 const GROUP_ROWS = 5_000;
 const GROUP_BYTES = 4 * 1024 * 1024;
 
@@ -16,7 +16,7 @@ export interface ParquetColumn<Row> {
   readonly value: (row: Row, id: number) => string | bigint | null;
 }
 
-/** A Parquet file that is written row group by row group; each is compressed with zstd level 1. */
+/** Writes a Parquet file row group by row group, each compressed with zstd level 1. */
 export function openParquetFile<Row>(columns: readonly ParquetColumn<Row>[]): RowFormat<Row> {
   const writer = new ByteWriter();
   const file = new ParquetWriter({
@@ -30,7 +30,7 @@ export function openParquetFile<Row>(columns: readonly ParquetColumn<Row>[]): Ro
   });
   let held = emptyGroup(columns.length);
 
-  /** Takes what was written so far out of the writer, which goes on counting its offset. */
+  /** Takes the bytes written so far out of the writer, which keeps counting its offset. */
   const take = (): Uint8Array => {
     const bytes = writer.getBytes().slice();
     writer.index = 0;
@@ -82,7 +82,7 @@ function schemaOf({ name, type, required = false }: ParquetColumn<never>): Schem
   const repetition_type = required ? 'REQUIRED' : 'OPTIONAL';
   if (type === 'integer') return { name, type: 'INT64', repetition_type };
   if (type !== 'timestamp') return { name, type: 'BYTE_ARRAY', repetition_type, converted_type: 'UTF8' };
-  // The older annotation beside the newer one: readers know one or the other.
+  // Both the older and the newer annotation: some readers know only one of them.
   return {
     name,
     type: 'INT64',

@@ -3,13 +3,13 @@ import { epochMicroseconds, type ExportRow } from './export-row.ts';
 import { openParquetFile, type ParquetColumn } from './parquet-file.ts';
 import type { FileFormat } from './row-format.ts';
 
-/** A row with its wire shape, which several columns take from. */
+/** A row with its wire shape, which several columns read. */
 interface WireRow {
   readonly row: ExportRow;
   readonly wire: Readonly<Record<string, unknown>>;
 }
 
-/** The columns of CSV with their types, and what has no room there. */
+/** The columns of CSV with their types, and five more. */
 const COLUMNS: readonly ParquetColumn<WireRow>[] = [
   { name: 'id', type: 'integer', required: true, value: (_, id) => BigInt(id) },
   { name: 'event_id', type: 'text', required: true, value: ({ row }) => row.event_id },
@@ -28,7 +28,7 @@ const COLUMNS: readonly ParquetColumn<WireRow>[] = [
   { name: 'stored_at', type: 'timestamp', required: true, value: ({ row }) => epochMicroseconds(row.stored_at) },
 ];
 
-/** Typed columns; `raw_event_data` is the event in its wire shape, as JSON text. */
+/** Writes typed columns; `raw_event_data` is the event in its wire shape, as JSON text. */
 export const parquetFormat: FileFormat<ExportRow> = {
   extension: '.parquet',
   columns: COLUMNS.map(({ name, type }) => ({ name, type })),

@@ -5,7 +5,7 @@ import type { LookupFunction } from 'node:net';
 import { VERSION } from '@sluice/errors/version';
 import { publicLookup, refusePrivateHost } from '@sluice/exports/public-address';
 
-/** Where notices go, and what they are signed with. */
+/** The receiver of notices, and the secret that signs them. */
 export interface WebhookTarget {
   readonly url: string;
   readonly secret: string;
@@ -17,7 +17,7 @@ export interface WebhookTarget {
   readonly lookup?: LookupFunction;
 }
 
-/** What is delivered. */
+/** One notice. */
 export interface Delivery {
   /** The same for every attempt, so that a receiver can tell a second copy. */
   readonly id: string;
@@ -28,12 +28,12 @@ export interface Delivery {
   readonly traceparent?: string | null;
 }
 
-/** Bytes of an answer that are read; nothing in it matters but its status. */
+/** Most bytes of an answer that are read: only its status matters. */
 const MAX_ANSWER_BYTES = 16 * 1024;
 
 /**
- * `t=<Unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`. The time is signed with the body: a receiver that refuses old
- * times and known delivery ids can't be shown a recorded notice again.
+ * Signs a notice: `t=<Unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`. The time is signed with the body, so a receiver
+ * that refuses old times and known delivery ids can't be fooled by a recorded notice.
  */
 function signatureOf(secret: string, body: string, seconds: number): string {
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
@@ -52,7 +52,7 @@ export async function postWebhook(target: WebhookTarget, delivery: Delivery): Pr
   const status = await new Promise<number>((resolve, reject) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       method: 'POST',
-      // A connection of its own: one that is kept open was checked for another moment.
+      // A new connection: the address of one that was kept open was checked at another moment.
       agent: false,
       ...(lookup === undefined ? {} : { lookup }),
       signal: AbortSignal.timeout(target.timeoutMs),
@@ -72,7 +72,7 @@ export async function postWebhook(target: WebhookTarget, delivery: Delivery): Pr
       answer.on('data', (chunk: Buffer) => {
         read += chunk.length;
         if (read <= MAX_ANSWER_BYTES) return;
-        // Its status is known, and a body without end is nobody's gain.
+        // Its status is known; a body without end must not keep the connection open.
         resolve(answer.statusCode ?? 0);
         request.destroy();
       });

@@ -3,8 +3,8 @@ import type { Destination } from '@sluice/exports/destination';
 import { streamOf } from './write-part.ts';
 
 /**
- * Writes the manifest, to the backup first: the client's own is the very last thing that is written, so what it names is
- * everywhere. When that fails, what is there is taken back, also where the answer was lost on its way.
+ * Writes the manifest to the backup first and to the client's destination last, so that what it names is everywhere.
+ * When that fails, the manifests are removed again, also where only the answer was lost.
  *
  * @param destinations the client's first
  */

@@ -6,28 +6,12 @@ import type { ExportSettings } from '@sluice/exports/export-settings';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { countWaiting } from './count-waiting.ts';
 
-/** Tenants that are looked at together. */
-const PAGE = 500;
-
-/** A tenant without an open scheduled run, and what decides whether it is due. */
-interface Candidate {
-  tenant: string;
-  /** Its newest scheduled run. */
-  last_id: string | null;
-  /** When that was queued; without one, when its configuration was made, or when an event of it was stored. */
-  since_ms: string;
-  /** By the server's clock; all in milliseconds. */
-  now_ms: string;
-  /** When its newest scheduled run failed; null when it did not. */
-  failed_ms: string | null;
-}
-
 /**
- * Queues a scheduled run for every tenant that is due and has none open. Ticks that were missed, because no worker ran
- * or the tenant's run took long, make one run together: it takes all from the tenant's position on.
+ * Queues a scheduled run for every tenant that is due and has none open. Missed ticks make one run together: it exports
+ * everything from the tenant's position on. Ticks are missed while no worker runs or a run takes long.
  *
- * A tenant without a configuration of its own has nothing that could be paused: where what the variables name has failed for
- * good, it is left alone until somebody retries the run or starts the worker anew, with variables that may be mended.
+ * A tenant without a configuration of its own can't be paused. When its export to the destination of the variables has
+ * failed for good, it waits until an operator retries the run, or restarts the worker with variables that may be fixed.
  *
  * @param options.knownSince when the variables were read
  * @returns ids of the runs
@@ -63,6 +47,22 @@ export async function queueDueExports(
   return queued;
 }
 
+/** Tenants that are read together. */
+const PAGE = 500;
+
+/** A tenant without an open scheduled run, with the times that decide whether it is due. */
+interface Candidate {
+  tenant: string;
+  /** Its newest scheduled run. */
+  last_id: string | null;
+  /** When that run was queued; without one, when its configuration was made or one of its events was stored. */
+  since_ms: string;
+  /** By the server's clock; all in milliseconds. */
+  now_ms: string;
+  /** When its newest scheduled run failed; null when it did not. */
+  failed_ms: string | null;
+}
+
 async function isDue(
   db: Kysely<unknown>,
   { tenant, schedule }: ExportConfig,
@@ -75,12 +75,14 @@ async function isDue(
   }
   const due = nextDue(schedule, new Date(Number(sinceMs)));
   if (due === null || due.getTime() > Number(nowMs)) return false;
-  // Each minute without an event would leave a run with nothing in it.
+  // Otherwise each minute without an event would leave an empty run.
   if ('every' in schedule && schedule.every === 'minute') return (await countWaiting(db, tenant, fence, 1)) > 0;
   return true;
 }
 
 /**
+ * Queues one run.
+ *
  * @param lastId the scheduled run that was the newest when this one was found to be due
  * @returns null when another worker was faster
  */
@@ -115,13 +117,13 @@ function lastScheduled(tenant: RawBuilder<unknown>): RawBuilder<unknown> {
               ORDER BY n.created_at DESC, n.id DESC LIMIT 1)`;
 }
 
-/** Tenants that want to be exported and are not paused. */
+/** Tenants whose own configuration is enabled and not paused. */
 function configuredTenants(after: string): RawBuilder<unknown> {
   return sql`SELECT tenant, updated_at AS since FROM export_configs
              WHERE enabled AND paused_at IS NULL AND tenant > ${after}`;
 }
 
-/** Tenants of the id ledger without a configuration, found by jumping from one to the next in its primary key. */
+/** Tenants of the id ledger without a configuration, found by jumping from one to the next in the primary key. */
 function otherTenants(after: string): RawBuilder<unknown> {
   return sql`
     WITH RECURSIVE names AS (

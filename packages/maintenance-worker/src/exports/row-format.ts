@@ -1,15 +1,17 @@
 import type { ManifestColumn } from '@sluice/exports/manifest';
 
-/** Writes one file of an export. Made anew for each file; what it gives back is written in order. */
+/** Writes one file of an export; each file needs a new one. The returned bytes are written in order. */
 export interface RowFormat<Row> {
   /** The bytes before the first row; none for most formats. */
   begin(): readonly Uint8Array[];
   /**
+   * Adds rows.
+   *
    * @param firstId position of the first of these rows in the export, from 1
-   * @returns bytes that are ready; the rest is kept for later
+   * @returns bytes that are ready; the rest is held for later
    */
   add(rows: readonly Row[], firstId: number): readonly Uint8Array[];
-  /** What was kept, and the bytes behind the last row. */
+  /** The bytes held so far, and the bytes after the last row. */
   end(): readonly Uint8Array[];
 }
 

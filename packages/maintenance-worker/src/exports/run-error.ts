@@ -1,4 +1,4 @@
-/** What can be wrong with a run, beside what is wrong with its destination; docs/reference/errors.md lists them all. */
+/** What can be wrong with a run, besides problems of its destination; docs/reference/errors.md lists both. */
 export const RUN_PROBLEMS = {
   other_cluster:
     'The data was restored into another PostgreSQL cluster, where the ids of its transactions mean nothing.',
@@ -8,10 +8,10 @@ export const RUN_PROBLEMS = {
   archive_failed: 'A partition could not be archived, or was not as its manifest says; it is not dropped.',
 } as const;
 
-/** A code of `export_runs.error_code` that no destination gives. */
+/** A code of `export_runs.error_code` that is not a destination's. */
 export type RunProblem = keyof typeof RUN_PROBLEMS;
 
-/** Ends a run for good: trying again by itself can't help. */
+/** Fails a run for good: retrying can't help. */
 export class RunError extends Error {
   readonly code: 'other_cluster' | 'superseded';
 

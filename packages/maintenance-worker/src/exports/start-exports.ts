@@ -9,15 +9,15 @@ import { createExportWebhook, NO_WEBHOOK } from './export-webhook.ts';
 /** How long the webhook may take to answer, in milliseconds. */
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
-/** Bytes of an exported file before the next one is begun. */
+/** Bytes of an exported file before the next one begins. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Starts running exports, and notifying the webhook of them where one is set.
+ * Starts running exports and, where a webhook is set, notifying it.
  *
  * @param options.database for short statements
- * @param options.exportsDatabase with connections of its own: statements of exports take longer than any other's
- * @param options.registered true once the schema is there; nothing begins before
+ * @param options.exportsDatabase with connections of its own: statements of exports take longer than all others
+ * @param options.registered true once the schema is ready; nothing begins before
  */
 export function startExports(options: {
   config: MaintenanceConfig;

@@ -6,10 +6,10 @@ import type { Window } from './fix-window.ts';
 import { RunError } from './run-error.ts';
 
 /**
- * Marks a run as succeeded and, for one of a schedule, moves the tenant's position from where its window begins to where
- * it ends: both or neither. Its manifest is out, so whatever another process has made of the row is overruled.
+ * Marks a run as succeeded and, in the same transaction, moves the position of a scheduled run's tenant from the start
+ * of the window to its end. The manifest is published, so this overrules any other state that the row has by now.
  *
- * @throws RunError `superseded` when the position is somewhere else
+ * @throws RunError `superseded` when the position is not at the start of the window
  */
 export async function succeedRun(
   database: Database,

@@ -2,17 +2,17 @@ import { type Static, type TObject, Type } from 'typebox';
 import { ConfigError } from '@sluice/daemon/config/config-error';
 import { text } from '@sluice/daemon/config/variables';
 
-/** Variables of the webhook that is told of exports. */
+/** Variables of the webhook that is notified of exports. */
 export const webhookVariables = {
   EXPORT_WEBHOOK_URL: Type.Optional(
     text({
       unit: 'URL',
-      // Its path may be what keeps others out, as with Slack's.
+      // Its path may be its only secret, as with Slack's.
       secret: true,
       pattern: '^https?://',
       format: 'url',
       expected: 'a URL that starts with https:// or http://',
-      description: 'Is told by a POST of each export that succeeded or failed.',
+      description: 'Receives a POST for each export that succeeded or failed.',
     }),
   ),
   EXPORT_WEBHOOK_SECRET: Type.Optional(
@@ -21,18 +21,20 @@ export const webhookVariables = {
       secret: true,
       pattern: '^.{16,}$',
       expected: '16 characters or more',
-      description: 'What those notices are signed with (HMAC-SHA256); needed with EXPORT_WEBHOOK_URL.',
+      description: 'Secret that signs these notices (HMAC-SHA256); needed with EXPORT_WEBHOOK_URL.',
     }),
   ),
 };
 
-/** Where notices go, and what they are signed with. */
+/** The receiver of notices, and the secret that signs them. */
 export interface WebhookSettings {
   readonly url: string;
   readonly secret: string;
 }
 
 /**
+ * Checks the variables of the webhook.
+ *
  * @returns null without EXPORT_WEBHOOK_URL
  * @throws ConfigError when its secret is missing
  */

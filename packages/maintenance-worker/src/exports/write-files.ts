@@ -7,10 +7,10 @@ import { type PartOptions, writePart } from './write-part.ts';
 const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const;
 
 /**
- * Writes all rows into files of bounded size, `part-00001.ndjson.gz` and on.
+ * Writes all rows into files of bounded size: `part-00001.ndjson.gz`, `part-00002.ndjson.gz`, ….
  *
  * @param folder start of their keys, without a slash at its end
- * @param options.onProgress gets the bytes of all files so far
+ * @param options.onProgress called with the bytes of all files so far
  * @returns the files in their order; none when there is no row
  */
 export async function writeFiles<Row>(

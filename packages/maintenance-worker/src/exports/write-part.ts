@@ -9,34 +9,8 @@ import type { ManifestFile } from '@sluice/exports/manifest';
 import type { Batches } from './read-in-batches.ts';
 import type { FileFormat } from './row-format.ts';
 
-/** What the parts of one export have in common. */
-export interface PartOptions<Row> {
-  readonly format: FileFormat<Row>;
-  readonly compression: ExportCompression;
-  /** All get the same bytes, at the pace of the slowest. */
-  readonly destinations: readonly Destination[];
-  /** A part ends behind the batch with which it reaches this. */
-  readonly maxBytes: number;
-  readonly signal: AbortSignal;
-  /** Told after each batch. */
-  readonly onProgress: (rows: number, bytes: number) => void;
-}
-
-/** One written file, and the rows that the next one begins with; none at the end. */
-export interface WrittenPart<Row> {
-  readonly file: ManifestFile;
-  readonly next: readonly Row[];
-}
-
-/** Bytes that a destination may be behind before the others wait for it. */
-const SINK_BYTES = 256 * 1024;
-
-interface Failure {
-  readonly error: unknown;
-}
-
 /**
- * Writes rows into one file, at every destination, until it is large enough or there are no more.
+ * Writes rows into one file at every destination, until the file is large enough or there are no more rows.
  *
  * @param first the rows it begins with
  * @param firstId position of the first of them in the export
@@ -54,7 +28,7 @@ export async function writePart<Row>(
   const written = { rows: 0, bytes: 0, next: [] as readonly Row[] };
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  // Reading, an upload or the stream between them: when one fails the others do too, and what they say is a consequence.
+  // When reading, an upload or the stream between them fails, the others fail as a consequence: report the cause.
   let reading: Failure | undefined;
   let uploading: Failure | undefined;
   let streaming: Failure | undefined;
@@ -107,7 +81,33 @@ export async function writePart<Row>(
   };
 }
 
-/** Gives every chunk to every sink, and goes on when all have room. */
+/** Options that all parts of one export share. */
+export interface PartOptions<Row> {
+  readonly format: FileFormat<Row>;
+  readonly compression: ExportCompression;
+  /** All receive the same bytes, at the pace of the slowest. */
+  readonly destinations: readonly Destination[];
+  /** A part ends after the batch with which it reaches this. */
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+  /** Called after each batch. */
+  readonly onProgress: (rows: number, bytes: number) => void;
+}
+
+/** One written file, and the rows that the next one begins with; none at the end. */
+export interface WrittenPart<Row> {
+  readonly file: ManifestFile;
+  readonly next: readonly Row[];
+}
+
+/** Bytes that a destination may lag before the others wait for it. */
+const SINK_BYTES = 256 * 1024;
+
+interface Failure {
+  readonly error: unknown;
+}
+
+/** Writes every chunk to every sink; waits until all have room before the next one. */
 async function tee(
   chunks: AsyncIterable<Uint8Array>,
   sinks: readonly PassThrough[],
@@ -128,7 +128,7 @@ function compressorOf(compression: ExportCompression): Transform | null {
   return createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } });
 }
 
-/** A small file as a stream of its bytes. */
+/** Turns a short text into a stream of its bytes. */
 export function streamOf(text: string): Readable {
   const stream = new PassThrough();
   stream.end(text);

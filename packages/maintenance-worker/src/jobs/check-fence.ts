@@ -5,8 +5,8 @@ import { hiddenRoles } from '@sluice/store/fence/open-transactions';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /**
- * Notes which transactions are open, which later windows are pruned by, and measures the age of the fence; a row is a
- * second. When it is old, an error in the log and the details of the run name the holders.
+ * Notes which transactions are open, so that later windows can be pruned, and measures the age of the fence; a row is a
+ * second. When the fence is old, an error in the log and the details of the run name the holders.
  */
 export const checkFenceJob = {
   name: 'check-fence',
@@ -17,7 +17,7 @@ export const checkFenceJob = {
   run: checkFence,
 } satisfies Job;
 
-/** From this age on the fence is an alarm, in seconds: exports and roll-ups then lack everything newer. */
+/** From this age on, in seconds, the fence is an alarm: exports and roll-ups lack everything newer. */
 const ALARM_SECONDS = 15 * 60;
 
 async function checkFence({ database, logger }: JobContext): Promise<JobResult> {

@@ -3,7 +3,7 @@ import type { Database } from '@sluice/store/database';
 import { missingPartitions } from '@sluice/store/layout/missing-partitions';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
-/** Fails when the partition of this week or the next is missing: a failed run is in the log, in the history and in metrics. */
+/** Fails when the partition of this week or the next is missing: the log, the history and metrics show a failed run. */
 export const checkPartitionsJob = {
   name: 'check-partitions',
   description: 'Fails when the partition of this week or the next is missing',
@@ -21,7 +21,7 @@ async function checkPartitions({ database }: JobContext): Promise<JobResult> {
   );
 }
 
-/** The same for `/health`, which is degraded while a partition is missing. */
+/** The same check for `/health`, which is degraded while a partition is missing. */
 export function partitionsCheck(database: Database): HealthCheck {
   return {
     name: 'partitions',

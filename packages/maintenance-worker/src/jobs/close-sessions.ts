@@ -1,10 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import { type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
 
-/** Ends sessions of which nothing has arrived for `SESSION_IDLE_HOURS`. */
+/** Ends sessions without an event for `SESSION_IDLE_HOURS`. */
 export const closeSessionsJob = {
   name: 'close-sessions',
-  description: 'Ends sessions of which nothing has arrived for SESSION_IDLE_HOURS',
+  description: 'Ends sessions without an event for SESSION_IDLE_HOURS',
   schedule: { everyMs: MINUTE_MS },
   timeoutMs: 5 * MINUTE_MS,
   concurrency: 1,
@@ -22,8 +22,8 @@ async function closeIdleSessions({ database, config }: JobContext, run: JobRun):
  * Walks the open sessions by key and ends the idle ones: `ended_at` is when they were last seen, by the server's clock,
  * whenever the job reaches it. An event that arrives later opens the session again (see event-statements.ts).
  *
- * Rows that a writer has locked are skipped: something has just arrived for these. So this never waits for a writer
- * and no deadlock is possible.
+ * Rows that a writer has locked are skipped: an event has just arrived for these. So this never waits for a writer, and
+ * no deadlock is possible.
  */
 export async function closeSessions(
   db: Kysely<unknown>,

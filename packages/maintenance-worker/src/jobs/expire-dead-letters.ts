@@ -3,9 +3,9 @@ import { deleteInBatches } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
- * Deletes dead letters that were settled (replayed or discarded) more than `DEAD_LETTER_RETENTION_DAYS` ago, replays
- * that ended before that, and entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. A letter that is dead or being
- * replayed stays, however old: it is the only copy of an event.
+ * Deletes dead letters that were replayed or discarded more than `DEAD_LETTER_RETENTION_DAYS` ago, and replays that
+ * ended before that. Deletes entries of the audit log that are older than `AUDIT_RETENTION_DAYS`. A dead letter that is
+ * open or being replayed stays, however old: it is the only copy of an event.
  */
 export const expireDeadLettersJob = {
   name: 'expire-dead-letters',
@@ -17,40 +17,28 @@ export const expireDeadLettersJob = {
 } satisfies Job;
 
 async function expireDeadLetters({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
-  const db = database.db;
   const old = sql`now() - make_interval(days => ${config.DEAD_LETTER_RETENTION_DAYS})`;
-  const letters = await deleteInBatches(
-    db,
-    {
-      table: 'dead_letters',
-      where: sql`state IN ('replayed', 'discarded') AND coalesce(settled_at, last_failed_at) < ${old}`,
-      order: sql`id`,
-    },
+  const [dead_letters = 0, replays = 0, audit_entries = 0] = await deleteInBatches(
+    database.db,
+    [
+      {
+        table: 'dead_letters',
+        where: sql`state IN ('replayed', 'discarded') AND coalesce(settled_at, last_failed_at) < ${old}`,
+        order: sql`id`,
+      },
+      {
+        table: 'replays',
+        // Dead letters of a cancelled or failed replay may still be on the stream.
+        where: sql`finished_at < ${old} AND NOT EXISTS (SELECT FROM dead_letters WHERE replay_id = replays.id)`,
+        order: sql`created_at`,
+      },
+      {
+        table: 'audit_log',
+        where: sql`at < now() - make_interval(days => ${config.AUDIT_RETENTION_DAYS})`,
+        order: sql`id`,
+      },
+    ],
     run,
   );
-  const replays = await deleteInBatches(
-    db,
-    {
-      table: 'replays',
-      // Dead letters of a cancelled or failed replay may still be on the stream.
-      where: sql`finished_at < ${old} AND NOT EXISTS (SELECT FROM dead_letters WHERE replay_id = replays.id)`,
-      order: sql`created_at`,
-    },
-    run,
-    letters,
-  );
-  const entries = await deleteInBatches(
-    db,
-    {
-      table: 'audit_log',
-      where: sql`at < now() - make_interval(days => ${config.AUDIT_RETENTION_DAYS})`,
-      order: sql`id`,
-    },
-    run,
-    letters + replays,
-  );
-  return {
-    rows: letters + replays + entries,
-    details: { dead_letters: letters, replays, audit_entries: entries },
-  };
+  return { rows: dead_letters + replays + audit_entries, details: { dead_letters, replays, audit_entries } };
 }

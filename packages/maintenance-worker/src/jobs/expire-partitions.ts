@@ -18,7 +18,7 @@ export const expirePartitionsJob = (config: Pick<MaintenanceConfig, 'CLEANUP_INT
   run: dropExpired,
 });
 
-/** Longest wait for one transaction that has a partition open, in milliseconds; the next run waits again. */
+/** Longest wait for one transaction that has a partition open, in milliseconds; the next run tries again. */
 const LOCK_TIMEOUT_MS = 10_000;
 
 async function dropExpired(context: JobContext, run: JobRun): Promise<JobResult> {
@@ -61,7 +61,7 @@ async function dryRun({ database, config }: JobContext): Promise<JobResult> {
   return { rows: 0, details: { dry_run: true, would_drop, ...staying(judged) } };
 }
 
-/** Partitions that are past their time and stay, and the tenants that they stay for. */
+/** Expired partitions that stay, with the tenants that they stay for. */
 function staying(judged: readonly JudgedPartition[]): { kept: object; held_back: object } {
   const of = (tenants: (each: JudgedPartition) => readonly string[]): object =>
     Object.fromEntries(

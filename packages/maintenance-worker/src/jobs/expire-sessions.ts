@@ -1,5 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
-import { deleteInBatches } from '../retention/delete-in-batches.ts';
+import { sql } from 'kysely';
+import { deleteInBatches, type ExpiredRows } from '../retention/delete-in-batches.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
@@ -19,21 +19,18 @@ async function expireSessions({ database, config }: JobContext, run: JobRun): Pr
   const db = database.db;
   const { rows: own } = await sql<{ tenant: string; days: number }>`
     SELECT tenant, days FROM tenant_retention WHERE days > 0 ORDER BY tenant`.execute(db);
-  let deleted = 0;
-  const expire = async (of: RawBuilder<unknown>, days: number): Promise<void> => {
-    const old = {
-      table: 'sessions',
-      where: sql`${of} AND ended_at < now() - make_interval(days => ${days})`,
-      order: sql`ended_at`,
-    };
-    deleted += await deleteInBatches(db, old, run, deleted);
+  const others = {
+    which: sql`NOT EXISTS (SELECT FROM tenant_retention r WHERE r.tenant = sessions.tenant)`,
+    days: config.EVENT_RETENTION_DAYS,
   };
-  if (config.EVENT_RETENTION_DAYS > 0) {
-    await expire(
-      sql`NOT EXISTS (SELECT FROM tenant_retention r WHERE r.tenant = sessions.tenant)`,
-      config.EVENT_RETENTION_DAYS,
-    );
-  }
-  for (const { tenant, days } of own) await expire(sql`tenant = ${tenant}`, days);
-  return { rows: deleted };
+  const expired = [
+    ...(others.days > 0 ? [others] : []),
+    ...own.map(({ tenant, days }) => ({ which: sql`tenant = ${tenant}`, days })),
+  ].map(({ which, days }): ExpiredRows => ({
+    table: 'sessions',
+    where: sql`${which} AND ended_at < now() - make_interval(days => ${days})`,
+    order: sql`ended_at`,
+  }));
+  const deleted = await deleteInBatches(db, expired, run);
+  return { rows: deleted.reduce((sum, count) => sum + count, 0) };
 }

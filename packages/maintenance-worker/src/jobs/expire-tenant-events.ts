@@ -4,7 +4,7 @@ import { deleteTenantEvents, planExpiry } from '../retention/delete-tenant-event
 import { DRY_RUN_INPUT, type RetentionRules, retentionRules } from '../retention/retention-rules.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
-/** Deletes events row by row where tenants have a retention of their own. */
+/** Deletes events of tenants with a retention of their own, row by row. */
 export const expireTenantEventsJob = (config: Pick<MaintenanceConfig, 'CLEANUP_INTERVAL_HOURS'>): Job => ({
   name: 'expire-tenant-events',
   description: 'Deletes events of tenants with a retention of their own, row by row',

@@ -7,12 +7,12 @@ import type { MaintenanceConfig } from '../config.ts';
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 
-/** When a job runs by itself; cron patterns are in UTC. */
+/** When a job runs without a request; cron patterns are in UTC. */
 export type Schedule = { readonly everyMs: number } | { readonly cron: string };
 
 /**
- * One job of the maintenance worker. Each is one file of this folder, named after the job, and all have this shape, so
- * that all are scheduled, traced and listed alike. `all-jobs.ts` lists them.
+ * One job of the maintenance worker. Each is one file of this folder, named after the job. All have this shape, so that
+ * all are scheduled, traced and listed alike. `all-jobs.ts` lists them.
  */
 export interface Job {
   readonly name: string;
@@ -20,21 +20,21 @@ export interface Job {
   readonly description: string;
   /** Null for a job that runs on request only. */
   readonly schedule: Schedule | null;
-  /** After this long its signal is aborted and the run has failed, in milliseconds. */
+  /** After this long, in milliseconds, the run's signal is aborted and the run has failed. */
   readonly timeoutMs: number;
   /** Most runs at the same time, over all maintenance workers. */
   readonly concurrency: number;
-  /** Schema of what a request may say; left out when there is nothing to say. */
+  /** Schema of a request's input; left out for a job without input. */
   readonly input?: TObject;
   /**
-   * Does all there is to do at the moment, in bounded batches, and checks the signal between two of them.
+   * Does all the work there is at the moment, in bounded batches, and checks the signal between two batches.
    *
-   * @throws what went wrong; the run has failed then, and what its batches committed stays
+   * @throws any error: the run has failed then, and what its batches committed stays
    */
   readonly run: (context: JobContext, run: JobRun) => Promise<JobResult>;
 }
 
-/** What every job gets; made once, at the start of the worker. */
+/** What every job works with; made once, at the start of the worker. */
 export interface JobContext {
   readonly database: Database;
   readonly redis: Redis;
@@ -45,17 +45,17 @@ export interface JobContext {
 /** One run of a job. */
 export interface JobRun {
   readonly id: string;
-  /** By the job's `input` schema; empty for a scheduled run. */
+  /** Valid by the job's `input` schema; empty for a scheduled run. */
   readonly input: Readonly<Record<string, unknown>>;
-  /** Aborted by the job's time-out and by an ordered stop. */
+  /** Aborted by the job's time-out, a cancel, and an ordered stop. */
   readonly signal: AbortSignal;
-  /** Reports rows done so far and, where known, of how many; shown while the job runs. */
+  /** Reports the rows done so far and, where known, the total; shown while the job runs. */
   progress(done: number, of?: number): void;
 }
 
-/** What a run leaves in the history. */
+/** What a run writes to the history. */
 export interface JobResult {
-  /** Rows made, changed or deleted; what a row is, the job's description says. */
+  /** Rows made, changed or deleted; the job's description says what a row is. */
   readonly rows: number;
   readonly details?: Readonly<Record<string, unknown>>;
 }

@@ -2,7 +2,7 @@ import { makePartitions } from '@sluice/store/layout/partitions';
 import { PARTITIONS_AHEAD } from '@sluice/store/prepare-database';
 import { HOUR_MS, type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
-/** Makes the partitions of this week and the next two, where they are missing. */
+/** Makes the missing partitions of this week and the next two. */
 export const makePartitionsJob = {
   name: 'make-partitions',
   description: 'Makes the partitions of this week and the next two',

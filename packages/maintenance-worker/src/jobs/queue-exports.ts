@@ -23,7 +23,7 @@ async function queueExports({ database, config, logger }: JobContext, { signal }
     onError: (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'),
   });
   try {
-    // The sweep finds the others too: one that Redis does not accept is enough to know that it is away.
+    // One wake-up that Redis does not accept shows that it is unavailable; the sweep finds the other runs.
     for (const id of queued) if (!(await wakeOrWarn(exports, id, logger))) break;
   } finally {
     await exports.close();

@@ -11,8 +11,8 @@ import { readPosition } from '../exports/fix-window.ts';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /**
- * Lets scheduled exports continue after the data was restored into another cluster; a row is a tenant's last run of the
- * old one.
+ * Lets scheduled exports continue after the data was restored into another cluster; a row is a tenant's last run for
+ * the old cluster.
  */
 export const rebaseExportsJob = {
   name: 'rebase-exports',
@@ -29,23 +29,23 @@ async function rebase({ database, config, logger }: JobContext): Promise<JobResu
   return { rows: runs, details: { boundary } };
 }
 
-/** What a rebase did. */
+/** The result of a rebase. */
 export interface Rebased {
-  /** Tenants for which one last run of the old cluster was queued. */
+  /** Tenants for which one last run for the old cluster was queued. */
   readonly runs: number;
-  /** What was stored before this counts as of the old cluster; null when the data has not moved. */
+  /** Events stored before this count as the old cluster's; null when the data has not moved. */
   readonly boundary: string | null;
 }
 
 /**
- * Lets exports continue in the cluster that the data was restored into, where the ids of its transactions mean nothing.
+ * Lets exports continue in the cluster that the data was restored into, where the old transaction ids mean nothing.
  *
- * A boundary is drawn in time. Each tenant with a position gets one last run for what was stored before it and is in
- * no export; then its position is the boundary, and from there the ids of this cluster count. The boundary lies before
- * the start of every open transaction, so nothing can be stored before it any more; and all rows of the old cluster
- * lie before it. Doing this twice queues what is missing, no more.
+ * It draws a boundary in time. Each tenant with a position gets one last run, for events that were stored before the
+ * boundary and are in no export. Then its position is the boundary, and from there the ids of this cluster count. The
+ * boundary is before the start of every open transaction, so nothing can be stored before it any more. All rows of the
+ * old cluster are before it. Running this twice queues only what is missing.
  *
- * @throws when a transaction that is open began before the restore was complete
+ * @throws when an open transaction began before the restore was complete
  */
 export async function rebaseExports(
   database: Database,
@@ -74,7 +74,7 @@ async function drawBoundary(db: Kysely<unknown>): Promise<string> {
   if (boundary === null) {
     throw new Error('the start of open transactions is hidden from this role; grant it pg_read_all_stats');
   }
-  // Rows of this cluster are below the end of the snapshot that sees them.
+  // Rows of this cluster have ids below the end of the snapshot that sees them.
   const { rows } = await sql<{ too_early: boolean }>`
     SELECT EXISTS (SELECT FROM events WHERE stored_at >= ${boundary}::timestamptz AND tx >= pg_snapshot_xmax(pg_current_snapshot()))
         OR EXISTS (SELECT FROM export_positions WHERE fenced_at >= ${boundary}::timestamptz) AS too_early`.execute(db);
@@ -88,7 +88,7 @@ async function drawBoundary(db: Kysely<unknown>): Promise<string> {
 
 async function queueLastRun(database: Database, tenant: string, to: Fence, settings: ExportSettings): Promise<boolean> {
   return inTransaction(database, async (db) => {
-    // Its window is one of the old cluster's ids, among which there are new ones now.
+    // An open run's window has ids of the old cluster, which this cluster uses for other transactions.
     await sql`
       UPDATE export_runs SET state = 'failed', error_code = 'other_cluster', finished_at = clock_timestamp(),
         error = 'The data was restored into another cluster; the run of the rebase covers this window.'

@@ -1,10 +1,10 @@
 import { counts } from '@sluice/projections/counts/counts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
-/** Builds the roll-ups again from the events. */
+/** Builds the roll-ups from scratch, from the events. */
 export const rebuildRollupsJob = {
   name: 'rebuild-rollups',
-  description: 'Builds the roll-ups again beside those that are read, then replaces them',
+  description: 'Builds new roll-ups from the events, then replaces the old ones',
   schedule: null,
   timeoutMs: 12 * HOUR_MS,
   concurrency: 1,

@@ -3,22 +3,22 @@ import { findShards } from '@sluice/stream/consumer-group';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun, MINUTE_MS } from './job.ts';
 
-/** Removes consumers of writers that are gone, on all shards. */
+/** Removes the consumers of gone writers from all shards. */
 export const removeIdleConsumersJob = {
   name: 'remove-idle-consumers',
-  description: 'Removes consumers of writers that are gone and have nothing pending',
+  description: 'Removes consumers of gone writers that have nothing pending',
   schedule: { everyMs: HOUR_MS },
   timeoutMs: MINUTE_MS,
   concurrency: 1,
   run: removeFromAllShards,
 } satisfies Job;
 
-/** A consumer that has not read for this long belongs to a writer that is gone, in milliseconds. */
+/** A consumer that has not read for this long, in milliseconds, belongs to a gone writer. */
 const IDLE_MS = 60 * 60_000;
 
 /**
- * Removes a consumer if nothing is pending for it; with it, its pending entries would be lost to the group. Checks and
- * removes in one step, so that no entry can be delivered to it in between. 1 when removed.
+ * Removes a consumer if it has nothing pending: with a consumer the group loses its pending entries. Checks and removes
+ * in one step, so that no entry can be delivered to it in between. Returns 1 when removed.
  */
 const REMOVE_IF_IDLE = `
   for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
@@ -39,7 +39,7 @@ async function removeFromAllShards({ redis, config }: JobContext, run: JobRun): 
   });
 }
 
-/** A live writer that is removed because it had nothing to read is back with its next read. */
+/** Removes idle consumers. A live writer that was idle for so long is a consumer again with its next read. */
 export async function removeIdleConsumers(
   redis: Redis,
   { keys, idleMs, run }: { keys: readonly string[]; idleMs: number; run: Pick<JobRun, 'signal' | 'progress'> },
@@ -56,7 +56,7 @@ export async function removeIdleConsumers(
   return { rows: removed.length, details: removed.length === 0 ? {} : { removed } };
 }
 
-/** Names of a shard's consumers; none while there is no stream or no group yet. */
+/** Lists a shard's consumers; none while the stream or its group does not exist yet. */
 async function consumersOf(redis: Redis, key: string): Promise<string[]> {
   const groups = (await redis.exists(key)) === 0 ? [] : ((await redis.xinfo('GROUPS', key)) as unknown[][]);
   if (!groups.some((group) => group[1] === WRITERS_GROUP)) return [];

@@ -6,10 +6,10 @@ import { inUnitOfWork, LOCKED } from '@sluice/store/entities/unit-of-work';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
- * Seals all credentials with the active key, so that the other keys can be taken out of EXPORT_ENCRYPTION_KEYS; a row
+ * Seals all credentials with the active key, so that the other keys can be removed from EXPORT_ENCRYPTION_KEYS; a row
  * is a tenant.
  *
- * @throws SealError of the first tenant whose credentials can't be opened, when all others are done
+ * @throws SealError of the first tenant whose credentials can't be opened, after all others are done
  */
 export const rotateExportKeysJob = {
   name: 'rotate-export-keys',

@@ -7,14 +7,15 @@ import { openRunDestinations } from '../exports/open-run-destinations.ts';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
- * Reads an export again, from its destination and its backup, and checks it against its manifest; a row is a row of it.
+ * Reads an export from its destination and its backup, and checks it against its manifest; a row is a row of the
+ * export.
  *
- * @throws when the run has no manifest, or a destination can't be asked; files that are not as they should be are a
- *   result: `ok: false` with what is wrong
+ * @throws when the run has no manifest, or a destination can't be read. Damaged files are not an error but a result:
+ *   `ok: false` with the problems
  */
 export const verifyExportJob = {
   name: 'verify-export',
-  description: 'Reads an export again and checks it against its manifest',
+  description: 'Reads an export and checks it against its manifest',
   schedule: null,
   timeoutMs: 12 * HOUR_MS,
   concurrency: 2,

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 
-/** State of a replay, and how many of its letters are on their way. */
+/** State of a replay, and how many of its dead letters are not settled yet. */
 export interface ReplayProgress {
   readonly state: string;
   readonly unsettled: number;
 }
 
-/** Looks how far a replay is. */
+/** Reads the progress of a replay. */
 export async function replayProgress(db: Kysely<unknown>, replayId: string): Promise<ReplayProgress> {
   const { rows } = await sql<{ state: string; unsettled: string }>`
     SELECT r.state,
@@ -16,8 +16,8 @@ export async function replayProgress(db: Kysely<unknown>, replayId: string): Pro
 }
 
 /**
- * Ends a replay of which every letter is settled. What matched but was never taken (it was discarded, edited or
- * taken by another replay meanwhile) counts as skipped.
+ * Ends a replay of which every dead letter is settled. One that matched but was never taken counts as skipped: it was
+ * discarded, edited or taken by another replay meanwhile.
  */
 export async function finishReplay(db: Kysely<unknown>, replayId: string): Promise<void> {
   await sql`
@@ -26,19 +26,19 @@ export async function finishReplay(db: Kysely<unknown>, replayId: string): Promi
     WHERE r.id = ${replayId} AND r.state = 'running'`.execute(db);
 }
 
-/** Ends a replay that can't go on, and says why. */
+/** Fails a replay that can't continue, with the reason. */
 export async function failReplay(db: Kysely<unknown>, replayId: string, error: string): Promise<void> {
   await sql`
     UPDATE replays SET state = 'failed', finished_at = now(), error = ${error}
     WHERE id = ${replayId} AND state = 'running'`.execute(db);
 }
 
-/** Notes what a replay waits for; it goes on by itself. */
+/** Notes the error that a replay waits out; it then continues without an operator. */
 export async function noteError(db: Kysely<unknown>, replayId: string, error: string): Promise<void> {
   await sql`UPDATE replays SET error = ${error} WHERE id = ${replayId} AND state IN ('queued', 'running')`.execute(db);
 }
 
-/** Gives letters back that are on no stream any more and were not stored: they are dead again. */
+/** Makes dead letters open again that are on no stream any more and were not stored. */
 export async function releaseLetters(db: Kysely<unknown>, replayId: string): Promise<void> {
   await sql`
     WITH lost AS (

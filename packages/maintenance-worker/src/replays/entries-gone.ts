@@ -1,18 +1,18 @@
 import type { Redis } from 'ioredis';
 import { findShards } from '@sluice/stream/consumer-group';
 
-/** A place in time of the streams: an entry id. */
+/** A time on the streams: an entry id. */
 export type Horizon = string;
 
-/** Id that every entry added from now on lies beyond. */
+/** Returns an id that all entries added from now on exceed. */
 export async function horizonNow(redis: Redis): Promise<Horizon> {
   const [seconds, microseconds] = await redis.time();
   return `${Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)}-${Number.MAX_SAFE_INTEGER}`;
 }
 
 /**
- * Says whether no shard holds an entry up to the horizon. A writer deletes an entry only after COMMIT, so what was
- * added before is then settled in Postgres, or lost with the stream (FLUSHALL).
+ * Whether no shard holds an entry up to the horizon. A writer deletes an entry only after COMMIT, so entries added
+ * before the horizon are then settled in Postgres, or lost with the stream (FLUSHALL).
  */
 export async function entriesGone(redis: Redis, namespace: string, horizon: Horizon): Promise<boolean> {
   const keys = await findShards(redis, namespace, 1);

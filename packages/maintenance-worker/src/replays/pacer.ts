@@ -1,17 +1,17 @@
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 
-/** Most letters in one step. */
+/** Most dead letters in one step. */
 const MAX_STEP = 500;
 
-/** Spreads letters over time. */
+/** Spreads dead letters over time. */
 export interface Pacer {
-  /** Letters of one step: a quarter of a second's, so that a pause takes effect soon. */
+  /** Dead letters of one step: those of a quarter of a second, so that a pause takes effect soon. */
   readonly step: number;
-  /** Waits until so many letters more may go. */
+  /** Waits until that many more dead letters may be sent. */
   pass(letters: number): Promise<void>;
 }
 
-/** @param signal ends the waiting; the caller then sees that it is aborted */
+/** Makes a pacer. @param signal ends the waiting; the caller must check whether it is aborted */
 export function createPacer(ratePerSecond: number, signal: AbortSignal): Pacer {
   let dueAt = performance.now();
   return {
@@ -19,7 +19,7 @@ export function createPacer(ratePerSecond: number, signal: AbortSignal): Pacer {
     async pass(letters) {
       const now = performance.now();
       const waitMs = dueAt - now;
-      // What was missed while Redis or Postgres was slow is not made up for by a burst.
+      // A slow Redis or Postgres is not followed by a burst.
       dueAt = Math.max(dueAt, now) + (letters / ratePerSecond) * 1000;
       if (waitMs > 0) await waitOrAbort(waitMs, signal);
     },

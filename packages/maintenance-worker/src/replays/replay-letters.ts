@@ -17,42 +17,20 @@ import { createPacer, type Pacer } from './pacer.ts';
 import { sendLetters } from './send-letters.ts';
 import { takeLetters, unsettledLetters } from './take-letters.ts';
 
-/** What a replay needs. */
-export interface ReplayContext {
-  readonly database: Database;
-  readonly redis: Redis;
-  readonly producer: StreamProducer;
-  readonly namespace: string;
-  readonly logger: Logger;
-  readonly metrics: Pick<MaintenanceMetrics, 'lettersReplayed' | 'replayEnded'>;
-}
-
-/** How often it is looked whether the writers are done with the letters, in milliseconds. */
-const LOOK_MS = 250;
-
-/** How often letters that vanished from the stream are put there again before the replay fails. */
-const MAX_LOSSES = 2;
-
-/** Letters of one run that have a span of their own; a trace of more is more than anybody can look at. */
-const MOST_LETTER_SPANS = 500;
-
-/** States in which there may be something to do. */
-const LIVE = new Set(['queued', 'running', 'cancelled', 'failed']);
-
 /**
- * Runs a replay from wherever it stands; the row in Postgres is the only truth about that:
+ * Runs a replay from where it is. Its row in Postgres is the only truth about that:
  *
- *     queued ──► running ──► succeeded      every letter settled or skipped
- *                 │   ▲  └──► failed         letters vanish from the stream again and again
+ *     queued ──► running ──► succeeded      every dead letter settled or skipped
+ *                 │   ▲  └──► failed         dead letters vanish from the stream again and again
  *        pause ◄──┘   │
- *        resume ──────┘      cancel at any time: what is on its way is awaited, what is not is dead again
+ *        resume ──────┘      cancel at any time: sent dead letters are awaited, the others are open again
  *
- * First whatever an earlier run marked and did not hear of again goes back onto the stream: it may be there
- * already, and the ledger makes that harmless. Then the rest is walked by id in small steps, each marked in one
- * transaction and enqueued after it. One process at a time does this for one replay, by an advisory lock.
+ * First it sends all dead letters again that an earlier run marked and that are not settled. Some may be on the stream
+ * already; the ledger makes that harmless. Then it walks the rest by id in small steps: each is marked in one
+ * transaction and enqueued after it. An advisory lock lets one process at a time run a replay.
  *
- * @param signal the ordered stop; the next run goes on from here
- * @param requestedBy `traceparent` of who asked for it
+ * @param signal the ordered stop; the next run continues from here
+ * @param requestedBy `traceparent` of the request
  */
 export async function replayLetters(
   id: string,
@@ -65,12 +43,34 @@ export async function replayLetters(
       new Run(id, db, context, signal).run(requestedBy),
     );
     if (!ran || signal.aborted) return;
-    // Resumed while this run was ending: whoever was woken for it found the lock taken.
+    // It was resumed while this run was ending: the worker that was woken for it found the lock taken.
     const db = context.database.db;
     const { state } = await replayProgress(db, id);
     if (state !== 'queued' && state !== 'running') return;
   }
 }
+
+/** What a replay needs. */
+export interface ReplayContext {
+  readonly database: Database;
+  readonly redis: Redis;
+  readonly producer: StreamProducer;
+  readonly namespace: string;
+  readonly logger: Logger;
+  readonly metrics: Pick<MaintenanceMetrics, 'lettersReplayed' | 'replayEnded'>;
+}
+
+/** How often the replay checks whether the writers have settled its dead letters, in milliseconds. */
+const CHECK_MS = 250;
+
+/** How many times vanished dead letters are put on the stream again before the replay fails. */
+const MAX_LOSSES = 2;
+
+/** Dead letters of one run that have a span of their own; a longer trace could not be read. */
+const MOST_LETTER_SPANS = 500;
+
+/** States in which there may be work to do. */
+const LIVE = new Set(['queued', 'running', 'cancelled', 'failed']);
 
 function isEnd(state: string): state is EndState {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
@@ -81,9 +81,9 @@ class Run {
   readonly #db: Kysely<unknown>;
   readonly #context: ReplayContext;
   readonly #signal: AbortSignal;
-  /** Nothing of this replay lies beyond it on the stream. */
+  /** No entry of this replay is after it on the stream. */
   #horizon: Horizon = '0-0';
-  /** Put on the stream by this run. */
+  /** Dead letters that this run has put on the stream. */
   #sent = 0;
 
   constructor(id: string, db: Kysely<unknown>, context: ReplayContext, signal: AbortSignal) {
@@ -95,27 +95,27 @@ class Run {
 
   async run(requestedBy: string | null | undefined): Promise<void> {
     const { state, unsettled } = await replayProgress(this.#db, this.#id);
-    const goesOn = state === 'queued' || state === 'running';
-    if (!LIVE.has(state) || (!goesOn && unsettled === 0)) return;
+    const continues = state === 'queued' || state === 'running';
+    if (!LIVE.has(state) || (!continues && unsettled === 0)) return;
     this.#horizon = await horizonNow(this.#context.redis);
     const attributes = { 'sluice.replay.id': this.#id };
-    await inRunTrace('replay dead letters', { attributes, requestedBy }, (span) => this.#runToItsEnd(goesOn, span));
+    await inRunTrace('replay dead letters', { attributes, requestedBy }, (span) => this.#runToItsEnd(continues, span));
   }
 
-  async #runToItsEnd(goesOn: boolean, span: Span): Promise<void> {
+  async #runToItsEnd(continues: boolean, span: Span): Promise<void> {
     const { logger, metrics } = this.#context;
-    if (goesOn) {
+    if (continues) {
       const pacer = createPacer(await this.#rate(), this.#signal);
       logger.info({ replay: this.#id }, 'replaying dead letters');
       await this.#enqueueUnsettled(pacer);
       await this.#walk(pacer);
       await this.#awaitWriters(pacer);
     }
-    await this.#giveBack();
+    await this.#releaseRest();
     const ended = await replayProgress(this.#db, this.#id);
     logger.info({ replay: this.#id, state: ended.state }, 'replay ended or paused');
     span.setAttributes({ 'sluice.replay.letters': this.#sent, 'sluice.run.state': ended.state });
-    // What still has letters on their way is ended by another run.
+    // A replay with unsettled dead letters is ended by another run.
     if (ended.unsettled === 0 && isEnd(ended.state)) metrics.replayEnded(ended.state);
     if (ended.state === 'failed') failSpan(span, 'letters vanished from the stream without being stored');
   }
@@ -126,7 +126,7 @@ class Run {
     return rows[0]?.rate ?? 1;
   }
 
-  /** Takes and enqueues what is left, until the end or until somebody stops it. */
+  /** Takes and enqueues the rest, until the end or until an operator stops it. */
   async #walk(pacer: Pacer): Promise<void> {
     while (!this.#signal.aborted) {
       const taken = await takeLetters(this.#db, this.#id, pacer.step);
@@ -157,11 +157,11 @@ class Run {
     this.#horizon = await horizonNow(this.#context.redis);
   }
 
-  /** Waits until the writers have settled every letter; what vanished from the stream is enqueued again. */
+  /** Waits until the writers have settled every dead letter; vanished ones are enqueued again. */
   async #awaitWriters(pacer: Pacer): Promise<void> {
     const { logger } = this.#context;
     for (let losses = 0; !this.#signal.aborted;) {
-      const { gone, state, unsettled } = await this.#look();
+      const { gone, state, unsettled } = await this.#check();
       if (state !== 'running') return;
       if (unsettled === 0) return finishReplay(this.#db, this.#id);
       if (gone && losses === MAX_LOSSES) {
@@ -176,26 +176,26 @@ class Run {
     }
   }
 
-  /** After a cancel or a failure: waits for what is on the stream, and makes the rest dead again. */
-  async #giveBack(): Promise<void> {
+  /** After a cancel or a failure: waits until the sent dead letters have left the stream, then opens the rest again. */
+  async #releaseRest(): Promise<void> {
     while (!this.#signal.aborted) {
-      const { gone, state, unsettled } = await this.#look();
+      const { gone, state, unsettled } = await this.#check();
       if ((state !== 'cancelled' && state !== 'failed') || unsettled === 0) return;
       if (gone) return releaseLetters(this.#db, this.#id);
       await this.#rest();
     }
   }
 
-  /** Done again and again, for as long as the writers take; the trace shows none of it. */
-  #look(): Promise<ReplayProgress & { gone: boolean }> {
+  /** Checks the stream, then Postgres. Untraced, because it repeats for as long as the writers take. */
+  #check(): Promise<ReplayProgress & { gone: boolean }> {
     return untraced(async () => {
-      // In this order: what is gone from the stream before is in Postgres after.
+      // In this order: what has left the stream is settled in Postgres by then.
       const gone = await entriesGone(this.#context.redis, this.#context.namespace, this.#horizon);
       return { gone, ...(await replayProgress(this.#db, this.#id)) };
     });
   }
 
   async #rest(): Promise<void> {
-    await waitOrAbort(LOOK_MS, this.#signal);
+    await waitOrAbort(CHECK_MS, this.#signal);
   }
 }

@@ -14,9 +14,9 @@ export const REPLAYS_AT_ONCE = 3;
 const RETRY_MS = 1_000;
 
 /**
- * Runs the replays that operators request, and continues what an earlier process left unfinished.
+ * Runs the replays that operators request, and continues those that an earlier process left unfinished.
  *
- * @param options.registered true once the schema is there; nothing begins before
+ * @param options.registered true once the schema is ready; nothing begins before
  */
 export function runReplays(options: ReplayContext & { redisUrl: string; registered: Promise<boolean> }): WakeRunner {
   const { redisUrl, namespace, logger, registered, database } = options;
@@ -41,7 +41,9 @@ export function runReplays(options: ReplayContext & { redisUrl: string; register
   });
 }
 
-/** An outage of Postgres or Redis delays a replay: it continues when they are back. */
+/**
+ * Runs a replay until it ends or is paused. An outage of Postgres or Redis delays it: it continues when they are back.
+ */
 async function replayUntilItRests(
   { id, traceparent }: WakeJob,
   context: ReplayContext,

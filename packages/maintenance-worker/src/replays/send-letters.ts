@@ -7,12 +7,12 @@ import { encodeEntry } from '@sluice/stream/stream-entry';
 import type { StreamProducer } from '@sluice/stream/stream-producer';
 
 /**
- * Puts the events of dead letters back on the stream, each in a span of its own that links to the trace its letter came
- * from; the writer's transaction links to that span. The header's own trace context stays the first request's: that is
- * what is stored with the event.
+ * Puts the events of dead letters back on the stream. Each is sent in a span of its own that links to the trace of the
+ * event; the writer's transaction links to that span. The header keeps the trace context of the first request, which is
+ * stored with the event.
  *
- * @param mostSpans letters beyond these have no span; what the writer does with them links to the span around this
- * @throws what the producer throws; some of the letters may be on the stream then
+ * @param mostSpans dead letters beyond these have no span; the writer's work on them links to the surrounding span
+ * @throws what the producer throws; some of the dead letters may be on the stream then
  */
 export async function sendLetters(
   letters: readonly ReplayedEntry[],

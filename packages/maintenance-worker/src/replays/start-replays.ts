@@ -7,13 +7,13 @@ import type { MaintenanceConfig } from '../config.ts';
 import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { runReplays } from './replay-runner.ts';
 
-/** How long Redis may take a step of a replay, in milliseconds. */
+/** How long Redis may take for one step of a replay, in milliseconds. */
 const WAIT_TIMEOUT_MS = 1_000;
 
 /**
- * Starts running replays: puts dead letters on the stream again.
+ * Starts running replays: puts dead letters back on the stream.
  *
- * @param options.registered true once the schema is there; nothing begins before
+ * @param options.registered true once the schema is ready; nothing begins before
  */
 export function startReplays(options: {
   config: MaintenanceConfig;
@@ -27,7 +27,7 @@ export function startReplays(options: {
   const namespace = config.SLUICE_NAMESPACE;
   const producer = createStreamProducer({
     redis: shared.redis,
-    // A dead letter stays in Postgres until it is settled there, so its entry need not survive Redis: no fsync is waited for.
+    // A dead letter stays in Postgres until it is settled, so its entry need not survive Redis: do not wait for fsync.
     waiting: shared.redis,
     namespace,
     shards: config.STREAM_SHARDS,

@@ -2,13 +2,13 @@ import { type Kysely, sql } from 'kysely';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
 import { readLetter, type ReplayableLetter, type ReplayedEntry } from '@sluice/stream/replay-entry';
 
-/** What one step of a replay found to do. */
+/** The work of one step of a replay. */
 export interface TakenLetters {
-  /** State of the replay when it was looked at. */
+  /** State of the replay at this step. */
   readonly state: string;
-  /** What to put on the stream, in the order of the letters' ids. */
+  /** What to put on the stream, in the order of the dead letters' ids. */
   readonly letters: readonly ReplayedEntry[];
-  /** Whether every matching letter has now been looked at. */
+  /** Whether this step reached the last matching dead letter. */
   readonly atEnd: boolean;
 }
 
@@ -24,9 +24,9 @@ interface ReplayRow {
 const REPLAYABLE = sql`id, tenant, source, ${EVENT_JSON} AS event, origin::text AS origin`;
 
 /**
- * Takes the next letters of a replay, up to its frozen upper id: marks them `replaying` and notes how far it
- * got, in one transaction. What is marked but did not get onto the stream is found by `unsettledLetters`.
- * Letters without an event to bring back are skipped and stay dead.
+ * Takes the next dead letters of a replay, up to its frozen upper id: marks them `replaying` and notes how far it got,
+ * in one transaction. `unsettledLetters` finds those that were marked but did not reach the stream. A dead letter
+ * without a readable event is skipped and stays open.
  */
 export async function takeLetters(db: Kysely<unknown>, replayId: string, limit: number): Promise<TakenLetters> {
   return db.transaction().execute(async (transaction) => {
@@ -59,7 +59,7 @@ export async function takeLetters(db: Kysely<unknown>, replayId: string, limit: 
   });
 }
 
-/** Letters that a replay took and of which nothing has been heard since, after an id. */
+/** Reads dead letters, after an id, that a replay took and that are not settled. */
 export async function unsettledLetters(
   db: Kysely<unknown>,
   replayId: string,

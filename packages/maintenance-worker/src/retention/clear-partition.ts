@@ -4,14 +4,11 @@ import { lockNextBlock, noteCleared } from '@sluice/store/layout/expiring-partit
 import { inTransaction } from '@sluice/store/transaction';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
-/** Blocks of 8 KiB in one transaction: of real events 1,000 to 3,000. */
-const BLOCKS = 64;
-
 /**
- * Takes all events of a detached partition out of the ledger and the roll-ups. Nothing writes to it any more, so it is
- * read block by block. Each batch commits how far it came, and a later call continues from there.
+ * Removes all events of a detached partition from the ledger and the roll-ups. Nothing writes to the partition any
+ * more, so it is read block by block. Each batch commits how far it came, and a later call continues from there.
  *
- * @returns how many events this call took out
+ * @returns how many events this call removed
  * @throws when the signal is aborted
  */
 export async function clearPartition(
@@ -29,7 +26,10 @@ export async function clearPartition(
   }
 }
 
-/** @returns null when there is no further block */
+/** Blocks of 8 KiB in one transaction: of real events 1,000 to 3,000. */
+const BLOCKS = 64;
+
+/** Clears the next blocks. @returns the number of their events; null when there is no further block */
 async function clearBlocks(db: Kysely<unknown>, name: string): Promise<number | null> {
   const { next: first, blocks } = await lockNextBlock(db, name);
   if (first >= blocks) return null;

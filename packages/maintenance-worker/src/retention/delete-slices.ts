@@ -3,33 +3,11 @@ import type { Database } from '@sluice/store/database';
 import { inTransaction } from '@sluice/store/transaction';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
-/** Events that one transaction deletes. */
-const BATCH = 1_000;
-
 /**
- * A slice of `stored_at` holds fewer events than this, of all tenants. No index leads by tenant and `stored_at`: each
- * batch reads the slice by the BRIN index, so a slice is read at most this ÷ BATCH times.
- */
-const MOST_EVENTS = 20_000;
-
-/** First width of a slice, in milliseconds; from there it is fitted to how many events there are. */
-const FIRST_WIDTH_MS = 60_000;
-
-/** Which events of one partition. */
-export interface Doomed {
-  readonly partition: string;
-  /** By `stored_at`: inclusive, exclusive; ISO 8601. */
-  readonly from: string;
-  readonly to: string;
-  readonly which: RawBuilder<SqlBool>;
-}
-
-/**
- * Deletes events with their ledger rows and their part of the roll-ups, a thousand a transaction. Locked rows
- * are left.
+ * Deletes events with their ledger rows and their part of the roll-ups, a thousand a transaction. Locked rows are left.
  *
- * @param run.passed called after each slice that is empty now, with how many events were deleted
- * @returns false when a slice had locked rows, or the signal was aborted: the rest is for another time
+ * @param run.passed called after each slice that is now empty, with the number of deleted events
+ * @returns false when a slice had locked rows or the signal was aborted: the next run continues
  */
 export async function deleteSlices(
   database: Database,
@@ -63,6 +41,27 @@ export async function deleteSlices(
     if (found < MOST_EVENTS / 4) widthMs *= 2;
   }
   return true;
+}
+
+/** Events that one transaction deletes. */
+const BATCH = 1_000;
+
+/**
+ * A slice of `stored_at` holds fewer events than this, of all tenants. No index begins with tenant and `stored_at`, so
+ * each batch reads the slice by the BRIN index: a slice is read at most this ÷ BATCH times.
+ */
+const MOST_EVENTS = 20_000;
+
+/** First width of a slice, in milliseconds; then the width follows the density of events. */
+const FIRST_WIDTH_MS = 60_000;
+
+/** Events of one partition that are to be deleted. */
+export interface Doomed {
+  readonly partition: string;
+  /** By `stored_at`: inclusive, exclusive; ISO 8601. */
+  readonly from: string;
+  readonly to: string;
+  readonly which: RawBuilder<SqlBool>;
 }
 
 async function countUpTo(

@@ -6,37 +6,26 @@ import { deleteSlices } from './delete-slices.ts';
 import { judgePartitions } from './judge-partitions.ts';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';
 
-export interface TenantExpiry extends RetentionRules {
-  readonly signal: AbortSignal;
-  readonly progress: (events: number) => void;
-}
-
-/** Tenants whose events are due up to the same time, and have been looked at up to the same time. */
-export interface DueTenants {
-  readonly tenants: string[];
-  readonly days: number;
-  /** None of their events stored before this is left; null before the first run. */
-  readonly expiredTo: string | null;
-  /** What was stored before is due: now − days, or how far their export has come. */
-  readonly cutoff: string;
-}
-
-/** Partitions that stay for some tenants, of which everybody else's events go. */
-export interface KeptPartition {
-  readonly partition: ListedPartition;
-  readonly keepers: readonly string[];
-}
-
-/** What is to be done, and the whole answer of a dry run. */
-export interface ExpiryPlan {
-  readonly due: DueTenants[];
-  readonly kept: KeptPartition[];
+/** Deletes the expired events of tenants with a retention of their own. @returns the number of deleted events */
+export async function deleteTenantEvents(database: Database, options: TenantExpiry): Promise<number> {
+  const { signal, progress } = options;
+  const db = database.db;
+  const plan = await planExpiry(db, options);
+  const partitions = await listPartitions(db);
+  let deleted = 0;
+  const count = (events: number): void => {
+    deleted += events;
+    progress(deleted);
+  };
+  for (const due of plan.due) await expireDue(database, due, { partitions, signal, count });
+  for (const kept of plan.kept) await expireOthers(database, kept, { signal, count });
+  return deleted;
 }
 
 /**
- * What retention has to delete row by row: events of tenants whose time is shorter than EVENT_RETENTION_DAYS, and in
- * partitions that stay for tenants with a longer one, the events of all others. Nothing goes that a tenant's scheduled
- * export has not taken yet.
+ * Plans what retention deletes row by row: events of tenants whose retention is shorter than EVENT_RETENTION_DAYS, and
+ * in partitions that stay for tenants with a longer one, the events of all others. Events that a tenant's scheduled
+ * export has not taken yet stay.
  */
 export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Promise<ExpiryPlan> {
   const { now, days } = rules;
@@ -61,20 +50,31 @@ export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Pr
   };
 }
 
-/** @returns how many events were deleted */
-export async function deleteTenantEvents(database: Database, options: TenantExpiry): Promise<number> {
-  const { signal, progress } = options;
-  const db = database.db;
-  const plan = await planExpiry(db, options);
-  const partitions = await listPartitions(db);
-  let deleted = 0;
-  const count = (events: number): void => {
-    deleted += events;
-    progress(deleted);
-  };
-  for (const due of plan.due) await expireDue(database, due, { partitions, signal, count });
-  for (const kept of plan.kept) await expireOthers(database, kept, { signal, count });
-  return deleted;
+export interface TenantExpiry extends RetentionRules {
+  readonly signal: AbortSignal;
+  readonly progress: (events: number) => void;
+}
+
+/** Tenants whose events have expired up to the same time, and are deleted up to the same time. */
+export interface DueTenants {
+  readonly tenants: string[];
+  readonly days: number;
+  /** All their events stored before this are deleted; null before the first run. */
+  readonly expiredTo: string | null;
+  /** Events stored before this have expired: now − days, or how far their export has come. */
+  readonly cutoff: string;
+}
+
+/** A partition that stays for some tenants; the events of all others are deleted. */
+export interface KeptPartition {
+  readonly partition: ListedPartition;
+  readonly keepers: readonly string[];
+}
+
+/** What a run will delete; the whole answer of a dry run. */
+export interface ExpiryPlan {
+  readonly due: DueTenants[];
+  readonly kept: KeptPartition[];
 }
 
 async function expireDue(
@@ -104,7 +104,7 @@ async function expireOthers(
 ): Promise<void> {
   const { name, from, to } = partition;
   const db = database.db;
-  // A tenant that is no longer kept has events where the others' are gone already: deleting begins from the start.
+  // A tenant that is no longer a keeper has events where the others' are deleted already: delete from the start again.
   const { rows } = await sql<{ expired_to: string }>`
     INSERT INTO kept_partitions AS k (name, keepers, expired_to) VALUES (${name}, ${keepers}::text[], ${from}::timestamptz)
     ON CONFLICT (name) DO UPDATE SET keepers = excluded.keepers,

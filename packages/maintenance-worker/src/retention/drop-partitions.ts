@@ -15,48 +15,19 @@ import { clearPartition } from './clear-partition.ts';
 import { type JudgedPartition, judgePartitions } from './judge-partitions.ts';
 import type { RetentionRules } from './retention-rules.ts';
 
-/** Exports all rows of a detached partition and verifies what it wrote; throws when anything is wrong. */
-export type ArchivePartition = (table: string, signal: AbortSignal) => Promise<{ manifestKey: string }>;
-
-export interface DropOptions extends RetentionRules {
-  /** Null where partitions are dropped without an archive. */
-  readonly archive: ArchivePartition | null;
-  readonly signal: AbortSignal;
-  /** Longest wait for one transaction that has the partition open, in milliseconds. */
-  readonly lockTimeoutMs: number;
-  readonly progress: (events: number) => void;
-}
-
-/** SQLSTATEs of waiting in vain: lock_timeout, statement_timeout. */
-const STILL_OPEN = new Set(['55P03', '57014']);
-
-/** What one run did. */
-export interface Dropped {
-  /** Partitions that were dropped. */
-  readonly dropped: string[];
-  /** Events that were in what this run took out of ledger and roll-ups. */
-  events: number;
-  /** Past their time but still there, and for whom: tenants with a longer retention, or whose export has not taken it yet. */
-  readonly judged: readonly JudgedPartition[];
-  /** Still open in a transaction; the next run continues with them. */
-  readonly waiting: string[];
-  /** What went wrong, partition by partition; the next run tries again. */
-  readonly failures: { readonly partition: string; readonly error: string }[];
-}
-
 /**
- * Drops the partitions that are past their time:
+ * Drops the partitions that have expired:
  *
  *     register → DETACH CONCURRENTLY → archive → ledger and roll-ups, block by block → DROP
  *
- * Each step can be the last of this process: the register (`expiring_partitions`) and the catalog say together where
- * the next run has to continue. What fails keeps its table and stops none of the others.
+ * The process may die after any step: the register (`expiring_partitions`) and the catalog together say where the next
+ * run continues. A partition that fails keeps its table and does not stop the others.
  */
 export async function dropPartitions(database: Database, options: DropOptions): Promise<Dropped> {
   const db = database.db;
   const judged = await judgePartitions(db, options);
   const expired: Dropped = { dropped: [], events: 0, judged, waiting: [], failures: [] };
-  /** `work` says whether the partition could be had; what it throws is noted. */
+  /** Notes the outcome of one partition. `work` returns false when a transaction has it open. */
   const attempt = async (partition: string, work: () => Promise<boolean>): Promise<void> => {
     if (options.signal.aborted) return;
     try {
@@ -65,7 +36,7 @@ export async function dropPartitions(database: Database, options: DropOptions): 
       if (!options.signal.aborted) expired.failures.push({ partition, error: messageOf(error) });
     }
   };
-  // What was begun comes first: of one parent's partitions only one can be on its way out at a time.
+  // Partitions that were begun come first: of one parent only one partition can be pending detach at a time.
   for (const partition of await expiringPartitions(db)) {
     await attempt(partition.name, () => finish(database, partition, options, expired));
   }
@@ -83,7 +54,36 @@ export async function dropPartitions(database: Database, options: DropOptions): 
   return expired;
 }
 
-/** @returns false when a transaction has the table open for longer than is waited for */
+/** Exports all rows of a detached partition and verifies the export; throws when anything is wrong. */
+export type ArchivePartition = (table: string, signal: AbortSignal) => Promise<{ manifestKey: string }>;
+
+export interface DropOptions extends RetentionRules {
+  /** Null where partitions are dropped without an archive. */
+  readonly archive: ArchivePartition | null;
+  readonly signal: AbortSignal;
+  /** Longest wait for one transaction that has the partition open, in milliseconds. */
+  readonly lockTimeoutMs: number;
+  readonly progress: (events: number) => void;
+}
+
+/** SQLSTATEs of a wait that timed out: lock_timeout, statement_timeout. */
+const STILL_OPEN = new Set(['55P03', '57014']);
+
+/** The result of one run. */
+export interface Dropped {
+  /** Partitions that were dropped. */
+  readonly dropped: string[];
+  /** Events that this run removed from the ledger and the roll-ups. */
+  events: number;
+  /** Expired partitions, with the tenants that each stays for: by a longer retention, or because their export waits. */
+  readonly judged: readonly JudgedPartition[];
+  /** Partitions that a transaction still has open; the next run continues with them. */
+  readonly waiting: string[];
+  /** Errors by partition; the next run tries again. */
+  readonly failures: { readonly partition: string; readonly error: string }[];
+}
+
+/** Runs `work`. @returns false when a transaction has the table open for longer than `work` waits */
 async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -94,7 +94,7 @@ async function unlessOpen(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** @returns false when a transaction has the table open */
+/** Takes a registered partition through its remaining steps. @returns false when a transaction has the table open */
 async function finish(
   database: Database,
   { name, state, manifestKey }: Pick<ExpiringPartition, 'name' | 'state' | 'manifestKey'>,
@@ -103,7 +103,7 @@ async function finish(
 ): Promise<boolean> {
   const db = database.db;
   if (state === 'attached' || state === 'gone') {
-    // Registered and not detached: it is judged again. Or an operator dropped it.
+    // It was registered and not detached, so it is judged again; or an operator dropped it.
     await forget(db, name);
     return true;
   }

@@ -2,16 +2,9 @@ import { type Kysely, sql } from 'kysely';
 import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';
 
-/** A partition that is past EVENT_RETENTION_DAYS, and what becomes of it. */
-export interface JudgedPartition {
-  readonly partition: ListedPartition;
-  /** Tenants with events in it whose own retention is longer and not over: it stays for them. */
-  readonly keepers: readonly string[];
-  /** Tenants with events in it that their scheduled export has not taken yet: it waits for that. */
-  readonly heldBackBy: readonly string[];
-}
-
-/** Holds every partition against the retention. A partition is past it when its last moment is. */
+/**
+ * Finds the partitions that are past the retention, and who still needs them. A partition is past it when its end is.
+ */
 export async function judgePartitions(db: Kysely<unknown>, rules: RetentionRules): Promise<JudgedPartition[]> {
   const { now, days } = rules;
   if (days === 0) return [];
@@ -28,6 +21,15 @@ export async function judgePartitions(db: Kysely<unknown>, rules: RetentionRules
   return judged;
 }
 
+/** A partition that is past EVENT_RETENTION_DAYS, with the tenants that it stays for. */
+export interface JudgedPartition {
+  readonly partition: ListedPartition;
+  /** Tenants with events in it whose own retention is longer and not over: it stays for them. */
+  readonly keepers: readonly string[];
+  /** Tenants with events in it that their scheduled export has not taken yet: it waits for that. */
+  readonly heldBackBy: readonly string[];
+}
+
 const DAY_MS = 24 * 60 * 60_000;
 
 async function keepersOf(db: Kysely<unknown>, { name, to }: ListedPartition, now: Date): Promise<string[]> {
@@ -40,8 +42,8 @@ async function keepersOf(db: Kysely<unknown>, { name, to }: ListedPartition, now
 }
 
 /**
- * A position's floor at the end of the partition or later: everything of the partition is exported. The tenants are
- * found by jumping from one to the next in an index.
+ * Tenants whose scheduled export has not taken all of the partition yet. All is exported when the floor of the position
+ * is at the end of the partition or later. Tenants are found by jumping from one to the next in an index.
  */
 async function exportsBehind(
   db: Kysely<unknown>,

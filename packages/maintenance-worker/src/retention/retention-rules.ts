@@ -2,7 +2,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { Type } from 'typebox';
 import type { MaintenanceConfig } from '../config.ts';
 
-/** What decides how long events stay, beside what is set for single tenants. */
+/** The rules of retention that apply to all tenants; single tenants may have their own. */
 export interface RetentionRules {
   readonly now: Date;
   /** EVENT_RETENTION_DAYS; 0 retains them forever. */
@@ -11,12 +11,13 @@ export interface RetentionRules {
   readonly exportsByDefault: boolean;
 }
 
-/** Input of the retention jobs: whether to say what would go, and change nothing. */
+/** Input of the retention jobs: whether to only report what would be deleted. */
 export const DRY_RUN_INPUT = Type.Object(
-  { dry_run: Type.Optional(Type.Boolean({ description: 'Say what would go, and change nothing.' })) },
+  { dry_run: Type.Optional(Type.Boolean({ description: 'Report what would be deleted, and change nothing.' })) },
   { additionalProperties: false },
 );
 
+/** Reads the rules from the configuration, as of `now`. */
 export function retentionRules({ EVENT_RETENTION_DAYS, exports }: MaintenanceConfig, now: Date): RetentionRules {
   const { enabled, schedule } = exports.defaults;
   return { now, days: EVENT_RETENTION_DAYS, exportsByDefault: enabled && !('manual' in schedule) };

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { PROJECTIONS } from '@sluice/projections/all-projections';
 
-/** The columns of `events` that are needed to take an event out of everything else. */
+/** The columns of `events` that are needed to remove an event from the ledger and the projections. */
 export const UNSTORED_COLUMNS = sql.raw(
   [
     ...new Set([
@@ -16,12 +16,12 @@ export const UNSTORED_COLUMNS = sql.raw(
 );
 
 /**
- * Takes events out of the ledger and the projections, in the transaction that deletes them.
+ * Removes events from the ledger and the projections, in the transaction that deletes them.
  *
  * An id is deleted only with the `stored_at` of its event: one that had expired and was stored again keeps its row.
  *
- * @param events what gives the UNSTORED_COLUMNS of those events, e.g. `DELETE … RETURNING` or a query
- * @returns how many events
+ * @param events a query with the UNSTORED_COLUMNS of those events, e.g. `DELETE … RETURNING`
+ * @returns the number of events
  */
 export async function unstoreEvents(db: Kysely<unknown>, events: RawBuilder<unknown>): Promise<number> {
   for (const { unfold } of PROJECTIONS) await unfold.lock(db);

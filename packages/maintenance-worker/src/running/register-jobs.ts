@@ -7,9 +7,9 @@ const NO_INPUT = { type: 'object', properties: {} };
 
 /**
  * Writes the table of jobs to Postgres, for daemons that don't have the code: the query API lists it, and checks the
- * input of requests against it. Jobs that are gone disappear from it, and their waiting runs fail.
+ * input of requests against it. Jobs that this version does not have are deleted from it, and their waiting runs fail.
  *
- * @param scheduled whether this worker runs schedules: only then is anything expected to happen by itself
+ * @param scheduled whether this worker runs schedules: otherwise no job can become stale
  */
 export async function registerJobs(db: Kysely<unknown>, jobs: readonly Job[], scheduled: boolean): Promise<void> {
   const now = new Date();
@@ -38,8 +38,8 @@ export async function registerJobs(db: Kysely<unknown>, jobs: readonly Job[], sc
 }
 
 /**
- * Notes when each schedule ticks next, for lists. Several may do so at once, each with every tick: they lock the jobs by
- * name, as `registerJobs` does, or they would deadlock, and a tick that waits for them could be the one that fails.
+ * Notes when each schedule ticks next, for lists. Several workers do this at once, with every tick. They lock the jobs
+ * in the order of their names, as `registerJobs` does, so that they never deadlock.
  */
 export async function noteNextTicks(db: Kysely<unknown>, next: ReadonlyMap<string, Date>): Promise<void> {
   await sql`

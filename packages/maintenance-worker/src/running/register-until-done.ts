@@ -10,7 +10,8 @@ import { registerJobs } from './register-jobs.ts';
 const BACKOFF: Backoff = { initialMs: 1_000, maxMs: 1_000 };
 
 /**
- * Updates the schema and writes the table of jobs, once; tries again for as long as Postgres does not let it. Only at the start: of two versions that run side by side during an update the newer one has the last word.
+ * Updates the schema and writes the table of jobs; retries until Postgres accepts both. Only at the start: of two
+ * versions that run at the same time during an update, the newer one writes last.
  *
  * @returns false when the signal was aborted first
  */

@@ -13,8 +13,8 @@ const WAKE_AT_ONCE = 100;
 export const REQUESTED_AT_ONCE = 3;
 
 /**
- * Runs the jobs that operators request. The row in `job_runs` is the truth. The sweep also fails the runs that dead
- * workers left.
+ * Runs the jobs that operators request. The row in `job_runs` is the truth. The sweep also fails the runs of dead
+ * workers.
  *
  * `stop` waits for the runs; `runner.stopping` is what ends them.
  *

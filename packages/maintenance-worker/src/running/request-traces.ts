@@ -1,7 +1,7 @@
-/** Most requests that are remembered: one that another worker runs is never taken here. */
+/** Most requests that are remembered: a request that another worker runs is never taken here. */
 const MOST = 1_000;
 
-/** The traces of requests for runs: a worker that is woken for one run may run another that has waited for longer. */
+/** Remembers the traces of requests: a worker that is woken for one run may run an older one. */
 export interface RequestTraces {
   /** Remembers the `traceparent` of the request for a run. */
   note(run: string, traceparent: string | null | undefined): void;
@@ -9,7 +9,7 @@ export interface RequestTraces {
   take(run: string): string | null;
 }
 
-/** Remembers the newest thousand. */
+/** Makes a memory of the newest thousand requests. */
 export function createRequestTraces(): RequestTraces {
   const traces = new Map<string, string>();
   return {

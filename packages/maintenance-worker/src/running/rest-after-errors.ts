@@ -2,12 +2,12 @@ import type { Worker } from 'bullmq';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
 
-/** Rests of a worker that met an error. */
+/** Pauses of a worker after an error. */
 const REST: Backoff = { initialMs: 100, maxMs: 5_000 };
 
 /**
- * Makes a BullMQ worker rest after an error, longer each time. By itself it asks again at once when Redis refuses a
- * command: over maxmemory that is some 3,500 errors a second. Logs each new error once.
+ * Pauses a BullMQ worker after an error, longer each time. Without this it asks again at once when Redis refuses a
+ * command: over maxmemory that is about 3,500 errors a second. Logs each new error once.
  */
 export function restAfterErrors(worker: Worker, logger: Logger): void {
   let errors = 0;
@@ -15,8 +15,7 @@ export function restAfterErrors(worker: Worker, logger: Logger): void {
   let lastAt = 0;
   let timer: NodeJS.Timeout | undefined;
   worker.on('error', ({ message }) => {
-    if (message !== lastError)
-      logger.warn({ queue: worker.name, error: message }, 'BullMQ met an error; it retries');
+    if (message !== lastError) logger.warn({ queue: worker.name, error: message }, 'BullMQ met an error; it retries');
     lastError = message;
     const now = performance.now();
     if (now - lastAt > 2 * REST.maxMs) errors = 0;

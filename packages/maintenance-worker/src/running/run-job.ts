@@ -13,25 +13,6 @@ import { inRunTrace } from './run-trace.ts';
 import { staleAt } from './stale-at.ts';
 import { type Timings, TIMINGS } from './timings.ts';
 
-/** How often a run's progress is written and its state looked at, in milliseconds. */
-const BEAT_MS = 1_000;
-
-/** What running a job takes. */
-export interface Runner {
-  readonly context: JobContext;
-  readonly metrics: Pick<MaintenanceMetrics, 'runEnded'>;
-  /** Traces of the requests that wait. */
-  readonly requests: RequestTraces;
-  /** Host and process, for the history. */
-  readonly worker: string;
-  /** The ordered stop. */
-  readonly stopping: AbortSignal;
-  readonly timings?: Partial<Timings>;
-}
-
-/** Why a run should end. */
-type Reason = 'time-out' | 'stop' | 'cancel' | 'lock lost';
-
 /**
  * Runs a job in a free slot, and writes its progress and its end to Postgres:
  *
@@ -39,12 +20,12 @@ type Reason = 'time-out' | 'stop' | 'cancel' | 'lock lost';
  *                  ├───────► failed      it threw, took longer than its time-out, or its worker died
  *                  └───────► cancelled   by an operator, or by an ordered stop of the worker
  *
- * A handler may ignore its signal. Its run has failed then and the worker continues with other jobs, but its slot stays
+ * A handler may ignore its signal. Then its run has failed and the worker continues with other jobs. Its slot stays
  * taken for as long as it really runs, so that never more run than the job allows.
  *
- * @param begin writes the run down as running, with the lock of its slot held; null when there is nothing to run
+ * @param begin marks the run as running while the lock of its slot is held; null when there is nothing to run
  * @returns `busy` when every slot is taken, `idle` when there was nothing to run
- * @throws when Postgres cannot be reached; what a handler throws is in its run
+ * @throws when Postgres cannot be reached; an error of a handler is in its run instead
  */
 export async function runJob(
   job: Job,
@@ -65,13 +46,34 @@ export async function runJob(
   return Promise.race([held, timedOut.promise]);
 }
 
-/** Every run is a trace of its own: a scheduled one begins it, a requested one also links to its request. */
+/** How often a run's progress is written and its state is read, in milliseconds. */
+const BEAT_MS = 1_000;
+
+/** What a worker runs jobs with. */
+export interface Runner {
+  readonly context: JobContext;
+  readonly metrics: Pick<MaintenanceMetrics, 'runEnded'>;
+  /** Traces of waiting requests. */
+  readonly requests: RequestTraces;
+  /** Host and process, for the history. */
+  readonly worker: string;
+  /** The ordered stop. */
+  readonly stopping: AbortSignal;
+  readonly timings?: Partial<Timings>;
+}
+
+/** Why a run should end. */
+type Reason = 'time-out' | 'stop' | 'cancel' | 'lock lost';
+
+/** Runs `work` in a trace of its own; a requested run also links to its request. */
 function traceRun<T>(job: Job, run: BegunRun, runner: Runner, work: (span: Span) => Promise<T>): Promise<T> {
   const attributes = { 'sluice.job.name': job.name, 'sluice.run.id': run.id, 'sluice.run.trigger': run.trigger };
   return inRunTrace(`run ${job.name}`, { attributes, requestedBy: runner.requests.take(run.id) }, work);
 }
 
-/** @returns what to wait for when the handler did not end in time; null when it has ended */
+/**
+ * Runs the handler and writes its end. @returns the handler's promise when it did not end in time; null when it ended
+ */
 async function runToItsEnd(
   job: Job,
   run: BegunRun,
@@ -121,9 +123,9 @@ async function runToItsEnd(
   if (end.state === 'failed') log.error({ ...facts, error: end.error, err: outcome?.error }, 'job failed');
   else if (end.state === 'succeeded') log.info(facts, 'job done');
   else log.info(facts, 'job cancelled');
-  // Not on the connection with the lock, which may be what was lost.
+  // Another connection than the lock's, which may be lost.
   const state = await endRun(context.database.db, { job: job.name, id: run.id }, end).catch((error: unknown) => {
-    // The next holder of this slot writes so.
+    // The next holder of this slot marks the run as failed.
     runner.metrics.runEnded({ job: job.name, state: 'failed', seconds: durationMs / 1000, rows: end.rows });
     throw error;
   });
@@ -146,7 +148,7 @@ async function outcomeOf(work: () => Promise<JobResult>): Promise<Outcome> {
   }
 }
 
-/** Resolves with null when a run that should end did not in time; never when it need not end. */
+/** Resolves with null when a run that should end did not end in time; never resolves while it may run. */
 async function graceAfter(ending: AbortSignal, graceMs: number, ended: AbortSignal): Promise<null> {
   await new Promise<void>((resolve) => {
     if (ending.aborted) resolve();
@@ -156,7 +158,7 @@ async function graceAfter(ending: AbortSignal, graceMs: number, ended: AbortSign
   return null;
 }
 
-/** Shows progress, and ends the run when it was cancelled or when its lock is lost with its connection. */
+/** Writes progress every BEAT_MS. Ends the run when it was cancelled, or when its lock is lost with its connection. */
 async function beat(
   progress: () => { rows: number; rowsExpected: number | null },
   run: { db: Kysely<unknown>; id: string; end: (why: Reason, message: string) => void; ended: AbortSignal },
@@ -193,7 +195,7 @@ function endOf(
     return {
       ...shared,
       state: run.reason === 'stop' || run.reason === 'cancel' ? 'cancelled' : 'failed',
-      error: outcome === null ? `${why}, and it did not end when it was told to` : why,
+      error: outcome === null ? `${why}, and it did not end when its signal was aborted` : why,
       staleAt: null,
     };
   }

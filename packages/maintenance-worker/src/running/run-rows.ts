@@ -7,7 +7,7 @@ export interface BegunRun {
   readonly trigger: 'schedule' | 'request';
 }
 
-/** Which slot of a job a run takes, and which worker runs it. */
+/** The slot that a run takes, and the worker that runs it. */
 export interface RunSlot {
   readonly job: string;
   readonly slot: number;
@@ -21,19 +21,19 @@ export interface Progress {
   readonly rowsExpected: number | null;
 }
 
-/** How a run ended. */
+/** The end of a run. */
 export interface EndOfRun extends Progress {
   readonly state: 'succeeded' | 'failed' | 'cancelled';
   readonly details: object;
   readonly error: string | null;
-  /** Until when the next success is expected; null when it did not succeed or has no schedule. */
+  /** When the next success is expected at the latest; null when the run failed or the job has no schedule. */
   readonly staleAt: Date | null;
 }
 
 /** The error of a run whose worker is gone. */
 const DIED = 'the worker died, or lost its connection to PostgreSQL';
 
-/** Writes a scheduled run down as running. The caller holds the lock of its slot. */
+/** Inserts a scheduled run as running. The caller holds the lock of its slot. */
 export async function beginScheduled(db: Kysely<unknown>, id: string, slot: RunSlot): Promise<BegunRun> {
   await failOrphans(db, slot);
   await sql`
@@ -43,7 +43,7 @@ export async function beginScheduled(db: Kysely<unknown>, id: string, slot: RunS
   return { id, input: {}, trigger: 'schedule' };
 }
 
-/** Takes the oldest requested run that waits; null when there is none. The caller holds the lock of its slot. */
+/** Takes the oldest waiting request; null when there is none. The caller holds the lock of its slot. */
 export async function claimRequested(db: Kysely<unknown>, slot: RunSlot): Promise<BegunRun | null> {
   await failOrphans(db, slot);
   const { rows } = await sql<{ id: string; input: string }>`
@@ -57,40 +57,42 @@ export async function claimRequested(db: Kysely<unknown>, slot: RunSlot): Promis
   return { id: row.id, input: JSON.parse(row.input) as BegunRun['input'], trigger: 'request' };
 }
 
-/** Fails runs that died in a slot. The holder of its lock calls this: no other run in the slot can be alive. */
+/**
+ * Fails the runs of dead workers in a slot. The holder of the slot's lock calls this: no other run in it can be alive.
+ */
 export async function failOrphans(db: Kysely<unknown>, { job, slot }: Omit<RunSlot, 'worker'>): Promise<void> {
   await sql`
     UPDATE job_runs SET state = 'failed', error = ${DIED}, finished_at = now()
     WHERE job = ${job} AND state = 'running' AND slot = ${slot}`.execute(db);
 }
 
-/** Slots with a run that is running by its row; its worker may be dead. */
+/** Slots whose run is marked as running; its worker may be dead. */
 export async function slotsInUse(db: Kysely<unknown>): Promise<readonly { job: string; slot: number }[]> {
   const { rows } = await sql<{ job: string; slot: number }>`
     SELECT DISTINCT job, slot FROM job_runs WHERE state = 'running'`.execute(db);
   return rows;
 }
 
-/** Ids of the runs that wait, the oldest first, and no more than `limit`. */
+/** Ids of waiting runs, the oldest first, `limit` at most. */
 export async function queuedRuns(db: Kysely<unknown>, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM job_runs WHERE state = 'queued' ORDER BY created_at LIMIT ${limit}`.execute(db);
   return rows.map((row) => row.id);
 }
 
-/** The job of a run; undefined for a run that is not there. */
+/** The job of a run; undefined when there is no such run. */
 export async function jobOfRun(db: Kysely<unknown>, id: string): Promise<string | undefined> {
   const { rows } = await sql<{ job: string }>`SELECT job FROM job_runs WHERE id = ${id}::uuid`.execute(db);
   return rows[0]?.job;
 }
 
-/** Notes that a schedule came due while as many runs as allowed were running. */
+/** Notes that a schedule came due while all slots of the job were taken. */
 export async function noteSkipped(db: Kysely<unknown>, job: string): Promise<void> {
   await sql`UPDATE jobs SET last_tick_at = now(), last_skipped_at = now() WHERE name = ${job}`.execute(db);
 }
 
 /**
- * Shows the progress of a run.
+ * Writes the progress of a run and reads its state.
  *
  * @param progress null when nothing has changed
  * @returns the state of the run: an operator may have cancelled it
@@ -106,9 +108,9 @@ export async function showProgress(db: Kysely<unknown>, id: string, progress: Pr
 }
 
 /**
- * Writes the end of a run. One that was cancelled meanwhile stays so, and one that was given up as dead stays failed.
- * Of scheduled runs that found nothing to do only the newest stays: a job that runs every minute would push
- * everything of interest out of the history.
+ * Writes the end of a run. A run that was cancelled meanwhile stays cancelled; one that another worker gave up as dead
+ * stays failed. Of scheduled runs without work only the newest stays, because a job that runs every minute would push
+ * everything else out of the history.
  *
  * @returns the state that the run ended in
  */
@@ -137,6 +139,6 @@ export async function endRun(
         AND r.id <> ${id}::uuid
     )
     SELECT state FROM ended`.execute(db);
-  // Another worker took this one for dead and has written so.
+  // Another worker gave this run up as dead.
   return rows[0]?.state ?? 'failed';
 }

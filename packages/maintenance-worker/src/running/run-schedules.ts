@@ -13,24 +13,24 @@ import { nextTicks, removeOtherSchedules, writeSchedules } from './write-schedul
 /** Name of the BullMQ queue of the ticks. */
 export const SCHEDULES_QUEUE = 'maintenance';
 
-/** Scheduled runs that one worker runs at the same time: some may take hours, and partitions must be made meanwhile. */
+/** Scheduled runs that one worker runs at the same time: some take hours, and partitions must be made meanwhile. */
 export const SCHEDULED_AT_ONCE = 6;
 
 /** Running schedules. */
 export interface RunningSchedules {
   readonly state: SchedulesState;
-  /** Writes all schedules again, restarts those that stopped, and finds stale jobs; never throws. */
+  /** Writes all schedules again, restarts silent ones, and finds stale jobs; never throws. */
   refresh(): Promise<void>;
-  /** Takes no further tick, and ends when the running jobs have ended; `runner.stopping` is what ends them. */
+  /** Takes no further tick and waits for the running jobs; `runner.stopping` ends them. */
   stop(): Promise<void>;
 }
 
 /**
- * Writes every schedule of `jobs`, again every 30 s and whenever Redis is back, and runs what is due. Any number of
- * maintenance workers may do this: each tick is one job in Redis, which one of them takes.
+ * Writes every schedule of `jobs` and runs what is due. Any number of maintenance workers may do this: each tick is one
+ * job in Redis, which one of them takes.
  *
- * Why again and again: with the first tick that Redis refuses to write (it is over maxmemory) a schedule's chain ends
- * for good.
+ * Schedules are written again every 30 s and whenever Redis is back, because one tick that Redis refuses to write (it
+ * is over maxmemory) ends a BullMQ schedule for good.
  *
  * @param options.registered true once the jobs are in Postgres; nothing begins before
  */
@@ -46,7 +46,7 @@ export function runSchedules(
   const state: SchedulesState = { stale: [] };
 
   const complaints = new Map<string, string>();
-  /** Does one step of a refresh. A failure is logged when it is a new one, and does not keep the others from being done. */
+  /** Does one step of a refresh. Logs a new failure once; the other steps follow in any case. */
   const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -77,7 +77,7 @@ export function runSchedules(
     async (tick) => {
       const job = jobs.find((each) => each.name === tick.name);
       if (job === undefined) {
-        // Written again by an older version, which ran beside this one for a while.
+        // An older version that ran at the same time has written it again.
         logger.warn({ job: tick.name }, 'unknown job scheduled; schedule removed');
         await queue.removeJobScheduler(tick.name);
         return;

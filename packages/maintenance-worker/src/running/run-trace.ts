@@ -7,17 +7,17 @@ import { linksTo } from '@sluice/daemon/telemetry/trace-context';
 /** Most statements, commands and calls that one run shows in its trace. */
 const MOST_CLIENT_SPANS = 300;
 
-/** What the span of a run says from its start on. */
+/** What the span of a run has from its start on. */
 export interface RunTrace {
   readonly kind?: SpanKind;
   readonly attributes: Attributes;
-  /** `traceparent` of the request; null for what no request caused. */
+  /** `traceparent` of the request; null without one. */
   readonly requestedBy: string | null | undefined;
 }
 
 /**
- * Runs a piece of maintenance in a trace of its own, which links to its request. It is kept at any ratio when
- * something in it fails, and shows no more than its first statements, however many there are.
+ * Runs a piece of maintenance in a trace of its own, which links to its request. A trace with a failure is kept at any
+ * sampling ratio. A trace shows the first statements only, however many there are.
  */
 export function inRunTrace<T>(name: string, trace: RunTrace, work: (span: Span) => Promise<T>): Promise<T> {
   const budget = spanBudget(context.active(), MOST_CLIENT_SPANS);

@@ -4,13 +4,13 @@ import type { Job, Schedule } from '../jobs/job.ts';
 /** Ticks that may pass without a success before a job counts as stale: one may be lost, one may fail. */
 const TICKS = 3;
 
-/** How BullMQ writes a schedule. */
+/** A schedule as BullMQ writes it. */
 export function repeatOf(schedule: Schedule): { every: number } | { pattern: string; tz: string } {
   return 'everyMs' in schedule ? { every: schedule.everyMs } : { pattern: schedule.cron, tz: 'UTC' };
 }
 
 /**
- * When a scheduled job that last succeeded at `since` ought to have succeeded again: after three of its ticks, and the
+ * When a scheduled job that last succeeded at `since` should have succeeded again: after three of its ticks, plus the
  * time that a run may take. Null for a job without a schedule.
  */
 export function staleAt({ schedule, timeoutMs }: Pick<Job, 'schedule' | 'timeoutMs'>, since: Date): Date | null {

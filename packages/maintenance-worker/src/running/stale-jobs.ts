@@ -8,9 +8,9 @@ import type { Job } from '../jobs/job.ts';
 import { staleAt } from './stale-at.ts';
 import { restartSchedule } from './write-schedules.ts';
 
-/** What is known of the schedules, for `/health` and for metrics. */
+/** The state of the schedules, for `/health`. */
 export interface SchedulesState {
-  /** Scheduled jobs that ought to have succeeded since they last did. */
+  /** Scheduled jobs that should have succeeded again by now. */
   stale: readonly string[];
 }
 
@@ -20,8 +20,8 @@ interface StaleJob {
 }
 
 /**
- * Finds the scheduled jobs that have not succeeded for too long, and reports them in `state`, in the log (once for each
- * change) and in `/health`. One that has not even ticked is given a new schedule, which ticks at once; one that
+ * Finds the scheduled jobs that have not succeeded for too long. Reports them in `state`, which `/health` shows, and in
+ * the log, once for each change. A job that has not even ticked gets a new schedule, which ticks at once. A job that
  * ticks and fails is left to its schedule.
  *
  * @throws when Postgres or Redis cannot be reached
@@ -44,7 +44,7 @@ export async function checkStaleness(
     return job !== undefined && isSilent(job, each.lastTickAt);
   });
   if (silent.length === 0) return;
-  // Of several workers one repairs; the note keeps the next from doing it again before the tick has come.
+  // One of several workers repairs. Its note keeps the next one from repairing again before the tick has come.
   await withAdvisoryLock(database, 'schedules:repair', async (db) => {
     for (const { name, lastTickAt } of await findStale(db)) {
       const job = jobs.find((each) => each.name === name);

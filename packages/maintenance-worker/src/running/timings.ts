@@ -1,4 +1,4 @@
-/** The intervals that tests shorten, in milliseconds. Wherever they can be set, the option is called `timings`. */
+/** Intervals that tests shorten, in milliseconds. The option is called `timings` everywhere. */
 export interface Timings {
   /** Between two sweeps for work that no wake-up came for. */
   readonly sweepMs: number;

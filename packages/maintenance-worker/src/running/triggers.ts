@@ -4,8 +4,8 @@ import { runJob, type Runner } from './run-job.ts';
 import { beginScheduled, claimRequested, noteSkipped } from './run-rows.ts';
 
 /**
- * Runs a job whose schedule came due. The tick is skipped, and that is noted, while the job already runs as often as it
- * may: a run does all there is to do, so the next tick loses nothing.
+ * Runs a job whose schedule came due. While all slots of the job are taken, the tick is skipped and noted as skipped: a
+ * run does all the work there is, so nothing is lost.
  */
 export async function runTick(job: Job, runner: Runner): Promise<void> {
   const id = randomUUID();
@@ -20,7 +20,7 @@ export async function runTick(job: Job, runner: Runner): Promise<void> {
 
 /**
  * Runs the requests for a job, the oldest first, until none waits or every slot of the job is taken. The holder of a
- * slot calls this when its run ends, so a request that found all slots taken is not forgotten.
+ * slot calls this when its run ends, so that a request that found all slots taken is run then.
  *
  * @throws when Postgres cannot be reached
  */

@@ -11,9 +11,9 @@ import { type Timings, TIMINGS } from './timings.ts';
 
 /** A running wake-and-sweep loop. */
 export interface WakeRunner {
-  /** Wakes workers for everything that is due; never throws. A sweep that is under way ends first. */
+  /** Wakes workers for everything that is due; never throws. A running sweep ends first. */
   sweep(): Promise<void>;
-  /** Takes nothing further, aborts the signal of what runs, and ends when that has ended. */
+  /** Takes no further work, aborts the signal of running work, and waits for it. */
   stop(): Promise<void>;
 }
 
@@ -22,13 +22,13 @@ export interface WakeRunnerOptions {
   readonly redisUrl: string;
   readonly namespace: string;
   readonly logger: Logger;
-  /** True once the schema is there; nothing begins before. */
+  /** True once the schema is ready; nothing begins before. */
   readonly registered: Promise<boolean>;
   /** Rows that this worker works on at the same time. */
   readonly atOnce: number;
   /**
-   * Works on a row until there is nothing to do for now. A row that is not due, has ended or is another worker's is not
-   * an error.
+   * Works on a row until there is no more to do for now. A row that is not due, has ended or belongs to another worker
+   * is not an error.
    *
    * @param signal aborted by `stop`
    * @returns milliseconds until the row is due again; 0 when it is not
@@ -46,9 +46,9 @@ export interface WakeRunnerOptions {
  *                    ├──► work(row) ──► due again soon? wakes itself
  *     sweep wakes ───┘
  *
- * BullMQ only wakes. A wake-up that was lost (FLUSHALL, a Redis that was away when the row was written) delays the work
- * until the next sweep, which reads Postgres at the start and every 30 s. The sweep also finds what a killed worker left
- * unfinished. Errors of Redis make the worker rest, longer each time.
+ * BullMQ only wakes. A lost wake-up (FLUSHALL, or Redis was unavailable when the row was written) delays the work until
+ * the next sweep, which reads Postgres at the start and every 30 s. The sweep also finds what a killed worker left
+ * unfinished. After errors of Redis the worker pauses, longer each time.
  */
 export function startWakeRunner(options: WakeRunnerOptions): WakeRunner {
   const { kind, redisUrl, namespace, logger } = options;
@@ -72,7 +72,7 @@ export function startWakeRunner(options: WakeRunnerOptions): WakeRunner {
     WAKE_QUEUES[kind],
     async ({ data }) => {
       const waitMs = await options.work(data, stopping.signal);
-      // Longer waits are left to the sweep, which has no timers to lose.
+      // Longer waits are left to the sweep, which needs no timer.
       if (waitMs > 0 && waitMs <= sweepMs && !stopping.signal.aborted) wakeIn(waitMs, data);
     },
     {

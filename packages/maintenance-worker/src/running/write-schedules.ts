@@ -2,20 +2,19 @@ import type { Queue } from 'bullmq';
 import type { Job } from '../jobs/job.ts';
 import { repeatOf } from './stale-at.ts';
 
-/** A tick that is this near is left alone, in milliseconds: writing its schedule again could remove it. */
+/** The schedule of a tick that is this near, in milliseconds, is not written: writing it could remove the tick. */
 const NEAR_MS = 1_000;
 
-/** The history is in Postgres. A tick must not join the trace of the one before, or they would all be one. */
+/** Postgres has the history. A tick must not join the trace of the one before, or all ticks would be one trace. */
 const TICK_OPTIONS = { removeOnComplete: true, removeOnFail: 100, telemetry: { omitContext: true } };
 
 /**
- * Writes all job schedulers again.
+ * Writes all schedules again.
  *
- * Writing an unchanged one does not move its next tick: BullMQ takes the waiting tick out and puts it back for the same
- * time. One whose chain is broken (its next tick was refused by Redis) gets a next tick again, at the next multiple
- * of its interval.
+ * Writing an unchanged schedule does not move its next tick: BullMQ removes the waiting tick and adds it for the same
+ * time. A schedule whose next tick Redis refused gets a next tick again, at the next multiple of its interval.
  *
- * @throws what Redis answered, e.g. that it is over maxmemory
+ * @throws the error of Redis, e.g. that it is over maxmemory
  */
 export async function writeSchedules(queue: Queue, jobs: readonly Job[]): Promise<void> {
   for (const job of jobs) {
@@ -23,7 +22,7 @@ export async function writeSchedules(queue: Queue, jobs: readonly Job[]): Promis
   }
 }
 
-/** Removes the job schedulers of jobs that are not in the table. */
+/** Removes the schedules of jobs that this version does not have. */
 export async function removeOtherSchedules(queue: Queue, jobs: readonly Job[]): Promise<void> {
   const names = new Set(jobs.filter((job) => job.schedule !== null).map((job) => job.name));
   for (const { key } of await queue.getJobSchedulers()) {
@@ -31,7 +30,7 @@ export async function removeOtherSchedules(queue: Queue, jobs: readonly Job[]): 
   }
 }
 
-/** Writes a schedule from scratch, with its first tick now: for one that has not ticked though it seems intact. */
+/** Writes a schedule from scratch, with its first tick now: for one that seems intact and does not tick. */
 export async function restartSchedule(queue: Queue, job: Job): Promise<void> {
   await queue.removeJobScheduler(job.name);
   await writeSchedule(queue, job, true);
@@ -50,7 +49,7 @@ async function writeSchedule(queue: Queue, { name, schedule }: Job, now: boolean
   await queue.upsertJobScheduler(name, repeat, { name, opts: TICK_OPTIONS });
 }
 
-/** A tick by the calendar that is due but not taken yet would be replaced by the one after it, and so be lost. */
+/** Whether a tick is due or nearly due and not taken yet: writing a cron schedule would replace and so lose it. */
 async function isNear(queue: Queue, name: string): Promise<boolean> {
   const next = (await queue.getJobScheduler(name))?.next;
   if (next === undefined || next > Date.now() + NEAR_MS) return false;

@@ -1,12 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 
-/** The columns of `events` whose values are counted, which are the dimensions of the roll-ups. */
+/** The columns of `events` whose values are counted: the dimensions of the roll-ups. */
 export const DIMENSIONS = ['event_type', 'actor', 'session_id', 'resource'] as const;
 
 /**
- * How many of some events have which value in which hour, dimension by dimension; nulls are not counted.
+ * A query that counts events by hour, dimension and value. Nulls are not counted.
  *
- * @param events a query's text that gives `tenant`, `occurred_at` and the columns of DIMENSIONS
+ * @param events a query for `tenant`, `occurred_at` and the columns of DIMENSIONS
  * @param by further columns of `events` to group by, as `name, ` each
  */
 export function hourlyCounts(events: RawBuilder<unknown>, by: RawBuilder<unknown> = sql``): RawBuilder<unknown> {
@@ -20,10 +20,10 @@ export function hourlyCounts(events: RawBuilder<unknown>, by: RawBuilder<unknown
 }
 
 /**
- * Hourly counts by day.
+ * A query that sums hourly counts by day.
  *
- * @param hours what stands after FROM
- * @param by as of `hourlyCounts`
+ * @param hours the text after FROM
+ * @param by as in `hourlyCounts`
  */
 export function dailyCounts(hours: RawBuilder<unknown>, by: RawBuilder<unknown> = sql``): RawBuilder<unknown> {
   return sql`

@@ -9,8 +9,8 @@ import { rebuildRollups } from './rebuild.ts';
 import { unfoldCounts } from './unfold.ts';
 
 /**
- * The counts behind statistics, also called roll-ups: how many events of a tenant have which value in which hour and on
- * which day. Generations keep a rebuild apart from what is read meanwhile.
+ * The counts for statistics, also called roll-ups: how many events of a tenant have which value in which hour and on which
+ * day. A rebuild makes a new generation, while statistics read the current one.
  */
 export const counts: FoldedProjection = {
   name: 'counts',

@@ -2,13 +2,13 @@ import { sql } from 'kysely';
 import type { Database } from '@sluice/store/database';
 import { inTransaction } from '@sluice/store/transaction';
 
-/** Rows in one transaction. */
+/** Rows that one transaction deletes. */
 const BATCH = 10_000;
 
 /**
- * Deletes roll-ups that are no longer read, a batch a transaction.
+ * Deletes roll-ups that are no longer read, one batch per transaction.
  *
- * @param goOn asked between two batches
+ * @param goOn called between two batches; false ends the work
  */
 export async function dropRetired(database: Database, goOn: () => boolean): Promise<void> {
   while (goOn()) {

@@ -7,34 +7,34 @@ import { inTransaction } from '@sluice/store/transaction';
 import { foldWindow } from './fold-window.ts';
 import { type Generation, lockGenerations } from './generations.ts';
 
-/** More of `stored_at` than this is folded window by window, in milliseconds. */
+/** A longer stretch of `stored_at` than this is folded window by window, in milliseconds. */
 const ONE_GO_MS = 60_000;
 
-/** About this many events are folded in one transaction of a backlog. */
+/** Target number of events for one transaction while folding a backlog. */
 const WINDOW_EVENTS = 100_000;
 
-/** A window with this many times as many events is made smaller first: after a quiet stretch it may be days wide. */
+/** A window with more than this times the target is narrowed first: after a quiet stretch it may be days wide. */
 const MOST_WINDOWS = 4;
 
-/** First width of a window, in milliseconds; from there it is fitted to how many events there are. */
+/** First width of a window, in milliseconds. Later widths follow the number of events. */
 const FIRST_WINDOW_MS = 10_000;
 
-/** Widest window, in milliseconds: after a long quiet time it would be doubled without end. */
+/** Widest window, in milliseconds. Without it, doubling in a long quiet time would have no end. */
 const WIDEST_WINDOW_MS = 7 * 24 * 3_600_000;
 
 /** What one transaction did. */
 interface Step {
-  /** A slice of time, some transactions, all up to the fence, or nothing because the slice held too many. */
+  /** Folded a slice of time, some transactions, all up to the fence, or nothing because the slice held too many. */
   readonly did: 'slice' | 'transactions' | 'all' | 'too_many';
   readonly events: number;
 }
 
 /**
- * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position with what it
- * adds, so whatever ends this, nothing is counted twice and nothing is left out.
+ * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position together with
+ * the counts, so an interruption neither counts an event twice nor leaves one out.
  *
- * @param options.windowEvents about this many events are folded in one transaction of a backlog
- * @throws when the position is of another cluster
+ * @param options.windowEvents target number of events for one transaction while folding a backlog
+ * @throws when the position belongs to another cluster
  */
 export async function fold(
   database: Database,
@@ -53,14 +53,14 @@ export async function fold(
     }
     if (step.did === 'all') return { events, end: 'caught_up' };
     if (step.did === 'transactions') continue;
-    // Towards the wanted size, but at most doubled: a quiet hour says little about the next.
+    // Towards the target, but at most doubled: a quiet hour predicts little about the next.
     const wanted = widthMs * Math.min(2, windowEvents / Math.max(1, step.events));
     widthMs = Math.min(WIDEST_WINDOW_MS, Math.max(1, Math.round(wanted)));
   }
   return { events, end: 'stopped' };
 }
 
-/** How much of a backlog is taken at once. */
+/** How much of a backlog one step folds. */
 interface Size {
   readonly widthMs: number;
   readonly windowEvents: number;
@@ -78,8 +78,8 @@ async function foldStep(db: Kysely<unknown>, state: Generation['state'], size: S
     stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8 AND tx < ${fence.tx}::xid8`;
   if ((await countSome(db, open, mostEvents)) === mostEvents)
     return foldTransactions(db, position, open, size.windowEvents);
-  // What the new position says is folded, and the old one did not. Below the floor there may be ids above the fence's: those of
-  // the cluster that this one was restored from. Above it they stay in the tail until the floor is beyond them.
+  // What the new position covers and the old one did not. Below the floor there may be ids above the fence's: those of the
+  // cluster that this one was restored from. Above the floor they stay in the tail until the floor has passed them.
   const rest = sql<boolean>`
     stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8
     AND (tx < ${fence.tx}::xid8 OR stored_at < ${floor}::timestamptz)`;
@@ -88,7 +88,7 @@ async function foldStep(db: Kysely<unknown>, state: Generation['state'], size: S
   return { did: 'all', events };
 }
 
-/** How far the position lies before the fence's floor, and the later one of the two floors. */
+/** How far the position is before the fence's floor, and the later of the two floors. */
 async function compareFloors(db: Kysely<unknown>, position: Generation, fence: Fence): Promise<Floors> {
   const { rows } = await sql<Floors>`
     SELECT (extract(epoch FROM fence - position) * 1000)::float8 AS behind_ms,
@@ -102,7 +102,7 @@ interface Floors {
   floor: string;
 }
 
-/** Everything stored before the fence's floor has ended, so a backlog can be taken in slices of `stored_at`. */
+/** Folds one slice of `stored_at`. Every transaction before the fence's floor has ended, so slices are complete. */
 async function foldSlice(
   db: Kysely<unknown>,
   position: Generation,
@@ -113,7 +113,7 @@ async function foldSlice(
     SELECT least(${position.floor}::timestamptz + make_interval(secs => ${widthMs / 1000}),
                  ${fence.floor}::timestamptz)::text AS until`.execute(db);
   const { until } = ends.rows[0]!;
-  // The bound is a parameter of its own: partitions are pruned by it when the statement is planned.
+  // The bound is a separate parameter, so that it prunes partitions when the statement is planned.
   const slice = sql<boolean>`
     stored_at >= ${position.floor}::timestamptz AND stored_at < ${until}::timestamptz AND tx >= ${position.tx}::xid8`;
   const mostEvents = MOST_WINDOWS * windowEvents;
@@ -125,9 +125,9 @@ async function foldSlice(
 }
 
 /**
- * Some of what the fence is beyond, by transaction ids. The fence's floor is a minute old, and at 10,000 events a second
- * that minute alone is too much for one go; but whatever is below the fence has ended, and so has any part of it that
- * begins at the position. The floor stays: transactions of the rest may have begun right after it.
+ * Folds some of what is below the fence, by transaction ids. The fence's floor is a minute old, and at 10,000 events a
+ * second that minute alone is too much for one step. Every transaction below the fence has ended, and so has any part of
+ * them that begins at the position. The floor stays: the rest of the transactions may have begun right after it.
  */
 async function foldTransactions(
   db: Kysely<unknown>,
@@ -135,7 +135,7 @@ async function foldTransactions(
   open: RawBuilder<boolean>,
   windowEvents: number,
 ): Promise<Step> {
-  // Each step reads all from the floor on, so twice as many are taken; of a larger transaction all.
+  // Each step reads everything from the floor on, so it takes twice the target; of a larger transaction all.
   const { rows } = await sql<{ tx: string }>`
     SELECT (coalesce(min(tx) FILTER (WHERE upto >= ${2 * windowEvents}), max(tx))::text::bigint + 1)::text AS tx
     FROM (SELECT tx, sum(count(*)) OVER (ORDER BY tx) AS upto FROM events WHERE ${open} GROUP BY tx) AS e`.execute(db);
@@ -145,7 +145,7 @@ async function foldTransactions(
   return { did: 'transactions', events };
 }
 
-/** How many there are, up to `most`. */
+/** Counts up to `most`. */
 async function countSome(db: Kysely<unknown>, which: RawBuilder<boolean>, most: number): Promise<number> {
   const { rows } = await sql<{ count: string }>`
     SELECT count(*) FROM (SELECT FROM events WHERE ${which} LIMIT ${most}) AS e`.execute(db);

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { listPartitions } from '@sluice/store/layout/list-partitions';
 
 /**
- * A set of roll-ups and how far it has come. An event is in it when its `tx` is below `tx` or its `stored_at` before
+ * A set of roll-ups and its position. An event is in it when its `tx` is below `tx`, or its `stored_at` is before
  * `floor`.
  */
 export interface Generation {
@@ -10,7 +10,7 @@ export interface Generation {
   readonly state: 'building' | 'live';
   readonly systemIdentifier: string;
   readonly tx: string;
-  /** As text: it is only ever handed back to Postgres. */
+  /** As text: it only goes back to Postgres. */
   readonly floor: string;
 }
 
@@ -18,9 +18,9 @@ export interface Generation {
 const ROLLUP_LOCK = 0x736c7569636572n;
 
 /**
- * The generations that are in use. Until the end of the transaction no other one changes roll-ups or their positions:
- * every transaction that does, or deletes events that may be in them, calls this first. An advisory lock and not the rows, because it
- * must also hold before there is any.
+ * Reads the generations in use, and locks them until the end of the transaction. Every transaction that changes roll-ups
+ * or their positions, or deletes events that may be in them, calls this first. It takes an advisory lock and not row locks,
+ * because the lock must also hold before there is any row.
  */
 export async function lockGenerations(db: Kysely<unknown>): Promise<Generation[]> {
   await sql`SELECT pg_advisory_xact_lock(${ROLLUP_LOCK.toString()}::bigint)`.execute(db);
@@ -30,7 +30,7 @@ export async function lockGenerations(db: Kysely<unknown>): Promise<Generation[]
   return rows;
 }
 
-/** Begins a generation in which nothing is yet; it starts at the oldest partition. Locked by the caller. */
+/** Begins an empty generation at the oldest partition. The caller holds the lock. */
 export async function beginGeneration(db: Kysely<unknown>, state: Generation['state']): Promise<void> {
   const [oldest] = await listPartitions(db);
   await sql`

@@ -7,10 +7,10 @@ import { fold } from './fold.ts';
 import { beginGeneration, lockGenerations } from './generations.ts';
 
 /**
- * Builds the roll-ups again beside the ones that are read, and then replaces them in one step. The next rebuild
- * continues an interrupted one.
+ * Builds the roll-ups again beside the current ones, and then replaces those in one step. The next rebuild continues an
+ * interrupted one.
  *
- * @returns how many events are in them
+ * @returns number of events in them
  * @throws when the signal is aborted
  */
 export async function rebuildRollups(database: Database, { signal, progress }: RebuildOptions): Promise<number> {
@@ -26,7 +26,7 @@ export async function rebuildRollups(database: Database, { signal, progress }: R
   return inTransaction(database, putInPlace);
 }
 
-/** Continues what was begun in this cluster, else begins. */
+/** Continues an interrupted rebuild of this cluster, or begins a new one. */
 async function begin(db: Kysely<unknown>): Promise<{ done: number; of: number }> {
   await lockGenerations(db);
   await sql`

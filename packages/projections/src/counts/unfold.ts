@@ -13,7 +13,7 @@ export const unfoldCounts: Unfold = {
   subtract: (db, collected) => subtractCounts(db, collected as DeletedCounts),
 };
 
-/** Hourly counts of deleted events, one array a column: what is to be taken out of the roll-ups. */
+/** Hourly counts of deleted events, one array per column: what to subtract from the roll-ups. */
 interface DeletedCounts {
   readonly generation: number[];
   readonly tenant: string[];
@@ -24,10 +24,10 @@ interface DeletedCounts {
 }
 
 /**
- * Counts those of some events that are in the roll-ups, generation by generation. Generations must be locked by the
- * transaction, in a statement before.
+ * A query that counts the events that are in the roll-ups, by generation. An earlier statement of the transaction must have
+ * locked the generations.
  *
- * @param events a query's text that gives `tenant, occurred_at, stored_at, tx` and the counted columns
+ * @param events a query for `tenant, occurred_at, stored_at, tx` and the counted columns
  */
 function countsToUnfold(events: RawBuilder<unknown>): RawBuilder<unknown> {
   const folded = sql`
@@ -40,7 +40,7 @@ function countsToUnfold(events: RawBuilder<unknown>): RawBuilder<unknown> {
     FROM (${hourlyCounts(folded, sql`generation, `)}) AS c`;
 }
 
-/** No count stays at 0: such a row is deleted. */
+/** Subtracts counts. A row that reaches 0 is deleted. */
 async function subtractCounts(db: Kysely<unknown>, counts: DeletedCounts): Promise<void> {
   if (counts.events.length === 0) return;
   const hours = sql`

@@ -3,20 +3,20 @@ import type { Principal } from '@sluice/access/principal';
 import { AuditEntry } from '@sluice/store/entities/audit-entry';
 import type { UnitOfWork } from '@sluice/store/entities/unit-of-work';
 
-/** What an operator does. */
+/** An action of an operator. */
 export interface AuditedAction {
   /** e.g. `dead_letters.discard`. */
   readonly action: string;
-  /** How many dead letters it is about. */
+  /** How many dead letters, or other objects, the action changes. */
   readonly affected: number;
   readonly reason?: string | undefined;
   readonly details: object;
 }
 
 /**
- * Notes an action, inside the transaction that does it: there is none without its note.
+ * Writes an action into the audit log, inside the transaction of the action: none happens without its entry.
  *
- * @returns the id of the note
+ * @returns the id of the entry
  */
 export async function noteAction(db: Kysely<unknown>, operator: Principal, noted: AuditedAction): Promise<string> {
   const { rows } = await sql<{ id: string }>`
@@ -27,7 +27,7 @@ export async function noteAction(db: Kysely<unknown>, operator: Principal, noted
   return rows[0]!.id;
 }
 
-/** Notes an action in the unit of work that does it. */
+/** Writes an action into the audit log, inside the unit of work of the action. */
 export function noteChange({ entities }: UnitOfWork, operator: Principal, noted: AuditedAction): void {
   entities.getRepository(AuditEntry).create({
     actor: operator.name,

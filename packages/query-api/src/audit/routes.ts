@@ -9,14 +9,14 @@ import { AUDIT_LOG, listAuditEntries } from './rows.ts';
 
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 
-/** `GET /api/audit-log`: what operators did, newest first. */
+/** `GET /api/audit-log`: actions of operators, newest first. */
 export function addAuditLogRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.get('/api/audit-log', {
     config: { scope: 'operate' },
     schema: {
       tags: ['audit'],
-      summary: 'What operators did, newest first',
-      description: 'An operator of one tenant sees what was done with keys of that tenant.',
+      summary: 'List the actions of operators, newest first',
+      description: 'A key of one tenant sees the actions of keys of that tenant.',
       querystring,
       response: {
         200: Type.Object({

@@ -11,7 +11,7 @@ export interface AuditEntry {
   readonly details: unknown;
 }
 
-/** All entries. */
+/** The list of all entries. */
 export const AUDIT_LOG: List = { of: 'audit log', key: { id: 'bigint' }, order: 'desc' };
 
 /** Entries of the audit log, newest first. */

@@ -23,27 +23,30 @@ const letterProperties = {
 /** A dead letter in a list. */
 export const letterSchema = Type.Object(letterProperties);
 
-/** A dead letter whole. */
+/** A dead letter with everything that is stored about it. */
 export const wholeLetterSchema = Type.Object({
   ...letterProperties,
   detail: orNull(Type.String()),
-  payload: Type.Unknown({ description: "The client's event; null for an entry that could not be read." }),
+  payload: Type.Unknown({ description: "The client's event; null for an unreadable entry." }),
   raw: orNull(Type.String({ description: 'The bytes as base64, when there is no payload.' })),
-  original_payload: Type.Unknown({ description: 'What the payload was before somebody changed it.' }),
-  origin: Type.Unknown({ description: 'Batch, index, receive time and client of the request that brought it.' }),
+  original_payload: Type.Unknown({
+    description: 'The payload before the first change by an operator; null when nobody changed it.',
+  }),
+  origin: Type.Unknown({ description: 'Batch, index, receive time and client of the request that sent it.' }),
   stream: Type.String(),
   entry_id: Type.String(),
   entry_index: Type.Integer(),
   history: Type.Array(Type.Unknown(), { description: 'Each failure after the first.' }),
-  replays: Type.Array(Type.Unknown(), { description: 'Dead letters that its replay ended as.' }),
+  replays: Type.Array(Type.Unknown(), { description: 'Dead letters that its replay made.' }),
   settled_at: orNull(time),
   trace_url: orNull(Type.String()),
   version: Type.String({
-    description: 'Changes with every change; give it back with a PATCH to notice that of others.',
+    description:
+      'Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile.',
   }),
 });
 
-/** How many dead letters there are of one kind in one hour. */
+/** The number of dead letters of one kind in one hour. */
 export const letterGroupSchema = Type.Object({
   reason: Type.String(),
   event_type: orNull(Type.String()),

@@ -16,15 +16,15 @@ import { noSuchLetter } from './rows.ts';
 export interface Edit {
   readonly id: string;
   readonly payload: unknown;
-  /** The same, with numbers that keep their digits. */
+  /** The same, with numbers that keep all their digits. */
   readonly exact: unknown;
   readonly reason: string | undefined;
-  /** The version that was edited; undefined when the caller does not care. */
+  /** The version that the caller edited; undefined to skip the check. */
   readonly version: string | undefined;
   readonly operator: Principal;
 }
 
-/** The payload is not an event that ingest would take. */
+/** The payload is not an event that ingest would accept. */
 export class RejectedPayload extends ApiError {
   readonly rejection: Rejection;
 
@@ -44,9 +44,9 @@ interface Row {
 }
 
 /**
- * Changes the payload, inside the caller's transaction.
+ * Replaces the payload of a dead letter, inside the caller's transaction.
  *
- * @throws ApiError when there is no such letter, when it is not dead or has changed, or when the payload won't do
+ * @throws ApiError when there is no such dead letter, when it is not dead or has changed, or when the payload is invalid
  */
 export async function editLetter(db: Kysely<unknown>, edit: Edit, maxEventBytes: number): Promise<void> {
   const { id, operator } = edit;
@@ -72,12 +72,12 @@ export async function editLetter(db: Kysely<unknown>, edit: Edit, maxEventBytes:
   });
 }
 
-/** Validates the payload as ingest would, and as what it was: the same event. */
+/** Validates the payload as ingest would, and checks that it still is the same event. */
 function validPayload(letter: Row, edit: Edit, maxEventBytes: number): { eventType: string; json: string } {
   const { tenant, source, origin } = letter;
   const adapter = source === null ? undefined : adapterBySource(source);
   if (adapter === undefined || tenant === null || origin === null) {
-    throw new ApiError('conflict', `Dead letter ${edit.id} is an entry that nobody could read; it has no payload.`);
+    throw new ApiError('conflict', `Dead letter ${edit.id} is an unreadable entry; it has no payload.`);
   }
   const payload = replaceUnstorableText(edit.exact);
   const json = JSON.stringify(payload) ?? 'null';
@@ -114,7 +114,7 @@ function validPayload(letter: Row, edit: Edit, maxEventBytes: number): { eventTy
 /** Most dead letters in one transaction. */
 const BATCH = 1_000;
 
-/** Which ones, by whom and why. */
+/** Which dead letters are discarded, by whom and why. */
 export interface Discard {
   readonly filter: DeadLetterFilter;
   readonly operator: Principal;
@@ -122,10 +122,10 @@ export interface Discard {
 }
 
 /**
- * Discards every matching dead letter that is there now, in bounded transactions; each adds to the one note in
- * the audit log what it did.
+ * Discards every matching dead letter that exists now, in bounded transactions. Each of them updates the count of the
+ * one entry in the audit log.
  *
- * @returns how many were discarded
+ * @returns the number of discarded dead letters
  */
 export async function discardLetters(database: Database, discard: Discard): Promise<number> {
   const { filter, operator, reason } = discard;

@@ -7,20 +7,20 @@ const ID_PATTERN = '^[1-9][0-9]{0,17}$';
 /** Most ids in one request. */
 const MAX_IDS = 10_000;
 
-/** Id of a dead letter in a path. */
+/** The id of a dead letter in a path. */
 export const letterParams = Type.Object({ id: Type.String({ pattern: ID_PATTERN }) });
 
-/** What decides which dead letters are meant; the same in queries and in bodies. */
+/** The filter of dead letters; the same in queries and in bodies. */
 const filterProperties = {
   reason: Type.Optional(words(64, 'Code of the reason, e.g. invalid_value.')),
   event_type: Type.Optional(words(64, 'Type of the event.')),
-  tenant: Type.Optional(words(64, 'Whose event it is.')),
+  tenant: Type.Optional(words(64, 'The tenant of the event.')),
   since: Type.Optional(Type.String({ format: 'date-time', description: 'Failed first at or after.' })),
   until: Type.Optional(Type.String({ format: 'date-time', description: 'Failed first before.' })),
   text: Type.Optional(words(200, 'Part of the message or of the payload, in any letter case.')),
 };
 
-/** Adds what only lists know. */
+/** The filter of lists, which also knows states and replays. */
 export const listProperties = {
   ...filterProperties,
   state: Type.Optional(
@@ -29,10 +29,10 @@ export const listProperties = {
       description: '`all` for every state.',
     }),
   ),
-  replay_id: Type.Optional(Type.String({ format: 'uuid', description: 'Taken by this replay.' })),
+  replay_id: Type.Optional(Type.String({ format: 'uuid', description: 'Put back by this replay.' })),
 };
 
-/** Which dead letters an action is about: ids, or a filter over those that are dead. */
+/** Selects the dead letters of an action: by ids, or by a filter over those that are dead. */
 export const choiceProperties = {
   ids: Type.Optional(
     Type.Array(

@@ -24,7 +24,7 @@ import {
   wholeLetter,
 } from './rows.ts';
 
-/** Dead letters in one page of a download: with payloads of 256 KiB each, some 25 MB in memory. */
+/** Dead letters in one read of a download: with payloads of 256 KiB each, some 25 MB in memory. */
 const DOWNLOAD_PAGE = 100;
 
 const listQuery = Type.Object(
@@ -42,7 +42,10 @@ const editBody = Type.Object(
     payload: Type.Unknown({ description: 'The whole event, as a client would send it.' }),
     reason: Type.Optional(reason),
     version: Type.Optional(
-      Type.String({ maxLength: 20, description: '`version` of the dead letter that was edited.' }),
+      Type.String({
+        maxLength: 20,
+        description: 'The `version` that was edited; the edit fails if the dead letter has changed since.',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -66,9 +69,9 @@ function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryC
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'What failed, newest first',
+      summary: 'List dead letters, newest first',
       description:
-        'With `Accept: application/x-ndjson` the answer is a download of all matches with their payloads, one JSON object a line; `limit` and `cursor` do not count then.',
+        'With `Accept: application/x-ndjson` the answer is a download of all matches with their payloads, one JSON object a line. It ignores `limit` and `cursor`.',
       querystring: listQuery,
       response: {
         200: Type.Object({
@@ -101,7 +104,7 @@ function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryC
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'How many there are of which kind, by reason, event type and hour',
+      summary: 'Count dead letters by reason, event type and hour',
       querystring: summaryQuery,
       response: {
         200: Type.Object({
@@ -126,7 +129,7 @@ function addShowRoute(server: FastifyInstance, { database, config }: QueryContex
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'One dead letter whole: payload, history, lineage, trace',
+      summary: 'Show one dead letter with payload, history, replays and trace',
       params: letterParams,
       response: { 200: wholeLetterSchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
     },
@@ -145,7 +148,7 @@ function addEditRoute(server: FastifyInstance, { database, config }: QueryContex
       ...shared,
       summary: 'Fix the payload of a dead letter',
       description:
-        'The new payload is validated as ingest validates it, and has to give the event the same id. What the client sent is kept as `original_payload`.',
+        'The new payload is validated as ingest validates it. It must give the event the same id. `original_payload` keeps what the client sent.',
       params: letterParams,
       body: editBody,
       response: { 200: wholeLetterSchema, ...errorResponses('query', 400, 401, 403, 404, 409, 413, 422, 503, 504) },
@@ -174,14 +177,15 @@ function addEditRoute(server: FastifyInstance, { database, config }: QueryContex
   });
 }
 
-/** `POST /api/dead-letters/discards`: gives dead letters up; they stay readable. */
+/** `POST /api/dead-letters/discards`: discards dead letters, which stay readable. */
 function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): void {
   server.post('/api/dead-letters/discards', {
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'Give dead letters up, with a reason',
-      description: 'Either `ids` or `filter`; an empty filter means all that are dead. They stay readable.',
+      summary: 'Discard dead letters, with a reason',
+      description:
+        'Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.',
       body: discardBody,
       response: {
         200: Type.Object({ discarded: Type.Integer() }),
@@ -197,7 +201,7 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
   });
 }
 
-/** All matches as lines, page by page: the next page is only read when the client has taken the one before. */
+/** Yields all matches as lines, page by page. The next page is read once the client has taken the one before. */
 async function* downloadLetters(
   db: Kysely<unknown>,
   letters: Pick<LetterPage, 'filter' | 'owner' | 'order'>,
@@ -206,12 +210,12 @@ async function* downloadLetters(
   for (let after: Place | undefined; ;) {
     const from = after;
     const read = () => listWholeLetters(db, { ...letters, after: from, limit: DOWNLOAD_PAGE });
-    // As children of the request's span, all these statements would make a trace that nobody can look at.
+    // Only the first statement is a child of the request's span: a trace with thousands could not be read.
     const page = await (from === undefined ? read() : untraced(read));
     yield page.map((letter) => `${JSON.stringify(letter)}\n`).join('');
     const last = page.at(-1);
     if (last === undefined || page.length < DOWNLOAD_PAGE) return;
-    // Cut on purpose: a download that looks whole and is not would be worse.
+    // Breaks the answer off on purpose: a partial download must not look complete.
     if (isStopping()) throw new Error('the query API is stopping');
     after = placeOf(last, deadLetters(letters.order));
   }

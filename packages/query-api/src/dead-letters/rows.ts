@@ -7,7 +7,7 @@ import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-l
 import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 
-/** A dead letter as lists have it. */
+/** A dead letter as lists show it. */
 export type ListedLetter = { readonly id: string } & Readonly<Record<string, unknown>>;
 
 /** Columns of lists. */
@@ -15,24 +15,24 @@ const LETTER_COLUMNS = sql`
   id, tenant, event_id, event_type, source, reason, sqlstate, message, state, attempts, trace_id,
   ${utc('first_failed_at')}, ${utc('last_failed_at')}, replay_id, replay_of, replay_result`;
 
-/** Dead letters by their ids. */
+/** The list of dead letters by their ids. */
 export function deadLetters(order: Order): List {
   return { of: 'dead letters', key: { id: 'bigint' }, order };
 }
 
 const BY_ID = { asc: sql`ORDER BY id`, desc: sql`ORDER BY id DESC` } as const;
 
-/** Which page of which dead letters. */
+/** Selects a page of dead letters. */
 export interface LetterPage {
   readonly filter: DeadLetterFilter;
-  /** Tenant of who asks; null for all. */
+  /** The caller's tenant; null for all tenants. */
   readonly owner: string | null;
   readonly order: Order;
   readonly after: Place | undefined;
   readonly limit: number;
 }
 
-/** One page of dead letters. */
+/** Reads one page of dead letters. */
 export async function listLetters(db: Kysely<unknown>, page: LetterPage): Promise<readonly ListedLetter[]> {
   const { rows } = await sql<ListedLetter>`
     SELECT ${LETTER_COLUMNS} FROM dead_letters
@@ -41,7 +41,7 @@ export async function listLetters(db: Kysely<unknown>, page: LetterPage): Promis
   return rows;
 }
 
-/** One page with payloads, for downloads. */
+/** Reads one page with payloads, for downloads. */
 export async function listWholeLetters(db: Kysely<unknown>, page: LetterPage): Promise<readonly ListedLetter[]> {
   const { rows } = await sql<ListedLetter & { event: string | null }>`
     SELECT ${LETTER_COLUMNS}, detail, ${EVENT_JSON} AS event,
@@ -51,7 +51,7 @@ export async function listWholeLetters(db: Kysely<unknown>, page: LetterPage): P
   return rows.map(({ event, raw, ...row }) => ({ ...row, payload: jsonOf(event), raw: event === null ? raw : null }));
 }
 
-/** Dead letters by reason, event type and hour. */
+/** Counts dead letters by reason, event type and hour. */
 export async function summarizeLetters(
   db: Kysely<unknown>,
   filter: DeadLetterFilter,
@@ -68,7 +68,7 @@ export async function summarizeLetters(
   return rows.map((row) => ({ ...row, count: Number(row.count) }));
 }
 
-/** A JSON text as a value that is written again with all the digits of its numbers. */
+/** Parses a JSON text into a value that is written with all the digits of its numbers. */
 function jsonOf(text: string | null): unknown {
   return text === null ? null : parseKeepingDigits(text);
 }
@@ -83,7 +83,7 @@ interface WholeRow extends Record<string, unknown> {
 }
 
 /**
- * Everything that is known of one dead letter.
+ * Reads one dead letter with everything that is stored about it.
  *
  * @param traceUrl template with `{trace_id}`
  * @throws ApiError `not_found`, also for one of another tenant
@@ -122,7 +122,7 @@ export function noSuchLetter(id: string): ApiError {
   return new ApiError('not_found', `There is no dead letter ${id}.`);
 }
 
-/** The part of a body that says which dead letters are meant. */
+/** The part of a body that selects dead letters. */
 export interface Choice {
   readonly ids?: readonly (string | number)[];
   readonly filter?: DeadLetterFilter;
@@ -132,10 +132,10 @@ export interface Choice {
 const NAMED_IDS = 10;
 
 /**
- * The choice of a request as a filter.
+ * Turns the choice of a request into a filter.
  *
- * @throws ApiError when it has not exactly one of ids and filter, when an id is not there for this operator, or
- *   when it names another tenant
+ * @throws ApiError when it has not exactly one of ids and filter, when this operator has no such dead letter, or when it
+ *   names another tenant
  */
 export async function chosenLetters(
   db: Kysely<unknown>,

@@ -1,14 +1,16 @@
 import { Type } from 'typebox';
 
-/** For OpenAPI only: an event with the names and values that its client gave it. */
+/** For OpenAPI only: an event with the names and values of its client. */
 export const wireEventSchema = Type.Object(
   {
-    eventId: Type.Unknown({ description: 'The id that the client sent, else the one it was given.' }),
+    eventId: Type.Unknown({ description: 'The id that the client sent, else the one that Sluice assigned.' }),
     eventType: Type.String(),
-    timestamp: Type.String({ description: 'When it occurred; UTC, unless a page sent a time that had to be guessed.' }),
+    timestamp: Type.String({
+      description: 'When it occurred, in UTC. For web collection: the text that the page sent.',
+    }),
   },
   {
     additionalProperties: true,
-    description: 'In the wire shape it came in: `userName`, `workbookName` … or `visitorId`, `path` …',
+    description: 'In the wire shape in which it came: `userName`, `workbookName` … or `visitorId`, `path` …',
   },
 );

@@ -7,12 +7,12 @@ import { placeOf } from '../http/paging.ts';
 import { TIMEOUT_HINT } from './inputs.ts';
 import { BY_EVENT_TIME, type EventList, readEvents } from './rows.ts';
 
-/** Events read at once for a download: 25 MB of the largest. */
+/** Events in one read of a download: 25 MB of the largest. */
 const DOWNLOAD_EVENTS = 100;
 
 /**
- * All matches as lines, chunk by chunk: the next is read when the client has taken the one before, and between two
- * no connection and no snapshot is held.
+ * Yields all matches as lines, chunk by chunk. The next chunk is read once the client has taken the one before. Between
+ * two chunks the download holds no connection and no snapshot.
  */
 export async function* downloadEvents(
   db: Kysely<unknown>,
@@ -24,11 +24,11 @@ export async function* downloadEvents(
     const from = after;
     const read = (): Promise<readonly StoredEvent[]> =>
       withTimeoutHint(TIMEOUT_HINT, () => readEvents(db, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone));
-    // As children of the request's span, thousands of statements would make a trace that nobody can look at.
+    // Only the first statement is a child of the request's span: a trace with thousands could not be read.
     const events = await (from === list.after ? read() : untraced(read));
     if (events.length > 0) yield events.map((event) => `${JSON.stringify(toWire(event))}\n`).join('');
     if (events.length < DOWNLOAD_EVENTS) return;
-    // Cut on purpose: a download that looks whole and is not would be worse.
+    // Breaks the answer off on purpose: a partial download must not look complete.
     if (isStopping()) throw new Error('the query API is stopping');
     after = placeOf(events.at(-1)!, BY_EVENT_TIME);
   }

@@ -19,18 +19,18 @@ const value = (maxLength = 2_000) => Type.String({ minLength: 1, maxLength });
 const values = (description: string, maxLength?: number) =>
   Type.Optional(Type.Array(value(maxLength), { minItems: 1, maxItems: MAX_VALUES, description }));
 
-/** Whose events; only a key of no tenant may choose. */
+/** The tenant of the events. Only a key of all tenants may choose. */
 export const tenantProperty = {
   tenant: Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: 64,
-      description: "Whose events; by default the key's tenant, or `default`.",
+      description: 'The tenant of the events; by default that of the key, or `default`.',
     }),
   ),
 };
 
-/** What events can be found by, wherever they are. */
+/** The fields that every reader of events can filter by. */
 export const fieldProperties = {
   event_types: values('Any of these types.', MAX_EVENT_TYPE_CHARS),
   user_names: values('By any of these users; for web collection, visitors.'),
@@ -47,7 +47,7 @@ export const rangeProperties = {
 
 type Fields = Static<ReturnType<typeof Type.Object<typeof fieldProperties>>>;
 
-/** The fields of a request as the columns hold them: what Postgres can't store replaced, and cut to 512 bytes. */
+/** The fields of a request as the columns hold them: unstorable characters replaced, cut to 512 bytes. */
 export function fieldFilter(tenant: string, fields: Fields): EventFilter {
   return {
     tenant,
@@ -65,7 +65,7 @@ export function columnText(text: string): string {
 }
 
 /**
- * A range in UTC with all decimals.
+ * Reads a range of time, in UTC with all decimals.
  *
  * @throws ApiError `invalid_request` when it ends before it begins
  */
@@ -76,20 +76,20 @@ export function rangeOf(input: { start_time?: string | undefined; end_time?: str
   const start = input.start_time === undefined ? undefined : parseTimestamp(input.start_time)!;
   const end = input.end_time === undefined ? undefined : parseTimestamp(input.end_time)!;
   if (start !== undefined && end !== undefined && start.ms > end.ms) {
-    throw new ApiError('invalid_request', 'end_time lies before start_time.');
+    throw new ApiError('invalid_request', 'end_time is earlier than start_time.');
   }
   return { start: start?.iso, end: end?.iso };
 }
 
-/** Deepest page by `offset`: Postgres reads and throws away all that comes before it. */
+/** Largest `offset`: Postgres reads and discards everything before it. */
 const MAX_OFFSET = 10_000;
 
-/** Events on a page when the request does not say. */
+/** Events on a page by default. */
 export const DEFAULT_EVENTS = 100;
 
-/** What would make a query faster; for `withTimeoutHint`. */
+/** Tells how to make a query faster; for `withTimeoutHint`. */
 export const TIMEOUT_HINT =
-  'give a start_time, and one of session_ids, workbook_names, user_names, event_types or correlation_id; payload has no index and looks at every event that the rest leaves, and an exact total counts them all.';
+  'give a start_time, and one of session_ids, workbook_names, user_names, event_types or correlation_id; payload has no index, so every event that the other fields leave is read; an exact total counts them all.';
 
 /** Body of `POST /api/events/query`. */
 export const eventQuery = Type.Object(
@@ -104,7 +104,7 @@ export const eventQuery = Type.Object(
           minProperties: 1,
           additionalProperties: true,
           description:
-            'The event has these properties with these values, among others; not those with a filter of their own. No index: give a start_time with it.',
+            'Properties and values that the event contains, among others. Properties with their own filter are not found this way. There is no index: send a start_time too.',
         },
       ),
     ),
@@ -113,15 +113,17 @@ export const eventQuery = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 1_000,
-        description: `${DEFAULT_EVENTS} by default; large events make fewer.`,
+        description: `${DEFAULT_EVENTS} by default. A page with large events has fewer.`,
       }),
     ),
-    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'Use `cursor` to go deeper.' })),
+    offset: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'For deeper pages use `cursor`.' }),
+    ),
     cursor: cursorProperty,
     include_total: Type.Optional(
       Type.Unsafe<false | TotalMethod>({
         enum: [false, 'exact', 'estimated'],
-        description: '`exact` counts every match; `estimated` asks the statistics of Postgres.',
+        description: '`exact` counts every match; `estimated` uses the statistics of Postgres.',
       }),
     ),
   },
@@ -130,25 +132,25 @@ export const eventQuery = Type.Object(
 
 export type EventQuery = Static<typeof eventQuery>;
 
-/** What a query asks for, as a filter. */
+/** The filter of a query. */
 export function filterOfQuery(query: EventQuery, tenant: string, bodyText: string): EventFilter {
   return { ...fieldFilter(tenant, query), ...rangeOf(query), payload: payloadOf(query, bodyText) };
 }
 
-/** The payload as JSON text as it would be stored: all digits of its numbers, and nothing that Postgres refuses. */
+/** The payload as JSON text, as it would be stored: with all digits, without what Postgres refuses. */
 function payloadOf(query: EventQuery, bodyText: string): string | undefined {
   if (query.payload === undefined) return undefined;
   const problem = inspectValues(query.payload);
   if (problem === 'nesting') throw nestingError();
   if (problem === 'number') {
-    throw new ApiError('invalid_body', 'payload has a number beyond what a 64-bit float can hold.');
+    throw new ApiError('invalid_body', 'payload has a number beyond the range of a 64-bit float.');
   }
   const exact = (parseKeepingDigits(bodyText) as { payload: unknown }).payload;
   return JSON.stringify(replaceUnstorableText(exact));
 }
 
 /**
- * Checks a query for a download: it is whole, or it begins at a cursor, and has no other pages.
+ * Checks the query of a download. It may begin at a cursor; everything else about pages is refused.
  *
  * @throws ApiError `invalid_body` naming the property
  */

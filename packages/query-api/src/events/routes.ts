@@ -35,23 +35,23 @@ const showQuery = Type.Object(tenantProperty, { additionalProperties: false });
 
 const shared = { tags: ['events'] };
 
-/** `/api/events`: by filter, the newest, and one of them. Their statistics and the live tail have rooms of their own. */
+/** `/api/events`: by filter, the newest, and one by its id. Statistics and the live tail have their own folders. */
 export function addEventRoutes(server: FastifyInstance, context: QueryContext): void {
   addQueryEventsRoute(server, context);
   addRecentEventsRoutes(server, context);
   addShowEventRoute(server, context);
 }
 
-/** `POST /api/events/query`: events by filter, as pages or as a download of all. */
+/** `POST /api/events/query`: events by filter, as pages or as a download. */
 function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping }: QueryContext): void {
   const holdDownload = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.post('/api/events/query', {
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'Events by filter, newest first',
+      summary: 'Find events by filter, newest first',
       description:
-        'Fields are combined with AND, values of one field with OR; times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line; it has no `limit`; one key may have 10 of them open.',
+        'Fields are combined with AND, values of one field with OR. Times are `start_time` ≤ event < `end_time`. With `Accept: application/x-ndjson` the answer is a download of all matches from `cursor` on, one event a line, without a `limit`. One key may have 10 downloads open.',
       body: eventQuery,
       response: {
         200: Type.Object({
@@ -100,7 +100,7 @@ function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryC
       config: { scope: 'read' },
       schema: {
         ...shared,
-        summary: 'The newest events, by their own time',
+        summary: 'List the newest events, by their own time',
         querystring: recentQuery,
         response: {
           200: Type.Object({ events: Type.Array(wireEventSchema) }),
@@ -123,7 +123,7 @@ function addShowEventRoute(server: FastifyInstance, { readDatabase }: QueryConte
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'One event by its id',
+      summary: 'Show one event by its id',
       params: showParams,
       querystring: showQuery,
       response: { 200: wireEventSchema, ...errorResponses('query', 400, 401, 403, 404, 503, 504) },

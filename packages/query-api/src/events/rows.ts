@@ -7,21 +7,21 @@ import type { UntilGone } from '../http/client-gone.ts';
 import { comesAfter, type List, type Order, type Place, placeOf } from '../http/paging.ts';
 import { allOf, type EventFilter, matchesFilter, splitFilter, storedSince } from './event-filter.ts';
 
-/** Events read at once: four statements make the largest page, and 251 of the largest events are 64 MiB. */
+/** Events in one read: four statements make the largest page, and 251 of the largest events are 64 MiB. */
 const CHUNK_EVENTS = 251;
 
 /** A page ends early after this much payload, in characters. */
 const MAX_PAGE_CHARS = 8 * 1024 * 1024;
 
-/** The key of lists of events: when they occurred. */
+/** The key of lists of events: the time at which they occurred. */
 export const BY_EVENT_TIME = { key: { occurred_at: 'timestamptz', event_id: 'uuid' } } as const;
 
-/** Events by when they occurred. @param of what the list's cursors belong to */
+/** The list of events in the order in which they occurred. @param of what the cursors of the list belong to */
 export function eventList(of: unknown, order: Order): List {
   return { of, order, ...BY_EVENT_TIME };
 }
 
-/** Which events in which order. */
+/** Selects events and their order. */
 export interface EventList {
   readonly filter: EventFilter;
   readonly order: Order;
@@ -29,16 +29,16 @@ export interface EventList {
   readonly after?: Place | undefined;
 }
 
-/** The events of one page, and whether there may be more after it. */
+/** The events of one page, and whether more may follow. */
 export interface EventPage {
   readonly events: readonly StoredEvent[];
   readonly more: boolean;
 }
 
 /**
- * One page, in chunks, so that large events make a short page and not a large process.
+ * Reads one page, in chunks: large events make a short page instead of a large process.
  *
- * @param offset events to leave out at the beginning
+ * @param offset events to skip at the beginning
  */
 export async function readEventPage(
   db: Kysely<unknown>,
@@ -63,7 +63,7 @@ export async function readEventPage(
   return { events, more: true };
 }
 
-/** The next events of a list, in one statement. */
+/** Reads the next events of a list, in one statement. */
 export async function readEvents(
   db: Kysely<unknown>,
   { filter, order, after }: EventList,
@@ -83,7 +83,7 @@ export async function readEvents(
   return rows;
 }
 
-// With the table's name, or it would be the text of the same name that is selected.
+// With the table's name: else the order would be by the selected text of the same name.
 const BY_TIME = sql`ORDER BY events.occurred_at, events.event_id`;
 const BY_TIME_BACKWARDS = sql`ORDER BY events.occurred_at DESC, events.event_id DESC`;
 
@@ -93,10 +93,10 @@ function conditionsAfter(place: Place, order: Order): RawBuilder<SqlBool>[] {
 }
 
 /**
- * One event by its id. The ledger tells when it was stored, and so in which partition it is: without, every one would
- * be searched (1.2 ms instead of 104).
+ * Reads one event by its id. The ledger knows when it was stored, and so its partition. Without the ledger every
+ * partition would be searched (104 ms instead of 1.2).
  *
- * @param id a UUID, or whatever else its client called it
+ * @param id a UUID, or any other text that the client sent as the id
  * @throws ApiError `not_found`, also for an event of another tenant
  */
 export async function findEvent(
@@ -119,7 +119,7 @@ export async function findEvent(
     db,
     untilGone,
   );
-  // Its partition may have been dropped between the two statements.
+  // Retention may drop its partition between the two statements.
   if (rows[0] === undefined) throw noSuchEvent(id);
   return rows[0];
 }
@@ -128,10 +128,10 @@ function noSuchEvent(id: string): ApiError {
   return new ApiError('not_found', `There is no event ${id}.`);
 }
 
-/** How a total is got: by counting, or from the planner's statistics, which costs a millisecond. */
+/** How to get a total: by counting, or from the planner's statistics, which costs a millisecond. */
 export type TotalMethod = 'exact' | 'estimated';
 
-/** How many events match. */
+/** Counts the matching events. */
 export async function countEvents(
   db: Kysely<unknown>,
   filter: EventFilter,

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 
-/** @throws ApiError `not_found` for a tenant of which there is nothing: most likely a typing error */
+/** @throws ApiError `not_found` for a tenant without any data: most likely a typing error */
 export async function requireTenant(db: Kysely<unknown>, tenant: string): Promise<void> {
   const { rows } = await sql<{ known: boolean }>`
     SELECT EXISTS (SELECT FROM event_ids WHERE tenant = ${tenant})

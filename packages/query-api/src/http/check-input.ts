@@ -20,7 +20,7 @@ const formats = {
 /** Most values in a body: an event of a dead letter, or 10,000 ids, and what is beside them. */
 const MAX_VALUES = MAX_EVENT_VALUES + 5_000;
 
-/** What a part of a request is called in messages. */
+/** Names of the parts of a request in messages. */
 const PART: Readonly<Record<string, string>> = {
   body: 'property',
   querystring: 'query parameter',
@@ -28,8 +28,8 @@ const PART: Readonly<Record<string, string>> = {
 };
 
 /**
- * Holds requests against the schemas of their routes: what is not in a schema is refused by name, and a body is
- * taken as it is, without turning `"5"` into 5.
+ * Validates requests against the schemas of their routes. Anything that a schema does not name is refused by name. Bodies
+ * are not coerced: `"5"` does not become 5.
  */
 export function addInputChecks(server: FastifyInstance): void {
   const exact = new Ajv({ strict: false, useDefaults: true, formats });
@@ -38,7 +38,7 @@ export function addInputChecks(server: FastifyInstance): void {
     const validate = (httpPart === 'body' ? exact : fromText).compile(schema as object);
     return httpPart === 'querystring' ? withPlus(schema as QuerySchema, validate) : validate;
   });
-  // Schemas of answers are for the documentation; raw JSON numbers must go out with all their digits.
+  // Schemas of answers are documentation only: a schema's serializer would cut the digits of raw JSON numbers.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   server.setSchemaErrorFormatter((errors, part) => {
     const code = part === 'body' ? 'invalid_body' : 'invalid_request';
@@ -82,7 +82,8 @@ function withPlus(schema: QuerySchema, validate: ValidateFunction): ValidateFunc
 }
 
 /**
- * Makes a check of bodies against schemas that are only known when a request comes; there must be few of these.
+ * Makes a check of bodies against schemas that are known only when a request comes. Compiled schemas are cached without
+ * a limit, so there must be few.
  *
  * @returns a function that fills in defaults, and throws ApiError `invalid_body` naming what is wrong
  */

@@ -1,18 +1,18 @@
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '@sluice/errors/api-errors';
 
-/** How a statement ends when nobody waits for its answer any more: at once, in the server too. */
+/** Makes a statement end, also in the server, as soon as its client has hung up. */
 export interface UntilGone {
   readonly signal: AbortSignal;
   readonly inflightQueryAbortStrategy: 'cancel query';
 }
 
-/** What a request ends with whose client hung up; nobody reads the answer that it becomes, and nothing is logged. */
+/** The error of a request whose client hung up. Nobody reads the answer, and nothing is logged. */
 export function clientGone(): ApiError {
   return new ApiError('request_timeout', 'The client closed the connection.');
 }
 
-/** For `execute`: cancels what runs in Postgres when the client hangs up before it has its answer. */
+/** Options for `execute`: they cancel the running statement when the client hangs up before its answer. */
 export function untilGone(reply: FastifyReply): UntilGone {
   const gone = new AbortController();
   reply.raw.once('close', () => {

@@ -8,11 +8,11 @@ const CLIENT_GONE = 'ERR_STREAM_PREMATURE_CLOSE';
 /** SQLSTATE of a statement that was cancelled: it took longer than STATEMENT_TIMEOUT_MS. */
 const QUERY_CANCELED = '57014';
 
-/** Seconds after which trying again makes sense. */
+/** Seconds after which a client may try again. */
 const RETRY_AFTER_SECONDS = 2;
 
 /**
- * Runs a query whose time-out says what would make it faster.
+ * Runs a query. Its time-out tells the client what would make the query faster.
  *
  * @param hint what to narrow; ends the sentence "PostgreSQL did not answer in time: …"
  * @throws ApiError `query_timeout` with the hint; whatever else the query throws as it is
@@ -26,7 +26,7 @@ export async function withTimeoutHint<T>(hint: string, query: () => Promise<T>):
   }
 }
 
-/** What Postgres answered, in Sluice's words; null for what is a defect. */
+/** Translates an error of Postgres into one of the API; null for a defect. */
 export function translateDatabaseError(error: Error): ApiError | null {
   if (error instanceof ApiError) return error;
   if ('code' in error && error.code === CLIENT_GONE) return clientGone();

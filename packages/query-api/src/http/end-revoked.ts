@@ -4,14 +4,14 @@ import type { KeyRing } from '@sluice/access/key-ring';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by a route whose answer continues and can say why it ends; the others are cut. */
+    /** Set by a route whose stream can say why it ends. Other answers are cut. */
     onRevoked: (() => void) | null;
   }
 }
 
 /**
- * Ends open answers when their key is no longer good: a live tail or a download may last for hours after its key was
- * checked.
+ * Ends open answers when their key is revoked or expires: a live tail or a download may last for hours after the check of
+ * its key.
  *
  * @param server with authentication
  * @param everyMs how often to check; adds to the time that this instance takes to learn of a revocation

@@ -8,14 +8,14 @@ import { ApiError } from '@sluice/errors/api-errors';
  */
 export const MAX_OPEN_ANSWERS = 10;
 
-/** Seconds after which a client that is one too many may try again. */
+/** Seconds after which a refused client may try again. */
 const RETRY_AFTER_SECONDS = 10;
 
 /**
- * Counts answers that continue for as long as their clients read.
+ * Limits the open answers of each key: downloads and streams, which last as long as their clients read.
  *
  * @param limit how many one key may have open
- * @returns a function that counts one more until its connection is closed, and throws ApiError `too_many_streams`
+ * @returns a function that counts an answer until its connection closes, and throws ApiError `too_many_streams`
  */
 export function limitOpenAnswers(limit: number): (caller: Principal, reply: FastifyReply) => void {
   const open = new Map<string, number>();

@@ -8,14 +8,14 @@ import { parseTimestamp } from '@sluice/events/timestamp';
 
 export type Order = 'asc' | 'desc';
 
-/** Types of columns that a list may be ordered by, as Postgres calls them. */
+/** Postgres types of the columns that may order a list. */
 type KeyType = 'timestamptz' | 'uuid' | 'bigint' | 'text';
 
-/** A list that is given out in pages. */
+/** A list that is answered in pages. */
 export interface List {
-  /** Which one, with whatever must be the same from page to page, such as the filter. Its cursors belong to it alone. */
+  /** Identifies the list, with everything that must stay the same from page to page, such as the filter. Cursors belong to it. */
   readonly of: unknown;
-  /** The columns that order it, the most significant first; together they are unique. */
+  /** The columns that order the list, the most significant first. Together they are unique. */
   readonly key: Readonly<Record<string, KeyType>>;
   readonly order: Order;
 }
@@ -23,21 +23,21 @@ export interface List {
 /** Where a page ended: one text for each column of the key. Times are ISO 8601 UTC with six decimals. */
 export type Place = readonly string[];
 
-/** By creation, newest first; for rows that may be gone when the next page is asked for. */
+/** By creation, newest first. Fits rows that may be deleted before the next page is read. */
 export const NEWEST_FIRST = { key: { created_at: 'timestamptz', id: 'uuid' }, order: 'desc' } as const;
 
-/** A cursor in a request. An id of 512 bytes is in it twice as long, when every character is escaped, and in base64. */
+/** A cursor in a request. Its limit fits an id of 512 bytes whose characters are all escaped, in base64. */
 export const cursorProperty = Type.Optional(
   Type.String({ minLength: 1, maxLength: 2_000, description: '`next_cursor` of the page before.' }),
 );
 
-/** Rows on a page when the request does not say. */
+/** Rows on a page by default. */
 const DEFAULT_ROWS = 50;
 
-/** Parameters that ask for a page. */
+/** Parameters of a page. */
 export const pageProperties = pagePropertiesOf(DEFAULT_ROWS);
 
-/** The same, with another size of page. */
+/** The same, with another default for the rows on a page. */
 export function pagePropertiesOf(rows: number) {
   return {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: rows })),
@@ -45,7 +45,7 @@ export function pagePropertiesOf(rows: number) {
   };
 }
 
-/** What was asked for; the validator has filled in the default limit. */
+/** The page that a request asks for. The validator has filled in the default limit. */
 export interface PageRequest {
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;
@@ -54,14 +54,14 @@ export interface PageRequest {
 /** One page. */
 export interface Page<Row> {
   readonly rows: readonly Row[];
-  /** The cursor of the page after it; null on the last. */
+  /** The cursor of the next page; null on the last. */
   readonly next: string | null;
 }
 
 /**
  * Reads one page.
  *
- * @param read reads at most `limit` rows that come after a place; their columns are texts, named as in the key
+ * @param read reads at most `limit` rows after a place; their columns are texts, named as in the key
  * @throws ApiError `invalid_request`, see `placeIn`
  */
 export async function readPage<Row extends object>(
@@ -76,7 +76,7 @@ export async function readPage<Row extends object>(
   return { rows, next: last === undefined ? null : cursorAfter(placeOf(last, list), list) };
 }
 
-/** Where a row stands in a list. */
+/** The place of a row in a list. */
 export function placeOf(row: object, { key }: Pick<List, 'key'>): Place {
   return Object.keys(key).map((column) => (row as Record<string, string>)[column]!);
 }
@@ -135,7 +135,7 @@ function partsOf(cursor: string): unknown[] {
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
-/** What a value may look like. Anybody can work the checksum out, so each is checked before Postgres gets it. */
+/** The form of each type. Anybody can compute the checksum, so each value is checked before Postgres gets it. */
 const IS_VALUE: Readonly<Record<KeyType, (text: string) => boolean>> = {
   timestamptz: (text) => TIME.test(text) && parseTimestamp(text) !== null,
   uuid: isUuid,
@@ -143,7 +143,7 @@ const IS_VALUE: Readonly<Record<KeyType, (text: string) => boolean>> = {
   text: (text) => replaceUnstorableText(text) === text,
 };
 
-/** Not a secret: a cursor opens nothing that its filter does not. It catches mistakes before they look like data. */
+/** Not a secret: a cursor gives no more access than its filter. It catches mistakes before they look like data. */
 function checksum(place: Place, { of, order }: List): string {
   return createHash('sha256')
     .update(JSON.stringify([place, of, order]))

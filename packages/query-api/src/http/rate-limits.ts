@@ -10,10 +10,10 @@ const WINDOW_MS = 60_000;
 const MAX_WRONG_KEYS = 30;
 
 /**
- * Limits how often each key may ask, on all routes that are added to this instance afterwards; every answer says in
- * `RateLimit-*` what is left. Counted in this process alone: without Redis reads go on, and none waits for it.
+ * Limits the requests of each key, on all routes that are added to this instance afterwards. Every answer says in
+ * `RateLimit-*` what is left. Each process counts alone, so reads neither need Redis nor wait for it.
  *
- * @param perMinute for keys without a limit of their own; 0 for none, and then wrong keys are not counted either
+ * @param perMinute for keys without their own limit; 0 for none, and then wrong keys are not counted either
  */
 export async function addRateLimits(server: FastifyInstance, keys: KeyRing, perMinute: number): Promise<WrongKeys> {
   const limitOf = ({ operator }: FastifyRequest): number => operator.requestsPerMinute ?? perMinute;
@@ -22,7 +22,7 @@ export async function addRateLimits(server: FastifyInstance, keys: KeyRing, perM
     timeWindow: WINDOW_MS,
     max: limitOf,
     allowList: (request) => limitOf(request) === 0,
-    // When it runs open everybody is the same caller.
+    // An open instance has only one principal, so it counts by address.
     keyGenerator: (request) => (keys.open ? addressOf(request) : request.operator.id),
     errorResponseBuilder: (_request, { max, ttl }) => {
       const retryAfter = Math.max(1, Math.ceil(ttl / 1_000));
@@ -37,9 +37,9 @@ export async function addRateLimits(server: FastifyInstance, keys: KeyRing, perM
 /** Limits how often keys can be guessed. */
 export interface WrongKeys {
   /**
-   * Refuses an address that has sent too many wrong keys before its next one is checked, or guessing would continue.
-   * Only a key that could be guessed is refused: one that Sluice made has 256 random bits, and its owner must not be
-   * shut out by a neighbour behind the same proxy.
+   * Refuses the next key of an address that has sent too many wrong ones, before that key is checked: else guessing would
+   * continue. Only a key that could be guessed is refused. One that Sluice made has 256 random bits, and a neighbour on
+   * the same proxy must not lock its owner out.
    *
    * @throws ApiError `rate_limited`
    */
@@ -69,7 +69,7 @@ function countWrongKeys(server: FastifyInstance, off: boolean): WrongKeys {
   };
 }
 
-/** An IPv6 client is its /64: the rest of the address is its own to choose. */
+/** An IPv6 client is counted by its /64, because it chooses the rest of its address itself. */
 function addressOf({ ip }: FastifyRequest): string {
   return rateLimit.normalizeIP(ip);
 }

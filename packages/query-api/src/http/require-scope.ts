@@ -6,29 +6,29 @@ import type { Scope as KeyScope } from '@sluice/access/scopes';
 import { errorResponses } from '@sluice/errors/error-schema';
 import type { WrongKeys } from './rate-limits.ts';
 
-/** What a key needs for a route here; `ingest` is of the other API. */
+/** The scope that a route needs. `ingest` belongs to the other API. */
 export type Scope = Exclude<KeyScope, 'ingest'>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a key needs for this route. */
+    /** The scope that this route needs. */
     scope?: Scope;
   }
   interface FastifyRequest {
-    /** Who asks; set before any route runs. */
+    /** The caller; set before any route runs. */
     operator: Principal;
   }
 }
 
 /**
- * Lets only requests with a known key that has the route's scope through, to all routes that are added to this
- * instance afterwards. The one place where that is decided.
+ * Authenticates and authorizes: only a request whose key is known and has the scope of the route gets through. Holds for
+ * all routes that are added to this instance afterwards, and is decided nowhere else.
  */
 export function addAuthentication(server: FastifyInstance, keys: KeyRing, wrongKeys: WrongKeys): void {
   server.decorateRequest('operator');
   server.addHook('onRoute', (route) => {
     const scope = route.config?.scope;
-    // A route that nobody thought about must not start, or it would be open to every key.
+    // A route without a scope would be open to every key, so the server does not start with one.
     if (scope === undefined) throw new Error(`${String(route.method)} ${route.url} does not say which scope it needs`);
     route.schema = {
       ...route.schema,

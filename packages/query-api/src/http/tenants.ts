@@ -2,9 +2,9 @@ import { checkNamedTenant } from '@sluice/access/named-tenant';
 import { DEFAULT_TENANT, type Principal } from '@sluice/access/principal';
 
 /**
- * Whose events a request reads. Always one tenant's: every index begins with it.
+ * The tenant whose events a request reads. It is always one tenant: every index begins with it.
  *
- * @param named what the request says; only a key of no tenant may choose
+ * @param named the tenant that the request names; only a key of all tenants may choose
  * @throws ApiError `tenant_mismatch` when a key of one tenant names another
  */
 export function tenantOf(named: string | undefined, { tenant }: Pick<Principal, 'tenant'>): string {

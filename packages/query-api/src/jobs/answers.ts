@@ -11,9 +11,9 @@ export const runSchema = Type.Object({
   state,
   trigger,
   requested_by: orNull(Type.String()),
-  input: Type.Unknown({ description: 'What it was told.' }),
-  rows: Type.Integer({ description: "So far; what a row is, the job's description says." }),
-  rows_expected: orNull(Type.Integer({ description: 'Of how many, where the job knows.' })),
+  input: Type.Unknown({ description: 'The input of the run.' }),
+  rows: Type.Integer({ description: 'Rows so far. The description of the job says what a row is.' }),
+  rows_expected: orNull(Type.Integer({ description: 'The total, where the job knows it.' })),
   duration_ms: orNull(Type.Integer({ description: 'Until its end, or until now.' })),
   details: Type.Unknown(),
   error: orNull(Type.String()),
@@ -34,8 +34,8 @@ export const jobSchema = Type.Object({
     ]),
   ),
   timeout_ms: Type.Integer(),
-  concurrency: Type.Integer({ description: 'Runs that may be running at once.' }),
-  input: Type.Unknown({ description: 'JSON schema of what a run may be told.' }),
+  concurrency: Type.Integer({ description: 'Runs that may run at the same time.' }),
+  input: Type.Unknown({ description: 'JSON schema of the input of a run.' }),
   next_run_at: orNull(time),
   last_run: orNull(
     Type.Object({
@@ -50,6 +50,8 @@ export const jobSchema = Type.Object({
     }),
   ),
   last_succeeded_at: orNull(time),
-  last_skipped_at: orNull(Type.String({ format: 'date-time', description: 'When it came due while it still ran.' })),
+  last_skipped_at: orNull(
+    Type.String({ format: 'date-time', description: 'When it last came due while it was still running.' }),
+  ),
   stale: Type.Boolean({ description: 'No success for three of its ticks.' }),
 });

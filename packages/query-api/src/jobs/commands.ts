@@ -6,7 +6,7 @@ import { noteAction } from '../audit/commands.ts';
 import { noSuchRun } from './rows.ts';
 
 /**
- * Writes down that a job is to be run, inside the caller's transaction.
+ * Requests a run of a job, inside the caller's transaction.
  *
  * @returns the run's id
  */
@@ -28,8 +28,8 @@ export async function requestRun(
 }
 
 /**
- * Cancels a run that waits or is running, inside the caller's transaction. Its worker looks at the state once a
- * second and tells the job to end then.
+ * Cancels a run that waits or is running, inside the caller's transaction. The worker reads the state once a second and
+ * then stops the job.
  *
  * @throws ApiError `not_found`, also for an operator of one tenant, or `conflict` when it has ended
  */

@@ -21,7 +21,7 @@ const pageOfRuns = Type.Object({
 
 const shared = { tags: ['jobs'] };
 
-/** The jobs of the maintenance workers: `GET /api/jobs`, their runs, and asking for one. */
+/** The jobs of the maintenance workers: `GET /api/jobs`, and listing, requesting and cancelling their runs. */
 export function addJobRoutes(server: FastifyInstance, { database, runRequests, logger }: QueryContext): void {
   const checkBody = createBodyCheck();
 
@@ -29,8 +29,8 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'What the maintenance workers do, when they last did it and when they will again',
-      description: 'Jobs are of the whole installation: a key of one tenant sees none.',
+      summary: 'List the jobs of the maintenance workers, with their last and next runs',
+      description: 'Jobs belong to the whole installation: a key of one tenant sees none.',
       response: { 200: Type.Object({ jobs: Type.Array(jobSchema) }), ...errorResponses('query', 400, 503, 504) },
     },
     handler: async (request) => ({ jobs: await listJobs(database.db, request.operator) }),
@@ -47,7 +47,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'Runs of all jobs, newest first',
+      summary: 'List the runs of all jobs, newest first',
       querystring: listQuery,
       response: { 200: pageOfRuns, ...errorResponses('query', 400, 503, 504) },
     },
@@ -60,8 +60,8 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'Runs of a job, newest first',
-      description: 'Of scheduled runs that found nothing to do only the newest is kept.',
+      summary: 'List the runs of a job, newest first',
+      description: 'Of the scheduled runs that found nothing to do, only the newest is listed.',
       params: jobParams,
       querystring: listQuery,
       response: { 200: pageOfRuns, ...errorResponses('query', 400, 404, 503, 504) },
@@ -79,7 +79,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
       ...shared,
       summary: 'Run a job now',
       description:
-        "The body is the job's input, by its `input` schema; it may be left out. The run waits while as many are running as the job's `concurrency` allows.",
+        "The body is the input of the run, by the job's `input` schema; it may be left out. The run waits while the job's `concurrency` is used up.",
       params: jobParams,
       body: Type.Object({}, { additionalProperties: true }),
       response: { 202: runSchema, ...errorResponses('query', 400, 404, 413, 503, 504) },
@@ -105,7 +105,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'How far a run is, or how it ended',
+      summary: 'Show the progress or the result of a run',
       params: uuidParams,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -117,7 +117,7 @@ export function addJobRoutes(server: FastifyInstance, { database, runRequests, l
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'Cancel a run: one that waits ends at once, one that is running within a second or so',
+      summary: 'Cancel a run: a waiting one ends at once, a running one within about a second',
       params: uuidParams,
       body: noBody,
       response: { 200: runSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },

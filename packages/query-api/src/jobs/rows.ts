@@ -4,11 +4,11 @@ import { ApiError } from '@sluice/errors/api-errors';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 
-/** A job as the API tells of it. */
+/** A job as the API shows it. */
 export interface JobStatus {
   readonly name: string;
   readonly schedule: { readonly every_ms: number } | { readonly cron: string } | null;
-  /** It ought to have succeeded since it last did. */
+  /** True when it has not succeeded for three of its ticks. */
   readonly stale: boolean;
 }
 
@@ -21,7 +21,7 @@ interface JobRow extends Record<string, unknown> {
   stale: boolean;
 }
 
-/** Every job, by name. Jobs are of the whole installation: an operator of one tenant sees none. */
+/** Reads every job, by name. Jobs belong to the whole installation: an operator of one tenant sees none. */
 export async function listJobs(db: Kysely<unknown>, operator: Principal): Promise<readonly JobStatus[]> {
   if (operator.tenant !== null) return [];
   const { rows } = await sql<JobRow>`
@@ -44,7 +44,7 @@ export async function listJobs(db: Kysely<unknown>, operator: Principal): Promis
 }
 
 /**
- * The JSON schema of what a run of a job may be told.
+ * Reads the JSON schema of the input of a job.
  *
  * @throws ApiError `not_found`, also for an operator of one tenant
  */
@@ -66,7 +66,7 @@ function scheduleOf(text: string | null): JobStatus['schedule'] {
   return 'everyMs' in schedule ? { every_ms: schedule.everyMs } : { cron: schedule.cron };
 }
 
-/** A run as the API tells of it. */
+/** A run as the API shows it. */
 export interface RunStatus {
   readonly id: string;
   readonly job: string;
@@ -89,10 +89,10 @@ interface RunRow extends Record<string, unknown> {
   details: string;
 }
 
-/** All runs. */
+/** The list of all runs. */
 export const JOB_RUNS: List = { of: 'runs of jobs', ...NEWEST_FIRST };
 
-/** Which runs a page has. */
+/** Selects a page of runs. */
 export interface RunPage {
   /** Null for all jobs. */
   readonly job: string | null;
@@ -100,7 +100,7 @@ export interface RunPage {
   readonly limit: number;
 }
 
-/** Runs, newest first. An operator of one tenant sees none: jobs are of the whole installation. */
+/** Reads a page of runs, newest first. An operator of one tenant sees none: jobs belong to the whole installation. */
 export async function listRuns(
   db: Kysely<unknown>,
   { job, after, limit }: RunPage,

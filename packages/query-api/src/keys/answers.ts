@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { type Scope, SCOPES } from '@sluice/access/scopes';
 import { oneOf, orNull, time } from '../http/schemas.ts';
 
-/** A list of scopes. */
+/** A schema for a list of scopes. */
 export const scopesOf = (more: object) => Type.Array(oneOf<Scope>(SCOPES), { uniqueItems: true, ...more });
 
 /** A key without the key itself. */
@@ -16,7 +16,7 @@ export const keyProperties = {
   created_by: Type.String(),
   created_at: time,
   expires_at: orNull(time),
-  last_used_at: orNull(Type.String({ format: 'date-time', description: 'To about a minute.' })),
+  last_used_at: orNull(Type.String({ format: 'date-time', description: 'Accurate to about a minute.' })),
   revoked_at: orNull(time),
 };
 export const keySchema = Type.Object(keyProperties);

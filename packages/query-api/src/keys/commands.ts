@@ -7,7 +7,7 @@ import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-wor
 import { noteChange } from '../audit/commands.ts';
 import { findKey, type ListedKey } from './rows.ts';
 
-/** What somebody wants of a new key. */
+/** The properties of a new key. */
 export interface WantedKey {
   readonly name: string;
   readonly scopes: readonly Scope[];
@@ -17,7 +17,7 @@ export interface WantedKey {
   readonly eventsPerSecond: number | null;
 }
 
-/** Stores a new key, as its hash, with its note in the audit log. */
+/** Stores a new key, as its hash, with an entry in the audit log. */
 export async function createKey(
   unit: UnitOfWork,
   { id, digest }: NewKey,
@@ -46,7 +46,7 @@ export async function createKey(
 }
 
 /**
- * Ends a key, with its note in the audit log. One that has ended already stays as it is.
+ * Revokes a key, with an entry in the audit log. A key that was revoked before stays as it is.
  *
  * @throws ApiError `not_found`, also for one of another tenant
  */
@@ -63,10 +63,10 @@ export async function revokeKey(unit: UnitOfWork, id: string, operator: Principa
 }
 
 /**
- * Notes when keys were used last, at most once a minute for each, so that a busy key is not an UPDATE every few
- * seconds. Rows are locked in the order of their ids: several query APIs do this.
+ * Stores when keys were used last, at most once a minute for each: a busy key must not cost an UPDATE every few seconds.
+ * Rows are locked in the order of their ids, because several query APIs do this at the same time.
  *
- * @param uses milliseconds by id
+ * @param uses milliseconds since 1970, by id of the key
  */
 export async function noteUses(db: Kysely<unknown>, uses: ReadonlyMap<string, number>): Promise<void> {
   await sql`

@@ -3,15 +3,15 @@ import { configuredPrincipal } from '@sluice/access/principal';
 import { SCOPES, type Scope } from '@sluice/access/scopes';
 import { sha256 } from '@sluice/access/sha256';
 
-/** What the keys of OPERATOR_KEYS may do. */
+/** The scopes of the keys of OPERATOR_KEYS. */
 const OPERATOR_SCOPES: readonly Scope[] = ['read', 'operate'];
 
 /**
- * Reads the keys that may use this API: API_KEY and OPERATOR_KEYS.
+ * Reads the configured keys: API_KEY and OPERATOR_KEYS.
  *
- * @param apiKey the key with every right
+ * @param apiKey the key with every scope
  * @param operatorKeys `name:sha256-in-hex` or `name@tenant:sha256-in-hex` each
- * @param requireKeys true for a ring that is not open, however empty it is
+ * @param requireKeys true for a ring that is never open, even when empty
  * @throws ConfigError when one key is given to two operators
  */
 export function parseOperatorKeys(

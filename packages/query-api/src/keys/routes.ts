@@ -24,27 +24,33 @@ const limit = (description: string) =>
 
 const createBody = Type.Object(
   {
-    name: Type.String({ pattern: NAME, description: 'For people; goes into the audit log with the id.' }),
-    scopes: scopesOf({ minItems: 1, description: 'What it may do; scopes are independent, none includes another.' }),
+    name: Type.String({ pattern: NAME, description: 'A name for people. The audit log stores it with the id.' }),
+    scopes: scopesOf({
+      minItems: 1,
+      description: 'What the key may do. Scopes are independent: none includes another.',
+    }),
     tenant: Type.Optional(
       Type.Unsafe<string | null>({
         type: ['string', 'null'],
         pattern: `^${NAME_PATTERN}$`,
-        description: 'Whose events; null for all tenants. That of the key that makes it, if not given.',
+        description: 'The tenant of the key; null for all tenants. Default: the tenant of the key that makes it.',
       }),
     ),
     expires_at: Type.Optional(
-      Type.String({ format: 'date-time', description: 'Not later than the key that makes it. Never, if not given.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'Not later than the end of the key that makes it. Default: that end, or never.',
+      }),
     ),
-    requests_per_minute: limit('Its own limit here in place of RATE_LIMIT_PER_MINUTE; 0 for none.'),
-    events_per_second: limit('Its own quota at ingest in place of INGEST_RATE_LIMIT; 0 for none.'),
+    requests_per_minute: limit('Replaces RATE_LIMIT_PER_MINUTE for this key; 0 for no limit.'),
+    events_per_second: limit('Replaces INGEST_RATE_LIMIT for this key; 0 for no limit.'),
   },
   { additionalProperties: false },
 );
 const listQuery = Type.Object(
   {
     ...pageProperties,
-    revoked: Type.Optional(Type.Boolean({ default: false, description: 'Those that have ended, too.' })),
+    revoked: Type.Optional(Type.Boolean({ default: false, description: 'Lists revoked keys too.' })),
   },
   { additionalProperties: false },
 );
@@ -66,14 +72,14 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     ...route,
     schema: {
       ...shared,
-      summary: 'Make an API key; the answer is the only one that ever shows it',
+      summary: 'Make an API key; only this answer ever shows it',
       description:
-        'A key can be given no right that the key which makes it lacks: no other scope or tenant, no later end, and limits of its own only by a key of all tenants.',
+        'A new key gets no right that the key which makes it lacks: no other scope or tenant, and no later end. Only a key of all tenants can set limits.',
       body: createBody,
       response: {
         201: Type.Object({
           ...keyProperties,
-          key: Type.String({ description: 'The key itself. Only its hash is kept.' }),
+          key: Type.String({ description: 'The key itself. Only its hash is stored.' }),
         }),
         ...errorResponses('query', 400, 413, 503, 504),
       },
@@ -94,7 +100,7 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     ...route,
     schema: {
       ...shared,
-      summary: 'API keys without the keys themselves, newest first',
+      summary: 'List API keys, without the keys themselves, newest first',
       querystring: listQuery,
       response: {
         200: Type.Object({ keys: Type.Array(keySchema), next_cursor: nextCursor }),
@@ -114,8 +120,8 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
     ...route,
     schema: {
       ...shared,
-      summary: 'Revoke a key: at once here, everywhere within 30 s',
-      description: 'Keys that it has made stay good.',
+      summary: 'Revoke a key: at once at this instance, everywhere within 30 s',
+      description: 'Keys that it has made stay valid.',
       params: keyParams,
       response: { 200: keySchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -129,9 +135,9 @@ export function addKeyRoutes(server: FastifyInstance, { config, database, synced
 }
 
 /**
- * What is asked for, where the maker's own rights reach so far.
+ * The key that a request asks for.
  *
- * @throws ApiError when they do not
+ * @throws ApiError when the maker lacks a right that the new key would have
  */
 function grantable(body: Static<typeof createBody>, maker: Principal): WantedKey {
   const { name, tenant = maker.tenant, requests_per_minute: requests, events_per_second: events } = body;

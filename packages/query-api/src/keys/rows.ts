@@ -7,7 +7,7 @@ import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 
-/** A key as the API tells of it: everything but the key. */
+/** A key as the API shows it: everything but the key itself. */
 export interface ListedKey {
   readonly id: string;
   readonly name: string;
@@ -15,15 +15,15 @@ export interface ListedKey {
   readonly tenant: string | null;
 }
 
-/** Columns of a key as the API shows it. */
+/** The columns that the API shows. */
 const KEY_COLUMNS = sql`
   id, name, scopes, tenant, requests_per_minute, events_per_second, created_by, ${utc('created_at')}, ${utc('expires_at')},
   ${utc('last_used_at')}, ${utc('revoked_at')}`;
 
-/** All keys. */
+/** The list of all keys. */
 export const KEYS: List = { of: 'keys', key: { created_at: 'timestamptz', id: 'text' }, order: 'desc' };
 
-/** A page of keys, newest first, as far as the operator may see them. */
+/** Reads a page of the keys that the operator may see, newest first. */
 export async function listKeys(
   db: Kysely<unknown>,
   { revoked, after, limit }: { revoked: boolean; after: Place | undefined; limit: number },
@@ -52,7 +52,7 @@ async function readKeys(
   return rows;
 }
 
-/** Every key that is neither revoked nor expired. */
+/** Reads every key that is neither revoked nor expired. */
 export async function goodKeys(db: Kysely<unknown>): Promise<StoredKey[]> {
   const { rows } = await sql<StoredKey>`
     SELECT id, name, digest, scopes, tenant, (extract(epoch FROM expires_at) * 1000)::float8 AS "expiresAt",

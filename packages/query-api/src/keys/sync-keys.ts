@@ -8,26 +8,26 @@ import { noteUses } from './commands.ts';
 import { goodKeys } from './rows.ts';
 
 /**
- * Writes the set also when Redis is over its maxmemory and refuses every SET: a key that was revoked has to stop
- * then too, and the text is small. Scripts may say so since Redis 7.0.
+ * Writes the set even when Redis is over its maxmemory and refuses every SET: revoked keys must stop then too, and the
+ * text is small. Scripts can ask for that since Redis 7.0.
  */
 const PUT = "#!lua flags=allow-oom\nredis.call('SET', KEYS[1], ARGV[1])";
 
-/** The query API's copy of the stored keys. */
+/** The stored keys of this process, refreshed in the background. */
 export interface SyncedKeys {
   readonly keys: StoredKeys;
-  /** Does at once what else happens every `refreshMs`. Never fails: what could not be done is done the next time. */
+  /** Refreshes at once. Never rejects: a failed refresh is tried again at the next turn. */
   refresh(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Reads the good keys from Postgres every `refreshMs` and puts them into Redis for ingest, as one value that
- * replaces the one before. Any number of query APIs may do so. A set is put into Redis only right after it was read:
- * one that was kept over an outage of Postgres could bring a key back that another instance has seen revoked.
+ * Reads the valid keys from Postgres every `refreshMs` and puts them into Redis for ingest, as one value that replaces
+ * the one before. Any number of query APIs may do so. A set goes to Redis only right after it was read: a set from before
+ * an outage of Postgres could restore a key that another instance has seen revoked.
  */
 export function syncKeys(options: {
-  /** With a connection of its own: a revoked key must not wait for slow reads. */
+  /** With its own connection: a revoked key must not wait for slow reads. */
   database: Database;
   redis: Redis;
   logger: Logger;
@@ -44,13 +44,13 @@ export function syncKeys(options: {
     if (redis.status === 'ready') await redis.eval(PUT, 1, keySetKey(namespace), encodeKeySet(good));
   }
 
-  /** Uses of this process, and those that ingest has left in Redis. */
+  /** Stores the uses that this process has seen, and those that ingest has put into Redis. */
   async function note(): Promise<void> {
     const uses = new Map(keys.takeUses());
-    const told = redis.status === 'ready' ? Object.entries(await redis.hgetall(keyUsesKey(namespace))) : [];
-    for (const [id, at] of told) uses.set(id, Math.max(Number(at), uses.get(id) ?? 0));
+    const reported = redis.status === 'ready' ? Object.entries(await redis.hgetall(keyUsesKey(namespace))) : [];
+    for (const [id, at] of reported) uses.set(id, Math.max(Number(at), uses.get(id) ?? 0));
     if (uses.size > 0) await noteUses(db, uses);
-    if (told.length > 0) await redis.del(keyUsesKey(namespace));
+    if (reported.length > 0) await redis.del(keyUsesKey(namespace));
   }
 
   // Turns do not overlap, so that an older answer never replaces a newer one.

@@ -12,7 +12,7 @@ const conservation = Type.Object(
       waiting: Type.Integer(),
       drift: Type.Integer({
         description:
-          'added − settled − waiting, since the first was settled. Above 0: some left the streams in another way; below: a stream was made from scratch.',
+          'added − settled − waiting, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again.',
       }),
     }),
     events: Type.Object({
@@ -20,10 +20,10 @@ const conservation = Type.Object(
       stored: Type.Integer(),
       duplicate: Type.Integer(),
       dead: Type.Integer(),
-      drift: Type.Integer({ description: 'settled − stored − duplicate − dead; not 0: a writer lost count.' }),
+      drift: Type.Integer({ description: 'settled − stored − duplicate − dead. Not 0: a writer lost count.' }),
     }),
   },
-  { description: 'Whether everything that came in is accounted for.' },
+  { description: 'Whether every entry and event that was ever added is accounted for.' },
 );
 
 /** The queue, shard by shard. */
@@ -33,7 +33,7 @@ export const queueSchema = Type.Object({
       shard: Type.Integer(),
       length: Type.Integer(),
       bytes: Type.Integer(),
-      pending: Type.Integer({ description: 'Taken by a writer, not acknowledged yet.' }),
+      pending: Type.Integer({ description: 'Read by a writer, not acknowledged yet.' }),
       lag: integerOrNull,
       oldest_age_seconds: numberOrNull,
       conservation,

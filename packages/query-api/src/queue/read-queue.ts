@@ -5,19 +5,19 @@ import { findShards } from '@sluice/stream/consumer-group';
 import { measureShard, timeOfEntry } from '@sluice/stream/measure-shard';
 import { shardOf, WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
-/** A writer, as a shard knows it. */
+/** A writer, as Redis knows it on one shard. */
 export interface Consumer {
   readonly name: string;
-  /** Entries that it has taken and not acknowledged. */
+  /** Entries that it has read and not acknowledged. */
   readonly pending: number;
-  /** Since it last asked for work. */
+  /** Milliseconds since it last asked for entries. */
   readonly idle_ms: number;
-  /** Since it last got any; null for one that never did. */
+  /** Milliseconds since it last got any; null for one that never did. */
   readonly inactive_ms: number | null;
   readonly last_progress_at: string | null;
 }
 
-/** Whether what was put on a shard is accounted for: see `conservation` in shared. */
+/** Whether every entry of a shard is accounted for: see `conservation` in @sluice/stream. */
 export interface ConservationStatus {
   readonly entries: {
     /** Ever added to the stream. */
@@ -26,8 +26,8 @@ export interface ConservationStatus {
     readonly settled: number;
     readonly waiting: number;
     /**
-     * added − settled − waiting, since the first was settled. Above 0: entries left the stream in another way. Below:
-     * the stream was made from scratch.
+     * added − settled − waiting, since the first was settled. Above 0: entries left the stream without a COMMIT. Below 0:
+     * the stream was made again.
      */
     readonly drift: number;
   };
@@ -37,7 +37,7 @@ export interface ConservationStatus {
     readonly stored: number;
     readonly duplicate: number;
     readonly dead: number;
-    /** settled − stored − duplicate − dead: not 0 when an entry lacked one, or a writer lost count of one. */
+    /** settled − stored − duplicate − dead: not 0 when an entry lacked an event, or a writer lost count. */
     readonly drift: number;
   };
 }
@@ -47,16 +47,16 @@ export interface ShardStatus {
   readonly shard: number | null;
   readonly length: number;
   readonly bytes: number;
-  /** Entries that writers have taken and not acknowledged. */
+  /** Entries that writers have read and not acknowledged. */
   readonly pending: number;
-  /** Entries that no writer has taken; null when Redis can't tell. */
+  /** Entries that no writer has read; null when Redis cannot tell. */
   readonly lag: number | null;
   readonly oldest_age_seconds: number | null;
   readonly conservation: ConservationStatus;
   readonly consumers: readonly Consumer[];
 }
 
-/** Reads every shard's state, by Redis's own clock. */
+/** Reads the state of every shard, by the clock of Redis. */
 export async function readQueue(redis: Redis, namespace: string, shards: number): Promise<readonly ShardStatus[]> {
   const keys = await findShards(redis, namespace, shards);
   const [seconds, microseconds] = await redis.time();
@@ -94,7 +94,7 @@ function statusOf(counts: Conservation): ConservationStatus {
 }
 
 function consumerOf(fields: Record<string, unknown>, now: number): Consumer {
-  // Redis 7.0 has no `inactive`, 7.2 and later say -1 for a consumer that never got anything.
+  // Redis 7.0 has no `inactive`. Redis 7.2 and later have -1 for a consumer that never got an entry.
   const inactive = fields['inactive'] === undefined ? null : Number(fields['inactive']);
   const since = inactive === null || inactive < 0 ? null : inactive;
   return {
@@ -106,7 +106,7 @@ function consumerOf(fields: Record<string, unknown>, now: number): Consumer {
   };
 }
 
-/** Replies that are lists of names and values; none for a stream or a group that is not there yet. */
+/** Reads a reply of names and values. A stream or a group that does not exist yet gives none. */
 async function listed(reply: Promise<unknown>): Promise<Record<string, unknown>[]> {
   try {
     return ((await reply) as unknown[][]).map((fields) =>

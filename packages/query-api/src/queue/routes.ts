@@ -6,16 +6,16 @@ import type { QueryContext } from '../query-context.ts';
 import { queueSchema } from './answers.ts';
 import { type ConservationStatus, readQueue, type ShardStatus } from './read-queue.ts';
 
-/** Seconds after which trying again makes sense. */
+/** Seconds after which a client may try again. */
 const RETRY_AFTER_SECONDS = 2;
 
-/** `GET /api/queue`: how far behind the writers are. */
+/** `GET /api/queue`: what waits on the streams, and which writers work on it. */
 export function addQueueRoute(server: FastifyInstance, { redis, config, backlogMeter }: QueryContext): void {
   server.get('/api/queue', {
     config: { scope: 'read' },
     schema: {
       tags: ['queue'],
-      summary: 'The queue: how much waits, since when, and who works on it',
+      summary: 'Show the queue: what waits, since when, and which writers work on it',
       querystring: Type.Object({}, { additionalProperties: false }),
       response: {
         200: queueSchema,
@@ -44,7 +44,7 @@ export function addQueueRoute(server: FastifyInstance, { redis, config, backlogM
   });
 }
 
-/** Of all shards together. */
+/** Adds the counts of all shards. */
 function sumOf(parts: readonly ConservationStatus[]): ConservationStatus {
   const total = (valueOf: (part: ConservationStatus) => number): number =>
     parts.reduce((sum, part) => sum + valueOf(part), 0);

@@ -9,11 +9,13 @@ export const replaySchema = Type.Object({
   replayed: Type.Integer({ description: 'Stored, or stored already.' }),
   stored: Type.Integer(),
   duplicates: Type.Integer(),
-  failed: Type.Integer({ description: 'Failed again; each is a new dead letter with `replay_of`.' }),
-  skipped: Type.Integer({ description: 'Nothing to replay in it, or no longer dead when its turn came.' }),
+  failed: Type.Integer({ description: 'Failed again. Each made a new dead letter with `replay_of`.' }),
+  skipped: Type.Integer({ description: 'Without an event to replay, or no longer dead when their turn came.' }),
   pending: Type.Integer(),
-  rate: Type.Number({ description: 'Letters settled per second: lately while it runs, on average afterwards.' }),
-  rate_per_second: Type.Integer({ description: 'Its limit.' }),
+  rate: Type.Number({
+    description: 'Dead letters replayed per second: of the last seconds while it runs, on average afterwards.',
+  }),
+  rate_per_second: Type.Integer({ description: 'The limit of the rate.' }),
   filter: Type.Unknown(),
   requested_by: Type.String(),
   reason: orNull(Type.String()),
@@ -23,7 +25,7 @@ export const replaySchema = Type.Object({
   finished_at: orNull(time),
 });
 
-/** What a dry run found. */
+/** The result of a dry run. */
 export const dryRunSchema = Type.Object({
   matched: Type.Integer(),
   tried: Type.Integer(),

@@ -6,7 +6,7 @@ import { type DeadLetterFilter, matches } from '@sluice/store/dead-letter-filter
 import { noteAction } from '../audit/commands.ts';
 import { noSuchReplay } from './rows.ts';
 
-/** Which letters, how fast, by whom and why. */
+/** Which dead letters are replayed, how fast, by whom and why. */
 export interface ReplayRequest {
   readonly filter: DeadLetterFilter;
   readonly ratePerSecond: number;
@@ -15,8 +15,8 @@ export interface ReplayRequest {
 }
 
 /**
- * Writes a replay down, inside the caller's transaction. Its upper id is frozen: what fails again becomes a new
- * dead letter with a higher id, and so is not replayed by the same replay.
+ * Requests a replay, inside the caller's transaction. Its upper id is frozen. An event that fails again becomes a new
+ * dead letter with a higher id, so the same replay does not take it twice.
  *
  * @returns its id
  */
@@ -38,7 +38,7 @@ export async function requestReplay(db: Kysely<unknown>, request: ReplayRequest)
   return id;
 }
 
-/** What may be done to a replay: from which states, to which. */
+/** The steps of a replay: the states from which each is allowed, and the state to which it leads. */
 const STEPS = {
   pause: { from: ['queued', 'running'], to: 'paused' },
   resume: { from: ['paused'], to: 'queued' },
@@ -50,8 +50,8 @@ export type ReplayStep = keyof typeof STEPS;
 export const REPLAY_STEPS = Object.keys(STEPS) as ReplayStep[];
 
 /**
- * Pauses, resumes or cancels a replay, inside the caller's transaction. The maintenance worker looks at the
- * state before each step, so it takes effect within a second.
+ * Pauses, resumes or cancels a replay, inside the caller's transaction. The maintenance worker reads the state before
+ * each step, so the change takes effect within a second.
  *
  * @throws ApiError `not_found`, or `conflict` in a state that does not allow it
  */

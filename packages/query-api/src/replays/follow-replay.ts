@@ -9,11 +9,11 @@ const READ_EVERY_MS = 500;
 const HEARTBEAT_READS = 20;
 
 /**
- * The lines of a stream of server-sent events: the replay as JSON now and after each change, until it has ended.
+ * Yields server-sent events: the replay as JSON, now and after each change, until the replay has ended.
  *
  * @param read reads the replay again
- * @param isOver true when nobody reads the stream any more; it then ends without a last event
- * @param gone cuts the wait between two reads
+ * @param isOver true once the client has hung up or this instance is stopping; the stream then ends without a last event
+ * @param gone ends the wait between two reads
  */
 export async function* followReplay(
   first: ReplayStatus,
@@ -26,7 +26,7 @@ export async function* followReplay(
   for (let quiet = 0, status = first; !ENDED.has(status.state); quiet += 1) {
     await waitOrAbort(READ_EVERY_MS, gone);
     if (isOver()) return;
-    // The request's span is open as long as the replay: it must not collect a child with each read.
+    // The request's span lasts as long as the replay, so its reads are not traced.
     status = await untraced(read);
     const text = JSON.stringify(status);
     if (text !== sent) {

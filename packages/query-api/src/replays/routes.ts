@@ -19,7 +19,7 @@ import { tryReplay } from './try-replay.ts';
 const createBody = Type.Object(
   {
     ...choiceProperties,
-    dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Only say what would happen.' })),
+    dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Only tell what would happen.' })),
     rate_per_second: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 100 })),
     reason: Type.Optional(reason),
   },
@@ -30,7 +30,7 @@ const listQuery = Type.Object(pageProperties, { additionalProperties: false });
 const shared = { tags: ['replays'] };
 const BASE = '/api/dead-letters/replays';
 
-/** `/api/dead-letters/replays`: ask for one, list, show and follow them; pause, resume, cancel. */
+/** `/api/dead-letters/replays`: request, list, show and follow replays; pause, resume and cancel them. */
 export function addReplayRoutes(server: FastifyInstance, context: QueryContext): void {
   const { database, replayJobs, logger } = context;
   addProgressRoute(server, context);
@@ -42,7 +42,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       ...shared,
       summary: 'Put dead letters back on the stream, under their original event ids',
       description:
-        'Either `ids` or `filter`; an empty filter means all that are dead. `dry_run` tries at most 1,000 of them in a transaction that is rolled back and answers 200.',
+        'Send either `ids` or `filter`; an empty filter selects all that are dead. `dry_run` tries at most 1,000 of them, in a transaction that is rolled back, and answers 200.',
       body: createBody,
       response: {
         200: dryRunSchema,
@@ -76,7 +76,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'Replays, newest first',
+      summary: 'List replays, newest first',
       querystring: listQuery,
       response: {
         200: Type.Object({ replays: Type.Array(replaySchema), next_cursor: nextCursor }),
@@ -95,7 +95,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'How far a replay is',
+      summary: 'Show the state and progress of a replay',
       params: uuidParams,
       response: { 200: replaySchema, ...errorResponses('query', 400, 401, 404, 503, 504) },
     },
@@ -125,9 +125,9 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
 }
 
 const SUMMARY: Readonly<Record<ReplayStep, string>> = {
-  pause: 'Pause a replay: what is on the stream is still stored, nothing more is put there',
+  pause: 'Pause a replay: entries on the stream are still stored, no more are added',
   resume: 'Resume a paused replay',
-  cancel: 'Cancel a replay: what has not been put on the stream stays dead',
+  cancel: 'Cancel a replay: dead letters that are not on the stream yet stay dead',
 };
 
 /** `GET /api/dead-letters/replays/{id}/progress`: server-sent events until the replay ends. */
@@ -138,7 +138,7 @@ function addProgressRoute(server: FastifyInstance, { database, isStopping }: Que
     schema: {
       ...shared,
       summary: 'Follow a replay, as server-sent events',
-      description: 'An event `progress` with the replay as JSON at each change; the stream ends with the replay.',
+      description: 'Sends an event `progress` with the replay as JSON at each change. The stream ends with the replay.',
       params: uuidParams,
       response: {
         200: {
@@ -151,17 +151,16 @@ function addProgressRoute(server: FastifyInstance, { database, isStopping }: Que
     handler: async (request, reply) => {
       const { id } = request.params as Static<typeof uuidParams>;
       const db = database.db;
-      const look = () => findReplay(db, id, request.operator);
-      const first = await look();
+      const read = () => findReplay(db, id, request.operator);
+      const first = await read();
       holdStream(request.operator, reply);
       const gone = new AbortController();
-      // The client went away: nobody reads any more.
       reply.raw.once('close', () => gone.abort());
       return (reply as FastifyReply)
         .type('text/event-stream; charset=utf-8')
         .header('cache-control', 'no-store')
         .header('x-accel-buffering', 'no')
-        .send(Readable.from(followReplay(first, look, () => gone.signal.aborted || isStopping(), gone.signal)));
+        .send(Readable.from(followReplay(first, read, () => gone.signal.aborted || isStopping(), gone.signal)));
     },
   });
 }

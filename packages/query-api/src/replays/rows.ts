@@ -5,7 +5,7 @@ import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.
 import { ownedBy } from '../sql/owned-by.ts';
 import { utc } from '../sql/utc.ts';
 
-/** A replay as the API tells of it. */
+/** A replay as the API shows it. */
 export interface ReplayStatus {
   readonly id: string;
   readonly state: string;
@@ -20,7 +20,7 @@ export interface ReplayStatus {
   readonly rate_per_second: number;
 }
 
-/** States that a replay does not leave. */
+/** Final states of a replay. */
 export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
 
 /** Seconds over which the rate of a running replay is measured. */
@@ -34,7 +34,7 @@ type Row = Record<string, unknown> &
     rate_per_second: number;
   };
 
-/** One replay, as far as its operator may see it. */
+/** Reads one replay. @throws ApiError `not_found`, also for one that the operator may not see */
 export async function findReplay(db: Kysely<unknown>, id: string, operator: Principal): Promise<ReplayStatus> {
   const [replay] = await readReplays(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (replay === undefined) throw noSuchReplay(id);
@@ -46,10 +46,10 @@ export function noSuchReplay(id: string): ApiError {
   return new ApiError('not_found', `There is no replay ${id}.`);
 }
 
-/** All replays. */
+/** The list of all replays. */
 export const REPLAYS: List = { of: 'replays', ...NEWEST_FIRST };
 
-/** A page of replays, newest first. */
+/** Reads a page of replays, newest first. */
 export async function listReplays(
   db: Kysely<unknown>,
   { after, limit }: { after: Place | undefined; limit: number },

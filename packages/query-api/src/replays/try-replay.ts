@@ -7,27 +7,27 @@ import { decodeEntry } from '@sluice/store/write/decode-entry';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
 import { type ReplayableLetter, replayEntry } from '@sluice/stream/replay-entry';
 
-/** Most letters that a dry run tries. */
+/** Most dead letters that a dry run tries. */
 const MAX_TRIED = 1_000;
 
 /** What a replay would do. */
 export interface DryRun {
   readonly matched: number;
-  /** How many of them were tried: the oldest ones, at most a thousand. */
+  /** The number that was tried: the oldest ones, at most a thousand. */
   readonly tried: number;
   readonly would_store: number;
   readonly would_duplicate: number;
-  /** Nothing to replay in them. */
+  /** Dead letters without an event to replay. */
   readonly would_skip: number;
   readonly would_fail: readonly { readonly id: string; readonly reason: string; readonly message: string }[];
 }
 
-/** Ends a transaction that did all its work. */
+/** Thrown to roll back a transaction that did all its work. */
 class RolledBack extends Error {}
 
 /**
- * Writes dead letters as a writer would, by the same code, in a transaction that is rolled back, and says what
- * happened to each. Meanwhile writers with the same event ids or sessions wait, as they do for one another.
+ * Stores dead letters with the code of a writer, in a transaction that is rolled back, and returns the result of each.
+ * Meanwhile writers with the same event ids or sessions wait, as they do for one another.
  */
 export async function tryReplay(database: Database, filter: DeadLetterFilter, operator: Principal): Promise<DryRun> {
   let result: DryRun | undefined;

@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
 import { time } from '../http/schemas.ts';
 
-/** For how many days events are retained. */
+/** A schema for the number of days that events are retained. */
 export const days = (description: string) => Type.Integer({ minimum: 0, maximum: 36_500, description });
 
-/** For how long the events of one tenant are retained. */
+/** The retention of one tenant. */
 export const retentionSchema = Type.Object({
   tenant: Type.String(),
   days: days('0 keeps them forever.'),

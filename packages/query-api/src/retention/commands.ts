@@ -5,7 +5,7 @@ import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-wor
 import { noteChange } from '../audit/commands.ts';
 import { notThere, readTenantRetention, type RetentionRow } from './rows.ts';
 
-/** Sets a tenant's time; what is due by it goes with the next run of the job. Noted in the audit log. */
+/** Sets the retention of a tenant, with an entry in the audit log. The next run of the job deletes what is due. */
 export async function setRetention(
   unit: UnitOfWork,
   tenant: string,
@@ -24,9 +24,9 @@ export async function setRetention(
 }
 
 /**
- * Lets EVENT_RETENTION_DAYS hold for a tenant again. Noted in the audit log.
+ * Deletes the retention of a tenant, with an entry in the audit log: EVENT_RETENTION_DAYS applies again.
  *
- * @throws ApiError `not_found` when it has none of its own
+ * @throws ApiError `not_found` when the tenant has no retention of its own
  */
 export async function clearRetention(unit: UnitOfWork, tenant: string, operator: Principal): Promise<RetentionRow> {
   const present = await unit.entities.getRepository(TenantRetention).findOne({ tenant }, LOCKED);

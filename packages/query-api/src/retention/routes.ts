@@ -11,7 +11,7 @@ import { clearRetention, setRetention } from './commands.ts';
 import { listRetention, RETENTION, readTenantRetention } from './rows.ts';
 
 const params = Type.Object({
-  tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'Whose events.' }),
+  tenant: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$', description: 'The tenant.' }),
 });
 const querystring = Type.Object(pageProperties, { additionalProperties: false });
 const body = Type.Object(
@@ -28,8 +28,8 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'Tenants whose events are kept for another time than EVENT_RETENTION_DAYS',
-      description: 'By name. A key of one tenant sees that of its tenant.',
+      summary: 'List the tenants with their own retention',
+      description: 'By name. For all other tenants EVENT_RETENTION_DAYS applies. A key of one tenant sees its own.',
       querystring,
       response: {
         200: Type.Object({
@@ -51,7 +51,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: "One tenant's retention, if it has one of its own",
+      summary: "Show a tenant's own retention",
       params,
       response: { 200: retentionSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -69,7 +69,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
       ...shared,
       summary: "Set a tenant's retention",
       description:
-        'Longer or shorter than EVENT_RETENTION_DAYS. What is due goes with the next run of the job expire-tenant-events, for good. Needs a key of all tenants.',
+        'It may be longer or shorter than EVENT_RETENTION_DAYS. The next run of the job expire-tenant-events deletes what is due, irrevocably. Needs a key of all tenants.',
       params,
       body,
       response: { 200: retentionSchema, ...errorResponses('query', 400, 503, 504) },
@@ -85,8 +85,8 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
     config: { scope: 'admin' },
     schema: {
       ...shared,
-      summary: 'Let EVENT_RETENTION_DAYS hold for a tenant again',
-      description: 'Answers with what held until now. Needs a key of all tenants.',
+      summary: "Delete a tenant's own retention, so that EVENT_RETENTION_DAYS applies",
+      description: 'Answers with the deleted retention. Needs a key of all tenants.',
       params,
       response: { 200: retentionSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -99,7 +99,7 @@ export function addRetentionRoutes(server: FastifyInstance, { database }: QueryC
 
 const tenantOf = (request: FastifyRequest): string => (request.params as Static<typeof params>).tenant;
 
-/** Only the operator of the installation decides how long events are retained: they pay for it, and answer for it. */
+/** The tenant of a change. Only operators of all tenants decide on retention: they pay and answer for it. */
 function decidedBy(request: FastifyRequest): string {
   const owner = request.operator.tenant;
   if (owner === null) return tenantOf(request);
@@ -108,5 +108,5 @@ function decidedBy(request: FastifyRequest): string {
 }
 
 function otherTenant(owner: string): ApiError {
-  return new ApiError('tenant_mismatch', `This key is of the tenant ${owner}, and sees no other's retention.`);
+  return new ApiError('tenant_mismatch', `This key belongs to the tenant ${owner} and sees no other retention.`);
 }

@@ -5,7 +5,7 @@ import { isoTime } from '@sluice/store/iso-time';
 import { comesAfter, type List, type Place } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
 
-/** How long the events of one tenant are kept, where it has a time of its own. */
+/** The retention of a tenant that has its own. */
 export interface RetentionRow {
   readonly tenant: string;
   /** 0 keeps them forever. */
@@ -17,10 +17,10 @@ export interface RetentionRow {
 /** Columns of a tenant's retention. */
 const RETENTION_COLUMNS = sql`tenant, days, ${isoTime('updated_at')} AS updated_at, updated_by`;
 
-/** Tenants with a time of their own. */
+/** The list of tenants with their own retention. */
 export const RETENTION: List = { of: 'retention', key: { tenant: 'text' }, order: 'asc' };
 
-/** A page of them by name; of one tenant when the operator is of one. */
+/** Reads a page of the tenants that the operator may see, by name. */
 export async function listRetention(
   db: Kysely<unknown>,
   operator: Principal,
@@ -33,7 +33,7 @@ export async function listRetention(
   return rows;
 }
 
-/** @throws ApiError `not_found` when the tenant has none of its own */
+/** @throws ApiError `not_found` when the tenant has no retention of its own */
 export async function readTenantRetention(db: Kysely<unknown>, tenant: string): Promise<RetentionRow> {
   const { rows } = await sql<RetentionRow>`
     SELECT ${RETENTION_COLUMNS} FROM tenant_retention WHERE tenant = ${tenant}`.execute(db);
@@ -42,5 +42,5 @@ export async function readTenantRetention(db: Kysely<unknown>, tenant: string): 
 
 /** @throws ApiError `not_found` */
 export function notThere(tenant: string): never {
-  throw new ApiError('not_found', `Tenant ${tenant} has no retention of its own; EVENT_RETENTION_DAYS holds for it.`);
+  throw new ApiError('not_found', `Tenant ${tenant} has no retention of its own; EVENT_RETENTION_DAYS applies.`);
 }

@@ -41,9 +41,9 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
     config: { scope: 'read' },
     schema: {
       tags: ['sessions'],
-      summary: 'Sessions by their start, newest first',
+      summary: 'List sessions by their start, newest first',
       description:
-        'A session is closed once nothing of it has arrived for SESSION_IDLE_HOURS, and opens again when something does.',
+        'A session closes once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again.',
       querystring: listQuery,
       response: {
         200: Type.Object({ sessions: Type.Array(Type.Object(sessionProperties)), next_cursor: nextCursor }),
@@ -73,7 +73,7 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
     config: { scope: 'read' },
     schema: {
       tags: ['sessions'],
-      summary: 'One session with its events, oldest first',
+      summary: 'Show one session with its events, oldest first',
       params,
       querystring: showQuery,
       response: {

@@ -5,10 +5,10 @@ import type { UntilGone } from '../http/client-gone.ts';
 import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
 import { utc } from '../sql/utc.ts';
 
-/** A session as the API tells of it. */
+/** A session as the API shows it. */
 export interface Session {
   readonly session_id: string;
-  /** Who; of its first event that said so. */
+  /** The user, from the first event that names one. */
   readonly user_name: string | null;
   readonly state: 'open' | 'closed';
   /** Time of its earliest event, ISO 8601 UTC with microseconds. */
@@ -20,7 +20,7 @@ export interface Session {
   readonly event_count: number;
 }
 
-/** Which sessions; what is not given does not matter. */
+/** Selects sessions. A field that is left out does not restrict. */
 export interface SessionFilter {
   readonly tenant: string;
   readonly userNames?: readonly string[] | undefined;
@@ -31,12 +31,12 @@ export interface SessionFilter {
   readonly end?: string | undefined;
 }
 
-/** Sessions by their start. */
+/** The list of sessions by their start. */
 export function sessionsBy(filter: SessionFilter, order: Order): List {
   return { of: ['sessions', filter], key: { started_at: 'timestamptz', session_id: 'text' }, order };
 }
 
-/** Which page of which list. */
+/** Selects a page of sessions. */
 export interface SessionList {
   readonly filter: SessionFilter;
   readonly order: Order;
@@ -44,7 +44,7 @@ export interface SessionList {
   readonly limit: number;
 }
 
-/** Sessions by their start. */
+/** Reads a page of sessions by their start. */
 export async function listSessions(
   db: Kysely<unknown>,
   { filter, order, after, limit }: SessionList,

@@ -9,7 +9,7 @@ const countProperties = {
   unique_workbooks: Type.Integer(),
 };
 
-/** Counts of a range, and of its buckets. */
+/** The counts of a range, and of its buckets. */
 export const statisticsSchema = Type.Object({
   period_start: time,
   period_end: time,

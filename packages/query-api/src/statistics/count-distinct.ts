@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { UntilGone } from '../http/client-gone.ts';
 import { type CountSource, countedParts, type Dimension } from './rollup-parts.ts';
 
-/** `exact` builds each set; `approximate` keeps 4,096 hashes of it, however large it is. */
+/** `exact` builds each set; `approximate` keeps 4,096 hashes of it, whatever its size. */
 export type DistinctMethod = 'exact' | 'approximate';
 
 /** Registers of an approximate count. */
@@ -11,20 +11,20 @@ const REGISTERS = 4_096;
 /** Standard error of an approximate count, as a fraction: 1/√(registers − 2). */
 export const DISTINCT_ERROR = 0.016;
 
-/** How many there are in one bucket of one dimension. */
+/** The counts of one bucket of one dimension. */
 export interface DistinctCount {
   /** ISO 8601 UTC; null when the range is one bucket. */
   readonly bucket: string | null;
   readonly dimension: Dimension;
-  /** The value, for event types; null for the other dimensions, of which only the number is told. */
+  /** The event type; null for the other dimensions, of which only the number is counted. */
   readonly type: string | null;
-  /** Events, for event types. */
+  /** Events of this type. */
   readonly events: number;
-  /** Different values. */
+  /** Distinct values. */
   readonly values: number;
 }
 
-/** Events by type and exact numbers of different values, in one pass. */
+/** Counts events by type, and distinct values exactly, in one pass. */
 export async function countExactly(
   db: Kysely<unknown>,
   source: CountSource,
@@ -42,7 +42,7 @@ export async function countExactly(
 }
 
 /**
- * Numbers of different values to within 1.6 % (one standard error), in constant memory. Each value's hash decides its
+ * Counts distinct values to within 1.6 % (one standard error), in constant memory. Each value's hash decides its
  * register and a number in (0, 1]; a register keeps the least. With n values that is the first arrival of a Poisson
  * process of rate n/m, seen until 1; so n ≈ m · (registers that saw any) ÷ (sum of all registers, 1 for an empty one).
  */

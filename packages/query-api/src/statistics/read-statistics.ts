@@ -6,7 +6,7 @@ import { countApproximately, countExactly, type DistinctCount, type DistinctMeth
 import { type CountSource, type Dimension, readRollupPosition, type RollupPosition } from './rollup-parts.ts';
 import { bucketStarts, cutRange, type Interval, type TimeRange, uncut } from './statistics-range.ts';
 
-/** What is told of a range, or of one bucket of it. */
+/** The counts of a range, or of one bucket. */
 export interface Counts {
   readonly total_events: number;
   readonly events_by_type: Readonly<Record<string, number>>;
@@ -18,7 +18,7 @@ export interface Counts {
 /** One bucket of a series, with its start. */
 export type CountsOfBucket = Counts & { readonly start: string };
 
-/** Which statistics. */
+/** Selects the statistics. */
 export interface StatisticsQuery {
   readonly tenant: string;
   readonly range: TimeRange;
@@ -28,7 +28,7 @@ export interface StatisticsQuery {
 
 const SETS: readonly Dimension[] = ['actor', 'session_id', 'resource'];
 
-/** Counts of the range and, with an interval, of each bucket that it touches, empty ones too; all of one moment. */
+/** Reads the counts of a range and, with an interval, of each bucket that it touches, also empty ones. All are of one snapshot. */
 export async function readStatistics(
   database: Database,
   query: StatisticsQuery,

@@ -2,10 +2,10 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { storedSince } from '../events/event-filter.ts';
 import type { Interval, RangeParts, TimeRange } from './statistics-range.ts';
 
-/** What is counted: columns of `events` and dimensions of the roll-ups. */
+/** The columns of `events` that are counted, which are the dimensions of the roll-ups. */
 export type Dimension = 'event_type' | 'actor' | 'session_id' | 'resource';
 
-/** How far the roll-ups are; see docs/decisions/0010-rollups.md. */
+/** The position of the roll-ups; see docs/decisions/0010-rollups.md. */
 export interface RollupPosition {
   readonly generation: number;
   /** An xid8, as text. */
@@ -13,17 +13,17 @@ export interface RollupPosition {
   readonly floor: string;
 }
 
-/** Where counts come from. */
+/** The source of the counts. */
 export interface CountSource {
   readonly tenant: string;
   readonly parts: RangeParts;
-  /** Null when nothing has been folded yet; the range is uncut then. */
+  /** Null when nothing is folded yet; then the range is uncut. */
   readonly position: RollupPosition | null;
-  /** Buckets to tell apart; null for the range as one. */
+  /** The length of the buckets; null for the range as one bucket. */
   readonly interval: Interval | null;
 }
 
-/** The roll-ups' position in this transaction's snapshot; null when nothing has been folded yet, or in another cluster. */
+/** Reads the position of the roll-ups in this snapshot; null when nothing is folded yet, or on another cluster. */
 export async function readRollupPosition(db: Kysely<unknown>): Promise<RollupPosition | null> {
   const { rows } = await sql<RollupPosition>`
     SELECT generation, tx::text, floor::text FROM rollup_generations
@@ -32,9 +32,9 @@ export async function readRollupPosition(db: Kysely<unknown>): Promise<RollupPos
 }
 
 /**
- * Rows `(bucket, dimension, value, events)` that together count every event of the range once for each dimension: whole
- * buckets from the roll-ups; the edges, and what is not folded yet, from the events themselves. A value may be in
- * several rows, and what is too much in whole buckets is in rows with −1.
+ * A query for rows `(bucket, dimension, value, events)` that together count every event of the range once for each
+ * dimension. Whole buckets come from the roll-ups. The edges, and events that are not folded yet, come from `events`. A
+ * value may be in several rows. Rows with −1 take off what whole buckets count too much.
  */
 export function countedParts(source: CountSource, dimensions: readonly Dimension[]): RawBuilder<unknown> {
   const { tenant, parts, position, interval } = source;

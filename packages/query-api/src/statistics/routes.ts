@@ -18,7 +18,7 @@ import { countBuckets, type Interval, INTERVAL_MS } from './statistics-range.ts'
 const MAX_BUCKETS = 1_500;
 
 const TIMEOUT_HINT =
-  'take a shorter range, ask for distinct=approximate, or see whether the roll-ups are behind (`sluice jobs list`).';
+  'take a shorter range, ask for distinct=approximate, or check whether the roll-ups lag (`sluice jobs list`).';
 
 const querystring = Type.Object(
   {
@@ -28,7 +28,7 @@ const querystring = Type.Object(
       Type.Unsafe<Interval>({
         type: 'string',
         enum: Object.keys(INTERVAL_MS),
-        description: `Counts of each minute, hour or day (UTC) too; at most ${MAX_BUCKETS} of them.`,
+        description: `Adds the counts of each minute, hour or day (UTC); at most ${MAX_BUCKETS} of them.`,
       }),
     ),
     distinct: Type.Optional(
@@ -47,8 +47,8 @@ export function addStatisticsRoute(server: FastifyInstance, { readDatabase }: Qu
     config: { scope: 'read' },
     schema: {
       tags: ['events'],
-      summary: 'How many events there are, of which types, and by how many users',
-      description: 'Of the last 24 hours, unless `start_time` or `end_time` says otherwise.',
+      summary: 'Count events by type, and distinct users, sessions and resources',
+      description: 'The range is the last 24 hours, unless `start_time` or `end_time` says otherwise.',
       querystring,
       response: {
         200: statisticsSchema,
@@ -61,7 +61,7 @@ export function addStatisticsRoute(server: FastifyInstance, { readDatabase }: Qu
       const end = rangeOf({ end_time: given.end_time }).end ?? new Date().toISOString();
       const { start = dayBefore(end) } = rangeOf(given);
       if (Date.parse(start) > Date.parse(end)) {
-        throw new ApiError('invalid_request', 'start_time lies in the future; give an end_time with it.');
+        throw new ApiError('invalid_request', 'start_time is in the future; send an end_time with it.');
       }
       const range = { start, end };
       if (interval !== undefined && countBuckets(range, interval) > MAX_BUCKETS) {

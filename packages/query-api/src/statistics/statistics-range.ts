@@ -12,33 +12,33 @@ export const INTERVAL_MS: Readonly<Record<Interval, number>> = { minute: 60_000,
 /** Until then microseconds since 1970 are whole numbers below 2^53. No event is that far ahead. */
 const LAST_CUT = '2255-01-01T00:00:00.000Z';
 
-/** How a range is read: what roll-ups hold whole, and the edges that they don't. */
+/** The parts of a range: whole buckets, which roll-ups hold, and edges, which they do not. */
 export interface RangeParts {
-  /** Whole days; null when there is none inside. */
+  /** Whole days; null when the range has none. */
   readonly days: TimeRange | null;
   /** Whole hours around the days: none, one or two ranges. */
   readonly hours: readonly TimeRange[];
-  /** What days and hours cover together; null when there is not one whole hour. */
+  /** What days and hours cover together; null when the range has no whole hour. */
   readonly whole: TimeRange | null;
-  /** What is left at both ends: less than an hour each. */
+  /** The rest at both ends: less than an hour each. */
   readonly edges: readonly TimeRange[];
-  /** What is in `whole` and not in the range, and has to be taken off again: less than an hour at each end. */
+  /** Parts of `whole` outside of the range, which must be taken off again: less than an hour at each end. */
   readonly excess: readonly TimeRange[];
 }
 
 /** How a range may be cut. */
 export interface CutOptions {
-  /** The smallest bucket of the answer: hours can't be told from days, minutes from neither. */
+  /** The smallest bucket of the answer: days do not tell hours, and neither tells minutes. */
   readonly finest: Interval | null;
-  /** Milliseconds since 1970; there are hardly any events after it. */
+  /** Milliseconds since 1970. Hardly any event is later. */
   readonly now: number;
-  /** Whether events can be taken off again: they can from counts, and not from an approximate set. */
+  /** Whether events can be taken off again: from counts they can, from an approximate set they cannot. */
   readonly mayExceed: boolean;
 }
 
 /**
  * Cuts a range at whole hours and days, UTC. An end in the middle of an hour is read from the events, or as the whole
- * hour less the events after it, whichever has less to scan: for a range that ends now, the latter is next to nothing.
+ * hour minus the events after the end, whichever scans less. For a range that ends now the latter scans almost nothing.
  */
 export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOptions): RangeParts {
   if (range.end > LAST_CUT) return cutBehind(range, { finest, now, mayExceed });

@@ -4,17 +4,17 @@ import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import { allOf } from '../events/event-filter.ts';
 
 /**
- * Where a reader of committed events stands. Events are in the order of their transactions' ids, and of their own ids
- * within one; a transaction that commits late is waited for, so nothing ever turns up behind a reader.
+ * How far a reader of committed events has come. Events are ordered by transaction id, then by event id. Readers wait for
+ * a transaction that commits late, so no event ever appears before a reader's position.
  */
 export interface TailPosition {
   /** Id of the transaction: an xid8. */
   readonly tx: bigint;
-  /** The last event that was read of it; null for none. */
+  /** The last event of it that was read; null for none. */
   readonly eventId: string | null;
 }
 
-/** An event together with where it stands. */
+/** An event with its position. */
 export interface CommittedEvent extends StoredEvent {
   readonly tenant: string;
   /** An xid8, as text. */
@@ -23,21 +23,21 @@ export interface CommittedEvent extends StoredEvent {
   readonly stored_ms: string;
 }
 
-/** Events read in one statement: the largest of them are 256 MiB together, usual ones half a megabyte. */
+/** Events in one statement: 256 MiB of the largest, half a megabyte of usual ones. */
 export const TAIL_CHUNK = 1_000;
 
-/** What one statement reads. */
+/** The range of one statement. */
 export interface TailWindow {
   readonly after: TailPosition;
   /** Every transaction below this has ended. */
   readonly before: bigint;
-  /** No event of the window was stored before this, ISO 8601. Prunes partitions and blocks; `tx` has no index. */
+  /** No event of the window was stored before this, ISO 8601. Prunes partitions and blocks, because `tx` has no index. */
   readonly storedSince: string;
-  /** Which of them. */
+  /** Selects events of the window. */
   readonly condition: RawBuilder<SqlBool>;
 }
 
-/** The next events of a window, in order, at most `TAIL_CHUNK`. */
+/** Reads the next events of a window, in order, at most `TAIL_CHUNK`. */
 export async function readCommitted(
   db: Kysely<unknown>,
   { after, before, storedSince, condition }: TailWindow,

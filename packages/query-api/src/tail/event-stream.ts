@@ -1,32 +1,32 @@
 import { Readable } from 'node:stream';
 
-/** Bytes that may wait for a reader before it has to be waited for. */
+/** Unread bytes from which on the sender waits for the reader. */
 const FULL_BYTES = 1024 * 1024;
 
-/** How long a reader that was let go may take to fetch what still waits for it, in milliseconds. */
+/** How long a dropped reader may take to fetch what was sent before, in milliseconds. */
 const LAST_WORDS_MS = 10_000;
 
 /** A server-sent event. */
 export interface ServerSentEvent {
-  /** Where a reader stands behind it; a client gives it back as `Last-Event-ID`. */
+  /** The position after this event. A client sends it back as `Last-Event-ID`. */
   readonly id?: string;
-  /** Its name; a plain message without. */
+  /** Its name; without one it is a plain message. */
   readonly event?: string;
   /** JSON text. */
   readonly data: string;
 }
 
-/** The body of one answer that stays open until it is ended. Sending never waits. */
+/** The body of one answer that stays open until `end`. Sending never waits. */
 export interface EventStream {
   readonly body: Readable;
   send(event: ServerSentEvent): void;
-  /** A line that clients ignore; keeps proxies from closing the connection. */
+  /** Sends a line that clients ignore. It keeps proxies from closing the connection. */
   comment(text: string): void;
-  /** True when so much waits for the reader that the sender should let it drain first. */
+  /** True when enough bytes are unread that the sender should call `drain` first. */
   readonly isFull: boolean;
-  /** Resolves when the reader has caught up, or is let go because it did not within this time, in milliseconds. */
+  /** Resolves when the reader has caught up. One that has not within `withinMs` is dropped. */
   drain(withinMs: number): Promise<void>;
-  /** Says why, and ends. */
+  /** Sends the reason as the last event, and ends the stream. */
   end(reason: string, message: string): void;
   readonly ended: boolean;
 }
@@ -34,7 +34,7 @@ export interface EventStream {
 /** @param onEnd called once, however it ends */
 export function openEventStream(onEnd: () => void): EventStream {
   let ended = false;
-  /** Called when the connection takes more, and when there is none any more. */
+  /** Called when the connection takes more, and when it closes. */
   let onMove: (() => void) | undefined;
   const body = new Readable({ read: () => onMove?.() });
   const finish = (): void => {

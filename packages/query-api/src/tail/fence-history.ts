@@ -1,22 +1,23 @@
 import type { Kysely } from 'kysely';
 import { observeOpenTransactions } from '@sluice/store/fence/open-transactions';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 
-/** An observation of Postgres's transactions, in numbers. */
+/** One observation of Postgres's transactions, as numbers. */
 export interface Sighting {
   /** Every transaction below this has ended. */
   readonly fence: bigint;
   /** No transaction had this id, or a higher one, yet. */
   readonly unassigned: bigint;
-  /** Every writing transaction that gets its id from now on began at or after this; milliseconds since 1970. */
+  /** Every writing transaction that gets its id later began at or after this; milliseconds since 1970. */
   readonly begunSince: number;
-  /** When it was looked at, by the server's clock; milliseconds since 1970. */
+  /** Time of the observation, by the server's clock; milliseconds since 1970. */
   readonly at: number;
 }
 
 /**
- * The tail's limits as an observer. A sighting is used for minutes, so five seconds of margin are enough. A transaction that
- * is open for longer than a writer's may be is taken for one that only reads: readers can ask for what they missed.
+ * The limits of the tail as an observer. A sighting is used for minutes, so a margin of five seconds is enough. A
+ * transaction that is open for longer than a writer's may be counts as one that only reads. If it does write after all,
+ * readers can still query what they missed.
  */
 const TAIL_LIMITS = { marginMs: 5_000, longestMs: LONGEST_TRANSACTION_MS };
 
@@ -38,21 +39,21 @@ export async function sightTransactions(db: Kysely<unknown>): Promise<Sighting> 
   };
 }
 
-/** Remembers sightings, to know since when events of a transaction may have been stored. */
+/** Remembers sightings, to tell the earliest time at which events of a transaction may have been stored. */
 export interface FenceHistory {
   add(sighting: Sighting): void;
-  /** The latest sighting before any transaction had the id `fence`; null when it was before the first one. */
+  /** The latest sighting before any transaction had the id `fence`; null when there is none. */
   before(fence: bigint): Sighting | null;
 }
 
-/** An empty history. It forgets what lies behind the newest fence that was asked for. */
+/** An empty history. It forgets what is older than the newest fence that `before` was called with. */
 export function createFenceHistory(): FenceHistory {
   let sightings: Sighting[] = [];
   return {
     add(sighting) {
       if (sightings.at(-1)?.unassigned === sighting.unassigned) sightings.pop();
       sightings.push(sighting);
-      // Behind a fence that does not move for hours, every second one will do.
+      // While the fence does not move for hours, every second sighting is enough.
       if (sightings.length > MAX_SIGHTINGS) sightings = sightings.filter((_, index) => index % 2 === 0);
     },
     before(fence) {

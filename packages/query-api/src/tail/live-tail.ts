@@ -4,7 +4,7 @@ import { poll as startPoll } from '@sluice/daemon/retry/poll';
 import { messageOf } from '@sluice/errors/message-of';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import type { Database } from '@sluice/store/database';
-import { LONGEST_TRANSACTION_MS } from '@sluice/store/longest-transaction';
+import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
 import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';
@@ -12,48 +12,48 @@ import { createFenceHistory, sightTransactions } from './fence-history.ts';
 import { matchesEvent } from './matches-event.ts';
 import { type TailId, tailIdOf } from './tail-id.ts';
 
-/** How often Postgres is asked for what was committed, while anybody listens, in milliseconds. */
+/** How often Postgres is asked for new commits while there are readers, in milliseconds. */
 const POLL_MS = 500;
 
 /** How far back a stream may be resumed, in milliseconds. */
 const RESUME_MS = 15 * 60_000;
 
-/** From this age of the fence on, readers are told that it is held back, in milliseconds; and again after as long. */
+/** Readers are notified (`lag`) when the fence is older than this, in milliseconds, and again after each such time. */
 const LAG_MS = 5_000;
 
 /**
- * How long all readers wait for one with 1 MiB unread before it is let go, in milliseconds. It is what lets a burst
- * through to readers that are quick; writers never wait for any.
+ * How long all readers wait for one with 1 MiB unread before it is dropped, in milliseconds. The wait lets a burst
+ * through to fast readers. Writers never wait for a reader.
  */
 const SLOW_MS = 1_000;
 
-/** The same for one that is still catching up, for which nobody else waits. */
+/** The same for a reader that is still catching up, for which no other reader waits. */
 const SLOW_RESUME_MS = 30_000;
 
 const GO_ON = 'PostgreSQL cannot be read at the moment; resume with Last-Event-ID.';
 
 /** One open stream. */
 export interface TailReader {
-  /** Of the request that opened it, for the log. */
+  /** Id of the request that opened the stream, for the log. */
   readonly requestId: string;
   readonly filter: EventFilter;
   readonly stream: EventStream;
 }
 
-/** Gives committed events to whoever listens: one look at Postgres for all readers of this process. */
+/** Sends committed events to readers, with one poll of Postgres for all readers of this process. */
 export interface LiveTail {
-  /** Serves a reader until its stream ends; begins behind `resume`, or with what is committed from now on. */
+  /** Serves a reader until its stream ends. Begins after `resume`; without it, with the next commits. */
   follow(reader: TailReader, resume: TailId | null): Promise<void>;
-  /** Streams that are open. */
+  /** Open streams. */
   readonly readers: number;
   /** Ends all streams. */
   stop(): Promise<void>;
 }
 
 /**
- * Reads on the primary, behind the fence: every transaction below it has ended, so what was read up to one fence is
- * continued from there, and a late commit is in exactly one window. A long transaction anywhere in the cluster holds
- * the fence, and so all readers, back; they are told. See docs/decisions/0013-reads.md.
+ * Reads on the primary, below the fence: every transaction below it has ended. The next read continues at the last fence,
+ * so a late commit is in exactly one window. A long transaction anywhere in the cluster holds back the fence, and with it
+ * all readers, which are notified. See docs/decisions/0013-reads.md.
  */
 export function createLiveTail({ database, logger }: { database: Database; logger: Logger }): LiveTail {
   const db = database.db;
@@ -67,7 +67,7 @@ export function createLiveTail({ database, logger }: { database: Database; logge
   let polling: Promise<void> | null = null;
   let stopped = false;
 
-  /** Gives the live readers what was committed since the last poll. Polls never overlap. */
+  /** Sends the live readers what was committed since the last poll. Polls never overlap. */
   function poll(): Promise<void> {
     polling ??= advance().finally(() => {
       polling = null;
@@ -81,7 +81,7 @@ export function createLiveTail({ database, logger }: { database: Database; logge
       followedSince = sighting.at;
       reached = sighting.fence;
     } else if (sighting.fence > reached) {
-      // A fence that went back is that of a server behind the one before, after a failover: wait until it is there.
+      // A fence that went back belongs to a server that lags after a failover: wait until it catches up.
       await giveOut(reached, sighting.fence, sighting.at).catch(letGo);
       reached = sighting.fence;
     }
@@ -106,13 +106,13 @@ export function createLiveTail({ database, logger }: { database: Database; logge
     }
   }
 
-  /** A window that broke off is not read again: part of it was given out. Each reader knows how far it got. */
+  /** A failed window is not read again, because part of it was sent. Each reader knows how far it got, and resumes. */
   function letGo(error: unknown): void {
     logger.warn({ error: messageOf(error) }, 'committed events could not be read; the streams are ended');
     for (const { stream } of live) stream.end('failed', GO_ON);
   }
 
-  /** All events of a window, chunk by chunk. */
+  /** Yields all events of a window, chunk by chunk. */
   async function* window(
     from: TailPosition,
     before: bigint,
@@ -139,18 +139,18 @@ export function createLiveTail({ database, logger }: { database: Database; logge
         event: 'lag',
         data: JSON.stringify({
           seconds,
-          message: 'A transaction that is still open holds back what was committed after it began.',
+          message: 'An open transaction holds back what was committed after it began.',
         }),
       });
     }
   }
 
-  /** Reads for one reader what it missed, at its own pace, until it stands where the live readers do. */
+  /** Reads for one reader what it missed, at its own pace, until it has caught up with the live readers. */
   async function catchUp(reader: TailReader, resume: TailId): Promise<void> {
     const { filter, stream } = reader;
     let position: TailPosition = { tx: resume.tx, eventId: resume.eventId };
     while (!stream.ended) {
-      // While a poll gives events out, the live readers stand between two fences.
+      // During a poll the live readers are between two fences.
       await polling;
       if (position.eventId === null && position.tx === reached) break;
       const before = reached!;
@@ -166,7 +166,7 @@ export function createLiveTail({ database, logger }: { database: Database; logge
 
   async function follow(reader: TailReader, resume: TailId | null): Promise<void> {
     open.add(reader);
-    // Another instance, which the id may be from, may be a poll ahead of this one.
+    // The id may come from another instance, which may be a poll ahead of this one.
     await polling;
     if (reached === null || resume !== null) await poll();
     const tooOld = resume !== null && (resume.storedMs < Date.now() - RESUME_MS || resume.tx >= reached!);
@@ -175,7 +175,7 @@ export function createLiveTail({ database, logger }: { database: Database; logge
         event: 'gap',
         data: JSON.stringify({
           message:
-            'Last-Event-ID is too old to go on from: this stream begins now. Read what is missing with POST /api/events/query.',
+            'Last-Event-ID is too old to resume from: this stream begins now. Read what is missing with POST /api/events/query.',
         }),
       });
     }
@@ -188,7 +188,7 @@ export function createLiveTail({ database, logger }: { database: Database; logge
     open.delete(reader);
     live.delete(reader);
     if (open.size > 0) return;
-    // Nobody listens: the next one begins at a fence of its own time.
+    // Without readers nothing is polled: the next reader begins at the fence of its own time.
     reached = null;
     history = createFenceHistory();
   }

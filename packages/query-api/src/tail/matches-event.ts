@@ -1,7 +1,7 @@
 import type { EventFilter } from '../events/event-filter.ts';
 import type { CommittedEvent } from './committed-events.ts';
 
-/** The filter's fields on an event that was read already; the same as `matchesFilter` in SQL. */
+/** Applies the fields of a filter to an event in memory; the same as `matchesFilter` in SQL. */
 export function matchesEvent(filter: EventFilter, event: CommittedEvent): boolean {
   return (
     event.tenant === filter.tenant &&

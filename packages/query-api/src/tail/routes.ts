@@ -22,9 +22,9 @@ export function addTailRoute(server: FastifyInstance, { config, liveTail, isStop
     config: { scope: 'read' },
     schema: {
       tags: ['events'],
-      summary: 'Events as they are committed, as server-sent events',
+      summary: 'Follow events as they are committed, as server-sent events',
       description:
-        'A message has the event in its wire shape; `Last-Event-ID` resumes after one, up to 15 minutes back. A list is given by naming its parameter several times. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (a reader too slow), `revoked`, `stopping`, `failed`.',
+        'Each message has one event in its wire shape. `Last-Event-ID` resumes after a message, up to 15 minutes back. To send a list, repeat its parameter. Other events: `lag` (a long transaction holds events back), `gap` (Last-Event-ID is too old), and, before the end, `dropped` (the reader is too slow), `revoked`, `stopping`, `failed`.',
       querystring,
       response: {
         200: Type.String({ description: '`text/event-stream`' }),
@@ -46,16 +46,16 @@ export function addTailRoute(server: FastifyInstance, { config, liveTail, isStop
 
       const stream = openEventStream(() => clearInterval(heartbeat));
       const heartbeat = setInterval(() => stream.comment('heartbeat'), config.TAIL_HEARTBEAT_MS).unref();
-      request.onRevoked = () => stream.end('revoked', 'The key is no longer good.');
+      request.onRevoked = () => stream.end('revoked', 'The key was revoked or has expired.');
 
       stream.comment('connected');
-      // The request's span is open for as long as the reader stays: it must not collect all that is read meanwhile.
+      // The request's span lasts as long as the stream, so its reads are not traced.
       void untraced(() => liveTail.follow({ requestId: request.id, filter, stream }, resume));
       return (
         reply
           .type('text/event-stream; charset=utf-8')
           .header('cache-control', 'no-store')
-          // Asks nginx not to collect the answer before it passes it on.
+          // Asks nginx not to buffer the answer.
           .header('x-accel-buffering', 'no')
           .send(stream.body)
       );

@@ -1,11 +1,11 @@
 import { ApiError } from '@sluice/errors/api-errors';
 import type { CommittedEvent } from './committed-events.ts';
 
-/** What a client gives back as `Last-Event-ID`. */
+/** The parts of a `Last-Event-ID`. */
 export interface TailId {
   readonly tx: bigint;
   readonly eventId: string;
-  /** When the event was stored, milliseconds since 1970: says how far back the rest has to be searched. */
+  /** When the event was stored, milliseconds since 1970: tells how far back to search for the rest. */
   readonly storedMs: number;
 }
 

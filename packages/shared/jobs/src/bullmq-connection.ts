@@ -4,17 +4,17 @@ import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
 const RECONNECT: Backoff = { initialMs: 200, maxMs: 5_000 };
 
 /**
- * A connection on which nothing came for this long, though something was asked, is given up, in milliseconds: its
- * peer may have vanished without a FIN. BullMQ's blocking reads wait 10 s at most.
+ * A connection reconnects when a command gets no byte in reply for this long, in milliseconds: its peer may have
+ * vanished without a FIN. BullMQ's blocking reads wait 10 s at most.
  */
 const SILENCE_MS = 15_000;
 
-/** Prefix of BullMQ's keys: a hash tag, so that all of them are in one slot of a Redis Cluster. */
+/** Prefix of BullMQ's keys. It is a hash tag, so that all of them lie in one slot of a Redis Cluster. */
 export function bullmqPrefix(namespace: string): string {
   return `{${namespace}:jobs}`;
 }
 
-/** How BullMQ reaches Redis: it waits as long as it takes. */
+/** Connection options for BullMQ. Commands wait for Redis without a limit, as BullMQ requires. */
 export function bullmqConnection(redisUrl: string) {
   return {
     url: redisUrl,

@@ -3,8 +3,8 @@ import { messageOf } from '@sluice/errors/message-of';
 import type { WakeQueue } from './wake-queue.ts';
 
 /**
- * Wakes a maintenance worker for a row, or logs that none was notified: the row is committed, so its sweep finds it
- * within half a minute. Never throws.
+ * Wakes a maintenance worker for a row, or logs that none was notified. The row is committed, so the worker's sweep
+ * finds it within half a minute. Never throws.
  *
  * @param facts further fields of the log line, e.g. `request_id`
  * @returns whether Redis accepted it

@@ -5,7 +5,7 @@ import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { bullmqConnection, bullmqPrefix } from './bullmq-connection.ts';
 
 /**
- * The BullMQ queues that wake maintenance workers, by what is to be done: a requested run of a job (`job_runs`), a replay
+ * The BullMQ queues that wake maintenance workers, by the kind of work: a requested run of a job (`job_runs`), a replay
  * (`replays`) or an export (`export_runs`).
  */
 export const WAKE_QUEUES = { run: 'run-requests', replay: 'replays', export: 'exports' } as const;
@@ -15,22 +15,22 @@ export type WakeKind = keyof typeof WAKE_QUEUES;
 /** How long a request waits for Redis to accept a wake-up, in milliseconds. */
 const WAKE_TIMEOUT_MS = 1_000;
 
-/** What a wake-up carries: which row in Postgres has something to do. Everything else is in the row. */
+/** What a wake-up carries: the id of a row in Postgres. Everything else is in the row. */
 export interface WakeJob {
   readonly id: string;
-  /** W3C trace context of the request; none for what a sweep found. */
+  /** W3C trace context of the request; null for a row that a sweep found. */
   readonly traceparent?: string | null;
 }
 
-/** Notifies maintenance workers of rows that were written for them in Postgres. */
+/** Notifies maintenance workers of rows in Postgres that ask for work. */
 export interface WakeQueue {
   readonly kind: WakeKind;
   /**
-   * Wakes a maintenance worker for a row. Doing it twice, or for a row that is being worked on, does no harm. What the
-   * worker then does is linked to the span that is active here.
+   * Wakes a maintenance worker for a row. Waking it twice, or for a row that a worker already runs, is harmless. The
+   * worker links its span to the span that is active here.
    *
-   * @throws when Redis does not accept it in time; it may still get it when it is back, and if it does not, the
-   *   maintenance worker's sweep finds the row in Postgres
+   * @throws when Redis does not accept the wake-up in time; Redis may still get it later, and otherwise the
+   *   maintenance worker's sweep finds the row
    */
   wake(id: string): Promise<void>;
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export interface WakeQueueOptions {
 }
 
 export function openWakeQueue(kind: WakeKind, options: WakeQueueOptions): WakeQueue {
-  // BullMQ's own commands belong to no trace, also where a queue is opened inside of a span.
+  // BullMQ's own commands belong to no trace, even where a queue is opened inside a span.
   const queue = untraced(
     () =>
       new Queue<WakeJob>(WAKE_QUEUES[kind], {

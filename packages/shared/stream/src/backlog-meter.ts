@@ -8,13 +8,13 @@ import { readRedisMemory } from './redis-memory.ts';
 /** How often the streams are measured, in milliseconds: requests read the last measurement only. */
 const SAMPLE_MS = 500;
 
-/** A measurement older than this says nothing of now, in milliseconds. */
+/** A measurement older than this no longer counts, in milliseconds. */
 const STALE_MS = 5_000;
 
-/** Time over which `drainRate` is taken, in milliseconds. */
+/** Time over which `drainRate` is measured, in milliseconds. */
 const WINDOW_MS = 10_000;
 
-/** What waits in the streams, and how fast it becomes less. */
+/** What waits in the streams, and how fast it drains. */
 export interface Backlog {
   readonly entries: number;
   readonly bytes: number;
@@ -22,25 +22,25 @@ export interface Backlog {
   readonly ageSeconds: number;
   /** Entries that left the streams per second, over the last ten seconds; null before there are two measurements. */
   readonly drainRate: number | null;
-  /** The same as a moving average over measurements with entries to drain: an idle hour says nothing of the writers. */
+  /** Moving average over measurements with entries to drain; idle measurements are ignored. */
   readonly busyDrainRate: number | null;
   /** Memory of Redis, in bytes; its limit is 0 for none. */
   readonly usedMemory: number;
   readonly maxMemory: number;
 }
 
-/** Measures the backlog again and again. */
+/** Measures the backlog periodically. */
 export interface BacklogMeter {
-  /** As it was measured last; null while that is longer ago than a few measurements. */
+  /** The last measurement; null when it is older than `STALE_MS`. */
   readonly backlog: Backlog | null;
   stop(): Promise<void>;
 }
 
 /**
- * Starts measuring every shard that is in Redis, and not the configured ones alone: after STREAM_SHARDS was lowered,
- * writers still drain the others. Finding them is a SCAN, so it is done as rarely as writers do it.
+ * Starts measuring every shard that is in Redis, not only the configured ones: after STREAM_SHARDS was lowered, writers
+ * still drain the others. Finding them takes a SCAN, so it runs as rarely as in the writers.
  *
- * @param options.onMeasuring called when a measurement begins: entries added from then on may be in it, or not
+ * @param options.onMeasuring called when a measurement begins: entries added from then on may or may not be in it
  * @param options.onMeasured called with each measurement
  */
 export function startBacklogMeter(options: {
@@ -103,7 +103,7 @@ export function startBacklogMeter(options: {
   };
 }
 
-/** A moment, with what had left the streams until then. */
+/** One measurement, with what had left the streams by then. */
 interface Sample {
   /** `performance.now()` */
   readonly at: number;
@@ -111,7 +111,7 @@ interface Sample {
   readonly entries: number;
   /** Entries that ever left, by shard. */
   readonly removed: ReadonlyMap<string, number>;
-  /** Entries that were seen leaving, over all shards. */
+  /** Entries seen to leave since the meter started, over all shards. */
   readonly drained: number;
 }
 
@@ -132,7 +132,7 @@ async function measureStreams(redis: Redis, keys: readonly string[]) {
   };
 }
 
-/** Adds what has left since the sample before. A shard that is new, or was made from scratch (FLUSHALL), adds nothing. */
+/** Adds what has left since the previous sample. A shard that is new or was recreated (FLUSHALL) adds nothing. */
 function nextSample(before: Sample | null, now: Omit<Sample, 'drained'>): Sample {
   let drained = before?.drained ?? 0;
   for (const [key, removed] of now.removed) {

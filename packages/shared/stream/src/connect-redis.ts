@@ -7,17 +7,14 @@ import { messageOf } from '@sluice/errors/message-of';
 /** Waits between two tries to reconnect. */
 const RECONNECT: Backoff = { initialMs: 100, maxMs: 1_000 };
 
-/**
- * A connection for blocking reads is given up when nothing came for this long, in milliseconds. No read may block
- * as long as that.
- */
+/** A connection for blocking reads is dropped after this long without a byte, in milliseconds. Reads block for less. */
 const BLOCKING_SILENCE_MS = 10_000;
 
 /**
- * A connection for commands that answer at once. While Redis is away a command fails straight away
- * instead of waiting in memory, and one without an answer fails after `commandTimeoutMs`: the caller
- * decides what to do, and nothing piles up. After twice that without a byte the connection itself is given up and
- * made anew: its peer may have vanished without a FIN, and then every further command would fail too.
+ * Opens a connection for commands that answer at once. While Redis is away a command fails immediately instead of
+ * waiting in memory. A command without an answer fails after `commandTimeoutMs`. So the caller decides what to do, and
+ * nothing piles up. After twice that time without a byte the connection reconnects: its peer may have vanished
+ * without a FIN, and then every further command would fail too.
  */
 export function connectRedis(
   url: string,
@@ -31,7 +28,7 @@ export function connectRedis(
   });
 }
 
-/** A connection for blocking reads (XREADGROUP … BLOCK): nothing else may wait behind one. */
+/** Opens a connection for blocking reads (XREADGROUP … BLOCK): other commands would wait until the read ends. */
 export function connectBlockingRedis(url: string, options: { name: string; logger: Logger }): Redis {
   return connect(url, options, { maxRetriesPerRequest: 0, socketTimeout: BLOCKING_SILENCE_MS });
 }
@@ -44,22 +41,22 @@ function connect(url: string, options: { name: string; logger: Logger }, extra: 
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2_000,
-    // A peer that vanished while nothing was asked of it is noticed by the kernel, not after its default of two hours.
+    // The kernel notices a peer that vanished from an idle connection; its own default is two hours.
     keepAlive: 10_000,
     retryStrategy: (attempt) => backoffDelay(RECONNECT, attempt),
     ...extra,
   });
-  const told = new Set<string>();
+  const reported = new Set<string>();
   redis.on('error', (error: Error) => {
     const message = messageOf(error);
-    // One line for each new reason of an outage, not one for each of the tries: several reasons may take turns.
-    if (!told.has(message))
+    // One line for each new reason in an outage, not for each try: several reasons may alternate.
+    if (!reported.has(message))
       options.logger.warn({ connection: options.name, error: message }, 'Redis cannot be reached');
-    told.add(message);
+    reported.add(message);
   });
   redis.on('ready', () => {
-    if (told.size > 0) options.logger.info({ connection: options.name }, 'Redis is back');
-    told.clear();
+    if (reported.size > 0) options.logger.info({ connection: options.name }, 'Redis is back');
+    reported.clear();
   });
   return redis;
 }
@@ -76,7 +73,7 @@ export async function waitForRedis(redis: Redis, timeoutMs: number, signal?: Abo
     await once(redis, 'ready', { signal: signal === undefined ? limit : AbortSignal.any([signal, limit]) });
     return true;
   } catch {
-    // Aborted, or the connection told of an error; the caller goes on and meets it with its first command.
+    // Aborted, or the connection failed. The caller continues; its first command reports the error.
     return (redis.status as string) === 'ready';
   }
 }

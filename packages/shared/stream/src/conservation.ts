@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 
-/** Fields of the hash beside a stream, as the writer's settle script counts them and `readConservation` reads them. */
+/** Fields of the hash beside a stream. The writer's settle script counts them. */
 const FIELDS = ['base', 'entries', 'events', 'stored', 'duplicate', 'dead'] as const;
 
-/** What became of all that was ever put on one stream. */
+/** What became of everything that was ever added to one stream. */
 export interface Conservation {
   /** Entries that were ever added, as Redis counts them. */
   readonly added: number;
@@ -11,22 +11,22 @@ export interface Conservation {
   readonly settled: number;
   /** Entries in the stream. */
   readonly waiting: number;
-  /** Events that ingest acknowledged with the settled entries; an entry that nobody could read counts as one. */
+  /** Events that ingest acknowledged with the settled entries; an unreadable entry counts as one. */
   readonly events: number;
-  /** How many of these events were new, were there before, or became dead letters. */
+  /** How many of these events were new, were already stored, or became dead letters. */
   readonly stored: number;
   readonly duplicate: number;
   readonly dead: number;
   /**
-   * Added − those that had left before counting began − settled − waiting. Positive: entries left the stream without
-   * having been stored. Negative: the stream was deleted and made from scratch.
+   * Added − entries that left before counting began − settled − waiting. Positive: entries left the stream without
+   * being stored. Negative: the stream was deleted and recreated.
    */
   readonly driftEntries: number;
-  /** Events − stored − duplicate − dead: not 0 when an entry lacked one, or a writer lost count of one. */
+  /** Events − stored − duplicate − dead. Not 0 when an entry lacked an event or a writer miscounted. */
   readonly driftEvents: number;
 }
 
-/** Both keys in one look, so that no entry is between being counted and being gone. Without the entries themselves. */
+/** Reads both keys atomically: no entry can be counted but not yet deleted. It does not read the entries. */
 const READ = `#!lua flags=no-writes
 local counted = redis.call('HMGET', KEYS[2], ${FIELDS.map((field) => `'${field}'`).join(', ')})
 if redis.call('EXISTS', KEYS[1]) == 0 then return {-1, 0, counted} end
@@ -35,14 +35,14 @@ local added = 0
 for at = 1, #info, 2 do if info[at] == 'entries-added' then added = info[at + 1] end end
 return {added, redis.call('XLEN', KEYS[1]), counted}`;
 
-/** Key of the hash in which a stream's settled entries are counted; the same slot of a Redis Cluster as the stream. */
+/** Key of the hash that counts a stream's settled entries; in the stream's slot of a Redis Cluster. */
 export function settledKey(streamKey: string): string {
   return `${streamKey}:settled`;
 }
 
 /**
- * Whether all that was put on a stream is accounted for. There is no drift where there is nothing to compare: before a
- * writer has settled the stream's first entry, and while the stream is not there.
+ * Reads whether everything that was added to a stream is accounted for. Drift is 0 where there is nothing to compare:
+ * before a writer has settled the stream's first entry, and while the stream does not exist.
  */
 export async function readConservation(redis: Redis, streamKey: string): Promise<Conservation> {
   const reply = (await redis.eval(READ, 2, streamKey, settledKey(streamKey))) as [number, number, (string | null)[]];

@@ -3,8 +3,8 @@ import { messageOf } from '@sluice/errors/message-of';
 import { streamKey, streamKeyPattern, WRITERS_GROUP } from './stream-keys.ts';
 
 /**
- * Creates the writers' group on a shard, and the shard with it. It starts at id 0, so that entries which
- * came before the group are read too. An existing group is left as it is.
+ * Creates the writers' group on a shard, and the shard if it does not exist. The group starts at id 0, so that writers
+ * also read entries older than the group. An existing group stays as it is.
  */
 export async function createGroup(redis: Redis, key: string): Promise<void> {
   try {
@@ -19,12 +19,12 @@ export async function createGroups(redis: Redis, namespace: string, shards: numb
   for (let shard = 0; shard < shards; shard += 1) await createGroup(redis, streamKey(namespace, shard));
 }
 
-/** How often shards that are new in Redis are looked for, in milliseconds. */
+/** How often to look for new shards in Redis, in milliseconds. */
 export const FIND_SHARDS_MS = 30_000;
 
 /**
- * Keys of all shards that are in Redis, besides the configured ones: after STREAM_SHARDS was lowered the
- * entries of the shards above it still have to be drained. A SCAN over all keys: not for every measurement or request.
+ * Finds the keys of all shards that are in Redis, and adds the configured ones. After STREAM_SHARDS was lowered, the
+ * shards above it still have entries to drain. It scans all keys: too slow for every measurement or request.
  */
 export async function findShards(redis: Redis, namespace: string, shards: number): Promise<string[]> {
   const keys = new Set(Array.from({ length: shards }, (_, shard) => streamKey(namespace, shard)));

@@ -4,10 +4,10 @@ import type { Durability } from '@sluice/events/durability-levels';
 
 export { DURABILITY_LEVELS, type Durability } from '@sluice/events/durability-levels';
 
-/** Redis's own settings, as far as they decide what an acknowledged write survives. */
+/** Redis's settings that decide what an acknowledged write survives. */
 export interface RedisSettings {
   readonly version: string;
-  /** False when this user may not run CONFIG GET; then nothing is known of the rest. */
+  /** False when this user may not run CONFIG GET; the other fields are then unknown. */
   readonly readable: boolean;
   readonly appendonly: boolean;
   readonly appendfsync: string;
@@ -16,17 +16,17 @@ export interface RedisSettings {
   readonly maxmemoryPolicy: string;
 }
 
-/** How a level is reached on a server: nothing to do, or a WAITAOF behind each write. */
+/** How to reach a level on a server: nothing to do, or a WAITAOF after each write. */
 export interface DurabilityPlan {
-  /** The level that is truly reached, and the one a 202 states. */
+  /** The level that is really reached; each 202 states it. */
   readonly level: Durability;
-  /** WAITAOF numlocal numreplicas, or null when the server fsyncs before it answers or nothing is waited for. */
+  /** WAITAOF numlocal numreplicas; null when the server fsyncs before it answers, or the level needs no wait. */
   readonly waitAof: { readonly local: number; readonly replicas: number } | null;
-  /** What an operator should know: that `level` is lower than what was asked for, or that it is slow to reach. */
+  /** What an operator should know: `level` is lower than configured, or slow to reach. */
   readonly warning: string | null;
 }
 
-/** Reads the settings of the server behind a connection. Being denied INFO or CONFIG GET is an answer, not an error. */
+/** Reads the server's settings. A user that may not run INFO or CONFIG GET gets `readable: false`, not an error. */
 export async function readRedisSettings(redis: Redis): Promise<RedisSettings> {
   let version = '0';
   const values = new Map<string, string>();
@@ -51,7 +51,7 @@ export async function readRedisSettings(redis: Redis): Promise<RedisSettings> {
 }
 
 /**
- * Decides what can be promised: never more than the server's settings give.
+ * Decides what a 202 may promise: never more than the server's settings give.
  *
  * @param replicas how many replicas must have an entry on disk for `replicated`
  */
@@ -59,7 +59,7 @@ export function planDurability(wanted: Durability, settings: RedisSettings, repl
   if (wanted === 'memory') return { level: 'memory', waitAof: null, warning: null };
   if (!settings.readable) return lower('memory', wanted, 'Redis does not let this user read its settings (CONFIG GET)');
   if (!settings.appendonly) return lower('memory', wanted, 'Redis keeps no append-only file (appendonly no)');
-  // WAITAOF would wait for an fsync that only the kernel decides about, for half a minute or more.
+  // WAITAOF would wait for an fsync that only the kernel starts, for half a minute or more.
   if (settings.appendfsync === 'no')
     return lower('memory', wanted, 'Redis leaves fsync to the kernel (appendfsync no)');
   const hasWaitAof = atLeast(settings.version, 7, 2);

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 
-/** How full one shard is. */
+/** Size of one shard. */
 export interface ShardSize {
   /** Entries in the stream. */
   readonly length: number;
-  /** Entries there ever were; `added - length` is how many have left. */
+  /** Entries that were ever added; `added - length` is how many have left. */
   readonly added: number;
   /** Bytes of memory, estimated from a few entries. */
   readonly bytes: number;
@@ -15,7 +15,7 @@ export interface ShardSize {
 
 const NOTHING: ShardSize = { length: 0, added: 0, bytes: 0, oldestId: null };
 
-/** Measures a shard; one that is not there yet is empty. */
+/** Measures a shard. A shard that does not exist yet is empty. */
 export async function measureShard(redis: Redis, key: string): Promise<ShardSize> {
   try {
     const [info, bytes] = await Promise.all([

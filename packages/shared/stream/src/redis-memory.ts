@@ -7,7 +7,7 @@ export interface RedisMemory {
   readonly max: number;
 }
 
-/** Asks Redis how much memory it uses. */
+/** Reads how much memory Redis uses. */
 export async function readRedisMemory(redis: Redis): Promise<RedisMemory> {
   const info = await redis.info('memory');
   const bytes = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);

@@ -2,7 +2,7 @@ import { bodyOf, type Envelope } from '@sluice/events/adapters/event-adapter';
 import { adapterBySource } from '@sluice/events/adapters/registry';
 import { type EntryFields, encodeEntry, type EntryHeader } from './stream-entry.ts';
 
-/** What a replay needs of a dead letter. */
+/** The columns of a dead letter that a replay needs. */
 export interface ReplayableLetter {
   readonly id: string;
   readonly tenant: string | null;
@@ -13,7 +13,7 @@ export interface ReplayableLetter {
   readonly origin: string | null;
 }
 
-/** Where an event came from, as its dead letter keeps it. */
+/** Where an event came from, as its dead letter stores it. */
 export interface LetterOrigin {
   readonly batch_id: string;
   readonly index: number;
@@ -23,25 +23,25 @@ export interface LetterOrigin {
   readonly envelope?: Envelope;
 }
 
-/** What a dead letter's event is brought back with. */
+/** The parts of the stream entry that replays a dead letter. */
 export interface ReplayedEntry {
-  /** Id of the letter. */
+  /** Id of the dead letter. */
   readonly letter: string;
   readonly header: EntryHeader;
   readonly body: Buffer;
 }
 
-/** The stream entry that brings a dead letter's event back; null when there is none. */
+/** Makes the stream entry that replays a dead letter; null when there is no event to replay. */
 export function replayEntry(letter: ReplayableLetter): EntryFields | null {
   const entry = readLetter(letter);
   return entry === null ? null : encodeEntry(entry.header, entry.body);
 }
 
 /**
- * What the stream entry that brings a dead letter's event back is made of. Its header is the one of the first delivery,
- * so an id that is derived from batch and index is the same again, and the trace leads to the original request.
+ * Reads from a dead letter the header and body of the entry that replays it. The header repeats the first delivery:
+ * an id that is derived from batch and index is the same again, and the trace leads to the original request.
  *
- * @returns null when there is no event to bring back: the letter is an entry that nobody could read
+ * @returns null when there is no event to replay: the dead letter is an entry that no writer could read
  */
 export function readLetter(letter: ReplayableLetter): ReplayedEntry | null {
   const { tenant, source, event, origin } = letter;

@@ -1,21 +1,21 @@
 import { type Attributes, type Link, type Span, SpanKind } from '@opentelemetry/api';
 import type { SpanStart } from '@sluice/daemon/telemetry/in-span';
 
-/** Name of the span around putting events on the stream. */
+/** Name of the span around adding events to the stream. */
 export const SEND_EVENTS = 'send events';
 
-/** What is put on the stream. */
+/** What is added to the stream. */
 export interface Sending {
   readonly events: number;
-  /** What this daemon knows of it, beside what every `send events` says. */
+  /** What this daemon adds to the attributes that every `send events` has. */
   readonly attributes: Attributes;
-  /** To what it comes from, when that is not around it. */
+  /** Links to the spans that caused it, where they are not its parents. */
   readonly links?: Link[];
 }
 
 /**
- * What a span `send events` starts with, by OpenTelemetry's conventions for messaging. Its context belongs into the
- * header of the entries; give it to the producer, which knows their shard.
+ * Describes a span `send events` by OpenTelemetry's conventions for messaging. Put its context into the header of the
+ * entries, and pass the span to the producer, which knows the shard.
  */
 export function sendSpan({ events, attributes, links = [] }: Sending): Omit<SpanStart, 'parent'> {
   return {
@@ -33,7 +33,7 @@ export function sendSpan({ events, attributes, links = [] }: Sending): Omit<Span
   };
 }
 
-/** Says on which shard's stream the entries are. */
+/** Records the shard of the entries. */
 export function setShard(span: Span, shard: number): void {
   span.setAttribute('messaging.destination.partition.id', String(shard));
 }

@@ -1,37 +1,37 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 /**
- * Versions of the entry's layout. 2 is 1 with an envelope in the header; it is only written where there is one, so that a
- * writer of before stores all other entries, and does not store those without what their events need.
+ * Versions of the entry's layout. Version 2 adds an envelope to the header and is used only for entries that have one.
+ * So an older writer stores all other entries, and refuses those whose envelope it would lose.
  */
 const PLAIN_VERSION = '1';
 const ENVELOPE_VERSION = '2';
 
-/** Most events in one entry: a writer's transaction takes whole entries of at most 500 events. */
+/** Most events in one entry. A writer's transaction holds whole entries, of at most 500 events together. */
 export const MAX_ENTRY_EVENTS = 500;
 
 /** Most bytes of JSON in one entry, before compression. A single event may be larger than that. */
 export const MAX_ENTRY_BYTES = 1024 * 1024;
 
 /**
- * Bodies below this many bytes go in as they are: zstd level 1 takes 440-byte events to 84 bytes in
- * batches of 500 and to 134 in batches of 10, but has little to find in one.
+ * Bodies below this many bytes are not compressed. zstd level 1 compresses 440-byte events to 84 bytes in batches of
+ * 500 and to 134 in batches of 10, but gains little on a single one.
  */
 const COMPRESS_FROM_BYTES = 1024;
 
-/** No body that ingest takes is larger; stops an entry that some other program wrote from filling memory. */
+/** Ingest accepts no larger body. The limit keeps an entry of another program from filling memory. */
 const MAX_DECODED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Most bytes of an envelope's JSON. Redis holds it once for each entry, uncompressed; what is larger belongs into the
- * events, whose repetitions zstd takes out.
+ * Most bytes of an envelope's JSON. Redis stores it uncompressed in each entry. Larger values belong into the events,
+ * where zstd removes repetitions.
  */
 export const MAX_ENVELOPE_BYTES = 8 * 1024;
 
-/** No entry holds so many events; what a header says is only a number that somebody wrote. */
+/** No real entry holds this many events. A header's number may come from another program. */
 const MAX_ACCEPTED = 1_000_000;
 
-/** What ingest knows of the events in an entry, beside the client's own bytes. */
+/** What ingest knows about the events of an entry, besides the client's bytes. */
 export interface EntryHeader {
   /** Adapter that reads the body. */
   readonly source: string;
@@ -41,25 +41,25 @@ export interface EntryHeader {
   readonly firstIndex: number;
   /** How many of the body's events were accepted. */
   readonly accepted: number;
-  /** Places in the body (from 0) of the events that were not. */
+  /** Indexes in the body, from 0, of the events that were rejected. */
   readonly rejected: readonly number[];
   readonly clientIp: string | null;
   /** ISO 8601 UTC. */
   readonly receivedAt: string;
   /** W3C trace context of the request. */
   readonly traceparent: string | null;
-  /** W3C trace context of what put the entry on the stream, where that was not the request: a replay. */
+  /** W3C trace context of the replay, where a replay and not the request added the entry. */
   readonly sentBy?: string | undefined;
-  /** Id of the dead letter that this entry brings back. */
+  /** Id of the dead letter that this entry replays. */
   readonly replayOf?: string | undefined;
-  /** What the adapter needs for each event and was sent once, beside them: JSON of at most MAX_ENVELOPE_BYTES. */
+  /** What the client sent once for all events and the adapter needs for each: JSON of at most MAX_ENVELOPE_BYTES. */
   readonly envelope?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Field names and values, as XADD takes them. */
 export type EntryFields = (string | Buffer)[];
 
-/** An entry that this version can't read; it stays in the stream. */
+/** This version cannot read the entry; it stays in the stream. */
 export class EntryError extends Error {
   readonly code: 'unknown_version' | 'malformed_header' | 'malformed_body';
 
@@ -71,8 +71,8 @@ export class EntryError extends Error {
 }
 
 /**
- * The fields of an entry: `v` version, `h` header (JSON), and the body as `b` (plain) or `z` (zstd level 1).
- * The header's names are short because Redis holds them once for each entry.
+ * Makes the fields of an entry: `v` version, `h` header (JSON), and the body as `b` (plain) or `z` (zstd level 1).
+ * The header's names are short because Redis stores them with each entry.
  */
 export function encodeEntry(header: EntryHeader, body: Buffer): EntryFields {
   const packed = JSON.stringify({
@@ -99,7 +99,7 @@ export function encodeEntry(header: EntryHeader, body: Buffer): EntryFields {
  * Reads the fields of an entry, as XREADGROUP gives them (name, value, name, value …).
  *
  * @returns the header and the body's JSON text
- * @throws EntryError when the entry is not one, or of a newer version
+ * @throws EntryError when the fields are no entry, or one of a newer version
  */
 export function decodeEntry(fields: readonly Buffer[]): { header: EntryHeader; body: string } {
   const values = new Map<string, Buffer>();
@@ -115,9 +115,9 @@ export function decodeEntry(fields: readonly Buffer[]): { header: EntryHeader; b
 }
 
 /**
- * Id of the dead letter that an entry replays, without a look at its body: for one whose body kills its reader.
+ * Reads the id of the dead letter that an entry replays. It does not decode the body, which may crash its reader.
  *
- * @returns null when it replays none, or has no header that can be read
+ * @returns null when the entry replays no dead letter, or its header is unreadable
  */
 export function replayOfEntry(fields: readonly Buffer[]): string | null {
   try {
@@ -133,7 +133,7 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   if (packed === undefined) throw new EntryError('malformed_header', 'the entry has no header');
   let header: Record<string, unknown>;
   try {
-    // A value that is no object has none of the fields.
+    // A value that is not an object has no fields.
     header = { ...(JSON.parse(packed.toString()) as Record<string, unknown> | null) };
   } catch (error) {
     throw new EntryError('malformed_header', 'the header is not JSON', error);
@@ -143,12 +143,12 @@ function decodeHeader(packed: Buffer | undefined): EntryHeader {
   if (!whole || !Number.isInteger(f) || !Number.isInteger(n) || !Array.isArray(x)) {
     throw new EntryError('malformed_header', 'the header lacks a field');
   }
-  // It is counted beside the stream, where a number that is none would spoil all counts.
+  // The settle script adds this number to its counts; a bad one would spoil them all.
   if ((n as number) < 0 || (n as number) > MAX_ACCEPTED)
     throw new EntryError('malformed_header', 'the header has an impossible number of events');
   if ([a, p, l, d].some((optional) => (optional ?? null) !== null && typeof optional !== 'string'))
     throw new EntryError('malformed_header', 'a field of the header is not a text');
-  // It goes to Postgres beside good events, where no isolating would find it.
+  // Postgres gets this id together with good events, where isolation would not find a bad one.
   if (typeof d === 'string' && !/^\d{1,18}$/.test(d))
     throw new EntryError('malformed_header', 'the header names no dead letter');
   if (e !== undefined && !isEnvelope(e)) throw new EntryError('malformed_header', 'the envelope is not one');

@@ -2,8 +2,8 @@
 export const WRITERS_GROUP = 'writers';
 
 /**
- * Key of one shard. The braces are a hash tag: all keys of a shard are in one slot of a Redis Cluster,
- * and different shards may be in different slots.
+ * Key of one shard. The braces are a hash tag: all keys of a shard lie in one slot of a Redis Cluster, and different
+ * shards may lie in different slots.
  */
 export function streamKey(namespace: string, shard: number): string {
   return `${namespace}:{events:${shard}}`;
@@ -14,7 +14,7 @@ export function streamKeyPattern(namespace: string): string {
   return `${namespace}:{events:*}`;
 }
 
-/** Number of a shard, from its key; null when the key is not one of a shard. */
+/** Number of a shard, from its key; null when the key is not a shard's. */
 export function shardOf(namespace: string, key: string): number | null {
   const prefix = `${namespace}:{events:`;
   if (!key.startsWith(prefix) || !key.endsWith('}')) return null;

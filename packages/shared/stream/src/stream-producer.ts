@@ -6,36 +6,37 @@ import { setShard } from './send-span.ts';
 import type { EntryFields } from './stream-entry.ts';
 import { streamKey } from './stream-keys.ts';
 
-/** The one place that puts entries on the stream: ingest's batches and replayed dead letters. */
+/** Adds entries to the stream: ingest's batches and replayed dead letters. No other code does. */
 export interface StreamProducer {
   /**
    * Adds the entries of one batch and resolves when all of them are as durable as the plan says.
    *
-   * @param spans those that stand for it, see `sendSpan`; they are told the shard
+   * @param spans the batch's `send events` spans, see `sendSpan`; they get the shard as an attribute
    * @returns the ids Redis gave them, in order
-   * @throws when Redis refused one, did not answer in time or is away; entries before it may be in the stream
+   * @throws when Redis refuses an entry, does not answer in time or is away; earlier entries may be in the stream
    */
   add(entries: readonly EntryFields[], spans?: readonly Span[]): Promise<string[]>;
 }
 
 /**
- * Several batches share one write to Redis, and all of its commands would be spans in the trace of whichever batch came
- * first. So they have none, and each batch's own span stands for them.
+ * Several batches share one write to Redis. Spans of its commands would all land in the trace of the first batch, so
+ * they are suppressed, and each batch has one span of its own.
  */
 const UNTRACED = suppressTracing(ROOT_CONTEXT);
 
-/** WAITAOF came back with fewer fsyncs than were asked for: the write is there, but not as durable as promised. */
+/** WAITAOF returned fewer fsyncs than required: the entry is in the stream, but not as durable as promised. */
 export class NotDurableError extends Error {
   constructor(wanted: string, reached: string) {
     super(`Redis acknowledged the write with durability ${reached} where ${wanted} was asked for`);
     this.name = 'NotDurableError';
   }
 }
+
 /**
- * @param options.redis auto-pipelining, for writes that Redis makes durable before it answers, or not at all
- * @param options.waiting a connection of its own for WAITAOF, which lets nothing else pass; its command timeout must
- *   be longer than `waitTimeoutMs`, or the count that WAITAOF gives back is never seen
- * @param options.plan read anew for each batch, because a reconnect may lead to a server with other settings
+ * @param options.redis auto-pipelining, for writes that need no WAITAOF
+ * @param options.waiting a connection of its own for WAITAOF, which blocks all other commands on it; its command
+ *   timeout must be longer than `waitTimeoutMs`, or the reply of WAITAOF comes too late
+ * @param options.plan read again for each batch, because a reconnect may reach a server with other settings
  * @param options.waitTimeoutMs how long WAITAOF may take
  */
 export function createStreamProducer(options: {
@@ -68,18 +69,18 @@ export function createStreamProducer(options: {
 interface Batch {
   readonly key: string;
   readonly entries: readonly EntryFields[];
-  /** Fsyncs that were promised when the batch came in; a plan made after a reconnect is another's promise. */
+  /** Fsyncs that were promised when the batch arrived; a reconnect may change the plan for later batches. */
   readonly local: number;
   readonly replicas: number;
 }
 
 /**
- * WAITAOF waits for the writes of its own connection and lets nothing else on it pass, up to a second with
- * `appendfsync everysec`. So one is out at a time, and all batches that come meanwhile share the next one: with 20
- * callers 24 batches a second instead of one, with 200 callers 206 (Redis 8.0, `everysec`).
+ * Group commit. WAITAOF waits for the writes of its own connection and blocks it, up to a second with
+ * `appendfsync everysec`. So one WAITAOF runs at a time, and all batches that arrive meanwhile share the next one: with
+ * 20 callers 24 batches a second instead of one, with 200 callers 206 (Redis 8.0, `everysec`).
  */
 function groupCommit(redis: Redis, waitTimeoutMs: number): (batch: Batch) => Promise<string[]> {
-  let waiting: { batch: Batch; since: number; settle: PromiseWithResolvers<string[]> }[] = [];
+  let waiting: { batch: Batch; since: number; resolvers: PromiseWithResolvers<string[]> }[] = [];
   let running = false;
 
   async function commit(group: typeof waiting): Promise<void> {
@@ -92,38 +93,38 @@ function groupCommit(redis: Redis, waitTimeoutMs: number): (batch: Batch) => Pro
     const [waitError, reached] = replies.pop() ?? [new Error('Redis gave no answer'), null];
     const [fsyncs = 0, replicaFsyncs = 0] = (reached ?? []) as number[];
     let at = 0;
-    for (const { batch, settle } of group) {
+    for (const { batch, resolvers } of group) {
       const own = replies.slice(at, (at += batch.entries.length));
       const error = own.find(([refused]) => refused !== null)?.[0] ?? waitError;
-      if (error) settle.reject(error);
+      if (error) resolvers.reject(error);
       else if (fsyncs < batch.local || replicaFsyncs < batch.replicas)
-        settle.reject(new NotDurableError(`${batch.local}/${batch.replicas}`, `${fsyncs}/${replicaFsyncs}`));
-      else settle.resolve(own.map(([, id]) => id as string));
+        resolvers.reject(new NotDurableError(`${batch.local}/${batch.replicas}`, `${fsyncs}/${replicaFsyncs}`));
+      else resolvers.resolve(own.map(([, id]) => id as string));
     }
   }
 
   async function run(): Promise<void> {
     running = true;
-    // The other batches of this turn of the event loop come along.
+    // Waits for the other batches of this turn of the event loop.
     await new Promise(setImmediate);
     while (waiting.length > 0) {
       const group = waiting;
       waiting = [];
-      // Whoever sent these was told 503 in the meantime.
+      // Their clients already got a 503.
       const late = group.filter(({ since }) => performance.now() - since > waitTimeoutMs);
-      for (const { settle } of late) settle.reject(new Error(`waited ${waitTimeoutMs} ms for earlier batches`));
+      for (const { resolvers } of late) resolvers.reject(new Error(`waited ${waitTimeoutMs} ms for earlier batches`));
       const rest = group.filter((item) => !late.includes(item));
       if (rest.length > 0)
-        await commit(rest).catch((error: unknown) => rest.forEach(({ settle }) => settle.reject(error)));
+        await commit(rest).catch((error: unknown) => rest.forEach(({ resolvers }) => resolvers.reject(error)));
     }
     running = false;
   }
 
   return (batch) => {
-    const settle = Promise.withResolvers<string[]>();
-    waiting.push({ batch, since: performance.now(), settle });
+    const resolvers = Promise.withResolvers<string[]>();
+    waiting.push({ batch, since: performance.now(), resolvers });
     if (!running) void run();
-    return settle.promise;
+    return resolvers.promise;
   };
 }
 

@@ -7,6 +7,6 @@ export const streamVariables = {
     minimum: 1,
     maximum: 64,
     unit: 'streams',
-    description: 'Streams that batches are spread over; more than one pays off on a Redis Cluster only.',
+    description: 'Number of streams that batches are spread over. More than one helps only on a Redis Cluster.',
   }),
 };

@@ -24,7 +24,7 @@ beforeEach(async () => {
 const add = (): Promise<string | null> => redis.xadd(STREAM, '*', 'v', '1');
 
 describe('there is no drift', () => {
-  it('of a stream that is not there', async () => {
+  it('of a stream that does not exist', async () => {
     expect(await readConservation(redis, STREAM)).toEqual({
       added: 0,
       settled: 0,
@@ -38,7 +38,7 @@ describe('there is no drift', () => {
     });
   });
 
-  it('of a stream of which nothing was settled yet, whatever left it before', async () => {
+  it('of a stream before its first entry is settled, whatever left it before', async () => {
     await createGroup(redis, STREAM);
     for (let entry = 0; entry < 3; entry += 1) await add();
     await redis.xdel(STREAM, (await add())!);
@@ -46,13 +46,13 @@ describe('there is no drift', () => {
   });
 });
 
-it('events that were lost count of are a drift too', async () => {
+it('events that a writer did not count are a drift too', async () => {
   await add();
   await redis.hset(settledKey(STREAM), { base: 0, entries: 0, events: 10, stored: 6, duplicate: 2, dead: 1 });
   expect(await readConservation(redis, STREAM)).toMatchObject({ driftEntries: 0, driftEvents: 1 });
 });
 
-it('is read over maxmemory too', async () => {
+it('can be read over maxmemory', async () => {
   await add();
   await redis.config('SET', 'maxmemory', '1');
   await expect(add()).rejects.toThrow(/OOM/);

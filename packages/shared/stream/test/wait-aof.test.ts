@@ -21,7 +21,7 @@ const settings: RedisSettings = await readRedisSettings(redis);
 const [major = 0, minor = 0] = settings.version.split('.').map(Number);
 const hasWaitAof = major > 7 || (major === 7 && minor >= 2);
 
-/** Waits for fsyncs behind each write, also on a server that fsyncs before it answers. */
+/** Waits for an fsync after each write, also on a server that fsyncs before it answers. */
 function producer(local: number, replicas: number, waitTimeoutMs: number) {
   const plan = { level: 'fsync', waitAof: { local, replicas }, warning: null } as const;
   return createStreamProducer({ redis, waiting: redis, namespace, shards: 1, plan: () => plan, waitTimeoutMs });
@@ -43,12 +43,12 @@ afterAll(async () => {
 const missing = needs(`Redis ${settings.version} is older than 7.2 and has no WAITAOF`);
 
 describe.skipIf(!hasWaitAof)('a batch on a Redis with WAITAOF', missing, () => {
-  it('is planned with it where Redis answers before it fsyncs', () => {
+  it('uses WAITAOF where Redis answers before it fsyncs', () => {
     const everysec = { ...settings, appendonly: true, appendfsync: 'everysec' };
     expect(planDurability('fsync', everysec, 1).waitAof).toEqual({ local: 1, replicas: 0 });
     expect(planDurability('fsync', { ...everysec, appendfsync: 'no' }, 1).level).toBe('memory');
   });
-  it('shares its wait with those that come meanwhile, and each is given its own ids', async () => {
+  it('shares its wait with batches that arrive meanwhile, and each gets its own ids', async () => {
     const before = await waitAofCalls();
     const grouped = producer(1, 0, WAIT_MS);
     const ids = await Promise.all(Array.from({ length: 100 }, () => grouped.add([entry, entry])));

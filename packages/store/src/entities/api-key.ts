@@ -11,7 +11,7 @@ export const ApiKey = defineEntity({
     },
   ],
   properties: {
-    /** A part of the key, by which it is looked up. */
+    /** A part of the key, by which it is found. */
     id: p.text().primary(),
     /** SHA-256 of the whole key. */
     digest: p.blob(),
@@ -26,7 +26,7 @@ export const ApiKey = defineEntity({
     createdAt: p.datetime(6).defaultRaw('now()'),
     createdBy: p.text(),
     expiresAt: p.datetime(6).nullable(),
-    /** To about a minute. */
+    /** Exact to about a minute. */
     lastUsedAt: p.datetime(6).nullable(),
     revokedAt: p.datetime(6).nullable(),
   },

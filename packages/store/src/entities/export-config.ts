@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** What a tenant wants exported, when and where to. */
+/** What a tenant exports, when, and to where. */
 export const ExportConfig = defineEntity({
   name: 'ExportConfig',
   tableName: 'export_configs',
@@ -12,10 +12,10 @@ export const ExportConfig = defineEntity({
     compression: p.text(),
     destination: p.json(),
     backup: p.json().nullable(),
-    /** Credentials, sealed with the key `keyId`. */
+    /** Credentials, encrypted with the key `keyId`. */
     secrets: p.blob().nullable(),
     keyId: p.text().nullable(),
-    /** Since when, and why, no scheduled export starts. */
+    /** Since when scheduled exports are paused, and why. */
     pausedAt: p.datetime(6).nullable(),
     pausedCode: p.text().nullable(),
     pausedReason: p.text().nullable(),

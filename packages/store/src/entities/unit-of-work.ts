@@ -6,10 +6,11 @@ import { inTransaction } from '../transaction.ts';
 import { ENTITIES } from './entities.ts';
 
 /**
- * Runs `work` as one unit of work: all it did to entities is written in one transaction, or nothing.
+ * Runs `work` as one unit of work: all its changes to entities are written in one transaction, or none.
  *
- * The entities get a transaction of Kysely's, so that flush() opens none: MikroORM's own loses a slot of the pool for
- * good on a connection that broke (docs/decisions/0004-transactions.md). This file alone flushes; a check sees to it.
+ * The entities get a transaction of Kysely's, so that flush() opens none. MikroORM's own transaction loses a slot of the
+ * pool for good on a connection that breaks (docs/decisions/0004-transactions.md). Only this file flushes; a check
+ * enforces that.
  *
  * @throws what `work` threw, or what Postgres answered; nothing is written then
  */
@@ -24,17 +25,17 @@ export function inUnitOfWork<T>(database: Database, work: (unit: UnitOfWork) => 
   });
 }
 
-/** Entities, the SQL beside them, and the moment at which they are written; all in one transaction. */
+/** Entities, SQL beside them, and a way to write early; all in one transaction. */
 export interface UnitOfWork {
-  /** MikroORM's repositories. What is created, changed or removed is written at the end. */
+  /** MikroORM's repositories. Changes are written at the end. */
   readonly entities: Pick<EntityManager, 'getRepository' | 'remove'>;
-  /** Statements in the same transaction. They see what is written, not what is only changed. */
+  /** Statements in the same transaction. They see written changes only. */
   readonly db: Kysely<unknown>;
-  /** Writes before the end, for a statement that reads what was changed. */
+  /** Writes now, for a statement that reads what was changed. */
   write(): Promise<void>;
 }
 
-/** For an entity that is read to be changed: locks its row until the unit of work ends. */
+/** For reading an entity in order to change it: locks its row until the unit of work ends. */
 export const LOCKED = { lockMode: LockMode.PESSIMISTIC_WRITE } as const;
 
 /** The time of the transaction, by the server's clock and with its microseconds. */
@@ -42,14 +43,14 @@ export const now = (): Date => raw<Date>('now()');
 
 const orms = new WeakMap<Database, MikroORM>();
 
-/** The MikroORM over a database's pool; made for the first unit of work, since most daemons have none. */
+/** The MikroORM over a database's pool. Made for the first unit of work, since most daemons have none. */
 function ormOf(database: Database): MikroORM {
   let orm = orms.get(database);
   if (orm === undefined) {
     orm = new MikroORM({
       entities: ENTITIES,
       driverOptions: database.db,
-      // Never looked at: the pool knows its database.
+      // Not used: the pool knows its database.
       dbName: 'sluice',
       ensureDatabase: false,
       // Wherever the server is, times are read and written as UTC.

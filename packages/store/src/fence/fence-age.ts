@@ -1,19 +1,19 @@
 import { type Kysely, sql } from 'kysely';
 
-/** How far the fence is behind, and who holds it there. */
+/** How old the fence is, and which transactions hold it back. */
 export interface FenceAge {
-  /** What has been stored in this time may be behind no fence yet; 0 when nothing holds it back. */
+  /** Events stored within this time may not be below the fence yet; 0 when nothing holds it back. */
   readonly seconds: number;
-  /** The oldest transactions of the cluster that have an id, the holder first. */
+  /** The oldest transactions of the cluster that have an id, oldest first. */
   readonly holders: readonly FenceHolder[];
 }
 
-/** A session or a prepared transaction that has an id. */
+/** A session or a prepared transaction with an id. */
 export interface FenceHolder {
   readonly kind: 'session' | 'prepared';
   /** Null for a prepared transaction: it has no process. */
   readonly pid: number | null;
-  /** Of a prepared transaction; what COMMIT PREPARED and ROLLBACK PREPARED are told. */
+  /** Of a prepared transaction: the argument of COMMIT PREPARED and ROLLBACK PREPARED. */
   readonly gid: string | null;
   readonly database: string | null;
   readonly role: string | null;
@@ -23,7 +23,7 @@ export interface FenceHolder {
   readonly seconds: number | null;
 }
 
-/** Looks at the whole cluster: any database's transaction holds the fence back. */
+/** Reads the age of the fence from the whole cluster: a transaction in any database holds it back. */
 export async function fenceAge(db: Kysely<unknown>): Promise<FenceAge> {
   const { rows } = await sql<FenceHolder>`
     SELECT kind, pid, gid, database, role, application, state, seconds FROM (
@@ -36,7 +36,7 @@ export async function fenceAge(db: Kysely<unknown>): Promise<FenceAge> {
              extract(epoch FROM clock_timestamp() - prepared)::float
       FROM pg_prepared_xacts) AS h
     ORDER BY xids DESC LIMIT 5`.execute(db);
-  // An observation below the fence says that everything before it has ended; it sees what privileges hide.
+  // An observation below the fence proves that everything before it has ended. It covers what privileges hide.
   const { rows: ages } = await sql<{ held: boolean; seconds: number | null }>`
     SELECT pg_snapshot_xmin(s) < pg_snapshot_xmax(s) AS held,
            (SELECT extract(epoch FROM clock_timestamp() - max(o.observed_at))::float

@@ -2,11 +2,11 @@ import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { isoTime } from '../iso-time.ts';
 
 /**
- * The fence: every transaction with an id below `tx` has ended, so rows with `events.tx < tx` are complete: no
- * commit can add one any more. What has been read up to one fence is continued from there to the next, and a
- * transaction that commits late is in exactly one of the two.
+ * The fence. Every transaction with an id below `tx` has ended, so rows with `events.tx < tx` are complete: no commit can
+ * add one any more. A reader continues from one fence to the next, and a transaction that commits late falls into exactly
+ * one of the two windows.
  *
- * `pg_snapshot_xmin` looks at the transactions of the whole cluster: a long one in any database holds the fence back.
+ * `pg_snapshot_xmin` covers the transactions of the whole cluster: a long one in any database holds the fence back.
  */
 export interface Fence {
   /** An xid8, as text. */
@@ -16,24 +16,24 @@ export interface Fence {
   /** When it was read, by the server's clock. All times here are ISO 8601 UTC with microseconds. */
   readonly fencedAt: string;
   /**
-   * No row with `tx` at or above this fence has a `stored_at` before this; see observe-transactions. Prunes
-   * partitions, and nothing else.
+   * No row with `tx` at or above this fence has a `stored_at` before this; see observe-transactions. Only used to prune
+   * partitions.
    */
   readonly floor: string;
   /**
-   * Rows stored before this are of another cluster, from which this one was restored; their `tx` says nothing here.
-   * Null when the data has never moved.
+   * Rows stored before this come from the cluster that this one was restored from; their `tx` means nothing here. Null
+   * when the data has never moved.
    */
   readonly base: string | null;
 }
 
-/** How far a reader (an export, the roll-ups) has come: the fence up to which it has read everything. */
+/** The position of a reader (an export, the roll-ups): the fence up to which it has read everything. */
 export type Position = Fence;
 
 /**
- * Reads the fence. Statements behind it may run on any connection of the primary: what is below `tx` has ended for all.
+ * Reads the fence. Later statements may run on any connection of the primary: what is below `tx` has ended for all.
  *
- * @throws when the server is a replica, whose snapshots say nothing of the primary's running transactions
+ * @throws when the server is a replica: its snapshots do not contain the primary's running transactions
  */
 export async function readFence(db: Kysely<unknown>): Promise<Fence> {
   const { rows } = await sql<{
@@ -73,18 +73,18 @@ export async function readFence(db: Kysely<unknown>): Promise<Fence> {
 /**
  * The rows of `events` between a position and a fence.
  *
- * @param from null for everything from the beginning
+ * @param from null to start at the first event
  */
 export function inWindow(from: Position | null, to: Fence): RawBuilder<SqlBool> {
   if (from !== null) {
-    return sql<SqlBool>`(${storedSince(from)} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8)`;
+    return sql<SqlBool>`(${storedFromFloor(from)} AND tx >= ${from.tx}::xid8 AND tx < ${to.tx}::xid8)`;
   }
   if (to.base === null) return sql<SqlBool>`tx < ${to.tx}::xid8`;
   return sql<SqlBool>`(stored_at < ${to.base}::timestamptz OR tx < ${to.tx}::xid8)`;
 }
 
-/** Leaves out what no row behind a position can be stored before. The times are bound as they are, so they prune. */
-export function storedSince({ floor, base }: Position): RawBuilder<SqlBool> {
+/** Skips partitions in which no row after a position can be. The times are bound as parameters, so they prune. */
+export function storedFromFloor({ floor, base }: Position): RawBuilder<SqlBool> {
   const since = sql<SqlBool>`stored_at >= ${floor}::timestamptz`;
   return base === null ? since : sql<SqlBool>`${since} AND stored_at >= ${base}::timestamptz`;
 }

@@ -5,11 +5,11 @@ import { isoTime } from '../iso-time.ts';
 /**
  * Observes the open transactions of this database, on the primary.
  *
- * Two statements, in this order: a transaction that gets its id after the second was open at the first, and is counted in
- * the floor, or began after it. In one statement, or in the other order, the ids would be older than the sessions, and a
- * transaction that ends in between would be in neither.
+ * The order of the two statements matters. A transaction that gets its id after the second one was open at the first, and
+ * counts in the floor, or began later. In one statement, or in the other order, the ids would be older than the sessions,
+ * and a transaction that ends in between would be in neither.
  *
- * @throws when the server is a replica: its snapshots say nothing of the primary's running transactions
+ * @throws when the server is a replica: its snapshots do not contain the primary's running transactions
  */
 export async function observeOpenTransactions(
   db: Kysely<unknown>,
@@ -33,14 +33,14 @@ export async function observeOpenTransactions(
 }
 
 /**
- * What Postgres says of its transactions at one moment. The proof: a transaction that gets the id `nextTx` or a later one
- * began at `floor` or later, and every transaction below `endedBelow` has ended. All ids are xid8 as text; all times are
- * ISO 8601 UTC with microseconds, by the server's clock.
+ * The transactions of Postgres at one moment. It proves that a transaction with the id `nextTx` or a later one began at
+ * `floor` or later, and that every transaction below `endedBelow` has ended. Ids are xid8 as text. Times are ISO 8601 UTC
+ * with microseconds, by the server's clock.
  */
 export interface Observation {
-  /** No transaction had this id, or a higher one, yet. */
+  /** No transaction had this id or a higher one yet. */
   readonly nextTx: string;
-  /** Null when it can't be known, because a session hides when it began. */
+  /** Null when it is unknown, because a session hides when it began. */
   readonly floor: string | null;
   readonly endedBelow: string;
   /** When the sessions were observed. */
@@ -50,27 +50,27 @@ export interface Observation {
 /** What differs between the readers of committed events. */
 export interface ObserverLimits {
   /**
-   * How far the floor is set back, in milliseconds. A backend takes its start time a few instructions before others can
-   * see it, and the server's clock may be set back. A reader whose observations are stored needs more than one that
-   * remembers them for minutes.
+   * How far the floor is set back, in milliseconds. A backend reads its start time a few instructions before others can
+   * see it, and the server's clock may be set back. Observations that are stored need a larger margin than those that are
+   * used for minutes.
    */
   readonly marginMs: number;
   /**
-   * A transaction that is open for longer than this, in milliseconds, is taken for one that only reads. Then the floor
-   * is known although sessions hide. Null for a reader that must not rely on it: one whose windows are never read again.
+   * A transaction that is open for longer than this, in milliseconds, counts as one that only reads. Then the floor is
+   * known although sessions hide. Null for a reader that must not rely on that: one whose windows are never read again.
    */
   readonly longestMs: number | null;
 }
 
-/** The later of two times in one format, which sort as text; a null is no bound. */
+/** The later of two times, which sort as text because they have one format. A null is no bound. */
 function later(one: string | null, other: string | null): string | null {
   if (one === null || other === null) return one ?? other;
   return one > other ? one : other;
 }
 
 /**
- * Sessions of this database that may store events: not this one, no background process, none whose role lacks the
- * privilege, none of Sluice's own that only read. Of other roles' sessions PostgreSQL shows neither state nor start
+ * Sessions of this database that may store events. Left out are this session, background processes, roles without the
+ * privilege, and Sluice's own sessions that only read. PostgreSQL hides the state and the start of other roles' sessions,
  * unless this role has pg_read_all_stats.
  */
 const openSessions = sql`
@@ -80,7 +80,7 @@ const openSessions = sql`
     AND has_table_privilege(usename, 'events', 'INSERT')
     AND coalesce(application_name, '') <> ALL(${STORE_NO_EVENTS}::text[])`;
 
-/** Roles whose sessions in this database could store events and hide when they began. */
+/** Roles whose sessions in this database may store events and hide when they began. */
 export async function hiddenRoles(db: Kysely<unknown>): Promise<string[]> {
   const { rows } = await sql<{ usename: string }>`
     SELECT DISTINCT usename FROM (${openSessions}) AS s WHERE hidden ORDER BY usename`.execute(db);

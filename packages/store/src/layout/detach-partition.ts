@@ -1,27 +1,27 @@
 import { type Kysely, sql } from 'kysely';
 
-/** How a DETACH waits for those who have the table open. */
+/** How long a DETACH waits for the readers that have the table open. */
 export interface DetachOptions {
-  /** For one transaction, in milliseconds; less than STATEMENT_TIMEOUT_MS, or that ends it first. */
+  /** For one transaction, in milliseconds. Must be less than STATEMENT_TIMEOUT_MS, which would end it first. */
   readonly lockTimeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Takes a partition out of `events` while it is written and read. A plain DETACH (and a DROP) locks the parent against
- * everybody and would wait behind one open reader with every writer behind it; CONCURRENTLY waits for those who have the
- * table open, and lets others in meanwhile. From its first moment new queries do not see the partition any more.
+ * Detaches a partition from `events` while others write and read. A plain DETACH or DROP locks the whole parent: it would
+ * wait for one open reader, and every writer would wait for it. CONCURRENTLY waits for the open readers, and lets others
+ * in meanwhile. From its start, new queries no longer see the partition.
  *
- * When it is interrupted (by a time-out, a dead worker) the partition is left pending: see `finalizeDetach`.
+ * An interrupted DETACH (a time-out, a dead worker) leaves the partition pending: see `finalizeDetach`.
  *
  * @param db one connection, outside of a transaction
- * @throws what Postgres answered, 55P03 when somebody has the table open for longer
+ * @throws what Postgres answered; 55P03 when a reader has the table open for longer
  */
 export async function detachPartition(db: Kysely<unknown>, name: string, options: DetachOptions): Promise<void> {
   await alterEvents(db, sql`ALTER TABLE events DETACH PARTITION ${sql.table(name)} CONCURRENTLY`, options);
 }
 
-/** Ends a DETACH that was interrupted, when the last reader that saw the partition is done. */
+/** Finishes an interrupted DETACH, once the last reader that saw the partition has ended. */
 export async function finalizeDetach(db: Kysely<unknown>, name: string, options: DetachOptions): Promise<void> {
   await alterEvents(db, sql`ALTER TABLE events DETACH PARTITION ${sql.table(name)} FINALIZE`, options);
 }
@@ -35,7 +35,7 @@ async function alterEvents(
   try {
     await statement.execute(db, { signal, inflightQueryAbortStrategy: 'cancel query' });
   } finally {
-    // On a connection that broke this fails, and there is nothing to set back.
+    // On a broken connection this fails, and there is nothing to reset.
     await sql`RESET lock_timeout`.execute(db).catch(() => {});
   }
 }

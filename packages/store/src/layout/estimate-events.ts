@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** About how many events some partitions hold, by the planner's statistics; null where there are none yet. */
+/** Estimates how many events partitions hold, by the planner's statistics; null where there are none yet. */
 export async function estimateEvents(
   db: Kysely<unknown>,
   names: readonly string[],
@@ -12,7 +12,7 @@ export async function estimateEvents(
   return rows;
 }
 
-/** About how many events there are, by the planner's statistics: a count would take as long as reading all of them. */
+/** Estimates how many events there are, by the planner's statistics. A count would have to read them all. */
 export async function estimateAllEvents(db: Kysely<unknown>): Promise<number> {
   const { rows } = await sql<{ events: number }>`
     SELECT coalesce(sum(greatest(reltuples, 0)), 0)::float8 AS events FROM pg_class

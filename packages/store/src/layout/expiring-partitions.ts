@@ -1,17 +1,17 @@
 import { type Kysely, sql } from 'kysely';
 import type { ListedPartition } from './list-partitions.ts';
 
-/** A registered partition, and how far the catalog says it is. */
+/** A partition that is registered for deletion, and its state in the catalog. */
 export interface ExpiringPartition {
   readonly name: string;
   readonly state: 'attached' | 'pending' | 'detached' | 'gone';
-  /** Of its verified archive. */
+  /** Key of its verified archive's manifest. */
   readonly manifestKey: string | null;
-  /** How many events were taken out of ledger and roll-ups. */
+  /** Number of events that were removed from the ledger and the roll-ups. */
   readonly events: number;
 }
 
-/** All that are registered, the oldest first. Nothing that is not registered is ever dropped, whatever its name is. */
+/** All registered partitions, oldest first. A partition that is not registered is never dropped, whatever its name is. */
 export async function expiringPartitions(db: Kysely<unknown>): Promise<ExpiringPartition[]> {
   const { rows } = await sql<ExpiringPartition>`
     SELECT name, manifest_key AS "manifestKey", events::float8 AS events,
@@ -24,7 +24,7 @@ export async function expiringPartitions(db: Kysely<unknown>): Promise<ExpiringP
   return rows;
 }
 
-/** Whether some partition is on its way out of `events`; until it is, PostgreSQL detaches no other. */
+/** Whether a DETACH from `events` is pending. Until it is finished, PostgreSQL detaches no other partition. */
 export async function isDetachPending(db: Kysely<unknown>): Promise<boolean> {
   const { rows } = await sql<{ pending: boolean }>`
     SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'events'::regclass AND inhdetachpending) AS pending`.execute(
@@ -33,7 +33,7 @@ export async function isDetachPending(db: Kysely<unknown>): Promise<boolean> {
   return rows[0]!.pending;
 }
 
-/** Notes that a partition is to go, before anything is done to it. */
+/** Registers a partition for deletion, before anything is done to it. */
 export async function register(db: Kysely<unknown>, { name, from, to }: ListedPartition): Promise<void> {
   await sql`
     INSERT INTO expiring_partitions (name, lower_bound, upper_bound) VALUES (${name}, ${from}, ${to})
@@ -46,8 +46,8 @@ export async function noteArchived(db: Kysely<unknown>, name: string, manifestKe
 }
 
 /**
- * How far the clearing of a partition has come: its next block, and how many blocks it has. Locks its note until the end
- * of the transaction.
+ * Progress of clearing a partition: its next block, and how many blocks it has. Locks its note until the transaction
+ * ends.
  */
 export async function lockNextBlock(db: Kysely<unknown>, name: string): Promise<{ next: number; blocks: number }> {
   const { rows } = await sql<{ next: string; blocks: string }>`
@@ -56,13 +56,13 @@ export async function lockNextBlock(db: Kysely<unknown>, name: string): Promise<
   return { next: Number(rows[0]!.next), blocks: Number(rows[0]!.blocks) };
 }
 
-/** Notes that everything before block `next` is cleared, and how many events that were since the last note. */
+/** Notes that every block before `next` is cleared, and how many events those held since the last note. */
 export async function noteCleared(db: Kysely<unknown>, name: string, next: number, events: number): Promise<void> {
   await sql`
     UPDATE expiring_partitions SET next_block = ${next}, events = events + ${events} WHERE name = ${name}`.execute(db);
 }
 
-/** Ends the note, and what was kept about the partition beside it. */
+/** Deletes everything that is noted about a partition. */
 export async function forget(db: Kysely<unknown>, name: string): Promise<void> {
   await sql`
     WITH kept AS (DELETE FROM kept_partitions WHERE name = ${name})

@@ -1,17 +1,17 @@
 import { type Kysely, sql } from 'kysely';
 import { isoTime } from '../iso-time.ts';
 
-/** A partition of `events`, as the catalog has it. */
+/** A partition of `events`, as in the catalog. */
 export interface ListedPartition {
   readonly name: string;
-  /** Of its `stored_at`: inclusive, exclusive. ISO 8601, UTC. */
+  /** Bounds of its `stored_at`: inclusive, exclusive. ISO 8601, UTC. */
   readonly from: string;
   readonly to: string;
-  /** A DETACH CONCURRENTLY of it was interrupted: queries see it no more, and it has to be finalised. */
+  /** A DETACH CONCURRENTLY of it was interrupted: queries no longer see it, and it must be finalized. */
   readonly detachPending: boolean;
 }
 
-/** All partitions of `events`, the oldest first. */
+/** All partitions of `events`, oldest first. */
 export async function listPartitions(db: Kysely<unknown>): Promise<ListedPartition[]> {
   const { rows } = await sql<ListedPartition>`
     SELECT name, ${isoTime(sql`bounds[1]::timestamptz`)} AS "from", ${isoTime(sql`bounds[2]::timestamptz`)} AS "to", pending AS "detachPending"

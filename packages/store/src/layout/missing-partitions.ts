@@ -5,8 +5,8 @@ import { partitionOf } from './partitions.ts';
 const WEEK_MS = 7 * 24 * 60 * 60_000;
 
 /**
- * The partitions of this week and the next that are not there. Without this week's, writers stall; without the next
- * one's, they will.
+ * Names of the missing partitions of this week and the next. Without this week's, writers stall; without the next week's,
+ * they will.
  */
 export async function missingPartitions(db: Kysely<unknown>, now: Date): Promise<string[]> {
   const there = new Set((await listPartitions(db)).filter((each) => !each.detachPending).map(({ name }) => name));

@@ -16,10 +16,10 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 const WEEK_MS = 7 * DAY_MS;
 
-/** Longest wait for a lock while a partition is attached, in milliseconds; then it is tried again. */
+/** Longest wait for a lock while attaching a partition, in milliseconds; then the caller tries again. */
 const LOCK_TIMEOUT_MS = 2_000;
 
-/** Key of the advisory lock under which partitions are made, one daemon at a time. */
+/** Key of the advisory lock for making partitions: one daemon at a time. */
 const PARTITION_LOCK = 0x736c75696366n;
 
 /** The weekly partition that holds an instant. */
@@ -37,16 +37,16 @@ export function partitionOf(instant: Date): Partition {
   };
 }
 
-/** Names of the partitions that may still be written: this week's, and last week's until an hour after its end. */
+/** Names of the partitions that may still be written: this week's, and last week's until one hour after its end. */
 export function hotPartitions(now: Date): string[] {
   return [...new Set([partitionOf(now).name, partitionOf(new Date(now.getTime() - HOUR_MS)).name])];
 }
 
 /**
- * Makes the partition of the current week and of `ahead` weeks after it, where they are missing.
+ * Makes the missing partitions of the current week and of the `ahead` weeks after it.
  *
- * A partition is made as a table of its own and then attached: with one reader on the parent open,
- * `CREATE TABLE … PARTITION OF` would wait for it and make every writer wait behind, ATTACH does not.
+ * A partition is created as a separate table and then attached. `CREATE TABLE … PARTITION OF` would wait for an open
+ * reader of the parent, and every writer would wait for it; ATTACH does not.
  *
  * @returns names of the partitions that this call made
  */

@@ -4,17 +4,17 @@ import { inTransaction } from '../transaction.ts';
 import { hotPartitions } from './partitions.ts';
 
 /**
- * Less than deadlock_timeout (1 s by default), after which Postgres would cancel an autovacuum that is in the way,
- * in milliseconds.
+ * Longest wait for a lock, in milliseconds. It is less than deadlock_timeout (1 s by default), after which Postgres would
+ * cancel an autovacuum that is in the way.
  */
 const LOCK_TIMEOUT_MS = 100;
 
-/** SQLSTATE of a lock that was not to be had in time. */
+/** SQLSTATE of a lock that was not free in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * Adds the newest blocks to the BRIN index on `stored_at`. Every query for new events reads each block range that the
- * index does not know, and without this only VACUUM adds new ones: up to a fifth of a partition later.
+ * Adds the newest blocks to the BRIN index on `stored_at`. A query for new events reads every block range that the index
+ * does not know. Without this only VACUUM adds new ranges, up to a fifth of a partition later.
  */
 export async function summarizeNewBlocks(database: Database, now: Date): Promise<void> {
   const names = hotPartitions(now);
@@ -28,7 +28,7 @@ export async function summarizeNewBlocks(database: Database, now: Date): Promise
           AND a.amname = 'brin'`.execute(db);
     });
   } catch (error) {
-    // VACUUM is at work, which does the same.
+    // VACUUM holds the lock, and does the same.
     if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Dead letters, their replays, and the log of what operators did. */
+/** Dead letters, their replays, and the audit log. */
 export const name = '0002-dead-letters';
 export const compatibleSince = '0.1.0';
 

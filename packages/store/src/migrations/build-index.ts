@@ -4,11 +4,11 @@ import type { Client } from '../pool.ts';
 import type { ConcurrentIndex } from './migration.ts';
 
 /**
- * Builds an index while its table is written to, outside of any transaction and for as long as that takes. A build that
- * was interrupted leaves an invalid index, which costs every write and serves no query: it is dropped and built again.
+ * Builds an index while its table is written to, outside of any transaction and for as long as that takes. An interrupted
+ * build leaves an invalid index, which costs every write and serves no query; the next run drops it and builds it again.
  *
- * @param client holds the lock of the migrations: when this process dies, the server goes on building on this connection,
- *   and whoever comes next waits for the lock until it is done
+ * @param client holds the lock of the migrations. When this process dies, the server continues to build on this
+ *   connection, and the next process waits for the lock until that is done
  * @throws what Postgres answered; an invalid index is left then, for the next run
  */
 export async function buildIndex(
@@ -26,7 +26,7 @@ export async function buildIndex(
   });
 }
 
-/** An index of a large table takes hours, in which the server says nothing. */
+/** Runs `work` without time-outs: an index of a large table takes hours, in which the server is silent. */
 async function withoutTimeouts(database: Database, client: Client, work: () => Promise<void>): Promise<void> {
   const db = database.on(client);
   const { stream } = client.connection;
@@ -37,7 +37,7 @@ async function withoutTimeouts(database: Database, client: Client, work: () => P
     await work();
   } finally {
     stream.setTimeout(silenceMs);
-    // On a connection that broke this fails, and there is nothing to set back.
+    // On a broken connection this fails, and there is nothing to reset.
     await sql`RESET statement_timeout`.execute(db).catch(() => {});
     await sql`RESET lock_timeout`.execute(db).catch(() => {});
   }

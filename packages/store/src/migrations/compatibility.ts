@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import { VERSION } from '@sluice/errors/version';
 import type { Migration } from './migration.ts';
 
-/** A daemon that is too old for the schema. Somebody has to start a newer one; trying again is of no use. */
+/** The daemon is too old for the schema. An operator has to start a newer version; a retry does not help. */
 export class SchemaTooNewError extends Error {
   override readonly name = 'SchemaTooNewError';
 }
@@ -10,19 +10,19 @@ export class SchemaTooNewError extends Error {
 /** A row of `sluice_migrations`. */
 export interface AppliedMigration {
   readonly name: string;
-  /** Null for one that was applied by 0.1.0, which did not say it. */
+  /** Null for one that 0.1.0 applied: it did not record it. */
   readonly compatibleSince: string | null;
-  /** False while indexes of it are still to be built. */
+  /** False while some of its indexes are not built yet. */
   readonly finished: boolean;
 }
 
-/** What was applied to a database; nothing in an empty one. */
+/** The migrations that were applied to a database; none in an empty one. */
 export async function appliedMigrations(db: Kysely<unknown>): Promise<AppliedMigration[]> {
   const { rows: columns } = await sql<{ name: string }>`
     SELECT attname AS name FROM pg_attribute
     WHERE attrelid = to_regclass('sluice_migrations') AND attnum > 0 AND NOT attisdropped`.execute(db);
   if (columns.length === 0) return [];
-  // Of 0.1.0, which had neither of the other columns.
+  // A table of 0.1.0 has neither of the other columns.
   const isOld = !columns.some(({ name }) => name === 'finished');
   const { rows } = await sql<AppliedMigration>`
     SELECT name, ${isOld ? sql`NULL` : sql`compatible_since`} AS "compatibleSince", ${isOld ? sql`true` : sql`finished`} AS finished
@@ -31,9 +31,9 @@ export async function appliedMigrations(db: Kysely<unknown>): Promise<AppliedMig
 }
 
 /**
- * Accepts a schema that has migrations which this version does not know, if each of them says that it can run with it.
+ * Accepts a schema with migrations that this version does not know, if each of them is compatible with this version.
  *
- * @throws SchemaTooNewError naming those that do not, and the version that is needed
+ * @throws SchemaTooNewError naming those that are not, and the version that is needed
  */
 export function requireCompatible(
   applied: readonly AppliedMigration[],
@@ -54,7 +54,7 @@ export function requireCompatible(
   );
 }
 
-/** Compares `x.y.z`. What follows the numbers does not count: 0.2.0-dev can do what 0.2.0 can. */
+/** Compares `x.y.z` and ignores what follows: 0.2.0-dev counts as 0.2.0. */
 function isOlder(version: string, other: string): boolean {
   const [own, wanted] = [version, other].map((text) => text.split(/[.-]/).slice(0, 3).map(Number));
   for (let at = 0; at < 3; at += 1) {

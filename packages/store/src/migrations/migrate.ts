@@ -6,35 +6,35 @@ import { appliedMigrations, requireCompatible } from './compatibility.ts';
 import type { Migration } from './migration.ts';
 import { MIGRATIONS } from './migrations.ts';
 
-/** Name of the lock under which one daemon at a time migrates, from its first statement to its last index. */
+/** Name of the lock that lets one daemon at a time migrate, from its first statement to its last index. */
 const RUN_LOCK = 'sluice:migrate';
 
-/** Key of the lock that 0.1.0 migrates under: "sluice" in ASCII, as one number. Taken as well while tables change. */
+/** Key of the lock that 0.1.0 migrates under: "sluice" in ASCII, as one number. Also taken while tables change. */
 const MIGRATION_LOCK = 0x736c75696365n;
 
-/** How long another daemon that migrates is waited for, and how often it is asked, in milliseconds. */
+/** How long to wait for another daemon that migrates, and how often to try the lock, in milliseconds. */
 const PATIENCE_MS = 10_000;
 const POLL_MS = 100;
 
-/** Another process migrates at the moment. */
+/** Another process is migrating. */
 class MigrationRunningError extends Error {
   override readonly name = 'MigrationRunningError';
-  /** SQLSTATE of a lock that was not to be had in time: trying again helps. */
+  /** SQLSTATE of a lock that was not free in time: a retry helps. */
   readonly code = '55P03';
 }
 
 /**
- * Brings the schema up to date. Any number of daemons may call this at once, and the later ones find nothing left to do.
- * Each migration is: its statements and its row in `sluice_migrations` in one transaction, then its indexes one by one, then
- * `finished`. So a run that was interrupted anywhere is continued by the next.
+ * Brings the schema up to date. Any number of daemons may call this at once; the later ones find nothing to do. Each
+ * migration runs its statements and adds its row to `sluice_migrations` in one transaction, then builds its indexes one by
+ * one, then sets `finished`. So the next run continues a run that was interrupted anywhere.
  *
  * @returns names of the migrations that this call applied or finished
- * @throws SchemaTooNewError for a schema that this version can't run with; MigrationRunningError after ten seconds
- *   in which another process did
+ * @throws SchemaTooNewError for a schema that this version cannot run with; MigrationRunningError when another process
+ *   has been migrating for ten seconds
  */
 export async function migrate(database: Database, known: readonly Migration[] = MIGRATIONS): Promise<string[]> {
   return database.withClient(async (client) => {
-    // One connection for all: a pool may have only one, and the lock has to live as long as what it guards.
+    // One connection for everything: a pool may have only one, and the lock must live as long as what it guards.
     const db = database.on(client);
     await lock(db);
     const done: string[] = [];
@@ -57,7 +57,7 @@ export async function migrate(database: Database, known: readonly Migration[] = 
 /**
  * Names of the migrations that are not applied, or not finished. Changes nothing.
  *
- * @throws SchemaTooNewError for a schema that this version can't run with
+ * @throws SchemaTooNewError for a schema that this version cannot run with
  */
 export async function pendingMigrations({ db }: Database, known: readonly Migration[] = MIGRATIONS): Promise<string[]> {
   return (await pendingOf(db, known)).map(({ name }) => name);
@@ -70,8 +70,8 @@ async function pendingOf(db: Kysely<unknown>, known: readonly Migration[]): Prom
 }
 
 /**
- * Asks again and again instead of waiting in one statement: CREATE INDEX CONCURRENTLY waits for every statement that is
- * older than it, also for one that waits for the lock of whoever builds the index.
+ * Polls for the lock instead of waiting in one statement. CREATE INDEX CONCURRENTLY waits for every older statement, also
+ * for one that waits for the lock of the process that builds the index.
  */
 async function lock(db: Kysely<unknown>): Promise<void> {
   for (const deadline = performance.now() + PATIENCE_MS; ;) {
@@ -83,25 +83,25 @@ async function lock(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-/** Waits for a daemon of 0.1.0 that migrates. */
+/** Waits for a daemon of 0.1.0 that is migrating. */
 async function lockAsBefore(db: Kysely<unknown>): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK.toString()}::bigint)`.execute(db);
 }
 
-/** Makes `sluice_migrations`, or adds to it what 0.1.0 did not have. */
+/** Creates `sluice_migrations`, or adds the columns that 0.1.0 did not have. */
 async function prepareTable(db: Kysely<unknown>): Promise<void> {
   await lockAsBefore(db);
   await sql`CREATE TABLE IF NOT EXISTS sluice_migrations (
     name text PRIMARY KEY,
     applied_at timestamptz NOT NULL DEFAULT now()
   )`.execute(db);
-  // A row that 0.1.0 writes is finished: it had no indexes of that kind.
+  // A row of 0.1.0 is finished: it had no indexes of that kind.
   await sql`
     ALTER TABLE sluice_migrations ADD COLUMN IF NOT EXISTS compatible_since text,
                                   ADD COLUMN IF NOT EXISTS finished boolean NOT NULL DEFAULT true`.execute(db);
 }
 
-/** Runs the statements, unless they were run before and only indexes are missing. */
+/** Runs the statements, unless an earlier run did and only indexes are missing. */
 async function applyStatements(
   db: Kysely<unknown>,
   { name, compatibleSince, statements, indexes = [] }: Migration,

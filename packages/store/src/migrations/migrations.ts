@@ -7,7 +7,7 @@ import * as apiKeys from './0006-api-keys.ts';
 import * as sessionOrder from './0007-session-order.ts';
 import type { Migration } from './migration.ts';
 
-/** In the order of their application. */
+/** All migrations, in the order in which they are applied. */
 export const MIGRATIONS: readonly Migration[] = [
   initial,
   deadLetters,

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import { appliedMigrations, requireCompatible, SchemaTooNewError } from './compatibility.ts';
 import { MIGRATIONS } from './migrations.ts';
 
-/** Whether this version can run with the schema that is there: for daemons that do not migrate. */
+/** Whether this version can run with the current schema. For daemons that do not migrate. */
 export function schemaCheck(database: Database): HealthCheck {
   return {
     name: 'schema',

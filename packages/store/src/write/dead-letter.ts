@@ -5,13 +5,13 @@ import type { EntryHeader } from '@sluice/stream/stream-entry';
 import type { DeadLetterReason } from '../dead-letter-reasons.ts';
 import { type DecodedEntry, readEntry, traceIdOf, type WireEvent } from './decode-entry.ts';
 
-/** Place of a dead letter that is a whole entry. */
+/** Index of a dead letter that is a whole entry. */
 const ENTRY_ITSELF = -1;
 
-/** In the place of the stream, for what failed again in a replay: its entry id is then the letter's. */
+/** Stream name of a dead letter that failed again in a replay; its entry id is then the id of the replayed dead letter. */
 const REPLAYED = 'replays';
 
-/** Why an event or an entry can't be stored. */
+/** Why an event or an entry cannot be stored. */
 export interface DeathCause {
   readonly reason: DeadLetterReason;
   readonly sqlstate: string | null;
@@ -27,20 +27,20 @@ export interface DeadLetterDraft extends DeathCause {
   readonly source: string | null;
   /** JSON text of the client's event. */
   readonly body: string | null;
-  /** Bytes of an entry that can't be read: its fields, each as base64, in a JSON array. */
+  /** Bytes of an unreadable entry: its fields, each as base64, in a JSON array. */
   readonly raw: Buffer | null;
-  /** JSON text of what a replay needs of the entry's header. */
+  /** JSON text of the parts of the entry's header that a replay needs. */
   readonly origin: string | null;
   readonly stream: string;
   readonly entryId: string;
   readonly entryIndex: number;
   readonly traceId: string | null;
-  /** Of the request that brought it; not stored. */
+  /** Trace context of the request that sent it; not stored. */
   readonly traceparent: string | null;
   readonly replayOf: string | null;
 }
 
-/** A dead letter that was not there before. */
+/** A dead letter that did not exist before. */
 export interface NewDeadLetter extends Pick<
   DeadLetterDraft,
   'reason' | 'sqlstate' | 'message' | 'eventId' | 'traceparent'
@@ -54,15 +54,15 @@ export function reasonOf(sqlstate: string): DeadLetterReason {
   return sqlstate.startsWith('54') ? 'too_complex' : 'invalid_value';
 }
 
-/** An event that can't be stored, and why. */
+/** An event that cannot be stored, and why. */
 export interface Poisoned {
   readonly event: CanonicalEvent;
   readonly cause: DeathCause;
 }
 
-/** Dead letters for events of one entry, each with the event as its client sent it. */
+/** Makes dead letters for events of one entry, each with the event as its client sent it. */
 export function deadEvents(entry: DecodedEntry, poisoned: readonly Poisoned[]): DeadLetterDraft[] {
-  // The entry is read again, once: keeping what clients sent beside every event would double the writer's memory.
+  // The entry is decoded again: retaining the client's form of every event would double the writer's memory.
   const { header, wire } = readEntry(entry);
   const sentAs = new Map(entry.events.map((event, at) => [event, wire[at]]));
   return poisoned.map(({ event, cause }) => deadEvent(entry, header, event, sentAs.get(event), cause));
@@ -93,7 +93,7 @@ function deadEvent(
         ...(header.envelope === undefined ? {} : { envelope: header.envelope }),
       }),
     ),
-    // A replay that was interrupted may put the same letter on the stream twice; failing twice is one dead letter.
+    // An interrupted replay may enqueue the same dead letter twice; if both fail, that is one dead letter.
     ...(entry.replayOf === null
       ? { stream: entry.key, entryId: entry.id, entryIndex: sent?.place ?? 0 }
       : { stream: REPLAYED, entryId: entry.replayOf, entryIndex: 0 }),
@@ -103,7 +103,7 @@ function deadEvent(
   };
 }
 
-/** A dead letter for an entry as a whole, with its bytes. */
+/** Makes a dead letter for an entry as a whole, with its bytes. */
 export function deadEntry(
   entry: Pick<DecodedEntry, 'key' | 'id' | 'fields' | 'replayOf'>,
   cause: DeathCause,
@@ -127,9 +127,9 @@ export function deadEntry(
 }
 
 /**
- * Inserts dead letters, inside the caller's transaction. One whose id is stored already is not inserted: the
- * event is there, only this copy of it is bad. One that is there from an earlier delivery of the same entry
- * gets its failure noted and stays one.
+ * Inserts dead letters in the caller's transaction. It skips a dead letter whose event id is stored already: the event is
+ * there, and only this copy of it is bad. A dead letter from an earlier delivery of the same entry stays one, with the
+ * failure noted.
  *
  * @returns those that are new
  */

@@ -12,9 +12,9 @@ import {
 import { decodeEntry as decodeFields, EntryError, type EntryHeader } from '@sluice/stream/stream-entry';
 import type { DeadLetterReason } from '../dead-letter-reasons.ts';
 
-/** An entry as it was read: not looked at yet. */
+/** An entry as it was read, not decoded yet. */
 export interface RawEntry {
-  /** Key of its shard. */
+  /** Stream key of its shard. */
   readonly key: string;
   readonly id: string;
   readonly fields: readonly Buffer[];
@@ -24,25 +24,25 @@ export interface RawEntry {
 export interface DecodedEntry extends RawEntry {
   /** Empty when the entry is unreadable. */
   readonly events: readonly CanonicalEvent[];
-  /** How many events were acknowledged with it, as its header says; 1 when it is unreadable: it ends as one dead letter. */
+  /** Number of events that ingest accepted with it, by its header. 1 when it is unreadable: it ends as one dead letter. */
   readonly accepted: number;
-  /** Bytes of the body's JSON, as a measure of the memory and of the statement's size. */
+  /** Bytes of the body's JSON: a measure of the memory and of the statement's size. */
   readonly bytes: number;
   /** Id of the dead letter that this entry replays. */
   readonly replayOf: string | null;
-  /** W3C trace context of the `send events` that brought it. */
+  /** W3C trace context of the `send events` that sent it. */
   readonly traceparent: string | null;
-  /** When its request was received, ISO 8601; null when the header can't be read. */
+  /** When its request was received, ISO 8601; null when the header cannot be read. */
   readonly receivedAt: string | null;
-  /** When decoding it began and ended, by `performance.now()`. */
+  /** Start and end of its decoding, by `performance.now()`. */
   readonly decoding: { readonly from: number; readonly to: number };
-  /** Why nothing could be read of it; such an entry becomes a dead letter as a whole. */
+  /** Why it cannot be read; such an entry becomes one dead letter. Null for a readable entry. */
   readonly unreadable: (Error & { readonly code: DeadLetterReason }) | null;
 }
 
-/** One event as its client sent it, with where it stands. */
+/** One event as its client sent it, with its position. */
 export interface WireEvent {
-  /** Place in the entry's body, from 0. */
+  /** Index in the entry's body, from 0. */
   readonly place: number;
   /** Index in the client's batch. */
   readonly index: number;
@@ -68,7 +68,7 @@ export function decodeEntry(entry: RawEntry, adapterOf = adapterBySource): Decod
   }
 }
 
-/** An entry of which nothing is read. */
+/** An unreadable entry, as a decoded one without events. */
 export function unreadableEntry(
   entry: RawEntry,
   unreadable: NonNullable<DecodedEntry['unreadable']>,

@@ -1,13 +1,13 @@
 /**
- * What an error asks for:
- * - `transient`: the same statement may work in a moment: again, with backoff;
- * - `resource`: the server is out of something: wait, spend no attempt;
- * - `row`: an event can't be stored as it is;
- * - `operator`: somebody has to mend the database or its schema first.
+ * Class of an error, which decides what follows:
+ * - `transient`: the same statement may succeed soon: retry with backoff;
+ * - `resource`: the server is out of a resource: wait, and count no attempt;
+ * - `row`: an event cannot be stored as it is;
+ * - `operator`: an operator has to fix the database or its schema first.
  */
 export type FailureClass = 'transient' | 'resource' | 'row' | 'operator';
 
-/** An error with what decided its class. */
+/** An error with its class, and what decided that. */
 export interface Failure {
   readonly kind: FailureClass;
   /** SQLSTATE or errno; `unknown` where there is neither. */
@@ -17,8 +17,8 @@ export interface Failure {
 }
 
 /**
- * By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) or by its first characters;
- * the longest match counts. What is not listed is the operator's: better to stop than to guess.
+ * Classes by SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) or by its first characters. The
+ * longest match counts. A code that is not listed is the operator's: to stop is better than to guess.
  */
 const CLASS_BY_SQLSTATE: Readonly<Record<string, FailureClass>> = {
   '08': 'transient', // connection exceptions
@@ -41,7 +41,7 @@ const CLASS_BY_SQLSTATE: Readonly<Record<string, FailureClass>> = {
   '57P0': 'transient', // shutdown, crash, cannot connect now
 };
 
-/** Socket errors of Node.js, and what pg says when a connection ends under a query. */
+/** Socket errors of Node.js, and pg's messages for a connection that ends during a query. */
 const SOCKET_ERRNOS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -55,7 +55,7 @@ const SOCKET_ERRNOS = new Set([
 const SOCKET_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|connection timeout/i;
 
-/** Classifies what a write threw. */
+/** Classifies the error of a write. */
 export function classifyFailure(error: unknown): Failure {
   const root = rootOf(error);
   const code = typeof root.code === 'string' ? root.code : '';
@@ -74,15 +74,15 @@ export function classifyFailure(error: unknown): Failure {
 }
 
 /**
- * Says whether the server itself is away, full or read-only, so that every other statement fails as well. A
- * deadlock or a time-out is about one statement.
+ * Whether the server itself is away, full or read-only, so that every other statement fails too. A deadlock or a time-out
+ * concerns one statement only.
  */
 export function isServerAway(failure: Failure): boolean {
   if (failure.kind === 'resource') return true;
   return failure.kind === 'transient' && !/^(?:40|55|57014|25P)/.test(failure.code);
 }
 
-/** MikroORM wraps what pg threw; the innermost error with a code is the one that counts. */
+/** The innermost error: MikroORM wraps the errors of pg, and the innermost one has the code. */
 function rootOf(error: unknown): { code?: unknown; message: string; detail?: unknown } {
   let found = error as { code?: unknown; message: string; cause?: unknown; errors?: unknown[] };
   for (let depth = 0; depth < 5; depth += 1) {

@@ -16,17 +16,17 @@ import { firstOfEachId, type Written } from './write-events.ts';
 type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Written>) => Promise<Written>;
 
 /**
- * Stores a batch of which something can't be stored: the good events, and a dead letter for each bad one and
- * for each unreadable entry, in one transaction.
+ * Stores a batch in which something cannot be stored. One transaction stores the good events, and a dead letter for each
+ * bad event and for each unreadable entry.
  *
- * First one statement screens all events at once; what that does not see is found by halving inside
- * savepoints, with at most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only
- * ledger and events are written; sessions are counted once, last, from what was really inserted: counted per
- * half, rolled-back halves left row locks in an order that deadlocked in 14 of 40 tries.
+ * First one statement screens all events at once. Halving inside savepoints finds what screening does not see, with at
+ * most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only the ledger and events are written.
+ * Sessions are counted once, last, from what was really inserted: when they were counted per half, the rolled-back halves
+ * left row locks in an order that deadlocked in 14 of 40 tries.
  *
- * @param transact what runs the transaction; a dry run gives one that is rolled back
- * @param moved called after each step, which is a few statements
- * @throws what is not the fault of an event: the caller decides about trying the whole again
+ * @param transact runs the transaction; that of a dry run rolls it back
+ * @param moved called after each step of a few statements
+ * @throws an error that is not due to an event: the caller decides whether to retry the whole
  */
 export async function isolatePoison(
   database: Database,
@@ -37,7 +37,7 @@ export async function isolatePoison(
   try {
     return await transact(database, (db) => isolate(db, entries, screenEvents, moved));
   } catch (error) {
-    // A value that not even a text parameter can hold (U+0000) fails the screening itself; halving finds it too.
+    // A value that no text parameter can hold (U+0000) fails the screening itself. Halving finds it too.
     if (classifyFailure(error).kind !== 'row') throw error;
     return transact(database, (db) => isolate(db, entries, async () => [], moved));
   }
@@ -59,7 +59,7 @@ async function isolate(
   const bad = new Set(poisoned.map((each) => each.event));
   const stored: StoredRow[] = [];
   const rest = events.filter((event) => !bad.has(event));
-  // Nothing found by screening: the whole fails for certain, so halving starts at once.
+  // Screening found nothing: then the whole is sure to fail, so halving starts at once.
   const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
   for (const half of halves) await bisect(db, half, { stored, poisoned, moved });
   if (stored.length > 0) await upsertSessions(stored).execute(db);
@@ -74,14 +74,14 @@ async function isolate(
   return { stored: stored.length, dead: letters.length, duplicates, letters };
 }
 
-/** What a bisection has found so far. */
+/** Results of a bisection so far. */
 interface Found {
   readonly stored: StoredRow[];
   readonly poisoned: Poisoned[];
   readonly moved: () => void;
 }
 
-/** Inserts all, or halves until the events that fail stand alone. */
+/** Inserts all events, or halves them until each event that fails is alone. */
 async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], found: Found): Promise<void> {
   if (events.length === 0) return;
   const attempt = await inSpan('isolate half', { attributes: { 'sluice.events': events.length } }, (span) =>
@@ -105,7 +105,7 @@ function halvesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
-/** Three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Only a row error is caught. */
+/** Runs three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Catches row errors only. */
 async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promise<T>): Promise<Attempt<T>> {
   await sql`SAVEPOINT isolate`.execute(db);
   try {
@@ -115,7 +115,7 @@ async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promi
   } catch (error) {
     const failure = classifyFailure(error);
     if (failure.kind !== 'row') throw error;
-    // No failure of the step: that is what it is there to find out.
+    // The step has not failed: to find this error is its purpose.
     span.setAttribute('db.response.status_code', failure.code);
     await sql`ROLLBACK TO SAVEPOINT isolate`.execute(db);
     return { ok: false, failure };

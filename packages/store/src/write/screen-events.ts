@@ -3,8 +3,8 @@ import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { type DeathCause, reasonOf } from './dead-letter.ts';
 
 /**
- * Asks Postgres, in one statement, which values its input functions refuse and with which SQLSTATE
- * (`pg_input_error_info`, PostgreSQL 16): 500 bad events among 500 are found in 3.7 ms, without savepoints.
+ * Asks Postgres in one statement which values its input functions refuse, and with which SQLSTATE (`pg_input_error_info`,
+ * PostgreSQL 16). It finds 500 bad events among 500 in 3.7 ms, without savepoints.
  */
 export async function screenEvents(
   db: Kysely<unknown>,

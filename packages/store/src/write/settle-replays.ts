@@ -2,9 +2,8 @@ import { type Kysely, sql } from 'kysely';
 import type { DecodedEntry } from './decode-entry.ts';
 
 /**
- * Notes on the dead letters that were replayed by these entries how that went, in the transaction that
- * decides it: `failed` when the event became a dead letter again, `stored` when its id is new, else
- * `duplicate`. A redelivery changes nothing.
+ * Notes the result of a replay on the dead letters that these entries replay, in the transaction that decides it: `failed`
+ * when the event became a dead letter again, `stored` when its id is new, else `duplicate`. A redelivery changes nothing.
  */
 export async function settleReplays(db: Kysely<unknown>, entries: readonly DecodedEntry[]): Promise<void> {
   const ids = entries.flatMap((entry) => (entry.replayOf === null ? [] : [entry.replayOf]));

@@ -11,27 +11,27 @@ import { settleReplays } from './settle-replays.ts';
 /** Name of the statement on each connection; its text is the same for all batches. */
 const STORE_EVENTS = 'store-events';
 
-/** What one transaction did; the three add up to the events and unreadable entries it was given. */
+/** What one transaction did. The three numbers add up to the events and unreadable entries it was given. */
 export interface Written {
-  /** Events that are new. */
+  /** Number of new events. */
   readonly stored: number;
-  /** Events whose id was there before, in the database or earlier in the same batch. */
+  /** Number of events whose id was there before, in the database or earlier in the same batch. */
   readonly duplicates: number;
-  /** Dead letters that are new. */
+  /** Number of new dead letters. */
   readonly dead: number;
-  /** These, for the telemetry. */
+  /** The new dead letters, for telemetry. */
   readonly letters: readonly NewDeadLetter[];
 }
 
 /**
- * Stores the events of readable entries in one transaction: ids into the ledger, the events whose id is new
- * into `events`, and sessions counted from just these. One statement, which is a transaction by itself: without BEGIN
- * and COMMIT there is one round trip instead of three, each of which waits until the event loop has decoded what came
- * meanwhile. Only entries that replay dead letters need another statement in the same transaction.
+ * Stores the events of readable entries in one transaction: all ids go into the ledger, the events with new ids into
+ * `events`, and sessions are counted from just those. It is one statement, which is a transaction by itself. Without BEGIN
+ * and COMMIT there is one round trip instead of three; each would wait for the event loop, which decodes meanwhile. Only
+ * entries that replay dead letters need another statement in the same transaction.
  *
  * @param options.stop cancels the statement on the server; the transaction is then rolled back
  * @param options.moved called after each statement
- * @throws what Postgres answered; nothing of the batch is stored then, unless the answer was lost
+ * @throws what Postgres answered; then nothing of the batch is stored, unless the answer was lost
  */
 export async function writeEvents(
   database: Database,
@@ -56,7 +56,7 @@ export async function writeEvents(
   return { stored, duplicates: events.length - stored, dead: 0, letters: [] };
 }
 
-/** A batch may hold an id twice; ON CONFLICT sees that for the ledger, but the join back would double it. */
+/** The first event of each id. ON CONFLICT handles an id that is twice in a batch, but the join back would double it. */
 export function firstOfEachId<T extends Pick<CanonicalEvent, 'tenant' | 'eventId'>>(events: readonly T[]): T[] {
   const byId = new Map<string, T>();
   for (const event of events) {

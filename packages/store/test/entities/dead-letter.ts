@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 
 /**
  * An event, or a whole entry, that can't be stored as it is. Written in the transaction that stores the rest
- * of its batch, so there is no moment in which an event is in neither place.
+ * of its batch, so there is no moment in which an event is nowhere.
  */
 export const DeadLetter = defineEntity({
   name: 'DeadLetter',

@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** A partition on its way out: registered before its DETACH, so that whatever ends a worker, the next one goes on. */
+/** A partition that is being deleted. It is registered before its DETACH, so that another worker can continue. */
 export const ExpiringPartition = defineEntity({
   name: 'ExpiringPartition',
   tableName: 'expiring_partitions',

@@ -10,9 +10,9 @@ export const ExportPosition = defineEntity({
     systemIdentifier: p.text(),
     fencedAt: p.datetime(6),
     floor: p.datetime(6),
-    /** Rows stored before this are behind the position whatever their `tx` is: they are of an earlier cluster. */
+    /** Rows stored before this are below the position whatever their `tx` is: they come from an earlier cluster. */
     base: p.datetime(6).nullable(),
-    /** The run that brought it here. */
+    /** The run that moved it here. */
     runId: p.uuid(),
   },
 });

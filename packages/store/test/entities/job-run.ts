@@ -31,7 +31,7 @@ export const JobRun = defineEntity({
     error: p.text().nullable(),
     /** Host and process that ran it. */
     worker: p.text().nullable(),
-    /** Which of the job's places it held: while it runs, its worker holds the advisory lock of that place. */
+    /** Slot of the job that it used: while it runs, its worker holds the advisory lock of that slot. */
     slot: p.integer().nullable(),
     createdAt: p.datetime(6).defaultRaw('now()'),
     startedAt: p.datetime(6).nullable(),

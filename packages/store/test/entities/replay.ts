@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** A request to put dead letters back on the stream; a job of the maintenance worker. */
+/** A request to put dead letters back on the stream. The maintenance worker runs it. */
 export const Replay = defineEntity({
   name: 'Replay',
   tableName: 'replays',
@@ -16,7 +16,7 @@ export const Replay = defineEntity({
     filter: p.json(),
     /** Highest id at the time of the request: what fails again gets a higher one and does not loop. */
     upperId: p.bigint(),
-    /** Everything up to here has been looked at. */
+    /** Everything up to this id has been checked. */
     lastId: p.bigint().defaultRaw('0'),
     ratePerSecond: p.integer(),
     matched: p.bigint(),

@@ -11,8 +11,8 @@ import { jsonObject, property } from './random-events.ts';
 import type { Specimen } from './specimen.ts';
 
 /**
- * A source as SDKs have it, which no client uses: `{"key":…,"sentAt":…,"batch":[{"id","name","at",…}]}`. Its key is in the
- * body and must not go on; its time of sending is beside the events, and corrects the time of each.
+ * A source in the shape of SDKs, which no client uses: `{"key":…,"sentAt":…,"batch":[{"id","name","at",…}]}`. Its key
+ * is in the body and must not reach the stream. Its time of sending, outside the events, corrects the time of each.
  */
 const exampleAdapter: EventAdapter = {
   source: 'example',
@@ -70,7 +70,7 @@ export const exampleDoor: Door = {
     const events = exampleAdapter.eventsOf(parsed);
     if (events === null) throw new ApiError('invalid_body', 'The body must be an object with an array "batch".');
     const { key, sentAt } = parsed as JsonObject;
-    // The events' own bytes, without what is around them.
+    // The bytes of the events alone.
     const own = exampleAdapter.locate(bytes).map(({ start, end }) => bytes.toString('utf8', start, end));
     const text = bodyOf(exampleAdapter, own.join(','));
     return {

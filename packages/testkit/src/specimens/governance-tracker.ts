@@ -8,7 +8,7 @@ import type { Specimen } from './specimen.ts';
 const TYPE = '"eventType":"CellChange"';
 const TIME = '"timestamp":"2026-01-31T09:30:00.000Z"';
 
-/** How Excel add-ins write and send events. */
+/** Writes and sends events as Excel add-ins do. */
 export const governanceTrackerSpecimen: Specimen = {
   adapter: governanceTracker,
   doors: governanceTrackerDoors.map((door) => ({

@@ -16,13 +16,13 @@ export function randomText(random: Random): string {
   ]);
 }
 
-/** A property with any value, under a name that no source gives a meaning to. */
+/** A property with any value, under a name without a meaning in any source. */
 export function property(random: Random): string {
   const name = JSON.stringify(`x ${String(JSON.parse(randomKey(random)))}`);
   return `${name}:${randomJson(random, 3)}`;
 }
 
-/** The properties that there are, in an order as good as any. */
+/** The given properties, in a random order. */
 export function inRandomOrder(random: Random, properties: readonly (string | null)[]): string[] {
   return properties
     .filter((each) => each !== null)

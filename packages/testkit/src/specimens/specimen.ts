@@ -3,7 +3,7 @@ import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import type { EventAdapter, RejectionCode } from '@sluice/events/adapters/event-adapter';
 import type { Random } from '../random.ts';
 
-/** What the conformance suite needs to know of a source: how its clients write events, and how they send them. */
+/** What the conformance suite needs to know about a source: how its clients write and send events. */
 export interface Specimen {
   readonly adapter: EventAdapter;
   readonly doors: readonly SpecimenDoor[];
@@ -18,16 +18,16 @@ export interface Specimen {
   readonly levels: number;
   /** Events that are rejected, with the reason. */
   readonly rejected: readonly { readonly event: string; readonly code: RejectionCode }[];
-  /** What reading an accepted event gives back, from what was sent and the id that it was given. */
+  /** The answer to reading an accepted event, from what was sent and its id. */
   givenBack(this: void, event: Readonly<Record<string, unknown>>, eventId: string): Record<string, unknown>;
 }
 
-/** A door with the requests that are sent to it. */
+/** A door and the requests to it. */
 export interface SpecimenDoor {
   readonly door: Door;
   /**
-   * The request that sends these events. A key goes where the door looks for it in the body, if it does; the suite adds
-   * it at the other places.
+   * The request that sends these events. A key goes where the door reads it in the body, if it does; the suite adds
+   * it in the other positions.
    *
    * @returns null when the door can't carry such events
    */

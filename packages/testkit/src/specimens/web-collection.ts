@@ -5,7 +5,7 @@ import { webCollection } from '@sluice/events/adapters/web-collection/web-collec
 import { inRandomOrder, jsonObject, property, randomText } from './random-events.ts';
 import type { Specimen } from './specimen.ts';
 
-/** How web pages write and send events. */
+/** Writes and sends events as web pages do. */
 export const webCollectionSpecimen: Specimen = {
   adapter: webCollection,
   doors: webCollectionDoors.map((door) => ({
@@ -17,7 +17,7 @@ export const webCollectionSpecimen: Specimen = {
     },
   })),
   event(random) {
-    // What fits a query string, too, in half of all events.
+    // Half of all events fit into a query string too.
     const flat = random.int(2) === 0;
     const names = ['eventType', 'visitorId', 'sessionId', 'correlationId', 'path', 'url', 'siteId'];
     return jsonObject(
@@ -42,7 +42,7 @@ export const webCollectionSpecimen: Specimen = {
   givenBack: (event, eventId) => ({
     ...event,
     eventId: event['eventId'] ?? eventId,
-    // Empty means that the page does not say, and then the event has a type all the same.
+    // Empty means that the page does not say; the event has a type nevertheless.
     eventType: event['eventType'] === '' ? 'page_view' : (event['eventType'] ?? 'page_view'),
   }),
 };
@@ -51,7 +51,7 @@ export const webCollectionSpecimen: Specimen = {
 function queryOf(event: string): DoorRequest['query'] | null {
   const value: unknown = JSON.parse(event);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  // Half a surrogate pair has no place in a URL.
+  // Half a surrogate pair cannot be in a URL.
   const texts = Object.entries(value).every(([name, each]) => typeof each === 'string' && (name + each).isWellFormed());
   return texts ? { ...value } : null;
 }

@@ -1,12 +1,12 @@
 import type { DecodedEntry } from '@sluice/store/write/decode-entry';
 
-/** Entries that go into one transaction. */
+/** Entries of one transaction. */
 export interface Batch {
   readonly entries: readonly DecodedEntry[];
   readonly eventCount: number;
 }
 
-/** Limits of one transaction, and how long a batch that is not full waits. */
+/** Limits of one transaction. `lingerMs` is how long a batch that is not full waits for more. */
 export interface BatchLimits {
   readonly maxEvents: number;
   readonly maxBytes: number;
@@ -14,8 +14,8 @@ export interface BatchLimits {
 }
 
 /**
- * Merges entries into batches: reading pushes, transactions take. An entry is never split, so that it can
- * be acknowledged with the transaction that stored it.
+ * Merges entries into batches: readers push entries, transactions take batches. An entry is never split, so that the
+ * transaction that stored it can acknowledge it.
  */
 export class BatchBuffer {
   readonly #limits: BatchLimits;
@@ -32,12 +32,12 @@ export class BatchBuffer {
     this.#limits = limits;
   }
 
-  /** Events that wait here. */
+  /** Number of buffered events. */
   get events(): number {
     return this.#events;
   }
 
-  /** Bytes of JSON that wait here. */
+  /** Bytes of JSON of the buffered events. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -58,14 +58,14 @@ export class BatchBuffer {
     });
   }
 
-  /** No more entries come: what is left is handed out without waiting. */
+  /** Says that no more entries come. What is left is handed out without waiting. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#hand();
   }
 
-  /** Gives batches to those who wait, as far as there are full, overdue or last ones. */
+  /** Gives full, overdue and last batches to the waiting takers. */
   #hand(): void {
     while (this.#takers.length > 0) {
       if (this.#entries.length === 0) {

@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 
-/** Waits while the server is away. */
+/** Waits between two tries while the server is away. */
 const AWAY_BACKOFF: Backoff = { initialMs: 100, maxMs: 5_000 };
 
-/** Longest random wait of those that the breaker lets go on, in milliseconds: they shall not come back together. */
+/** Longest random delay when the breaker closes, in milliseconds: the waiting transactions must not all resume at once. */
 const SPREAD_MS = 250;
 
 /**
- * Holds all transactions back while Postgres is away. The first failure opens it; then one transaction at a
- * time, after a growing wait, is let through to try, and its success lets the others follow, spread out.
- * The try is a real batch and not a ping: a full disk answers pings.
+ * Holds all transactions back while Postgres is away. The first failure opens it. Then one transaction at a time tries,
+ * after a growing wait; its success closes the breaker, and the others follow one by one. The try is a real batch and
+ * not a ping: a server with a full disk answers pings.
  */
 export class Breaker {
   readonly #stop: AbortSignal;
@@ -19,18 +19,18 @@ export class Breaker {
   #failures = 0;
   #trying = false;
 
-  /** @param stop lets go of everybody who waits */
+  /** @param stop ends all waiting */
   constructor(stop: AbortSignal) {
     this.#stop = stop;
     stop.addEventListener('abort', () => this.#changed.dispatchEvent(new Event('change')), { once: true });
   }
 
-  /** True while Postgres is taken to be away; nothing should be fetched then. */
+  /** True while Postgres counts as away; nothing should be fetched then. */
   get isOpen(): boolean {
     return this.#failures > 0;
   }
 
-  /** Waits for this transaction's turn; at once while the breaker is closed. */
+  /** Waits for this transaction's turn; resolves at once while the breaker is closed. */
   async pass(): Promise<void> {
     let waited = false;
     while (this.isOpen && !this.#stop.aborted) {
@@ -52,7 +52,7 @@ export class Breaker {
     this.#release();
   }
 
-  /** A transaction came through, or failed for a reason of its own. */
+  /** A transaction succeeded, or failed for a reason of its own. */
   answered(): void {
     this.#failures = 0;
     this.#release();

@@ -4,7 +4,7 @@ import type { Written } from '@sluice/store/write/write-events';
 export type Outcome =
   /** Committed, acknowledged and deleted. */
   | { readonly kind: 'settled'; readonly written: Written }
-  /** Committed, but Redis did not take the acknowledgement before the deadline: it is delivered again. */
+  /** Committed, but not acknowledged before the deadline: its entries are delivered again. */
   | { readonly kind: 'unsettled'; readonly written: Written }
-  /** Not stored before the deadline of the stop: it stays pending and is delivered again. */
+  /** Not stored before the deadline of the stop: its entries stay pending and are delivered again. */
   | { readonly kind: 'abandoned' };

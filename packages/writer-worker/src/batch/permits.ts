@@ -1,4 +1,4 @@
-/** Lets at most so many do something at the same time; who waits longest is next. */
+/** A counting semaphore. Waiters are served first come, first served. */
 export class Permits {
   #free: number;
   readonly #waiting: ((release: () => void) => void)[] = [];
@@ -7,7 +7,7 @@ export class Permits {
     this.#free = count;
   }
 
-  /** @returns what gives the permit back; calling it again does nothing */
+  /** @returns a function that gives the permit back; calling it again does nothing */
   take(): Promise<() => void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);

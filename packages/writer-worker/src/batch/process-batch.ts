@@ -13,9 +13,9 @@ import type { Outcome } from './outcome.ts';
 import { settleBatch } from './settle-batch.ts';
 
 /**
- * Stores a batch, then settles it. Returns only when the batch is stored and acknowledged, or the deadline has come.
+ * Stores a batch, then settles it. Returns when the batch is stored and acknowledged, or when the deadline has come.
  *
- * @param stored called once the transaction is over, before it is acknowledged: another one may begin
+ * @param stored called once the transaction has ended, before it is acknowledged: another one may begin
  */
 export async function processBatch(
   batch: Batch,
@@ -33,29 +33,32 @@ export async function processBatch(
   });
 }
 
-/** What processing needs; the same for all batches of a writer. */
+/** Connections, observers and stops, the same for all batches of a writer. */
 export interface ProcessContext {
   readonly database: Database;
   /** For commands that answer at once. */
   readonly redis: Redis;
   readonly breaker: Breaker;
   readonly observer: BatchObserver;
-  /** The stop has begun: a batch that only somebody's action could get stored is given up. */
+  /** The stop has begun: a stalled batch is given up. */
   readonly stopFetching: AbortSignal;
-  /** The deadline: stops all trying. */
+  /** The deadline: ends all tries. */
   readonly stopWorking: AbortSignal;
 }
 
-/** Waits between tries of statements that failed for a passing reason of their own. */
+/** Waits between tries of a statement that failed with a transient error of its own. */
 const TRANSIENT_BACKOFF: Backoff = { initialMs: 50, maxMs: 5_000 };
-/** Waits between tries while somebody has to act: often enough to notice the repair soon. */
+/** Waits between tries while an operator has to act: short enough to notice the repair soon. */
 const STALLED_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
 
 /**
- * Tries until the batch is stored. Every failure is answered by its class: a row error by isolating the bad
- * events, a server that is away by waiting for it behind the breaker, a passing error by trying again after a
- * while, and what only an operator can fix by a stall that says so. A commit whose outcome is unknown is run
- * again too: the ledger makes that safe.
+ * Tries until the batch is stored. The class of a failure decides what follows:
+ * - a row error: isolate the bad events;
+ * - a server that is away: wait at the breaker;
+ * - a transient error: try again after a backoff;
+ * - an operator error: stall, and try again until an operator has acted.
+ *
+ * A commit whose outcome is unknown is run again too: the ledger makes that safe.
  *
  * @returns null when the stop came first
  */
@@ -114,7 +117,7 @@ function storeOnce(
   );
 }
 
-/** @returns whether Redis took the acknowledgement before the deadline */
+/** @returns whether Redis accepted the acknowledgement before the deadline */
 async function settleUntilTaken(
   batch: Batch,
   written: Written,

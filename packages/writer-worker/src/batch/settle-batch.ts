@@ -4,16 +4,16 @@ import type { Written } from '@sluice/store/write/write-events';
 import { settledKey } from '@sluice/stream/conservation';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
-/** Most ids in one call of the script: Lua's unpack and the time other clients wait set the limit. */
+/** Most ids in one call of the script. Lua's unpack and the time that other clients wait set the limit. */
 const MAX_IDS = 1_000;
 
 /**
- * Acknowledges, deletes and counts together. A script and not MULTI: over maxmemory Redis refuses everything
- * inside MULTI, but still runs this one, and deleting is what frees the memory.
+ * Acknowledges, deletes and counts in one step. A script and not MULTI: over maxmemory Redis refuses everything inside
+ * MULTI, but still runs this script, and deleting is what frees the memory.
  *
- * An entry can be acknowledged once, so what is counted is counted once: after a reply that was lost on the way nothing
- * is left to acknowledge. When another writer has settled some of the entries, they are deleted one by one to learn
- * which; the events of those were duplicates in this transaction, if they were not in the other.
+ * An entry can be acknowledged only once, so it is counted only once: after a lost reply nothing is left to acknowledge.
+ * When another writer has settled some of the entries, the script deletes one by one to learn which. The events of those
+ * were duplicates in this transaction, or in the other one.
  *
  * Arguments: group, events accepted, stored, duplicate, dead, events accepted of each entry, ids.
  */
@@ -50,20 +50,19 @@ redis.call('HINCRBY', settled, 'duplicate', duplicate)
 redis.call('HINCRBY', settled, 'dead', dead)
 return deleted`;
 
-/** What is settled of an entry. */
+/** The parts of an entry that settling needs. */
 export type Settleable = Pick<DecodedEntry, 'key' | 'id' | 'accepted'>;
 
 type Counts = Pick<Written, 'stored' | 'duplicates' | 'dead'>;
 
 /**
  * Acknowledges entries whose events are committed, deletes them from the stream and counts them beside it
- * (`conservation`). The only place that does, and only ever called after COMMIT: an entry that is not settled is
- * delivered again, and the ledger makes that harmless; its events are then counted as duplicates.
+ * (`conservation`). Nothing else does that. Call it only after COMMIT. An entry that is not settled is delivered again;
+ * the ledger makes that harmless, and its events then count as duplicates.
  *
- * Entries, and how many events they held, are exact. How these events ended is exact over all streams as long as nobody
- * else has settled some of the entries; where a transaction of several streams, or of entries that another writer has
- * settled meanwhile, held events with different ends, it is a guess which of them ended how: the transaction does not say.
- * The ends always add up to the events.
+ * The counts of entries and of their events are exact. The counts of stored, duplicate and dead events are exact over all
+ * streams, unless another writer has settled some of the entries meanwhile. For one stream they can be a guess: a
+ * transaction of several streams does not say which events ended how. They always add up to the events.
  *
  * @param written what the transaction of just these entries did
  */
@@ -78,7 +77,7 @@ export async function settleBatch(redis: Redis, entries: readonly Settleable[], 
   for (const [at, { key, part }] of calls.entries()) {
     const held = part.map((entry) => entry.accepted);
     const events = held.reduce((sum, each) => sum + each, 0);
-    // What is left goes to the last one, whether or not it adds up: a wrong count must show.
+    // The last one gets the rest, whether or not it adds up: a wrong count must show.
     const { stored, duplicates, dead } = at === calls.length - 1 ? left : shareOf(left, events);
     left = { stored: left.stored - stored, duplicates: left.duplicates - duplicates, dead: left.dead - dead };
     const ids = part.map((entry) => entry.id);
@@ -87,7 +86,7 @@ export async function settleBatch(redis: Redis, entries: readonly Settleable[], 
   }
 }
 
-/** Of what a transaction did, as much as `events` events can account for. */
+/** The part of a transaction's counts that `events` events can account for. */
 function shareOf({ stored, duplicates, dead }: Counts, events: number): Counts {
   const itsStored = Math.min(stored, events);
   const itsDead = Math.min(dead, events - itsStored);

@@ -10,35 +10,13 @@ import { deliveryCounts } from './delivery-counts.ts';
 import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
 
-/** One shard's reader. */
-export interface ShardOptions {
-  readonly key: string;
-  readonly consumer: string;
-  /** A connection of its own: a blocking read holds up whatever comes behind it. */
-  readonly blocking: Redis;
-  readonly redis: Redis;
-  readonly logger: Logger;
-  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost' | 'streamLost'>;
-  readonly progress: Progress;
-  readonly stopFetching: AbortSignal;
-  readonly reclaimIdleMs: number;
-  /** Resolves with how many entries may be read now; waits while the writer holds as much as it may. */
-  readonly room: () => Promise<number>;
-  /** Takes over an entry; the same id may come again and is then ignored while the first is in work. */
-  readonly accept: (entry: RawEntry) => void;
-  /** Takes over an entry that was delivered more than `deliveryLimit` times, to be run alone. */
-  readonly suspect: (entry: RawEntry) => void;
-  readonly deliveryLimit: number;
-}
-
-/** Longest wait for new entries, in milliseconds; a stop cuts it short. */
+/** Longest wait for new entries, in milliseconds. A stop cuts it short. */
 const BLOCK_MS = 5_000;
 
 /**
- * Reads one shard until `stopFetching`: first what a crash of this consumer left pending, then new entries,
- * and now and then what other writers have held too long. Redis being away ends nothing: reading is tried
- * again, and after each error the own pending entries are read first, because a reply that was lost on the
- * way left its entries pending.
+ * Reads one shard until `stopFetching`. It reads first what a crash of this consumer left pending, then new entries, and
+ * now and then takes over what other writers have held too long. An outage of Redis does not end it: reading is retried.
+ * After each error it reads its own pending entries first, because a lost reply leaves its entries pending.
  */
 export async function consumeShard(options: ShardOptions): Promise<void> {
   const { logger, progress, stopFetching, reclaimIdleMs } = options;
@@ -49,7 +27,7 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
   const reading: ShardReading = {
     ...options,
     onGroupGone() {
-      // A shard that came to be without its group (one above a lowered STREAM_SHARDS) has lost nothing.
+      // A shard that never had a group (one above a lowered STREAM_SHARDS) has lost nothing.
       if (!hasRead) return;
       options.metrics.streamLost();
       logger.error(
@@ -84,6 +62,27 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       await waitOrAbort(backoffDelay({ initialMs: 50, maxMs: 1_000 }, failures), stopFetching);
     }
   }
+}
+
+/** What one shard's reader works with. */
+export interface ShardOptions {
+  readonly key: string;
+  readonly consumer: string;
+  /** A connection of its own: a blocking read holds up every command after it. */
+  readonly blocking: Redis;
+  readonly redis: Redis;
+  readonly logger: Logger;
+  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost' | 'streamLost'>;
+  readonly progress: Progress;
+  readonly stopFetching: AbortSignal;
+  readonly reclaimIdleMs: number;
+  /** Resolves with how many entries may be read now; waits while the writer is full. */
+  readonly room: () => Promise<number>;
+  /** Takes an entry into work. The same id may come again; it is ignored while the first is in work. */
+  readonly accept: (entry: RawEntry) => void;
+  /** Takes an entry that was delivered more than `deliveryLimit` times, to be run alone. */
+  readonly suspect: (entry: RawEntry) => void;
+  readonly deliveryLimit: number;
 }
 
 async function readBacklogOfThisConsumer(options: ShardOptions, reading: ShardReading): Promise<void> {
@@ -126,7 +125,7 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
   } while (start !== '0-0');
 }
 
-/** Takes entries over that were delivered before; one that was so too often may be what its readers died of. */
+/** Accepts redelivered entries. One over the delivery limit is treated as a suspect: its readers may have crashed on it. */
 async function acceptDeliveredBefore(entries: readonly RawEntry[], options: ShardOptions): Promise<void> {
   const counts = await deliveryCounts(options.redis, options.key, options.consumer, entries);
   for (const entry of entries) {

@@ -17,40 +17,12 @@ import { consumeShard, type ShardOptions } from './consume-shard.ts';
 import { FetchGate } from './fetch-gate.ts';
 import { SuspectRunner } from './suspect-runner.ts';
 
-/** What the consumer needs. */
-export interface ConsumerOptions {
-  readonly redis: Redis;
-  /** Opens a connection for one shard's blocking reads. */
-  readonly openBlocking: (name: string) => Redis;
-  readonly logger: Logger;
-  readonly state: WriterState;
-  readonly metrics: WriterMetrics;
-  readonly progress: Progress;
-  /** Between reading and transactions; with the limits that follow. */
-  readonly buffer: BatchBuffer;
-  readonly namespace: string;
-  readonly shards: number;
-  readonly consumer: string;
-  readonly concurrency: number;
-  readonly limits: BatchLimits;
-  readonly reclaimIdleMs: number;
-  readonly deliveryLimit: number;
-  /** @param stored to be called when the transaction is over and only the acknowledgement is left */
-  readonly process: (batch: Batch, stored: () => void) => Promise<Outcome>;
-  /** Runs one entry with nothing else in work. */
-  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
-  /** True while nothing may be fetched: the database is away, or a batch can't be stored. */
-  readonly isShut: () => boolean;
-  /** First of the two stops: fetch nothing more, finish what is here. */
-  readonly stopFetching: AbortSignal;
-}
-
-/** How long a new connection gets before its being away is reported, in milliseconds. */
+/** How long to wait for a new connection before reporting Redis as unavailable, in milliseconds. */
 const CONNECT_MS = 2_000;
 
 type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
 
-/** Makes the schema, waiting for Postgres as long as it takes, then consumes. Resolves when that has ended. */
+/** Waits for Postgres, brings its schema up to date, then consumes. Resolves when consuming has ended. */
 export async function consumeWhenReady(database: Database, options: ConsumerOptions): Promise<void> {
   if (!(await prepareUntilReady(database, options.logger, options.stopFetching))) return;
   options.state.databaseReady = true;
@@ -58,12 +30,12 @@ export async function consumeWhenReady(database: Database, options: ConsumerOpti
 }
 
 /**
- * The writer's loop: read → decode → merge or linger → process (write, settle), with `concurrency`
- * transactions in flight. Resolves when all that was fetched has ended, after `stopFetching`.
+ * The writer's loop: read → decode → merge or linger → process (write, settle), with `concurrency` transactions in
+ * flight. Resolves after `stopFetching`, when everything that was fetched has ended.
  */
 export async function consume(options: ConsumerOptions): Promise<void> {
   const { state, buffer, stopFetching } = options;
-  // Making the schema before may have taken long.
+  // Migrating before this may have taken long.
   options.progress.moved();
   /** Entries between being read and being settled; the same id may be read again meanwhile. */
   const inWork = new Set<string>();
@@ -75,7 +47,7 @@ export async function consume(options: ConsumerOptions): Promise<void> {
     isShut: () => suspects.size > 0 || options.isShut(),
     stopFetching,
   });
-  /** Brought by reads that had begun before there was a suspect. Beside one, nothing is even decoded. */
+  /** Entries of reads that had begun before there was a suspect. While there is one, nothing else is even decoded. */
   const heldBack: RawEntry[] = [];
 
   const accept = (entry: RawEntry): void => {
@@ -97,8 +69,8 @@ export async function consume(options: ConsumerOptions): Promise<void> {
     gate.release();
   });
 
-  // A batch that is committed gives its place in Postgres to the next one while Redis still makes its end durable: with
-  // `appendfsync always` that takes as long as a tenth of the transaction.
+  // A committed batch gives its permit to the next one while Redis still makes the acknowledgement durable: with
+  // `appendfsync always` that takes a tenth of the transaction's time.
   const transactions = new Permits(options.concurrency);
   const slots = Array.from({ length: options.concurrency * 2 }, async () => {
     for (;;) {
@@ -107,7 +79,7 @@ export async function consume(options: ConsumerOptions): Promise<void> {
       if (batch === null) return release();
       state.inFlight += 1;
       const outcome = await options.process(batch, release);
-      // In any case: a place that is lost is lost for good.
+      // In any case: a permit that is not given back is lost for good.
       release();
       state.inFlight -= 1;
       reportOutcome(outcome, batch.entries.length, options.logger);
@@ -122,17 +94,45 @@ export async function consume(options: ConsumerOptions): Promise<void> {
   await Promise.all([...slots, suspects.ended()]);
 }
 
+/** Connections, limits and callbacks of the consumer. */
+export interface ConsumerOptions {
+  readonly redis: Redis;
+  /** Opens a connection for one shard's blocking reads. */
+  readonly openBlocking: (name: string) => Redis;
+  readonly logger: Logger;
+  readonly state: WriterState;
+  readonly metrics: WriterMetrics;
+  readonly progress: Progress;
+  /** Between reading and transactions; cut by `limits`. */
+  readonly buffer: BatchBuffer;
+  readonly namespace: string;
+  readonly shards: number;
+  readonly consumer: string;
+  readonly concurrency: number;
+  readonly limits: BatchLimits;
+  readonly reclaimIdleMs: number;
+  readonly deliveryLimit: number;
+  /** @param stored called when the transaction has ended and only the acknowledgement is left */
+  readonly process: (batch: Batch, stored: () => void) => Promise<Outcome>;
+  /** Runs one entry with nothing else in work. */
+  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
+  /** True while nothing may be fetched: the database is away, or a batch cannot be stored. */
+  readonly isShut: () => boolean;
+  /** First of the two stops: fetch nothing more, finish what was fetched. */
+  readonly stopFetching: AbortSignal;
+}
+
 function idOf(entry: Pick<RawEntry, 'key' | 'id'>): string {
   return `${entry.key} ${entry.id}`;
 }
 
-/** Tells of a batch that did not come to its end. */
+/** Logs a batch that was not settled. */
 function reportOutcome(outcome: Outcome, entries: number, logger: Logger): void {
   if (outcome.kind === 'settled') return;
   logger.warn({ outcome: outcome.kind, entries }, 'entries stay pending and are delivered again');
 }
 
-/** Starts a reader for each shard, looks for new ones now and then, and ends when all readers have. */
+/** Starts a reader for each shard, also for shards that appear later. Resolves when all readers have ended. */
 async function readAllShards(options: ConsumerOptions, reading: Reading): Promise<void> {
   const { redis, logger, stopFetching } = options;
   const readers = new Map<string, Promise<void>>();
@@ -146,7 +146,7 @@ async function readAllShards(options: ConsumerOptions, reading: Reading): Promis
       await waitOrAbort(FIND_SHARDS_MS, stopFetching);
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'shards not found; retrying');
-      // Only while nothing is read yet: looking for shards is no sign of a reader's life.
+      // Only while nothing is read yet: searching for shards is no sign that a reader works.
       if (readers.size === 0) options.progress.moved();
       await waitOrAbort(1_000, stopFetching);
     }
@@ -156,8 +156,8 @@ async function readAllShards(options: ConsumerOptions, reading: Reading): Promis
 
 async function readShard(key: string, options: ConsumerOptions, reading: Reading): Promise<void> {
   const blocking = options.openBlocking(key);
-  // A blocked read is cut short; entries that Redis hands out at that very moment stay pending under this
-  // consumer's name and are read first at its next start.
+  // Cuts a blocked read short. Entries that Redis hands out at that very moment stay pending under this consumer's
+  // name, and are read first at its next start.
   const cut = (): void => blocking.disconnect();
   options.stopFetching.addEventListener('abort', cut, { once: true });
   try {

@@ -2,7 +2,11 @@ import type { Redis } from 'ioredis';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
-/** How often each of these entries, pending at this consumer and in ascending order, has been delivered. */
+/**
+ * How often each entry has been delivered, by its id.
+ *
+ * @param entries pending at this consumer, in ascending order of their ids
+ */
 export async function deliveryCounts(
   redis: Redis,
   key: string,
@@ -13,7 +17,7 @@ export async function deliveryCounts(
   if (first === undefined || last === undefined) return new Map();
   const counts = new Map<string, number>();
   let start = first.id;
-  // Others of this consumer's may lie between them, so a page may not reach the last one.
+  // Other pending entries of this consumer may lie between them, so one page may end before the last one.
   for (;;) {
     const page = (await redis.xpending(key, WRITERS_GROUP, start, last.id, 1_000, consumer)) as [
       string,

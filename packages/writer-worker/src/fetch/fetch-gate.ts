@@ -1,32 +1,21 @@
 import { once } from 'node:events';
 import { MAX_ENTRY_BYTES, MAX_ENTRY_EVENTS } from '@sluice/stream/stream-entry';
 
-/** Limits of what one writer holds in memory. */
-export interface GateOptions {
-  /** High water marks; reading goes on below half of them. */
-  readonly maxEvents: number;
-  readonly maxBytes: number;
-  readonly held: () => { events: number; bytes: number };
-  /** True while nothing may be fetched, whatever room there is. */
-  readonly isShut: () => boolean;
-  readonly stopFetching: AbortSignal;
-}
-
 /**
- * Most entries in one read: an entry may hold 1 MiB, and how much the next ones hold is only a guess. A read of
- * 100 single events takes well under a millisecond, so more would gain nothing.
+ * Most entries in one read. An entry may hold 1 MiB, and the size of the next ones is only a guess. A read of 100 single
+ * events takes well under a millisecond, so more would gain nothing.
  */
 const MAX_COUNT = 100;
 
 /**
- * Decides when to read and how much, so that memory stays bounded however large the backlog or its entries:
- * reading stops at a high water mark of events or bytes and goes on at half of it.
+ * Decides when to read and how much, so that memory stays bounded however large the backlog or its entries are. Reading
+ * stops at a high water mark of events or bytes, and resumes at half of it.
  */
 export class FetchGate {
   readonly #options: GateOptions;
   readonly #changed = new EventTarget();
   #full = false;
-  /** What the next entries are taken to hold: as much as they may, until some have been seen. */
+  /** Estimate of what the next entries hold: the maximum, until some have been seen. */
   #eventsPerEntry = MAX_ENTRY_EVENTS;
   #bytesPerEntry = MAX_ENTRY_BYTES;
 
@@ -35,18 +24,18 @@ export class FetchGate {
     options.stopFetching.addEventListener('abort', () => this.release(), { once: true });
   }
 
-  /** Notes what an entry held. The guess goes up at once and down slowly, so that large entries never come unexpected twice. */
+  /** Notes what an entry held. The estimate rises at once and falls slowly, so that large entries surprise only once. */
   observe(events: number, bytes: number): void {
     this.#eventsPerEntry = nextGuess(this.#eventsPerEntry, events);
     this.#bytesPerEntry = nextGuess(this.#bytesPerEntry, bytes);
   }
 
-  /** Says that something was stored, or that the gate may have opened. */
+  /** Wakes `room()`: call it after storing something, or when `isShut` may have changed. */
   release(): void {
     this.#changed.dispatchEvent(new Event('change'));
   }
 
-  /** Waits for room, then says how many entries may be read; at least one. After a stop it says one at once. */
+  /** Waits for room. Resolves with how many entries may be read, at least one; after a stop with one, at once. */
   async room(): Promise<number> {
     for (;;) {
       if (this.#options.stopFetching.aborted) return 1;
@@ -67,6 +56,17 @@ export class FetchGate {
     const byBytes = (maxBytes - bytes) / Math.max(1, this.#bytesPerEntry);
     return Math.max(1, Math.min(MAX_COUNT, Math.floor(Math.min(byEvents, byBytes))));
   }
+}
+
+/** Limits of what one writer holds in memory. */
+export interface GateOptions {
+  /** High water marks; reading resumes below half of them. */
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly held: () => { events: number; bytes: number };
+  /** True while nothing may be fetched, however much room there is. */
+  readonly isShut: () => boolean;
+  readonly stopFetching: AbortSignal;
 }
 
 function nextGuess(guess: number, seen: number): number {

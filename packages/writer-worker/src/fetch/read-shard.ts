@@ -4,18 +4,18 @@ import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { createGroup } from '@sluice/stream/consumer-group';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
-/** One reply of XREADGROUP or XAUTOCLAIM: id and fields; fields are null for an entry that was deleted meanwhile. */
+/** Entries in a reply of XREADGROUP or XAUTOCLAIM. The fields of an entry that was deleted meanwhile are null. */
 export type StreamReply = [id: Buffer, fields: Buffer[] | null][];
 
-/** Who reads what, and what happens when the group is found to be gone. */
+/** Who reads which shard, and what to do when the group is gone. */
 export interface ShardReading {
   readonly key: string;
   readonly consumer: string;
-  /** Called after a group that was gone (FLUSHALL, a new server) was made again; reading goes on. */
+  /** Called after a missing group (FLUSHALL, a new server) was created again; reading continues. */
   readonly onGroupGone: () => void;
 }
 
-/** Reads up to `count` entries of one shard that nobody has read yet, waiting at most `blockMs`. */
+/** Reads up to `count` entries of one shard that no consumer has read yet, waiting at most `blockMs`. */
 export async function readNewEntries(
   redis: Redis,
   { key, consumer, onGroupGone }: ShardReading,
@@ -29,10 +29,10 @@ export async function readNewEntries(
 }
 
 /**
- * Reads entries that this consumer was given before and never acknowledged: what a crash left behind.
+ * Reads entries that this consumer was given before and never acknowledged, because it crashed.
  *
  * @param after id of the last one read before; `0` for the first call
- * @returns the entries, and the id to go on after; null when there are no more
+ * @returns the entries, and the id after which to continue; null when there are no more
  */
 export async function readOwnPending(
   redis: Redis,
@@ -64,7 +64,7 @@ async function readGroup(
   }
 }
 
-/** Leaves out entries that were deleted while they were pending: nothing is left to store of those. */
+/** Leaves out entries that were deleted while they were pending: nothing of those is left to store. */
 export function toRawEntries(key: string, reply: StreamReply): RawEntry[] {
   return reply.flatMap(([id, fields]) =>
     fields === null || fields.length === 0 ? [] : [{ key, id: id.toString(), fields }],

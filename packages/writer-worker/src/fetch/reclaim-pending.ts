@@ -3,15 +3,15 @@ import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import { type StreamReply, toRawEntries } from './read-shard.ts';
 
-/** Entries looked at in one call; each is held in memory until it is stored. */
+/** Most entries that one call takes over; each is held in memory until it is stored. */
 const CLAIM_COUNT = 100;
 
 /** What one pass over the pending entries of a shard found. */
 export interface Reclaimed {
   readonly entries: readonly RawEntry[];
-  /** Ids that were pending but are no longer in the stream: somebody trimmed or deleted unstored entries. */
+  /** Ids that were pending but are no longer in the stream: unstored entries were trimmed or deleted by hand. */
   readonly lost: readonly string[];
-  /** Where the next pass starts; `0-0` when all have been looked at. */
+  /** Where the next pass starts; `0-0` when all have been checked. */
   readonly next: string;
 }
 

@@ -5,25 +5,15 @@ import { replayOfEntry } from '@sluice/stream/stream-entry';
 import type { Batch } from '../batch/batch-buffer.ts';
 import type { Outcome } from '../batch/outcome.ts';
 
-/** What a trial needs. */
-export interface TrialOptions {
-  readonly redis: Redis;
-  readonly logger: Logger;
-  /** Resolves once Postgres answers: a writer that dies in an outage says nothing about the entry. */
-  readonly postgresAnswers: () => Promise<void>;
-  readonly process: (batch: Batch) => Promise<Outcome>;
-}
-
-/** An entry that its readers died of, as an unreadable one: it becomes a dead letter with its bytes. */
+/** Marks an entry that crashed its readers as unreadable: it becomes a dead letter with its bytes. */
 class KillsReaderError extends Error {
   readonly code = 'kills_reader';
 }
 
 /**
- * Runs an entry that was delivered too often, with nothing else in work. Before the trial it is noted in Redis;
- * if the note is there already, the writer before died of the entry while it ran alone and Postgres was
- * healthy, and so the entry becomes a dead letter. Restarts in an outage raise the count of healthy entries
- * too; those come through here unharmed.
+ * Runs an entry that was delivered too often, with nothing else in work. It first notes the trial in Redis. A note that
+ * is there already proves that a writer crashed on the entry while it ran alone and Postgres was healthy; then the entry
+ * becomes a dead letter. Restarts in an outage raise the delivery count of healthy entries too; those are stored here.
  */
 export async function runAlone(entry: RawEntry, options: TrialOptions): Promise<Outcome> {
   const { redis, logger } = options;
@@ -44,4 +34,13 @@ export async function runAlone(entry: RawEntry, options: TrialOptions): Promise<
   const outcome = await options.process({ entries: [decoded], eventCount: decoded.events.length });
   await redis.hdel(trials, entry.id);
   return outcome;
+}
+
+/** What a trial works with. */
+export interface TrialOptions {
+  readonly redis: Redis;
+  readonly logger: Logger;
+  /** Resolves once Postgres answers: a writer that dies in an outage proves nothing about the entry. */
+  readonly postgresAnswers: () => Promise<void>;
+  readonly process: (batch: Batch) => Promise<Outcome>;
 }

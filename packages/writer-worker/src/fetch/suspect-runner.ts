@@ -4,18 +4,9 @@ import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import type { Outcome } from '../batch/outcome.ts';
 
-/** What the runner needs. */
-export interface SuspectOptions {
-  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
-  /** True when no other entry is in work. */
-  readonly isIdle: () => boolean;
-  readonly logger: Logger;
-  readonly stopFetching: AbortSignal;
-}
-
 /**
- * Runs suspected entries one after the other, each while nothing else is in work, so that a death can be
- * blamed on the one. While it holds any, nothing new is fetched.
+ * Runs suspected entries one at a time, each while nothing else is in work, so that a crash can only be due to that one.
+ * While it holds any, nothing new is fetched.
  */
 export class SuspectRunner {
   readonly #options: SuspectOptions;
@@ -41,17 +32,17 @@ export class SuspectRunner {
     this.#running ??= this.#run();
   }
 
-  /** To be called when other work has ended. */
+  /** Call it when other work has ended. */
   changed(): void {
     this.#events.dispatchEvent(new Event('change'));
   }
 
-  /** @param listener called each time a suspect has been run */
+  /** @param listener called each time a suspect has run */
   onDone(listener: () => void): void {
     this.#events.addEventListener('done', listener);
   }
 
-  /** Resolves when nothing is being run; after a stop no further one is begun. */
+  /** Resolves when no suspect is running. After a stop none is begun. */
   async ended(): Promise<void> {
     await this.#running;
   }
@@ -64,13 +55,22 @@ export class SuspectRunner {
       try {
         await runAlone(entry);
       } catch (error) {
-        // Redis did not take the note or the answer: the entry stays pending and comes again.
+        // Redis did not accept the note or the answer: the entry stays pending and is delivered again.
         logger.warn({ entry: entry.id, error: messageOf(error) }, 'a suspected entry could not be run alone');
       }
       this.#waiting.delete(id);
       this.#events.dispatchEvent(new Event('done'));
     }
-    // At once and not when the promise resolves: one that is added in between would never be run.
+    // Here and not when the promise resolves: a suspect that is added in between would never run.
     this.#running = undefined;
   }
+}
+
+/** How to run a suspect, and when. */
+export interface SuspectOptions {
+  readonly runAlone: (entry: RawEntry) => Promise<Outcome>;
+  /** True when no other entry is in work. */
+  readonly isIdle: () => boolean;
+  readonly logger: Logger;
+  readonly stopFetching: AbortSignal;
 }

@@ -2,7 +2,7 @@ import { retry } from '@sluice/daemon/retry/retry';
 import type { Database } from '@sluice/store/database';
 
 /**
- * Resolves once Postgres answers a query, however long that takes; at once when the signal is aborted.
+ * Resolves once Postgres answers a query, however long that takes, or at once when the signal is aborted.
  *
  * @param moved called after each try
  */
@@ -11,7 +11,7 @@ export async function untilPostgresAnswers(database: Database, stop: AbortSignal
   await retry(() => database.check(), {
     backoff: { initialMs: 100, maxMs: 2_000 },
     signal: stop,
-    // Whatever it was, it is no answer.
+    // Any error means that there is no answer yet.
     onFailure: moved,
   });
 }

@@ -12,20 +12,12 @@ import type { Progress } from './progress.ts';
 import type { WriterMetrics } from './writer-metrics.ts';
 import type { WriterState } from './writer-state.ts';
 
-/** Most entries of a batch that are named where it is said what hangs. */
+/** Most entries of a batch that `/live` names when the batch hangs. */
 const MAX_NAMED = 10;
 
-/** Where it is recorded. */
-interface Records {
-  readonly logger: Logger;
-  readonly state: WriterState;
-  readonly metrics: WriterMetrics;
-  readonly progress: Progress;
-}
-
 /**
- * Records what becomes of batches, in spans, signs of life, metrics, the writer's state and the log: all of it here, so
- * that processing reads as its steps. Decides nothing.
+ * Records what happens to batches: spans, signs of life, metrics, the writer's state and the log. All of that is here, so
+ * that processing reads as its steps. It decides nothing.
  */
 export class BatchObserver {
   readonly #records: Records;
@@ -34,7 +26,7 @@ export class BatchObserver {
     this.#records = records;
   }
 
-  /** The whole of a batch's processing, in a span. */
+  /** Runs the processing of a batch in a span. */
   batch(batch: Batch, work: () => Promise<Outcome>): Promise<Outcome> {
     return inSpan('process events', processEvents(batch), async (span) => {
       recordDecoding(batch);
@@ -46,10 +38,10 @@ export class BatchObserver {
   }
 
   /**
-   * One try of a step, in a span of its own: what failed is seen even when a later try made it good. It counts as
-   * something under way, which must end or move on.
+   * Runs one try of a step in a span of its own, so that a failed try is visible even when a later one succeeds. The try
+   * counts as an activity in progress: it must end, or give signs of life.
    *
-   * @param work calls what it is given each time that it moves on
+   * @param work calls its argument each time that it makes progress
    */
   step<T>(name: Step, batch: Batch, attempt: number, work: (moved: () => void) => Promise<T>): Promise<T> {
     const isTransaction = name !== 'settle events';
@@ -65,9 +57,9 @@ export class BatchObserver {
   }
 
   /**
-   * The transaction is over.
+   * The transaction was committed.
    *
-   * @param takenAt when its batch was taken up, by `performance.now()`
+   * @param takenAt when its batch was taken from the buffer, by `performance.now()`
    */
   committed(batch: Batch, written: Written, takenAt: number): void {
     const { logger, state, metrics } = this.#records;
@@ -87,9 +79,9 @@ export class BatchObserver {
   }
 
   /**
-   * The bad events of a batch have to be found.
+   * Isolation of the batch's bad events begins.
    *
-   * @param failure of the try that showed it; left out for a batch with an entry that cannot be read
+   * @param failure of the try before; left out for a batch with an unreadable entry
    */
   isolating(failure?: Failure): void {
     const { metrics } = this.#records;
@@ -97,7 +89,7 @@ export class BatchObserver {
     metrics.isolating();
   }
 
-  /** A try failed with an error that passes by itself. */
+  /** A try failed with an error that passes without an operator. */
   retrying(batch: Batch, failure: Failure): void {
     const { logger, state, metrics } = this.#records;
     metrics.failed(failure.kind);
@@ -108,7 +100,7 @@ export class BatchObserver {
     state.retrying ??= { ...failure, since: new Date().toISOString() };
   }
 
-  /** A try failed, and only an operator can change that. */
+  /** A try failed with an error that only an operator can fix. */
   stalled(batch: Batch, failure: Failure): void {
     const { logger, state, metrics } = this.#records;
     metrics.failed(failure.kind);
@@ -137,7 +129,15 @@ export class BatchObserver {
   }
 }
 
-/** What a step holds, for whoever asks why the writer is stuck. */
+/** The places that a batch is recorded in. */
+interface Records {
+  readonly logger: Logger;
+  readonly state: WriterState;
+  readonly metrics: WriterMetrics;
+  readonly progress: Progress;
+}
+
+/** What a step holds; `/live` shows it when the step hangs. */
 function holdings({ entries, eventCount }: Batch): Record<string, unknown> {
   return { entries: entries.length, events: eventCount, entry_ids: entries.slice(0, MAX_NAMED).map(({ id }) => id) };
 }
@@ -157,7 +157,7 @@ function noteOutcome(span: Span, outcome: Outcome): void {
     'sluice.events.stored': stored,
     'sluice.events.duplicate': duplicates,
     'sluice.events.dead': dead,
-    // Where no try failed, too: an entry that nobody can read is known before the first one.
+    // Also when no try failed: an unreadable entry is known before the first one.
     ...(dead > 0 ? { [KEEP]: true } : {}),
   });
 }

@@ -6,7 +6,7 @@ import type { NewDeadLetter } from '@sluice/store/write/dead-letter';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import type { Batch } from '../batch/batch-buffer.ts';
 
-/** OpenTelemetry's attributes of messaging; the destination is the stream of all shards. */
+/** OpenTelemetry's messaging attributes. The destination is the stream of all shards. */
 function messaging(operation: string, entries: number): Attributes {
   return {
     'messaging.system': 'redis',
@@ -18,14 +18,14 @@ function messaging(operation: string, entries: number): Attributes {
   };
 }
 
-/** When the first of a batch's entries was read, by `performance.now()`. */
+/** When the first entry of a batch was read, by `performance.now()`. */
 function readAt(entries: Batch['entries']): number {
   return entries.reduce((first, { decoding }) => Math.min(first, decoding.from), Infinity);
 }
 
 /**
- * How the span of a transaction starts: a trace of its own, since it serves many requests, with a link to each of them.
- * It is kept at any sampling ratio when something in it fails, also a try that a later one made good.
+ * How the span of a transaction starts: in a trace of its own, since it serves many requests, with a link to each. It is
+ * retained at any sampling ratio when something in it fails, even when a later try succeeds.
  */
 export function processEvents(batch: Batch): SpanStart {
   const links = linksTo(new Set(batch.entries.map((entry) => entry.traceparent)));
@@ -44,7 +44,7 @@ export function processEvents(batch: Batch): SpanStart {
   };
 }
 
-/** The span of decoding, which was done entry by entry before there was a batch; as a child of the active span. */
+/** Records the span of decoding as a child of the active span. Decoding was done entry by entry, before the batch. */
 export function recordDecoding({ entries }: Batch): void {
   const startTime = readAt(entries);
   const last = entries.reduce((end, { decoding }) => Math.max(end, decoding.to), startTime);
@@ -53,13 +53,13 @@ export function recordDecoding({ entries }: Batch): void {
   tracer().startSpan('decode events', { startTime, attributes }).end(last);
 }
 
-/** What is done with a batch, by the name of its span. */
+/** A step of processing a batch, by the name of its span. */
 export type Step = 'write events' | 'isolate events' | 'settle events';
 
 /**
  * How the span of a step starts.
  *
- * @param attempt which try of it this is, from 1
+ * @param attempt number of the try, from 1
  */
 export function stepSpan(step: Step, { entries, eventCount }: Batch, attempt: number): SpanStart {
   return step === 'settle events'
@@ -68,9 +68,9 @@ export function stepSpan(step: Step, { entries, eventCount }: Batch, attempt: nu
 }
 
 /**
- * A span for each request of the transaction whose trace is kept, in that trace and linked to the transaction, whose span
- * is the active one: a viewer shows a link where it starts only, and whoever holds the request's trace shall find the
- * commit. Only after COMMIT.
+ * Records a span for each request whose trace is sampled, in that trace, with a link to the transaction (the active span).
+ * A viewer shows a link only where it starts, and a reader of the request's trace must find the commit. Call it only
+ * after COMMIT.
  */
 export function recordStored({ entries }: Batch): void {
   const links = linksTo([traceparentOf(trace.getActiveSpan())]);
@@ -86,8 +86,8 @@ export function recordStored({ entries }: Batch): void {
 }
 
 /**
- * A span for each new dead letter, in the trace of the request that brought the event and linked to the transaction,
- * whose span is the active one. Only after COMMIT: before it there is no dead letter.
+ * Records a span for each new dead letter, in the trace of the request that sent the event, with a link to the
+ * transaction (the active span). Call it only after COMMIT: before it there is no dead letter.
  */
 export function recordDeadLetters(letters: readonly NewDeadLetter[]): void {
   const links = linksTo([traceparentOf(trace.getActiveSpan())]);

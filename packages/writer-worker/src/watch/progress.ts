@@ -1,25 +1,9 @@
-/** Something that the consumer has under way and that must end, or move on, by itself. */
-export interface Activity {
-  /** What it is, e.g. `read`. */
-  readonly doing: string;
-  /** What it holds or waits for; shown to whoever asks why the writer is stuck. */
-  readonly detail: Readonly<Record<string, unknown>>;
-}
-
-/** How long the consumer has not moved. */
-export interface Standstill {
-  readonly ms: number;
-  /** What has stood still for as long; null when nothing is under way and nothing begins. */
-  readonly activity: Activity | null;
-}
-
 /**
- * Notes signs of life of the consumer: each beginning and each return of a read, also an empty one; each end of a try
- * of a transaction, also a failed one, and each step in it; each try of an acknowledgement. An outage, a stall and an
- * empty queue all go on giving such signs, because reads return and tries are made again; what gives none is beyond help
- * by anybody outside.
+ * Notes signs of life of the consumer: the start and end of each read, even an empty one; the end of each try of a
+ * transaction, even a failed one, and each step in it; each try of an acknowledgement. An outage, a stall and an empty
+ * queue still give such signs, because reads return and tries repeat. A consumer that gives none needs a restart.
  *
- * A single thing that hangs counts, whatever else goes on: a transaction that never ends holds its entries for good.
+ * One activity that hangs counts, whatever else happens: a transaction that never ends holds its entries for good.
  */
 export class Progress {
   readonly #now: () => number;
@@ -27,13 +11,13 @@ export class Progress {
   #lastAt: number;
   #signs = 0;
 
-  /** @param now a clock in milliseconds that never goes back */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
     this.#lastAt = now();
   }
 
-  /** How many signs of life there were. */
+  /** Number of signs of life so far. */
   get signs(): number {
     return this.#signs;
   }
@@ -44,7 +28,7 @@ export class Progress {
     this.#signs += 1;
   }
 
-  /** Does what must end by itself. `work` may call what it is given as a sign that it moves on. */
+  /** Runs `work` as an activity. `work` may call its argument as a sign of life. */
   async during<T>(doing: string, detail: Activity['detail'], work: (moved: () => void) => Promise<T>): Promise<T> {
     const activity: Activity = { doing, detail };
     const moved = (): void => {
@@ -60,7 +44,7 @@ export class Progress {
     }
   }
 
-  /** The longest that anything under way has not moved, or that nothing has, whichever is longer. */
+  /** The longest silence: of one activity, or of the consumer as a whole. */
   standstill(): Standstill {
     const now = this.#now();
     let longest: Standstill = { ms: now - this.#lastAt, activity: null };
@@ -69,4 +53,19 @@ export class Progress {
     }
     return longest;
   }
+}
+
+/** How long the consumer has given no sign of life. */
+export interface Standstill {
+  readonly ms: number;
+  /** The activity that has been silent for as long; null when there is no activity at all. */
+  readonly activity: Activity | null;
+}
+
+/** Something that the consumer is doing. It must end, or give signs of life, without help. */
+export interface Activity {
+  /** What it is, e.g. `read`. */
+  readonly doing: string;
+  /** What it holds or waits for; `/live` shows it when the activity hangs. */
+  readonly detail: Readonly<Record<string, unknown>>;
 }

@@ -5,7 +5,7 @@ import { postgresCheck } from '@sluice/store/postgres-check';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { WriterState } from './writer-state.ts';
 
-/** What `/health` and `/ready` of the writer look at. */
+/** The checks of the writer's `/health` and `/ready`. */
 export function writerChecks({
   redis,
   database,
@@ -23,7 +23,9 @@ export function writerChecks({
       critical: true,
       run: () => ({
         ok: state.databaseReady,
-        detail: state.databaseReady ? {} : { error: 'migrations and partitions are not done yet' },
+        detail: state.databaseReady
+          ? {}
+          : { error: 'the schema is not ready: migrations and partitions are still to be made' },
       }),
     },
     {

@@ -9,40 +9,14 @@ import type { Outcome } from '../batch/outcome.ts';
 import type { Progress } from './progress.ts';
 import type { WriterState } from './writer-state.ts';
 
-/** What the writer's metrics are told. What can be looked up when somebody asks is not told to them. */
-export interface WriterMetrics {
-  /** A transaction was committed, `seconds` after its batch was taken up. */
-  committed(batch: Batch, written: Written, seconds: number): void;
-  /** A batch came to its end. */
-  ended(outcome: Outcome['kind']): void;
-  /** A try of a transaction failed. */
-  failed(kind: FailureClass): void;
-  /** The bad events of a batch have to be found. */
-  isolating(): void;
-  /** Entries of other writers were taken over. */
-  reclaimed(entries: number): void;
-  /** Entries were deleted from the stream before they were stored. */
-  lost(entries: number): void;
-  /** A stream or its group was not there any more. */
-  streamLost(): void;
-}
-
-/** A transaction takes milliseconds; one that waits for Postgres as long as an outage lasts. */
+/** From milliseconds to the length of an outage of Postgres. */
 const TRANSACTION_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-/** From "at once" to a backlog of hours. */
+/** From milliseconds to a backlog of hours. */
 const END_TO_END_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400];
 const EVENTS = [1, 2, 5, 10, 25, 50, 100, 200, 300, 400, 500, 1_000, 2_500, 5_000];
 
 const OUTCOMES: readonly Outcome['kind'][] = ['settled', 'unsettled', 'abandoned'];
 const CLASSES: readonly FailureClass[] = ['transient', 'resource', 'row', 'operator'];
-
-/** What the gauges look at when they are asked for. */
-interface Watched {
-  readonly state: WriterState;
-  readonly breaker: Breaker;
-  readonly buffer: BatchBuffer;
-  readonly progress: Progress;
-}
 
 /** Makes the metrics `sluice_writer_*`. */
 export function createWriterMetrics(registry: Metrics, watched: Watched): WriterMetrics {
@@ -63,13 +37,13 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
     'sluice_writer_streams_lost_total',
     'Times that a stream was deleted or Redis was emptied; what was in it and not stored is lost.',
   );
-  // A counter that is not there before it counts cannot be seen to rise.
+  // Every series starts at 0: Prometheus sees no rise in a series that begins at 1.
   for (const outcome of OUTCOMES) transactions.inc({ outcome }, 0);
   for (const reason of Object.keys(DEAD_LETTER_REASONS)) deadLetters.inc({ reason }, 0);
   for (const kind of CLASSES) retries.inc({ class: kind }, 0);
   const duration = histogram(
     'sluice_writer_transaction_duration_seconds',
-    'From a batch being taken up to its COMMIT, tries included.',
+    'From taking up a batch to its COMMIT, retries included.',
     TRANSACTION_SECONDS,
   );
   const size = histogram('sluice_writer_transaction_events', 'Events in a transaction.', EVENTS);
@@ -87,7 +61,7 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
       const now = Date.now();
       for (const { receivedAt } of batch.entries) {
         const receivedMs = receivedAt === null ? NaN : Date.parse(receivedAt);
-        // Clocks of two machines may differ by more than it took.
+        // The clocks of two machines may differ by more than the time measured.
         if (!Number.isNaN(receivedMs))
           endToEnd.observe({ value: Math.max(0, now - receivedMs) / 1000, exemplarLabels });
       }
@@ -100,6 +74,32 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
     lost: (entries) => lost.inc(entries),
     streamLost: () => streamsLost.inc(),
   };
+}
+
+/** What the writer's metrics are notified of. Gauges read their values when they are scraped instead. */
+export interface WriterMetrics {
+  /** A transaction was committed, `seconds` after its batch was taken from the buffer. */
+  committed(batch: Batch, written: Written, seconds: number): void;
+  /** A batch ended. */
+  ended(outcome: Outcome['kind']): void;
+  /** A try of a transaction failed. */
+  failed(kind: FailureClass): void;
+  /** Isolation of the bad events of a batch begins. */
+  isolating(): void;
+  /** Entries of other writers were taken over. */
+  reclaimed(entries: number): void;
+  /** Entries were deleted from the stream before they were stored. */
+  lost(entries: number): void;
+  /** A stream was deleted, with what was not stored. */
+  streamLost(): void;
+}
+
+/** What the gauges read when they are scraped. */
+interface Watched {
+  readonly state: WriterState;
+  readonly breaker: Breaker;
+  readonly buffer: BatchBuffer;
+  readonly progress: Progress;
 }
 
 function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watched): void {
@@ -117,7 +117,7 @@ function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watc
   registry.registerMetric(
     new Counter({
       name: 'sluice_writer_events_total',
-      help: 'Events of committed transactions, by what became of them.',
+      help: 'Events of committed transactions, by outcome.',
       labelNames: ['outcome'],
       registers: [],
       collect() {
@@ -128,7 +128,7 @@ function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watc
     }),
   );
   gauge('sluice_writer_breaker_open', '1 while Postgres is away.', () => Number(breaker.isOpen));
-  gauge('sluice_writer_stalled', '1 while a batch waits for somebody to act.', () => Number(state.stalled !== null));
+  gauge('sluice_writer_stalled', '1 while a batch waits for an operator to act.', () => Number(state.stalled !== null));
   gauge(
     'sluice_writer_in_flight_transactions',
     'Batches in a transaction or being acknowledged.',
@@ -142,7 +142,7 @@ function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watc
   );
   gauge(
     'sluice_writer_idle_seconds',
-    'Longest time that something the consumer has under way has not moved; reading an empty stream moves.',
+    'Longest silence of one of the activities of the consumer. Reading an empty stream is no silence.',
     () => progress.standstill().ms / 1000,
   );
 }

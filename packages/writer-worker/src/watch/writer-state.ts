@@ -1,12 +1,12 @@
 import type { Failure } from '@sluice/store/write/failure-policy';
 
-/** What the writer does, for its health endpoints and its log. Plain numbers, changed in place by the loop. */
+/** State of the writer, for its health endpoints, its metrics and its log. The loop changes it in place. */
 export interface WriterState {
   /** False until Postgres has answered and the schema is there. */
   databaseReady: boolean;
-  /** Set while a batch can't be stored and nobody but an operator can change that; nothing is fetched meanwhile. */
+  /** Set while a batch cannot be stored and only an operator can fix that. Nothing is fetched meanwhile. */
   stalled: (Failure & { readonly since: string; readonly entries: readonly string[] }) | null;
-  /** Set while the last try of some batch failed with an error that passes by itself. */
+  /** Set while the last try of a batch failed with an error that passes without an operator. */
   retrying: (Failure & { readonly since: string }) | null;
   /** Batches in a transaction or being acknowledged. */
   inFlight: number;

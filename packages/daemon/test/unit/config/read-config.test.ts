@@ -145,7 +145,7 @@ describe('readConfig', () => {
     ['SLUICE_NAME_SPACE', 'SLUICE_NAMESPACE'],
     ['SLUICE_DATADIR', 'SLUICE_DATA_DIR'],
     ['SLUICE_DATA', 'SLUICE_DATA_DIR'],
-  ])('%s is met with %s', (name, nearest) => {
+  ])('%s is answered with %s', (name, nearest) => {
     expect(problemsOf({ ...URL_SET, [name]: 'x' })).toEqual([
       `${name} is not a variable of Sluice. Did you mean ${nearest}?`,
     ]);

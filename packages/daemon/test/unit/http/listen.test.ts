@@ -17,7 +17,7 @@ async function slowServer(patienceMs: number) {
   return { listening, arrived: arrived.promise, answer };
 }
 
-it('a stop answers what is in, and takes nothing more; a second stop waits for the same end', async () => {
+it('a stop answers what has arrived and accepts nothing more; a second stop waits for the same end', async () => {
   const { listening, arrived, answer } = await slowServer(60_000);
   const request = fetch(`${listening.url}/slow`);
   await arrived;

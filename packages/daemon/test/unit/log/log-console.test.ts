@@ -23,7 +23,7 @@ it('what a library prints becomes a line of the log, below its level when a stat
   ]);
 });
 
-it('what hangs on a printed error, and what is in a printed object, is not shown', () => {
+it('the properties of a printed error and of a printed object are not shown', () => {
   const lines = captured('trace');
   const error = Object.assign(new Error('WRONGPASS'), { command: { name: 'auth', args: ['planted'] } });
   console.error(error);

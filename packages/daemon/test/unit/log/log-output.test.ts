@@ -16,7 +16,7 @@ it.each([
   ['json', /^\{"level":30,.*\}\n$/],
   ['auto', /^\{"level":30,.*\}\n$/],
   ['pretty', /^[\d:.]+ INFO: d m\n$/],
-])('LOG_FORMAT=%s, where nobody sees a terminal', (format, line) => {
+])('LOG_FORMAT=%s, where standard output is no terminal', (format, line) => {
   // The last line before the end of the process is there in any case.
   expect(run(format, '2>/dev/null')).toMatch(line);
   expect(run(format, '2>&1 >/dev/null')).toBe(String(format === 'pretty'));

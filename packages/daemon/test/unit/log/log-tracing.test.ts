@@ -22,7 +22,7 @@ it('says that spans do not reach the collector, and when they do again', () => {
   expect(JSON.stringify(lines[0])).toContain('connect ECONNREFUSED');
 });
 
-it('says what else OpenTelemetry warns of, at most once a minute and not at any length', () => {
+it('logs other warnings of OpenTelemetry, at most once a minute and cut to a length', () => {
   let now = 0;
   const { lines, diag } = collect(() => now);
   diag.error('ioredis instrumentation: request hook failed', new Error('x'.repeat(2_000)));

@@ -53,7 +53,7 @@ it.each([
   expect(line()).toMatchObject({ err: { message: 'alone' }, msg: 'alone' });
 });
 
-it('an error that causes itself is told of', () => {
+it('an error that is its own cause is logged', () => {
   const error = new Error('round');
   error.cause = error;
   logger.error({ err: error }, 'failed');

@@ -25,7 +25,7 @@ it('a message is one line: time, level, daemon, message, fields', () => {
   );
 });
 
-it('an error stands below its line, with its causes', () => {
+it('an error is below its line, with its causes', () => {
   const text = written(false, (logger) =>
     logger.error({ err: new Error('outer', { cause: new TypeError('inner') }), request_id: 'r1' }, 'a request failed'),
   );
@@ -33,7 +33,7 @@ it('an error stands below its line, with its causes', () => {
   expect(text).toMatch(/\n {4}caused by TypeError: inner\n {8}at /);
 });
 
-it('what was sent to a daemon controls no terminal', () => {
+it('text that was sent to a daemon cannot control the terminal', () => {
   const text = written(false, (logger) =>
     logger.warn({ path: '/\u001B[2J', body: 'two \u009B2J', err: new Error('not a \u001B]0;x\u0007') }, 'refused'),
   );

@@ -21,7 +21,7 @@ function turns() {
   };
 }
 
-it('does a turn each time it is due, and none before', async () => {
+it('runs a turn each time one is due, and none before', async () => {
   const { open, turn } = turns();
   const polled = poll({ everyMs: 100, turn, onFailing: () => {} });
   await vi.advanceTimersByTimeAsync(99);
@@ -34,7 +34,7 @@ it('does a turn each time it is due, and none before', async () => {
   await polled.stop();
 });
 
-it('turns never overlap: those that are due meanwhile are left out, and one that was asked for comes after', async () => {
+it('turns never overlap: those due meanwhile are left out, and one that was asked for runs afterwards', async () => {
   const { open, turn } = turns();
   const polled = poll({ everyMs: 100, turn, onFailing: () => {} });
   const first = polled.now();
@@ -52,7 +52,7 @@ it('turns never overlap: those that are due meanwhile are left out, and one that
   await polled.stop();
 });
 
-it('is told once of each reason of an outage, and once that it is over', async () => {
+it('reports each reason of an outage once, and its end once', async () => {
   const said: string[] = [];
   const answers = ['away', 'away', 'full', null, null, 'full', null];
   const polled = poll({
@@ -70,7 +70,7 @@ it('is told once of each reason of an outage, and once that it is over', async (
   await polled.stop();
 });
 
-it('a turn that is left out says nothing of an outage', async () => {
+it('a turn that is left out does not end an outage', async () => {
   const said: string[] = [];
   let wanted = true;
   const polled = poll({
@@ -89,7 +89,7 @@ it('a turn that is left out says nothing of an outage', async () => {
   await polled.stop();
 });
 
-it('stopping waits for the running turn, drops the one that waits, and begins no other', async () => {
+it('stopping waits for the running turn, drops the waiting one, and starts no other', async () => {
   const { open, turn } = turns();
   const polled = poll({ everyMs: 100, turn, onFailing: () => {} });
   void polled.now();

@@ -4,7 +4,7 @@ import { retry } from '../../../src/retry/retry.ts';
 
 const QUICK = { initialMs: 1, maxMs: 1 };
 
-it('waits double each time, up to the longest, and leaves as much to chance as it is told', () => {
+it('the wait doubles up to its maximum, with the given random share', () => {
   const exact = { initialMs: 100, maxMs: 1_000, jitter: 0 };
   expect([1, 2, 3, 4, 5, 1_000].map((attempt) => backoffDelay(exact, attempt))).toEqual([
     100, 200, 400, 800, 1_000, 1_000,
@@ -15,7 +15,7 @@ it('waits double each time, up to the longest, and leaves as much to chance as i
   expect(new Set(waits).size).toBeGreaterThan(900);
 });
 
-it('tries until it works, and is told of each failure', async () => {
+it('tries until it works, and reports each failure', async () => {
   const failures: string[] = [];
   const result = await retry(
     async (attempt) => {
@@ -32,7 +32,7 @@ it('tries until it works, and is told of each failure', async () => {
   expect(failures).toEqual(['1: away 1', '2: away 2']);
 });
 
-it('an aborted signal ends the wait and the trying', async () => {
+it('an aborted signal ends the wait and the tries', async () => {
   const stop = new AbortController();
   let tries = 0;
   const result = retry(

@@ -3,7 +3,7 @@ import { TimeoutError, waitAtMost, withTimeout } from '../../../src/retry/with-t
 
 const never = new Promise<string>(() => {});
 
-it('gives what the work gives, or throws what it throws', async () => {
+it('returns what the work returns, or throws what it throws', async () => {
   expect(await withTimeout(Promise.resolve('done'), 60_000)).toBe('done');
   expect(await withTimeout('at once', 60_000)).toBe('at once');
   await expect(withTimeout(Promise.reject(new Error('broken')), 60_000)).rejects.toThrow('broken');
@@ -35,7 +35,7 @@ it('leaves no timer, whatever ended the wait', async () => {
   expect(timers()).toBe(before);
 });
 
-it('a failure that comes too late is nobody’s', async () => {
+it('a failure that comes too late is ignored', async () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown): void => void unhandled.push(reason);
   process.on('unhandledRejection', note);
@@ -47,7 +47,7 @@ it('a failure that comes too late is nobody’s', async () => {
   expect(unhandled).toEqual([]);
 });
 
-it('waiting at most so long is no error when it is late, and one when the work fails in time', async () => {
+it('waitAtMost: late work is no error; work that fails in time is one', async () => {
   await waitAtMost(5, never);
   await waitAtMost(60_000, Promise.resolve('done'));
   await expect(waitAtMost(60_000, Promise.reject(new Error('broken')))).rejects.toThrow('broken');

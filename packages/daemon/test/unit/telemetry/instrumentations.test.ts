@@ -41,7 +41,7 @@ it.each([
   expect(hooksOf('http')['ignoreIncomingRequestHook']!({ url })).toBe(quiet);
 });
 
-it('of a query only the names are told', () => {
+it('a span has only the names of a query', () => {
   expect(hooksOf('http')['startIncomingSpanHook']!({ url: '/pixel.gif?siteId=docs&visitorId=v-81' })).toEqual({
     'url.query': 'siteId&visitorId',
   });

@@ -33,7 +33,7 @@ const transaction = (parent?: Span): Span => start('process', parent, { [KEEP_FA
 const fail = (span: Span): Span => span.setStatus({ code: SpanStatusCode.ERROR });
 const names = (): string[] => handedOn.map(({ name }) => name);
 
-it('hands on all spans of a trace in which one failed, as sampled, with their own ids', () => {
+it('passes on all spans of a trace in which one failed, as sampled, with their own ids', () => {
   const root = transaction();
   const child = start('write', root);
   const grandchild = start('INSERT', child);
@@ -51,7 +51,7 @@ it('hands on all spans of a trace in which one failed, as sampled, with their ow
   expect(handedOn[0]!.status.code).toBe(SpanStatusCode.ERROR);
 });
 
-it('forgets a trace in which all went well', () => {
+it('drops a trace without a failure', () => {
   const root = transaction();
   start('write', root).end();
   root.end();
@@ -59,7 +59,7 @@ it('forgets a trace in which all went well', () => {
   expect(handedOn).toEqual([]);
 });
 
-it('hands on a trace in which nothing failed, but of which one span was marked on its way', () => {
+it('passes on a trace without a failure when one of its spans was marked later', () => {
   const root = transaction();
   start('write', root).end();
   root.setAttribute(KEEP, true).end();
@@ -79,7 +79,7 @@ it('lets the outermost of several decide', () => {
   expect(names()).toEqual(['process', 'process']);
 });
 
-it('keeps the span that decides, and knows of failures, also beyond what it holds of one trace', () => {
+it('keeps the deciding span and notices failures beyond the limit of one trace', () => {
   const root = transaction();
   for (let at = 0; at < 1_000; at += 1) start('step', root).end();
   fail(start('one too many', root)).end();
@@ -89,7 +89,7 @@ it('keeps the span that decides, and knows of failures, also beyond what it hold
   expect(names()).not.toContain('one too many');
 });
 
-it('is not clogged by spans that never end: the oldest are forgotten', () => {
+it('drops the oldest traces when spans never end', () => {
   const endless = Array.from({ length: 1_000 }, () => transaction());
   fail(transaction()).end();
   expect(names()).toEqual(['process']);

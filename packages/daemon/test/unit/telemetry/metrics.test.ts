@@ -8,7 +8,7 @@ import { addMetricsRoute, createMetrics, exemplar, setTo, toPrometheusText } fro
 import { spanCounts } from '../../../src/telemetry/span-counts.ts';
 
 describe('createMetrics', () => {
-  it('has what every daemon tells of itself, as often as it is asked for', async () => {
+  it('has the metrics of the process at every scrape', async () => {
     const [first, second] = [createMetrics('ingest-api'), createMetrics('query-api')];
     new Counter({ name: 'sluice_only_here_total', help: 'Of the first.', registers: [first] }).inc();
     const text = await second.metrics();
@@ -75,7 +75,7 @@ describe('toPrometheusText', () => {
     expect(text).not.toMatch(/trace_id|# EOF/);
   });
 
-  it('is what is answered, unless OpenMetrics is asked for', async () => {
+  it('is the answer, unless the client accepts OpenMetrics', async () => {
     const server = Fastify();
     addMetricsRoute(server, metrics);
     const plain = await server.inject({ url: '/metrics' });

@@ -20,7 +20,7 @@ it('has defaults for everything else', () => {
   });
 });
 
-it("reads OpenTelemetry's lists, and takes what is not percent-encoded properly as it is", () => {
+it("reads OpenTelemetry's lists, and takes invalid percent-encoding as it is", () => {
   expect(
     readTracingConfig({
       ...endpoint,

@@ -17,7 +17,7 @@ const decide = (
 const { RECORD_AND_SAMPLED: SAMPLED, RECORD: RECORDED, NOT_RECORD: DROPPED } = SamplingDecision;
 
 describe('at the start of a trace', () => {
-  it('takes a share of them, by trace id', () => {
+  it('samples a share, by trace id', () => {
     expect(decide(1)).toBe(SAMPLED);
     expect(decide(0)).toBe(DROPPED);
     const ids = Array.from({ length: 2_000 }, (_, at) => ((at * 2_654_435_761) >>> 0).toString(16).padStart(32, '0'));
@@ -26,7 +26,7 @@ describe('at the start of a trace', () => {
     expect(ids.filter((traceId) => decide(0.25, { traceId }) === SAMPLED)).toEqual(taken);
   });
 
-  it('takes one that a sampled trace is linked from, and not for links to others', () => {
+  it('samples a trace that links to a sampled one, and not for other links', () => {
     expect(decide(0, { links: [OTHER_PARENT, SAMPLED_PARENT.replace('b7', 'b8')] })).toBe(SAMPLED);
     expect(decide(0, { links: [OTHER_PARENT] })).toBe(DROPPED);
   });
@@ -63,18 +63,18 @@ describe('below a parent in this process', () => {
     expect(decide(0, { parent: inThisProcess(SAMPLED_PARENT) })).toBe(SAMPLED);
   });
 
-  it('takes what is below a span that is kept', () => {
+  it('samples what is below a sampled span', () => {
     expect(decide(0, { parent: inThisProcess(undefined, { [KEEP]: true }) })).toBe(SAMPLED);
   });
 });
 
-it('takes a span that is to be kept, at any ratio and below any parent', () => {
+it('samples a marked span at any ratio and below any parent', () => {
   expect(decide(0, { attributes: { [KEEP]: true } })).toBe(SAMPLED);
   expect(decide(0, { attributes: { [KEEP]: true }, parent: contextOf(OTHER_PARENT) })).toBe(SAMPLED);
   expect(decide(0, { attributes: { [KEEP]: false } })).toBe(DROPPED);
 });
 
-it('takes a parent that is not valid for none', () => {
+it('treats an invalid parent as none', () => {
   const none: SpanContext = { traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: TraceFlags.SAMPLED };
   expect(decide(0, { parent: trace.setSpanContext(context.active(), none) })).toBe(DROPPED);
 });

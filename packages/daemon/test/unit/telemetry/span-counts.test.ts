@@ -61,7 +61,7 @@ function startProvider(): { end: (count: number) => void; provider: TracerProvid
   };
 }
 
-it('counts what the collector took and what it did not', async () => {
+it('counts what the collector accepted and what it did not', async () => {
   const { end } = startProvider();
   end(3);
   await vi.advanceTimersByTimeAsync(DELAY_MS);
@@ -73,7 +73,7 @@ it('counts what the collector took and what it did not', async () => {
   expect(counts).toEqual({ exported: 3, droppedQueueFull: 0, droppedExportFailed: 4 });
 });
 
-it('tells of an outage once at its begin and once at its end', async () => {
+it('reports an outage once at its start and once at its end', async () => {
   const { end } = startProvider();
   for (const result of [FAILED, FAILED, FAILED, OK, OK, FAILED]) {
     end(1);
@@ -92,7 +92,7 @@ it('drops and counts what goes beyond the queue while the collector hangs', asyn
   expect(counts.droppedQueueFull).toBe(7);
 });
 
-it('takes spans again once a batch left, whatever becomes of it', async () => {
+it('accepts spans again once a batch has left, whatever happens to it', async () => {
   const { end } = startProvider();
   end(10 + QUEUE + 1);
   expect(counts.droppedQueueFull).toBe(1);
@@ -107,7 +107,7 @@ it('takes spans again once a batch left, whatever becomes of it', async () => {
   expect(counts.droppedExportFailed).toBe(sent);
 });
 
-it('never has more waiting than it may, however long the collector is away', async () => {
+it('never exceeds its queue, however long the collector is away', async () => {
   const { end } = startProvider();
   let ended = 0;
   let sent = 0;
@@ -121,7 +121,7 @@ it('never has more waiting than it may, however long the collector is away', asy
   expect(counts.droppedQueueFull).toBeGreaterThan(0);
 });
 
-it('loses no place in the queue in a hundred rounds of time-outs, failures and flushes', async () => {
+it('loses no slot of the queue in a hundred rounds of time-outs, failures and flushes', async () => {
   const { end, provider } = startProvider();
   for (let round = 0; round < 100; round += 1) {
     end(QUEUE);
@@ -136,7 +136,7 @@ it('loses no place in the queue in a hundred rounds of time-outs, failures and f
   expect(counts.exported + counts.droppedExportFailed).toBe(100 * QUEUE);
 });
 
-it('does not count spans as waiting that the batch processor does not take', async () => {
+it('does not count spans that the batch processor ignores', async () => {
   const { provider } = startProvider();
   const processor = boundQueue((next) => new BatchSpanProcessor({ exporter: next }), {
     exporter: open.manual.exporter,
@@ -152,7 +152,7 @@ it('does not count spans as waiting that the batch processor does not take', asy
   expect(counts.droppedQueueFull).toBe(0);
 });
 
-it('waits at a flush for what is on its way too', async () => {
+it('a flush also waits for what is being sent', async () => {
   const onItsWay = Promise.withResolvers<void>();
   open.manual.exporter.forceFlush = () => onItsWay.promise;
   const { end, provider } = startProvider();

@@ -10,13 +10,13 @@ import { readIngestConfig } from '../../../src/config.ts';
 import { createHeldBodies } from '../../../src/doors/receive-body.ts';
 import { buildServer } from '../../../src/server.ts';
 
-/** Events that a key may bring; time stands still, so there are no more. */
+/** Events that a key may send. Time does not pass in this test, so no more are allowed. */
 const QUOTA = 10;
 
 const sha256 = (key: string): string => createHash('sha256').update(key).digest('hex');
 
 let server: Awaited<ReturnType<typeof buildServer>>;
-/** What would have gone on the stream. */
+/** Entries that would have been added to the stream. */
 let queued: EntryFields[] = [];
 
 beforeAll(async () => {
@@ -79,7 +79,7 @@ it.each([
   ['a user name', { headers: { authorization: `Basic ${Buffer.from('beta-key:').toString('base64')}` } }],
   ['a query parameter', { query: '?key=beta-key' }],
   ['a header', { headers: { 'x-api-key': 'beta-key' } }],
-])('a key as %s goes before one in the body', async (_where, request) => {
+])('a key as %s takes precedence over one in the body', async (_where, request) => {
   const { entries } = await send({ key: 'acme-key' }, request);
   expect(entries.map(({ tenant }) => tenant)).toEqual(['beta']);
 });
@@ -99,7 +99,7 @@ it.each([
   expect(entries).toEqual([]);
 });
 
-it('the quota of a key in the body holds', async () => {
+it('the quota of a key in the body is enforced', async () => {
   const batch = Array.from({ length: QUOTA }, () => ({ name: 'n' }));
   expect((await send({ key: 'acme-key', batch })).status).toBe(200);
   const { status, entries } = await send({ key: 'acme-key', batch });

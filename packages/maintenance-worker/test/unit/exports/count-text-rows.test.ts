@@ -18,7 +18,7 @@ it.each(['{"a":1}\n{"b":\n', '{"a":1}\nnull,\n', '{"a":1}\n{"b":2}', '\n'])('ref
   await expect(countLines(chunks(text))).rejects.toBeInstanceOf(Error);
 });
 
-it('refuses a line without end before it fills the memory', async () => {
+it('refuses an endless line before it fills the memory', async () => {
   const chunk = Buffer.alloc(1024 * 1024, ' ');
   let given = 0;
   async function* endless(): AsyncGenerator<Buffer> {

@@ -6,20 +6,20 @@ const shownPlace = Type.Object({
   ...placeProperties,
   credentials: Type.Optional(
     Type.Object({
-      set: Type.Boolean({ description: "False when the AWS SDK's own chain is asked." }),
-      access_key_id: Type.Optional(Type.String({ description: 'Its start and end.' })),
-      problem: Type.Optional(Type.String({ description: 'Why those that are kept cannot be opened.' })),
+      set: Type.Boolean({ description: 'False when the AWS SDK finds credentials itself.' }),
+      access_key_id: Type.Optional(Type.String({ description: 'Its first and last characters.' })),
+      problem: Type.Optional(Type.String({ description: 'Why the stored credentials cannot be opened.' })),
     }),
   ),
 });
 const outcome = Type.Object({
   ok: Type.Boolean(),
   label: Type.Optional(Type.String()),
-  code: Type.Optional(Type.String({ description: 'What is wrong; see docs/reference/errors.md.' })),
+  code: Type.Optional(Type.String({ description: 'Code of the problem; see docs/reference/errors.md.' })),
   message: Type.Optional(Type.String()),
 });
 
-/** A tenant's configuration; credentials are told of, not told. */
+/** A tenant's configuration. It describes credentials and never shows them. */
 export const exportConfigSchema = Type.Object({
   tenant: Type.String(),
   source: oneOf(['tenant', 'environment']),
@@ -35,10 +35,10 @@ export const exportConfigSchema = Type.Object({
   updated_by: orNull(Type.String()),
 });
 
-/** What trying a destination found. */
+/** The result of testing a configuration. */
 export const exportTestSchema = Type.Object({
   ok: Type.Boolean(),
-  code: Type.Optional(Type.String({ description: 'Of the first that failed.' })),
+  code: Type.Optional(Type.String({ description: 'Code of the first destination that failed.' })),
   message: Type.Optional(Type.String()),
   destination: outcome,
   backup: orNull(outcome),

@@ -11,16 +11,16 @@ import { LOCKED, now, type UnitOfWork } from '@sluice/store/entities/unit-of-wor
 import { noteChange } from '../../audit/commands.ts';
 import type { CheckedConfig } from './inputs.ts';
 
-/** Makes others that change this tenant's configuration wait for the end of the caller's transaction. */
+/** Locks the tenant's configuration against other changes until the end of the caller's transaction. */
 export async function lockExportConfig(db: Kysely<unknown>, tenant: string): Promise<void> {
   await lockInTransaction(db, `export-config:${tenant}`);
 }
 
 /**
- * Stores a checked configuration, credentials sealed. One that goes elsewhere is no longer paused.
+ * Stores a checked configuration, with sealed credentials. A configuration with another destination is no longer paused.
  *
  * @param unit holds the lock of the tenant's configuration
- * @throws ApiError `no_encryption_key` for credentials that nothing can seal
+ * @throws ApiError `no_encryption_key` when no key can seal the credentials
  */
 export async function saveExportConfig(
   unit: UnitOfWork,
@@ -58,7 +58,7 @@ export async function saveExportConfig(
 }
 
 /**
- * Forgets a tenant's configuration and credentials.
+ * Deletes a tenant's configuration and credentials.
  *
  * @throws ApiError `not_found` when it has none
  */
@@ -76,8 +76,8 @@ export async function forgetExportConfig(
 }
 
 /**
- * Runs that wait, be it for their next attempt, go where exports go now, all of their files from scratch: their old place has no
- * credentials any more.
+ * Moves waiting runs to the present destination, also those that wait for their next attempt. They write all files from
+ * scratch, because the credentials of the old destination are gone.
  */
 async function moveQueuedRuns(
   db: Kysely<unknown>,
@@ -98,6 +98,6 @@ function sealOrRefuse(keys: SealingKeys, tenant: string, { credentials }: Checke
     return sealCredentials(keys, tenant, credentials);
   } catch (error) {
     if (!(error instanceof SealError)) throw error;
-    throw new ApiError('no_encryption_key', `The credentials cannot be kept: ${error.message}.`);
+    throw new ApiError('no_encryption_key', `The credentials cannot be stored: ${error.message}.`);
   }
 }

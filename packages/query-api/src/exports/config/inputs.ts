@@ -19,7 +19,7 @@ import { allowsPrivate, isDefaultPlace } from '@sluice/exports/open-tenant-desti
 import { SealError } from '@sluice/exports/sealed-secrets';
 import { oneOf, orNull } from '../../http/schemas.ts';
 
-/** What a header can carry. */
+/** The characters that a header can carry. */
 const KEY_TEXT = '^[\\x21-\\x7e]+$';
 
 const credentialsInput = Type.Object(
@@ -27,7 +27,7 @@ const credentialsInput = Type.Object(
     access_key_id: Type.String({ maxLength: 256, pattern: KEY_TEXT }),
     secret_access_key: Type.String({ maxLength: 1_024, pattern: KEY_TEXT }),
   },
-  { additionalProperties: false, description: 'Write-only. Left out, those kept stay; null forgets them.' },
+  { additionalProperties: false, description: 'Write-only. Left out, the stored credentials stay; null deletes them.' },
 );
 
 const destinationInput = Type.Object(
@@ -36,7 +36,7 @@ const destinationInput = Type.Object(
     bucket: Type.Optional(Type.String()),
     prefix: Type.Optional(Type.String({ default: '' })),
     region: Type.Optional(Type.String()),
-    endpoint: Type.Optional(Type.String({ description: 'An S3-compatible server; left out for AWS.' })),
+    endpoint: Type.Optional(Type.String({ description: 'URL of an S3-compatible server; left out for AWS.' })),
     path_style: Type.Optional(Type.Boolean()),
     credentials: Type.Optional(orNull(credentialsInput)),
   },
@@ -64,7 +64,7 @@ export const exportConfigInput = Type.Object(
 export type ExportConfigInput = Static<typeof exportConfigInput>;
 type DestinationInput = Static<typeof destinationInput>;
 
-/** A configuration that may be kept. */
+/** A valid configuration. */
 export interface CheckedConfig {
   readonly enabled: boolean;
   readonly schedule: ExportSchedule;
@@ -73,13 +73,13 @@ export interface CheckedConfig {
   readonly destination: DestinationSettings;
   readonly backup: DestinationSettings | null;
   readonly credentials: TenantCredentials;
-  /** Whether files go elsewhere, or with other credentials, than before. */
+  /** Whether the destination or its credentials have changed. */
   readonly moved: boolean;
 }
 
 /**
- * Checks a configuration and fills in what it leaves out, from the variables. Only credentials are taken over from
- * the present one, and only for the same bucket on the same server: to send the files elsewhere one must know them.
+ * Checks a configuration and fills in missing fields from the variables. Only credentials are taken over from the present
+ * one, and only for the same bucket on the same server: to send files elsewhere, one must know the credentials.
  *
  * @throws ApiError naming the field
  */
@@ -97,7 +97,7 @@ export function checkExportConfig(
   const check = (role: DestinationRole, given: DestinationInput | null | undefined): DestinationSettings | null =>
     given === undefined ? defaults[role] : given === null ? null : checkDestination(role, given, settings);
   const destination = check('destination', input.destination) ?? defaults.destination;
-  // The backup bucket of the variables belongs to the client bucket of the variables.
+  // The backup of the variables belongs to the destination of the variables, and to no other.
   const backup = check('backup', input.backup === undefined && input.destination !== undefined ? null : input.backup);
   const kept = (role: DestinationRole, place: DestinationSettings | null): Credentials | undefined =>
     place === null ? undefined : chooseCredentials(role, place, input[role]?.credentials, present, operator, settings);

@@ -26,8 +26,8 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'What is exported, when and where to',
-      description: "A tenant without a configuration of its own has that of the server's variables.",
+      summary: 'Show the export configuration of a tenant',
+      description: "A tenant without its own configuration has that of the server's variables.",
       querystring,
       response: { 200: exportConfigSchema, ...errorResponses('query', 400, 503, 504) },
     },
@@ -38,9 +38,9 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     config: { scope: 'admin' },
     schema: {
       ...shared,
-      summary: 'Say what is exported, when and where to',
+      summary: 'Set the export configuration of a tenant',
       description:
-        'Replaces the whole configuration; what is left out is that of the variables. Credentials are kept sealed and never given back; those kept stay when they are left out and the bucket and the endpoint are the same.',
+        'Replaces the whole configuration. Fields that are left out have the values of the variables. Credentials are stored sealed and never shown. Left out, the stored ones stay if bucket and endpoint are the same.',
       querystring,
       body: exportConfigInput,
       response: { 200: exportConfigSchema, ...errorResponses('query', 400, 413, 422, 503, 504) },
@@ -62,9 +62,8 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     config: { scope: 'admin' },
     schema: {
       ...shared,
-      summary: "Forget a tenant's configuration and credentials",
-      description:
-        'What has been exported stays where it is, and so does the position: a new configuration continues there.',
+      summary: "Delete a tenant's export configuration and credentials",
+      description: 'Exported files stay, and so does the position: a new configuration continues from it.',
       querystring,
       response: { 200: exportConfigSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -79,9 +78,9 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
     config: { scope: 'admin' },
     schema: {
       ...shared,
-      summary: 'Try a configuration: write, read and remove a small file',
+      summary: 'Test a configuration: write, read and remove a small file',
       description:
-        'The one in the body, or without a body the one that is kept. `code` and `message` say what is wrong.',
+        'Tests the configuration in the body; without a body, the stored one. `code` and `message` say what is wrong.',
       querystring,
       body: orNull(exportConfigInput),
       response: { 200: exportTestSchema, ...errorResponses('query', 400, 413, 503, 504) },

@@ -8,15 +8,15 @@ import { SealError } from '@sluice/exports/sealed-secrets';
 import { utc } from '../../sql/utc.ts';
 import { nextRunAt } from '../status/rows.ts';
 
-/** What is told of credentials: that there are some, and the end of the access key, which names but does not open. */
+/** What the API shows of credentials: that they exist, and parts of the access key, which identify it but open nothing. */
 interface ShownCredentials {
   readonly set: boolean;
   readonly access_key_id?: string;
-  /** Why those that are kept can't be used. */
+  /** Why the stored ones cannot be used. */
   readonly problem?: string;
 }
 
-/** A tenant's configuration as the API tells of it. */
+/** A tenant's configuration as the API shows it. */
 export async function showExportConfig(db: Kysely<unknown>, tenant: string, settings: ExportSettings) {
   const config = await readExportConfig(db, tenant, settings);
   const { rows } = await sql<{ at: string | null }>`

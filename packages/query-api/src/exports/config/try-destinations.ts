@@ -11,12 +11,12 @@ import type { CheckedConfig } from './inputs.ts';
 /** How long a destination may take to write, read and remove a small file, in milliseconds. */
 const PROBE_TIMEOUT_MS = 10_000;
 
-/** What trying one destination found. */
+/** The result of testing one destination. */
 export type ProbeResult =
   | { readonly ok: true; readonly label: string }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
-/** What trying a configuration found; `code` and `message` are those of the first destination that failed. */
+/** The result of testing a configuration; `code` and `message` are those of the first destination that failed. */
 export interface ConfigProbe {
   readonly ok: boolean;
   readonly code?: string;
@@ -26,7 +26,7 @@ export interface ConfigProbe {
   readonly backup: ProbeResult | null;
 }
 
-/** Tries the configuration that is kept. */
+/** Tests the stored configuration. */
 export async function tryDestinations(
   db: Kysely<unknown>,
   config: ExportConfig,
@@ -36,7 +36,7 @@ export async function tryDestinations(
   return probeBoth(config, (role, place) => openTenantDestination(db, { tenant, role, settings: place }, settings));
 }
 
-/** Tries a configuration before it is kept. */
+/** Tests a configuration before it is stored. */
 export async function tryGivenDestinations(config: CheckedConfig, settings: ExportSettings): Promise<ConfigProbe> {
   return probeBoth(config, async (role, place) => {
     const preset = isDefaultPlace(place, role, settings) ? settings.defaults.credentials : null;

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { oneOf, orNull, time, uuid } from '../../http/schemas.ts';
 import { EXPORT_STATES } from './rows.ts';
 
-/** Where files go. */
+/** The properties of a destination. */
 export const placeProperties = {
   kind: oneOf(['s3', 'local']),
   prefix: Type.String(),
@@ -31,7 +31,7 @@ export const exportRunSchema = Type.Object({
   bytes_done: Type.Integer(),
   files: Type.Array(
     Type.Object({ key: Type.String(), rows: Type.Integer(), bytes: Type.Integer(), sha256: Type.String() }),
-    { description: 'Those of the manifest; none before the run has succeeded.' },
+    { description: 'The files of the manifest; none before the run has succeeded.' },
   ),
   manifest_key: orNull(Type.String()),
   attempts: Type.Integer(),

@@ -9,22 +9,22 @@ import { noteAction } from '../../audit/commands.ts';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { noSuchExport } from './rows.ts';
 
-/** What is looked at before a run is changed. */
+/** What decides whether a run may be changed. */
 interface Run {
   tenant: string | null;
   trigger: string;
   state: string;
   destination: string;
   backup: string | null;
-  /** Its manifest is about to be published, or is out. */
+  /** Whether its manifest is published or about to be. */
   publishing: boolean;
 }
 
 /**
- * Queues a failed run again, inside the caller's transaction: the same window, to where the tenant's exports go now.
- * What paused the tenant's schedule is taken to be fixed.
+ * Queues a failed run again, inside the caller's transaction: the same window, to the present destination of the tenant.
+ * It also ends the pause of the tenant's schedule.
  *
- * @throws ApiError `not_found`; `conflict` when it has not failed, or a later run has exported its window or does so
+ * @throws ApiError `not_found`; `conflict` when it has not failed, or when a later run exports or has exported its window
  */
 export async function retryExport(
   db: Kysely<unknown>,
@@ -43,7 +43,7 @@ export async function retryExport(
     destination = JSON.stringify(config.destination);
     backup = config.backup === null ? null : JSON.stringify(config.backup);
   }
-  // What was written to another place is of no use to this try.
+  // Files at the former destination are of no use to this attempt, so their manifest is deleted.
   await sql`
     UPDATE export_runs
     SET state = 'queued', attempts = 0, next_attempt_at = NULL, error_code = NULL, error = NULL, finished_at = NULL,
@@ -57,8 +57,8 @@ export async function retryExport(
 }
 
 /**
- * Cancels a run that has not ended, inside the caller's transaction. The window of a scheduled one is exported by the
- * next.
+ * Cancels a run that has not ended, inside the caller's transaction. The next scheduled run exports the window of a
+ * cancelled one.
  *
  * @throws ApiError `not_found`, or `conflict` when it has ended or is publishing its manifest
  */
@@ -67,7 +67,7 @@ export async function cancelExport(db: Kysely<unknown>, id: string, operator: Pr
   if (!['queued', 'running', 'paused'].includes(state)) {
     throw new ApiError('conflict', `Export run ${id} is ${state}; only one that has not ended can be cancelled.`);
   }
-  // The next run would export its window a second time.
+  // Else the next run would export its window a second time.
   if (publishing) {
     throw new ApiError('conflict', `Export run ${id} is publishing its manifest; it is too late to cancel it.`);
   }
@@ -81,7 +81,7 @@ export async function cancelExport(db: Kysely<unknown>, id: string, operator: Pr
   });
 }
 
-/** @throws ApiError `conflict` when there is no manifest to check against */
+/** @throws ApiError `conflict` when the run has no manifest to compare with */
 export async function requireSucceeded(db: Kysely<unknown>, id: string, operator: Principal): Promise<void> {
   const { state } = await lockRun(db, id, operator);
   if (state !== 'succeeded')
@@ -113,7 +113,7 @@ async function lockRun(db: Kysely<unknown>, id: string, operator: Principal): Pr
   return run;
 }
 
-/** What is to be exported: the tenant's rows stored in [since, until), where null is without an end. */
+/** What to export: the tenant's rows stored in [since, until), where null means no limit. */
 export interface ExportRequest {
   readonly config: ExportConfig;
   readonly format: ExportFormat;
@@ -123,7 +123,7 @@ export interface ExportRequest {
 }
 
 /**
- * Writes a run down, inside the caller's transaction. Where it goes is frozen with it.
+ * Requests a run, inside the caller's transaction. Its destination is frozen.
  *
  * @returns its id
  */

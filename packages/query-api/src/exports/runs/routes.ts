@@ -33,7 +33,7 @@ const listQuery = Type.Object(
 
 const shared = { tags: ['exports'] };
 
-/** `POST /export/run`, `GET /export/runs`, `GET` of one, and retry, cancel. */
+/** `POST /export/run`; `GET /export/runs`, and `GET`, retry and cancel of one of them. */
 export function addExportRunRoutes(server: FastifyInstance, context: QueryContext): void {
   const { database, exportJobs, logger, config } = context;
   const wake = (id: string, requestId: string) => wakeOrWarn(exportJobs, id, logger, { request_id: requestId });
@@ -42,9 +42,9 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'Export what was stored in a span of time',
+      summary: 'Export the events that were stored in a span of time',
       description:
-        'Files go to the destination of the configuration. Without since and until, everything there is. Scheduled exports neither notice nor skip what this one took.',
+        'Files go to the destination of the configuration. Without `since` and `until` everything is exported. Scheduled exports are not changed: they export the same events too.',
       querystring: runQuery,
       body: noBody,
       response: { 202: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
@@ -59,7 +59,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       await requireTenant(db, tenant);
       const present = await readExportConfig(db, tenant, config.exports);
       const format = query.format ?? present.format;
-      // A compression of the configuration is for its format; another one may not take it.
+      // The compression of the configuration is for its own format; another format may not allow it.
       const preset = formatProblem(format, present.compression) === null ? present.compression : 'none';
       const compression = query.compression ?? preset;
       const problem = formatProblem(format, compression);
@@ -79,7 +79,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'Export runs, newest first',
+      summary: 'List export runs, newest first',
       querystring: listQuery,
       response: {
         200: Type.Object({ runs: Type.Array(exportRunSchema), next_cursor: nextCursor }),
@@ -101,7 +101,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'How far an export is',
+      summary: 'Show the state and progress of an export run',
       params: uuidParams,
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
@@ -116,8 +116,8 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
         ...shared,
         summary:
           step === 'retry'
-            ? 'Retry a failed export; what paused the destination is taken to be fixed'
-            : 'Cancel an export before it is done; nothing of it is published',
+            ? 'Retry a failed export run, and end the pause of the tenant'
+            : 'Cancel an export run before it ends; nothing of it is published',
         params: uuidParams,
         body: noBody,
         response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
@@ -141,11 +141,11 @@ function spanOf({ since, until }: Static<typeof runQuery>): { since: string | nu
   const from = since === undefined ? null : parseTimestamp(since);
   const to = until === undefined ? null : parseTimestamp(until);
   if (from !== null && from.ms > Date.now()) {
-    throw new ApiError('invalid_request', 'since lies in the future: nothing is stored there.');
+    throw new ApiError('invalid_request', 'since is in the future, where nothing is stored.');
   }
   // Microseconds count; without the Z, ISO texts compare like times.
   if (from !== null && to !== null && from.iso.slice(0, -1) >= to.iso.slice(0, -1)) {
-    throw new ApiError('invalid_request', 'until must lie after since; an export takes since and leaves out until.');
+    throw new ApiError('invalid_request', 'until must lie after since: an export includes since and excludes until.');
   }
   return { since: from?.iso ?? null, until: to?.iso ?? null };
 }

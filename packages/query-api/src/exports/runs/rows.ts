@@ -8,7 +8,7 @@ import { utc } from '../../sql/utc.ts';
 /** States of an export run. */
 export const EXPORT_STATES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
 
-/** An export run as the API tells of it. */
+/** An export run as the API shows it. */
 export interface ExportRunStatus {
   readonly id: string;
   /** Null for the archive of a partition, which is of all tenants. */
@@ -32,7 +32,7 @@ interface Row extends Record<string, unknown> {
   files: string;
 }
 
-/** One run, as far as its operator may see it. @throws ApiError `not_found` */
+/** Reads one run. @throws ApiError `not_found`, also for one that the operator may not see */
 export async function findExportRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<ExportRunStatus> {
   const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchExport(id);
@@ -44,10 +44,10 @@ export function noSuchExport(id: string): ApiError {
   return new ApiError('not_found', `There is no export run ${id}.`);
 }
 
-/** All export runs. */
+/** The list of all export runs. */
 export const EXPORT_RUNS: List = { of: 'export runs', ...NEWEST_FIRST };
 
-/** Which runs; what is null or undefined does not matter. */
+/** Selects a page of runs. A field that is null or undefined does not restrict. */
 export interface ExportRunPage {
   readonly tenant: string | null;
   readonly state: string | null;
@@ -55,7 +55,7 @@ export interface ExportRunPage {
   readonly limit: number;
 }
 
-/** A page of runs, newest first. */
+/** Reads a page of runs, newest first. */
 export async function listExportRuns(
   db: Kysely<unknown>,
   { tenant, state, after, limit }: ExportRunPage,
@@ -75,7 +75,7 @@ async function readExportRuns(
   const { rows } = await sql<Row>`
     SELECT id, tenant, trigger, state, format, compression, destination::text AS destination, backup::text AS backup,
            partition, rows_done, rows_expected, bytes_done,
-           -- Before that, a manifest is only about to be published.
+           -- Before it has succeeded, its manifest is not published yet.
            coalesce(CASE WHEN state = 'succeeded' THEN manifest END->'files', '[]')::text AS files,
            CASE WHEN state = 'succeeded' THEN manifest_key END AS manifest_key, attempts, error_code, error, requested_by, ${utc('since')}, ${utc('until')},
            ${utc('next_attempt_at')}, ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}

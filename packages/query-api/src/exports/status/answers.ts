@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { oneOf, orNull, time, uuid } from '../../http/schemas.ts';
 
-/** How a tenant's exports stand. */
+/** The state of a tenant's exports. */
 export const exportStatusSchema = Type.Object({
   tenant: Type.String(),
   source: oneOf(['tenant', 'environment']),
@@ -11,7 +11,7 @@ export const exportStatusSchema = Type.Object({
   paused: orNull(Type.Object({ code: Type.String(), reason: Type.String(), since: time })),
   position: orNull(Type.Object({ fenced_at: time })),
   lag_seconds: orNull(
-    Type.Number({ description: 'Age of the moment up to which everything stored has been exported by schedule.' }),
+    Type.Number({ description: 'Age of the position: everything stored before it has been exported by schedule.' }),
   ),
   last_run: orNull(
     Type.Object({
@@ -29,7 +29,7 @@ export const exportStatusSchema = Type.Object({
     Type.Object({ run_id: Type.String(), code: orNull(Type.String()), message: Type.String(), at: time }),
   ),
   totals: Type.Object({
-    runs: Type.Record(Type.String(), Type.Integer(), { description: 'By state.' }),
+    runs: Type.Record(Type.String(), Type.Integer(), { description: 'Runs by state.' }),
     rows: Type.Integer(),
     bytes: Type.Integer(),
   }),

@@ -20,8 +20,8 @@ export function addExportStatusRoute(server: FastifyInstance, { database, config
     config: { scope: 'read' },
     schema: {
       tags: ['exports'],
-      summary: 'How the exports stand, tenant by tenant',
-      description: 'An operator of all tenants who names none sees each that has a configuration or a run.',
+      summary: 'Show the state of the exports, tenant by tenant',
+      description: 'Without `tenant`, a key of all tenants sees every tenant that has a configuration or a run.',
       querystring,
       response: {
         200: Type.Object({

@@ -19,17 +19,17 @@ interface Row {
   last_error: string | null;
 }
 
-/** How one tenant's exports stand. */
+/** The state of one tenant's exports. */
 export interface TenantExports {
   readonly tenant: string;
   readonly [property: string]: unknown;
 }
 
-/** Tenants that have a configuration or a run. */
+/** The list of tenants that have a configuration or a run. */
 export const EXPORTING_TENANTS: List = { of: 'tenants with exports', key: { tenant: 'text' }, order: 'asc' };
 
 /**
- * How the exports of tenants stand, by name.
+ * Reads the state of the exports of tenants, by name.
  *
  * @param tenant null for all that have a configuration or a run
  */
@@ -65,7 +65,7 @@ export async function readExportStatus(
   return rows.map((row) => statusOf(row, configs.get(row.tenant) ?? pausedByFailure(row, settings)));
 }
 
-/** Names with a configuration or a run. Runs may be millions, so their index is walked from one tenant to the next. */
+/** Names of tenants with a configuration or a run. Of millions of runs it reads one index entry for each tenant. */
 function tenantsAfter(after: string, limit: number): RawBuilder<unknown> {
   return sql`
     WITH RECURSIVE exported AS (
@@ -86,7 +86,7 @@ function lastRun(condition: RawBuilder<unknown>): RawBuilder<unknown> {
     FROM export_runs WHERE tenant = t.tenant AND ${condition} ORDER BY created_at DESC, id DESC LIMIT 1`;
 }
 
-/** What the variables say; paused since its last scheduled run failed for good, as `queue-exports` sees it. */
+/** The configuration of the variables; paused when its last scheduled run has failed, as in the job `queue-exports`. */
 function pausedByFailure({ tenant, last_scheduled: text }: Row, settings: ExportSettings): ExportConfig {
   const config = environmentConfig(tenant, settings);
   const last = text === null ? null : (JSON.parse(text) as Record<string, string | null>);

@@ -6,10 +6,11 @@ export const verificationSchema = Type.Object({
   id: uuid,
   run_id: uuid,
   state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
-    description: '`succeeded` when all was read, whatever was found; `failed` when a destination could not be asked.',
+    description:
+      '`succeeded` when everything was read, even with problems; `failed` when a destination could not be read.',
   }),
   ok: orNull(Type.Boolean({ description: 'Null until it has ended.' })),
-  problems: Type.Array(Type.String(), { description: 'What is not as the manifest says.' }),
+  problems: Type.Array(Type.String(), { description: 'Differences from the manifest.' }),
   rows_done: Type.Integer(),
   rows_expected: orNull(Type.Integer()),
   error: orNull(Type.String()),

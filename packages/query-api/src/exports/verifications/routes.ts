@@ -18,8 +18,9 @@ export function addVerificationRoutes(server: FastifyInstance, { database, runRe
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'Read an export again and hold it against its manifest',
-      description: 'Destination and backup: the manifest, and the bytes, the SHA-256 and the rows of every file.',
+      summary: 'Read an export again and compare it with its manifest',
+      description:
+        'Reads destination and backup, and checks the manifest and the bytes, SHA-256 and rows of every file.',
       params: uuidParams,
       body: noBody,
       response: { 202: verificationSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
@@ -44,7 +45,7 @@ export function addVerificationRoutes(server: FastifyInstance, { database, runRe
     config: { scope: 'read' },
     schema: {
       ...shared,
-      summary: 'How far a verification is, or what it found',
+      summary: 'Show the progress or the result of a verification',
       params: uuidParams,
       response: { 200: verificationSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },

@@ -7,12 +7,12 @@ import { utc } from '../../sql/utc.ts';
 /** The job of the maintenance worker that reads an export again. */
 export const VERIFY_JOB = 'verify-export';
 
-/** A verification of an export as the API tells of it: a run of a job, visible to those who may see the export. */
+/** A verification of an export as the API shows it: a run of a job, visible to everybody who may see the export. */
 export interface Verification {
   readonly id: string;
   readonly run_id: string;
   readonly state: string;
-  /** Null until it has ended; false when something is not as the manifest says. */
+  /** Null until it has ended; false when something differs from the manifest. */
   readonly ok: boolean | null;
   readonly problems: readonly string[];
 }

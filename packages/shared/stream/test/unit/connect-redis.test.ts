@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
 import { connectRedis } from '../../src/connect-redis.ts';
 
-it('each reason of an outage is logged once, and again in the next outage', async () => {
+it('logs each reason of an outage once, and again in the next outage', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as { port: number };
@@ -15,17 +15,17 @@ it('each reason of an outage is logged once, and again in the next outage', asyn
     redis.disconnect();
     silent.close();
   });
-  const told = () =>
+  const logged = () =>
     lines.splice(0).map((line) => {
       const { msg, error } = JSON.parse(line) as { msg: string; error?: string };
       return error === undefined ? msg : `${msg}: ${error}`;
     });
 
   for (const reason of ['a', 'b', 'a', 'b']) redis.emit('error', new Error(reason));
-  expect(told()).toEqual(['Redis cannot be reached: a', 'Redis cannot be reached: b']);
+  expect(logged()).toEqual(['Redis cannot be reached: a', 'Redis cannot be reached: b']);
   redis.emit('ready');
   redis.emit('ready');
-  expect(told()).toEqual(['Redis is back']);
+  expect(logged()).toEqual(['Redis is back']);
   redis.emit('error', new Error('a'));
-  expect(told()).toEqual(['Redis cannot be reached: a']);
+  expect(logged()).toEqual(['Redis cannot be reached: a']);
 });

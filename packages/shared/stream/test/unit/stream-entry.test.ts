@@ -22,10 +22,10 @@ const HEADER: EntryHeader = {
   sentBy: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 };
 
-/** The fields as Redis gives them back. */
+/** The fields as Redis returns them. */
 const stored = (fields: EntryFields): Buffer[] => fields.map((field) => Buffer.from(field as string));
 
-/** An entry whose envelope has so many bytes. */
+/** An entry whose envelope has `bytes` bytes. */
 const withEnvelope = (bytes: number): Buffer[] =>
   stored(encodeEntry({ ...HEADER, envelope: { a: 'x'.repeat(bytes - '{"a":""}'.length) } }, Buffer.from('{}')));
 
@@ -40,14 +40,14 @@ describe('an entry', () => {
     expect(decodeEntry(stored(fields))).toEqual({ header: HEADER, body });
   });
 
-  it('with the least in its header is read as it was written', () => {
+  it('with a minimal header is read as it was written', () => {
     const header = { ...HEADER, firstIndex: 0, rejected: [], clientIp: null, traceparent: null, sentBy: undefined };
     const fields = encodeEntry(header, Buffer.from('{}'));
     expect(decodeEntry(stored(fields)).header).toEqual(header);
     expect(Object.keys(JSON.parse(fields[3] as string) as object)).toEqual(['s', 't', 'i', 'n', 'r']);
   });
 
-  it('with an envelope is of a version of its own, and is read as it was written', () => {
+  it('with an envelope has a version of its own, and is read as it was written', () => {
     const header = {
       ...HEADER,
       envelope: { sentAt: '2026-01-31T09:29:59.000Z', resource: { 'service.name': 'é', n: [1] } },
@@ -55,7 +55,7 @@ describe('an entry', () => {
     const fields = encodeEntry(header, Buffer.from('{}'));
     expect(fields.slice(0, 2)).toEqual(['v', '2']);
     expect(decodeEntry(stored(fields)).header).toEqual(header);
-    // A writer of before the envelope reads version 1, and finds all other entries to be of it.
+    // A writer older than the envelope reads version 1, which all other entries have.
     expect(encodeEntry(HEADER, Buffer.from('{}')).slice(0, 2)).toEqual(['v', '1']);
   });
 
@@ -64,7 +64,7 @@ describe('an entry', () => {
     expect(() => decodeEntry(withEnvelope(MAX_ENVELOPE_BYTES + 1))).toThrow('the envelope is not one');
   });
 
-  it('of 1,000 like events takes a fifth of their bytes or less', () => {
+  it('of 1,000 similar events has at most a fifth of their bytes', () => {
     const body = Buffer.from(
       JSON.stringify({ events: Array.from({ length: 500 }, (_, n) => ({ type: 'CellChange', n })) }),
     );
@@ -114,7 +114,7 @@ describe('what is not an entry', () => {
     ['a body that is not zstd', ['v', '1', 'h', header, 'z', 'garbage'], 'malformed_body'],
     ['a body cut short', ['v', '1', 'h', header, 'z', zstd.subarray(0, -3)], 'malformed_body'],
     ['a body of more than 64 MiB', ['v', '1', 'h', header, 'z', bomb], 'malformed_body'],
-  ])('%s is told', (_what, fields, code) => {
+  ])('%s is reported', (_what, fields, code) => {
     let thrown: unknown;
     try {
       decodeEntry(stored(fields));

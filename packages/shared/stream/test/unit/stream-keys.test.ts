@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { shardOf, streamKey, streamKeyPattern } from '../../src/stream-keys.ts';
 
-it('a shard is found again by its key', () => {
+it('the number of a shard can be read from its key', () => {
   for (const shard of [0, 1, 63]) expect(shardOf('a.b', streamKey('a.b', shard))).toBe(shard);
 });
 

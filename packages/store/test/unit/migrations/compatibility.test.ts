@@ -25,11 +25,11 @@ it.each([
   expect(() => requireCompatible(applied(since), MIGRATIONS, version)).toThrow(SchemaTooNewError);
 });
 
-it('what this version knows is never refused, whatever its row says', () => {
+it('a migration that this version knows is never refused, whatever its row says', () => {
   expect(() => requireCompatible(applied(null, MIGRATIONS[0]!.name), MIGRATIONS, '0.1.0')).not.toThrow();
 });
 
-it('every migration says since which released version it is compatible, and none goes back', () => {
+it('every migration names the released version since which it is compatible, and none goes back', () => {
   const since = MIGRATIONS.map(({ compatibleSince }) => compatibleSince);
   for (const version of since) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
   expect(since).toEqual(since.toSorted((one, other) => one.localeCompare(other, 'en', { numeric: true })));

@@ -6,7 +6,7 @@ import { decodeEntry } from '../../../src/write/decode-entry.ts';
 
 const CAUSE = { reason: 'invalid_value', sqlstate: '22P02', message: 'm', detail: null } as const;
 
-/** The header that a replay brings an event of such an entry back with. */
+/** The header of the entry with which a replay sends an event of such an entry again. */
 function replayed(envelope: Record<string, unknown> | undefined) {
   const header = {
     source: 'web-collection',

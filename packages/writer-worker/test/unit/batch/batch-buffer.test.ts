@@ -63,7 +63,7 @@ describe('a batch that is not full', () => {
     vi.useRealTimers();
   });
 
-  it('goes at once when the buffer is closed; then those who wait get null', async () => {
+  it('goes at once when the buffer is closed; then waiting takers get null', async () => {
     const buffer = new BatchBuffer(LIMITS);
     const takers = [buffer.take(), buffer.take()];
     buffer.push(entry(0, 1));

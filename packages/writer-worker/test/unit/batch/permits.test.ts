@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Permits } from '../../../src/batch/permits.ts';
 
-it('lets no more in than there are permits, and then who has waited longest', async () => {
+it('admits no more than there are permits, and then first come, first served', async () => {
   const permits = new Permits(2);
   const [first, second] = [await permits.take(), await permits.take()];
   const entered: string[] = [];

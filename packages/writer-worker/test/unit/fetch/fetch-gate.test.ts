@@ -24,7 +24,7 @@ it('reads few entries until it knows how much they hold', async () => {
   expect(await gate.room()).toBe(2);
 });
 
-it('stops at the high water mark and goes on at half of it', async () => {
+it('stops at the high water mark and resumes at half of it', async () => {
   const { gate, held } = setup();
   held.events = 1_000;
   const opened = vi.fn();
@@ -48,7 +48,7 @@ it('counts bytes as well as events', async () => {
   await vi.waitFor(() => expect(opened).toHaveBeenCalled(), { timeout: 180_000, interval: 20 });
 });
 
-it('lets nothing be read while it is shut, and lets go of who waits at a stop', async () => {
+it('lets nothing be read while it is shut, and releases waiting readers at a stop', async () => {
   const { gate, state, stop } = setup();
   state.shut = true;
   const opened = vi.fn();

@@ -6,7 +6,7 @@ const silent = (): void => {};
 const logger = { warn: silent } as unknown as Logger;
 const entry = (id: string) => ({ key: 'shard', id, fields: [] });
 
-it('a suspect that comes in the very moment the last one is done is run too', async () => {
+it('a suspect that is added at the very moment the last one is done runs too', async () => {
   const ran: string[] = [];
   const both = Promise.withResolvers<void>();
   const runner = new SuspectRunner({

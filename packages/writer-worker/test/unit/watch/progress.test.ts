@@ -6,7 +6,7 @@ function setup() {
   return { progress: new Progress(() => now), pass: (ms: number) => (now += ms) };
 }
 
-it('says how long ago the last sign of life was', () => {
+it('reports how long ago the last sign of life was', () => {
   const { progress, pass } = setup();
   pass(70);
   expect(progress.standstill()).toEqual({ ms: 70, activity: null });
@@ -14,7 +14,7 @@ it('says how long ago the last sign of life was', () => {
   expect(progress.standstill()).toEqual({ ms: 0, activity: null });
 });
 
-it('names the one thing that hangs, though everything else goes on', async () => {
+it('names the one activity that hangs, though everything else continues', async () => {
   const { progress, pass } = setup();
   const hanging = Promise.withResolvers<void>();
   const over = progress.during('write events', { entries: 3 }, () => hanging.promise);
@@ -27,7 +27,7 @@ it('names the one thing that hangs, though everything else goes on', async () =>
   expect(progress.standstill()).toEqual({ ms: 0, activity: null });
 });
 
-it('takes steps of something long as signs of life, and an end that is an error too', async () => {
+it('counts the steps of a long activity as signs of life, and an end with an error too', async () => {
   const { progress, pass } = setup();
   await expect(
     progress.during('isolate events', {}, async (moved) => {
