@@ -68,7 +68,8 @@ export const telemetryVariables = {
   TRACE_CLIENTS: choice(['continue', 'link'], {
     default: 'continue',
     unit: '-',
-    description: "Whether a request continues the trace of its client's `traceparent`, or starts a trace that links to it.",
+    description:
+      "Whether a request continues the trace of its client's `traceparent`, or starts a trace that links to it.",
   }),
 };
 

@@ -24,7 +24,8 @@ export const httpVariables = {
     minimum: 50,
     maximum: 12_000,
     unit: 'ms',
-    description: 'How often stored keys are read again and passed on. A revoked key stops working within twice this time.',
+    description:
+      'How often stored keys are read again and passed on. A revoked key stops working within twice this time.',
   }),
   CORS_ORIGINS: list({
     unit: 'list',
