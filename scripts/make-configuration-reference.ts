@@ -5,6 +5,7 @@
  *     node scripts/make-configuration-reference.ts --check   fail when one of them is stale
  */
 import { resolve } from 'node:path';
+import { FOREIGN_VARIABLES } from '@sluice/daemon/config/foreign-variables';
 import { INGEST_VARIABLES } from '@sluice/ingest-api/config';
 import { MAINTENANCE_VARIABLES } from '@sluice/maintenance-worker/config';
 import { QUERY_VARIABLES } from '@sluice/query-api/config';
@@ -28,6 +29,9 @@ interface VariableSchema {
   readonly separator?: string;
   readonly expected?: string;
   readonly secret?: boolean;
+  readonly pattern?: string;
+  readonly check?: unknown;
+  readonly refuseEmpty?: boolean;
 }
 
 interface Variable extends VariableSchema {
@@ -70,9 +74,14 @@ A daemon reads them once, at its start. It names all mistakes at once and exits 
 [\`.env.example\`](../../.env.example) has every variable with its default.
 
 - **Default** \`–\` means that the variable may stay unset. **required** means that the daemon does not start without it; \`start\` and \`demo\` set it.
-- A variable that is set but empty is a mistake, except for the lists that may be empty: a secret that failed to arrive must not count as "none".
-- An unknown variable that starts with \`SLUICE_\` is a mistake.
+- **If set** says what happens: a value is honoured, or the daemon refuses to start and names the variable, or it warns that the variable has no effect.
+- A variable that is empty or blank counts as not set. Only where that would let everybody in, an empty one is refused.
+- \`true\` may be written \`1\`, \`yes\` or \`on\`, and \`false\` \`0\`, \`no\` or \`off\`. Case does not matter, nor does it in choices.
+- An unknown variable that starts with \`SLUICE_\` is a mistake, unless Kubernetes wrote it for a service.
+- \`.env\` is UTF-8, one \`NAME=value\` a line. A \`#\` begins a comment, also within a value: \`API_KEY=abc#def\` is \`abc\`. Write \`API_KEY="abc#def"\`.
+  It may hold secrets: \`chmod 600 .env\`.
 - **secret** values are never printed or logged.
+- The parts of \`DATABASE_URL\`, and TLS: [the connection to Postgres](../operate/tls-to-postgres.md).
 
 Do not put a pooler in transaction mode (PgBouncer's \`pool_mode = transaction\`) between a daemon and Postgres: advisory locks, settings and the
 writer's prepared statement belong to a connection.
@@ -81,11 +90,16 @@ writer's prepared statement belong to a connection.
 /** Makes the text of the page. */
 export function makeConfigurationPage(): string {
   const groups = [...groupByDaemons(variables())].map(([readers, group]) =>
-    [`## ${readers}`, '', '| variable | type | default | allowed | what it does |', '| --- | --- | --- | --- | --- |']
+    [
+      `## ${readers}`,
+      '',
+      '| variable | type | default | allowed | what it does | if set |',
+      '| --- | --- | --- | --- | --- | --- |',
+    ]
       .concat(group.map(rowOf))
       .join('\n'),
   );
-  return `${[INTRODUCTION.trimEnd(), ...groups, toolSection()].join('\n\n')}\n`;
+  return `${[INTRODUCTION.trimEnd(), ...groups, toolSection(), foreignSection()].join('\n\n')}\n`;
 }
 
 /** Makes the text of the file with every variable, each commented out. */
@@ -138,7 +152,13 @@ function groupByDaemons(all: readonly Variable[]): Map<string, Variable[]> {
 function rowOf(variable: Variable): string {
   const { name, default: preset, required, description } = variable;
   const shown = required ? 'required' : preset === undefined || preset === '' ? '–' : `\`${preset}\``;
-  return `| \`${name}\` | ${typeOf(variable)} | ${shown} | ${allowedOf(variable)} | ${description} |`;
+  return `| \`${name}\` | ${typeOf(variable)} | ${shown} | ${allowedOf(variable)} | ${description} | ${treatmentOf(variable)} |`;
+}
+
+/** What happens to a value of a variable. */
+function treatmentOf({ type, enum: values, pattern, check, refuseEmpty }: Variable): string {
+  const mayBeRefused = type !== 'string' || (values ?? pattern ?? check) !== undefined;
+  return ['honoured', ...(mayBeRefused ? ['else refused'] : []), ...(refuseEmpty ? ['empty refused'] : [])].join('; ');
 }
 
 function typeOf({ type, unit, separator, enum: values, secret }: Variable): string {
@@ -176,6 +196,32 @@ function toolSection(): string {
           .join(', ')} | ${reader} | ${preset} | ${meaning} |`,
     ),
   ].join('\n');
+}
+
+/** Variables of others, and what a daemon does about each. */
+function foreignSection(): string {
+  const byHint = Map.groupBy(Object.entries(FOREIGN_VARIABLES), ([, hint]) => hint);
+  return [
+    '## Variables of other programs',
+    '',
+    'These are not read. A daemon that finds one set says so, since somebody may rely on it.',
+    '',
+    '| variable | if set | why |',
+    '| --- | --- | --- |',
+    '| `PGHOST`, `PGPASSWORD`, `PGOPTIONS` and the others of libpq | warned | DATABASE_URL alone says how to connect. |',
+    '| `PGSSLMODE` | refused where it asks for TLS and the URL has no `sslmode`; else warned | The same. |',
+    '| `OTEL_…` that are not above | warned, or honoured by the SDK | [Spans](spans.md#opentelemetrys-variables) says which. |',
+    '| `SLUICE_…` that are not above | refused | A typing error. |',
+    '| `SLUICE_SERVICE_HOST`, `INGEST_PORT=tcp://…` and the like | left out | Kubernetes writes them for services of that name. |',
+    '| `DEBUG` | honoured; warned | `true` sets LOG_LEVEL to `debug`, unless LOG_LEVEL is set. |',
+    ...[...byHint].map(
+      ([hint, found]) => `| ${found.map(([name]) => `\`${name}\``).join(', ')} | warned | ${capitalized(hint)}. |`,
+    ),
+  ].join('\n');
+}
+
+function capitalized(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}`;
 }
 
 if (import.meta.main)

@@ -97,7 +97,10 @@ function asJson(value: unknown): unknown {
 }
 
 it('the table of the tools names every variable that the local stack and the command line read', () => {
-  const names = page.split('\n## Local stack')[1]!.match(/`[A-Z_]+`/g)!;
+  const names = page
+    .split('\n## Local stack')[1]!
+    .split('\n## ')[0]!
+    .match(/`[A-Z_]+`/g)!;
   const documented = new Set(names.map((name) => name.slice(1, -1)));
   const sources = ['cli/src/config.ts', 'local-stack/src/config.ts'].map((file) =>
     readFileSync(resolve(import.meta.dirname, '../../packages', file), 'utf8'),

@@ -18,9 +18,10 @@ const ENV_FILE = join(import.meta.dirname, '../../../.env');
 export function readCliConfig(): CliConfig {
   const environment = readEnvironment(ENV_FILE);
   return {
-    url: environment['QUERY_URL'] ?? `http://127.0.0.1:${environment['QUERY_PORT'] ?? '8081'}`,
-    key: environment['API_KEY'],
+    // Set but empty counts as not set.
+    url: environment['QUERY_URL'] || `http://127.0.0.1:${environment['QUERY_PORT'] || '8081'}`,
+    key: environment['API_KEY'] || undefined,
     callerFolder: process.cwd(),
-    editor: environment['VISUAL'] ?? environment['EDITOR'] ?? 'vi',
+    editor: environment['VISUAL'] || environment['EDITOR'] || 'vi',
   };
 }

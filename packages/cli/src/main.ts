@@ -1,8 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { createApiClient, CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { ConfigError } from '@sluice/daemon/config/config-error';
 import { VERSION } from '@sluice/errors/version';
-import { readCliConfig } from './config.ts';
+import { type CliConfig, readCliConfig } from './config.ts';
 import { type Context, loadCommands } from './load-commands.ts';
 import { createOutput } from './output.ts';
 
@@ -11,7 +12,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
 );
 
-const config = readCliConfig();
+const config = configOrExit();
 const program = new Command('sluice')
   .description('Look after a Sluice: its queue, its dead letters, its keys.')
   .version(VERSION)
@@ -54,5 +55,16 @@ try {
     process.exitCode = error.exitCode;
   } else {
     throw error;
+  }
+}
+
+/** A `.env` that cannot be read as it was meant is explained, and ends the command. */
+function configOrExit(): CliConfig {
+  try {
+    return readCliConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT.usage);
   }
 }

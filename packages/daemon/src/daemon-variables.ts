@@ -1,3 +1,6 @@
+import { databaseUrlProblem, readDatabaseUrl } from './config/database-url.ts';
+import type { Environment } from './config/read-environment.ts';
+import { redisUrlProblem } from './config/redis-url.ts';
 import { telemetryVariables } from './config/telemetry-variables.ts';
 import { choice, integer, text } from './config/variables.ts';
 
@@ -7,6 +10,8 @@ export const daemonVariables = {
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
     default: 'info',
     unit: '-',
+    // As Python's programs write them.
+    aliases: { warning: 'warn', critical: 'fatal' },
     description: 'Least severe log line that is written.',
   }),
   LOG_FORMAT: choice(['auto', 'json', 'pretty'], {
@@ -30,10 +35,9 @@ export const redisVariables = {
     default: 'redis://127.0.0.1:6379',
     unit: 'URL',
     secret: true,
-    pattern: '^rediss?://',
-    format: 'url',
-    expected: 'a URL that starts with redis:// or rediss://, special characters in its password percent-encoded',
-    description: 'Redis 7.0 or newer, or Valkey; rediss:// for TLS.',
+    expected: 'a URL that starts with redis:// or rediss://',
+    check: redisUrlProblem,
+    description: 'Redis 7.0 or newer, or Valkey. rediss:// for TLS, `/1` at the end for database 1.',
   }),
   SLUICE_NAMESPACE: text({
     default: 'sluice',
@@ -46,14 +50,7 @@ export const redisVariables = {
 
 /** Variables of the daemons that talk to Postgres. */
 export const databaseVariables = {
-  DATABASE_URL: text({
-    unit: 'URL',
-    secret: true,
-    pattern: '^postgres(ql)?://',
-    format: 'url',
-    expected: 'a URL that starts with postgres:// or postgresql://, special characters in its password percent-encoded',
-    description: 'PostgreSQL 16 or newer.',
-  }),
+  DATABASE_URL: databaseUrl('PostgreSQL 16 or newer. `?sslmode=verify-full` for TLS.'),
   DB_POOL_SIZE: integer({
     default: 5,
     minimum: 1,
@@ -69,3 +66,24 @@ export const databaseVariables = {
     description: 'Postgres ends a statement that takes longer. It is tried again.',
   }),
 };
+
+/** A variable that says where a database is. */
+export function databaseUrl(description: string) {
+  return text({
+    unit: 'URL',
+    secret: true,
+    expected: 'a URL that starts with postgres:// or postgresql://',
+    check: checkDatabaseUrl,
+    description,
+  });
+}
+
+/** A server that PGSSLMODE was set for must not be talked to without TLS because the URL does not repeat it. */
+function checkDatabaseUrl(url: string, { PGSSLMODE: mode = '' }: Environment): string | null {
+  const problem = databaseUrlProblem(url);
+  if (problem !== null) return problem;
+  const saysNothing = !/[?&]ssl(?:mode)?=/.test(url) && !readDatabaseUrl(url).host.startsWith('/');
+  return saysNothing && /^(?:require|no-verify|verify-ca|verify-full)$/.test(mode)
+    ? `has no sslmode, and PGSSLMODE has no effect: add ?sslmode=${mode} to the URL`
+    : null;
+}

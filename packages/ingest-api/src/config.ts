@@ -19,6 +19,7 @@ export const INGEST_VARIABLES = Type.Object({
     list({
       unit: 'list',
       secret: true,
+      refuseEmpty: true,
       item: `${NAME_PATTERN}:[0-9a-fA-F]{64}`,
       expected: 'a list of tenant:sha256-of-key, separated by commas',
       description:

@@ -23,9 +23,10 @@ const REDIS_WAIT_MS = 2_000;
 
 await startOrExit('ingest-api', async () => {
   useMemoryProfile('weighed-buffers');
-  const config = readIngestConfig(readEnvironment());
+  const environment = readEnvironment();
+  const config = readIngestConfig(environment);
   const { SLUICE_NAMESPACE: namespace, STREAM_SHARDS: shards, SHUTDOWN_TIMEOUT_MS: shutdownTimeoutMs } = config;
-  const logger = await startLog('ingest-api', config);
+  const logger = await startLog('ingest-api', config, environment);
   if (config.configuredKeys.open) {
     logger.warn(
       'INGEST RUNS OPEN: neither API_KEY nor API_KEYS is set, so anybody who reaches this port may send events',

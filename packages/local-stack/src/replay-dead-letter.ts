@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { readDatabaseUrl } from '@sluice/daemon/config/database-url';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 
 /** The type of event that the table is made to refuse for a moment. */
@@ -34,7 +35,7 @@ export async function replayDeadLetter({
   signal,
   report,
 }: DeadLetterDemo): Promise<boolean> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'sluice-demo' });
+  const client = new Client({ ...readDatabaseUrl(databaseUrl), application_name: 'sluice-demo' });
   client.on('error', () => {});
   await client.connect();
   const headers = { 'content-type': 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }) };

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { readDatabaseUrl } from '@sluice/daemon/config/database-url';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { DEMO_TENANT } from './batch-events.ts';
 
@@ -37,7 +38,7 @@ export interface StoredWatch {
  * counted roughly (events that arrived since the watch began), once the burst is over exactly, by id.
  */
 export async function watchStored(databaseUrl: string, onStored: (count: number) => void): Promise<StoredWatch> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'sluice-demo' });
+  const client = new Client({ ...readDatabaseUrl(databaseUrl), application_name: 'sluice-demo' });
   client.on('error', () => {});
   await client.connect();
   const one = async (sql: string, values: unknown[] = []): Promise<Record<string, string>> =>

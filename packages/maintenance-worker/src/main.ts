@@ -35,8 +35,9 @@ const COMMAND_TIMEOUT_MS = 1_000;
 
 await startOrExit('maintenance-worker', async () => {
   useMemoryProfile('early-collection');
-  const config = readMaintenanceConfig(readEnvironment());
-  const logger = await startLog('maintenance-worker', config);
+  const environment = readEnvironment();
+  const config = readMaintenanceConfig(environment);
+  const logger = await startLog('maintenance-worker', config, environment);
   const registry = createMetrics('maintenance-worker');
   const pools = createPoolMetrics(registry);
 

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { Type } from 'typebox';
 import { ConfigError, EXIT_CONFIG } from '@sluice/daemon/config/config-error';
+import { isLibpqVariable } from '@sluice/daemon/config/libpq-variables';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { databaseVariables } from '@sluice/daemon/daemon-variables';
@@ -61,7 +62,10 @@ function readOptions(args: string[]): { check: boolean; help: boolean } | null {
 }
 
 async function migrateOrCheck(check: boolean): Promise<number> {
-  const config = readConfig(Type.Object(databaseVariables), readEnvironment());
+  const environment = readEnvironment();
+  const config = readConfig(Type.Object(databaseVariables), environment);
+  for (const name of Object.keys(environment).filter(isLibpqVariable))
+    process.stderr.write(`migrate: ${name} has no effect: DATABASE_URL alone says how to connect\n`);
   const database = openDatabase({
     url: config.DATABASE_URL,
     poolSize: 1,

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { readConfig } from '@sluice/daemon/config/read-config';
 import type { Environment } from '@sluice/daemon/config/read-environment';
 import { integer, list, port, text, NAME_PATTERN } from '@sluice/daemon/config/variables';
-import { daemonVariables, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
+import { daemonVariables, databaseUrl, databaseVariables, redisVariables } from '@sluice/daemon/daemon-variables';
 import { httpVariables } from '@sluice/daemon/http/http-variables';
 import { readExportSettings } from '@sluice/exports/export-settings';
 import { exportVariables } from '@sluice/exports/export-variables';
@@ -19,16 +19,9 @@ export const QUERY_VARIABLES = Type.Object({
   ...exportVariables,
   QUERY_PORT: port({ default: 8081, description: 'Port of the query API.' }),
   DATABASE_READ_URL: Type.Optional(
-    text({
-      unit: 'URL',
-      secret: true,
-      pattern: '^postgres(ql)?://',
-      format: 'url',
-      expected:
-        'a URL that starts with postgres:// or postgresql://, special characters in its password percent-encoded',
-      description:
-        'A replica that serves events, statistics and sessions. Everything else, also the live tail, uses DATABASE_URL.',
-    }),
+    databaseUrl(
+      'A replica that serves events, statistics and sessions. Everything else, also the live tail, uses DATABASE_URL.',
+    ),
   ),
   TAIL_STREAMS_PER_KEY: integer({
     default: 10,
@@ -48,6 +41,7 @@ export const QUERY_VARIABLES = Type.Object({
     list({
       unit: 'list',
       secret: true,
+      refuseEmpty: true,
       item: `${NAME_PATTERN}(@${NAME_PATTERN})?:[0-9a-fA-F]{64}`,
       expected: 'a list of name:sha256-of-key or name@tenant:sha256-of-key, separated by commas',
       description:

@@ -29,9 +29,10 @@ const COMMAND_TIMEOUT_MS = 1_000;
 const KEYS_WAIT_MS = 2_000;
 
 await startOrExit('query-api', async () => {
-  const config = readQueryConfig(readEnvironment());
+  const environment = readEnvironment();
+  const config = readQueryConfig(environment);
   const { SLUICE_NAMESPACE: namespace, STREAM_SHARDS: shards, SHUTDOWN_TIMEOUT_MS: shutdownTimeoutMs } = config;
-  const logger = await startLog('query-api', config);
+  const logger = await startLog('query-api', config, environment);
   if (config.configuredKeys.open) {
     logger.warn(
       'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read every event and replay dead letters',

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
+import { readDatabaseUrl } from '@sluice/daemon/config/database-url';
 import { SILENCE_MARGIN_MS } from './time-limits.ts';
 
 /**
@@ -8,13 +9,13 @@ import { SILENCE_MARGIN_MS } from './time-limits.ts';
  */
 export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    ...serverOf(options.url),
+    connectionTimeoutMillis: 5_000,
+    ...readDatabaseUrl(options.url),
     max: options.poolSize,
     application_name: options.applicationName,
     statement_timeout: options.statementTimeoutMs,
     // A client that died between two statements must not hold its locks.
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
-    connectionTimeoutMillis: 5_000,
     keepAlive: true,
     types,
   });
@@ -36,21 +37,6 @@ interface PoolOptions {
   readonly statementTimeoutMs: number;
   readonly applicationName: string;
   readonly transactionTimeoutMs?: number;
-}
-
-/**
- * Reads the server from a URL. The query of the URL is ignored: a parameter such as `application_name` would replace the
- * one that the fence relies on.
- */
-function serverOf(url: string): pg.ClientConfig {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  return {
-    host: decodeURIComponent(hostname),
-    port: Number(port),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: decodeURIComponent(pathname).replace(/^\//, ''),
-  };
 }
 
 /** Dates, times and intervals stay text: a JavaScript Date has no microseconds, and entities parse the text themselves. */

@@ -31,8 +31,9 @@ const COMMAND_TIMEOUT_MS = 5_000;
 
 await startOrExit('writer-worker', async () => {
   useMemoryProfile('bounded-new-space');
-  const config = readWriterConfig(readEnvironment());
-  const logger = await startLog('writer-worker', config, { consumer: config.WRITER_NAME });
+  const environment = readEnvironment();
+  const config = readWriterConfig(environment);
+  const logger = await startLog('writer-worker', config, environment, { consumer: config.WRITER_NAME });
 
   const registry = createMetrics('writer-worker');
   const stopFetching = new AbortController();

@@ -4,7 +4,9 @@ import envSchema from 'env-schema';
 import { closest, distance } from 'fastest-levenshtein';
 import type { Static, TObject, TSchema } from 'typebox';
 import { ConfigError } from './config-error.ts';
+import { givenValues } from './given-values.ts';
 import type { Environment } from './read-environment.ts';
+import { isServiceLink } from './service-links.ts';
 
 /** What a variable's schema says beside its type, for messages and for docs/reference/configuration.md. */
 export interface VariableNotes {
@@ -14,6 +16,16 @@ export interface VariableNotes {
   unit: string;
   /** True for values that must never be printed. */
   secret?: boolean;
+  /** True where "none" lets everybody in: set but empty is a mistake then, and does not count as not set. */
+  refuseEmpty?: boolean;
+  /** Other names of a choice, in lower case. */
+  aliases?: Readonly<Record<string, string>>;
+  /**
+   * What else the value must be. It is given the environment too.
+   *
+   * @returns the end of the sentence "NAME …", without the value; null when nothing is wrong
+   */
+  check?: (value: string, environment: Environment) => string | null;
 }
 
 /** Every `SLUICE_*` name there is, in whichever daemon; anything else with this prefix is a typing error. */
@@ -26,11 +38,13 @@ const SLUICE_NAMES = ['SLUICE_DATA_DIR', 'SLUICE_NAMESPACE'];
  * @throws ConfigError naming every mistake at once; secrets are named, never shown
  */
 export function readConfig<T extends TObject>(schema: T, environment: Environment): Readonly<Static<T>> {
-  const problems = unknownNames(environment);
+  const given = givenValues(schema, environment);
+  const problems = [...unknownNames(environment), ...failedChecks(schema, given, environment)];
   try {
     const values = envSchema<Static<T>>({
-      schema: structuredClone(schema),
-      data: { ...environment },
+      // A copy, because env-schema changes it. JSON leaves out the functions, which are called here.
+      schema: JSON.parse(JSON.stringify(schema)) as object,
+      data: given,
       env: false,
       ajv: { customOptions: acceptNotes },
     });
@@ -45,7 +59,7 @@ export function readConfig<T extends TObject>(schema: T, environment: Environmen
 
 function acceptNotes(ajv: Ajv): Ajv {
   return ajv
-    .addVocabulary(['unit', 'secret', 'expected'])
+    .addVocabulary(['unit', 'secret', 'expected', 'refuseEmpty', 'aliases'])
     .addFormat('url', (text) => URL.canParse(text))
     .addFormat('networks', (list) => list === '' || list.split(',').every(isNetwork));
 }
@@ -56,6 +70,13 @@ function isNetwork(text: string): boolean {
   const [address = '', prefix] = text.split('/');
   const version = isIP(address);
   return version !== 0 && (prefix === undefined || Number(prefix) <= (version === 4 ? 32 : 128));
+}
+
+function failedChecks(schema: TObject, given: Environment, environment: Environment): string[] {
+  return Object.entries(given).flatMap(([name, value = '']) => {
+    const problem = notesOf(schema, name)?.check?.(value, environment) ?? null;
+    return problem === null ? [] : [`${name} ${problem}`];
+  });
 }
 
 function describe(error: ErrorObject, schema: TObject, environment: Environment): string {
@@ -78,9 +99,10 @@ function notesOf(schema: TObject, name: string): (VariableNotes & { expected?: s
 }
 
 function unknownNames(environment: Environment): string[] {
-  return Object.keys(environment)
-    .filter((name) => name.startsWith('SLUICE_') && !SLUICE_NAMES.includes(name))
-    .map((name) => {
+  return Object.entries(environment)
+    .filter(([name]) => name.startsWith('SLUICE_') && !SLUICE_NAMES.includes(name))
+    .filter(([name, value = '']) => value.trim() !== '' && !isServiceLink(name, value))
+    .map(([name]) => {
       const nearest = closest(name, SLUICE_NAMES);
       const hint = distance(name, nearest) <= 6 ? ` Did you mean ${nearest}?` : '';
       return `${name} is not a variable of Sluice.${hint}`;

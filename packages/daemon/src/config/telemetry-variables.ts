@@ -27,6 +27,16 @@ export const telemetryVariables = {
       description: 'Headers of each export, for collectors that require a key.',
     }),
   ),
+  OTEL_EXPORTER_OTLP_PROTOCOL: choice(['http/protobuf'], {
+    default: 'http/protobuf',
+    unit: '-',
+    description: 'Protocol of the collector. Traces go by HTTP with protobuf only, not by `grpc` or `http/json`.',
+  }),
+  OTEL_TRACES_EXPORTER: choice(['otlp', 'none'], {
+    default: 'otlp',
+    unit: '-',
+    description: '`none`: nothing is traced.',
+  }),
   OTEL_SDK_DISABLED: boolean({
     default: false,
     unit: '-',
@@ -77,6 +87,8 @@ export const telemetryVariables = {
 export function isTracingWanted(config: {
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly OTEL_SDK_DISABLED: boolean;
+  readonly OTEL_TRACES_EXPORTER: string;
 }): boolean {
-  return config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && !config.OTEL_SDK_DISABLED;
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: exporter } = config;
+  return endpoint !== undefined && exporter !== 'none' && !config.OTEL_SDK_DISABLED;
 }

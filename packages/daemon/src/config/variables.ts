@@ -21,17 +21,17 @@ export function choice<const T extends string>(values: readonly T[], notes: Vari
   return Type.Unsafe<T>(Type.String({ enum: values, ...notes }));
 }
 
-/** `true` or `false`, in lower case. */
+/** `true` or `false`; also `1`, `yes`, `on` and `0`, `no`, `off`, in capitals too. */
 export function boolean(notes: VariableNotes & { default: boolean }) {
   return Type.Boolean({ expected: 'one of true, false', ...notes });
 }
 
 /**
  * A comma-separated list of items that match `item`, a pattern without anchors. It may be left out if it has a default.
- * Set but empty is a mistake: a secret that failed to arrive must not count as "none".
  */
 export function list(notes: VariableNotes & { item: string; expected: string; format?: 'networks'; default?: '' }) {
   const { item, ...rest } = notes;
+  // An empty one is the default: what the environment has empty is not set.
   const pattern = `^(${item})(,(${item}))*$${'default' in notes ? '|^$' : ''}`;
   return Type.Unsafe<string[]>({ type: 'string', separator: ',', pattern, ...rest });
 }

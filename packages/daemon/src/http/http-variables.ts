@@ -7,6 +7,7 @@ export const httpVariables = {
     text({
       unit: '-',
       secret: true,
+      refuseEmpty: true,
       // Only what a header can carry: no client could send another key.
       pattern: '^[\\x21-\\x7e]+$',
       expected: 'printable ASCII without spaces, and not empty',

@@ -1,9 +1,11 @@
 import { VERSION } from '@sluice/errors/version';
+import type { Environment } from '../config/read-environment.ts';
 import { memoryProfile } from '../memory.ts';
 import { tracingState } from '../telemetry/tracing-state.ts';
 import { logConsole } from './log-console.ts';
 import type { LogFormat } from './log-output.ts';
 import { logOutput } from './log-output.ts';
+import { logSettings } from './log-settings.ts';
 import { logTracing } from './log-tracing.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { redactUrl } from './redact-url.ts';
@@ -14,6 +16,7 @@ export interface LogConfig {
   readonly LOG_FORMAT: LogFormat;
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly OTEL_SDK_DISABLED: boolean;
+  readonly OTEL_TRACES_EXPORTER: string;
   readonly OTEL_TRACES_SAMPLER_ARG: number;
   readonly REDIS_URL?: string | undefined;
   readonly DATABASE_URL?: string | undefined;
@@ -21,11 +24,17 @@ export interface LogConfig {
 
 /**
  * Starts a daemon's log. The first line says what runs, how it uses memory, which servers it uses and whether it is
- * traced. From here on, what libraries print is in the log too.
+ * traced. The next lines warn of settings that have no effect. From here on, what libraries print is in the log too.
  *
+ * @param environment what the configuration was read from
  * @param more further fields of the first line
  */
-export async function startLog(daemon: string, config: LogConfig, more: object = {}): Promise<Logger> {
+export async function startLog(
+  daemon: string,
+  config: LogConfig,
+  environment: Environment,
+  more: object = {},
+): Promise<Logger> {
   const logger = createLogger(
     { daemon, version: VERSION, level: config.LOG_LEVEL },
     await logOutput(config.LOG_FORMAT),
@@ -45,6 +54,7 @@ export async function startLog(daemon: string, config: LogConfig, more: object =
     },
     'starting',
   );
+  logSettings(logger, environment, { usesDatabase: database !== undefined });
   if (tracing.state === 'not loaded')
     logger.warn('nothing is traced: OTEL_EXPORTER_OTLP_ENDPOINT is set, but tracing.ts was not loaded with --import');
   return logger;

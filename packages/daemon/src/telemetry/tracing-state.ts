@@ -18,6 +18,7 @@ export interface TracingState {
 export function tracingState(config: {
   readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
   readonly OTEL_SDK_DISABLED: boolean;
+  readonly OTEL_TRACES_EXPORTER: string;
   readonly OTEL_TRACES_SAMPLER_ARG: number;
 }): TracingState {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: ratio } = config;

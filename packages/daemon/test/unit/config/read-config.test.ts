@@ -4,6 +4,7 @@ import { ConfigError } from '../../../src/config/config-error.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
 import type { Environment } from '../../../src/config/read-environment.ts';
 import { boolean, choice, integer, list, optionalInteger, port, text } from '../../../src/config/variables.ts';
+import { daemonVariables } from '../../../src/daemon-variables.ts';
 
 const notes = { unit: '-', description: 'What it is.' };
 const SCHEMA = Type.Object({
@@ -11,12 +12,18 @@ const SCHEMA = Type.Object({
   URL: text({ ...notes, secret: true, pattern: '^https?://', format: 'url', expected: 'a URL' }),
   SIZE: integer({ ...notes, default: 5, minimum: 1, maximum: 10 }),
   LIMIT: optionalInteger({ ...notes, minimum: 1, maximum: 10 }),
-  LEVEL: choice(['low', 'high'], { ...notes, default: 'low' }),
+  LEVEL: choice(['low', 'high'], { ...notes, default: 'low', aliases: { most: 'high' } }),
   STRICT: boolean({ ...notes, default: false }),
   SITES: list({ ...notes, item: '[a-z]+', expected: 'a list of sites', default: '' }),
   NETWORKS: list({ ...notes, item: '[^,]+', format: 'networks', expected: 'a list of networks', default: '' }),
-  KEYS: Type.Optional(list({ ...notes, secret: true, item: '[a-z]+', expected: 'a list of keys' })),
+  KEYS: Type.Optional(list({ ...notes, secret: true, refuseEmpty: true, item: '[a-z]+', expected: 'a list of keys' })),
   PORT: port({ description: 'Where it listens.', default: 8080 }),
+  EVEN: text({
+    ...notes,
+    default: '2',
+    check: (value, { ODD }) =>
+      Number(value) % 2 === 0 ? null : `must be even${ODD === undefined ? '' : `, not ${ODD}`}`,
+  }),
 });
 
 const URL_SET = { URL: 'https://example.com' };
@@ -42,6 +49,7 @@ describe('readConfig', () => {
       SITES: [],
       NETWORKS: [],
       PORT: 8080,
+      EVEN: '2',
     });
     const all = {
       ...URL_SET,
@@ -54,6 +62,7 @@ describe('readConfig', () => {
       NETWORKS: 'loopback,10.0.0.0/8,::1',
       KEYS: 'k',
       PORT: '0',
+      EVEN: '4',
       PATH: '/bin',
     };
     expect(readConfig(SCHEMA, all)).toEqual({
@@ -67,6 +76,7 @@ describe('readConfig', () => {
       NETWORKS: ['loopback', '10.0.0.0/8', '::1'],
       KEYS: ['k'],
       PORT: 0,
+      EVEN: '4',
     });
   });
 
@@ -85,7 +95,7 @@ describe('readConfig', () => {
       SIZE: '11',
       LIMIT: 'many',
       LEVEL: 'loud',
-      STRICT: 'yes',
+      STRICT: 'maybe',
       SITES: 'a,,b',
       NETWORKS: '10.0.0.0/33',
       KEYS: '',
@@ -100,7 +110,7 @@ describe('readConfig', () => {
         'SIZE must be a whole number from 1 to 10 (it is "11")',
         'LIMIT must be a whole number from 1 to 10 (it is "many")',
         'LEVEL must be one of low, high (it is "loud")',
-        'STRICT must be one of true, false (it is "yes")',
+        'STRICT must be one of true, false (it is "maybe")',
         'SITES must be a list of sites (it is "a,,b")',
         'NETWORKS must be a list of networks (it is "10.0.0.0/33")',
         'KEYS must be a list of keys',
@@ -112,15 +122,18 @@ describe('readConfig', () => {
   });
 
   it.each([
-    [{ SIZE: '' }, /^SIZE/],
+    [{ SIZE: 'ten' }, /^SIZE/],
     [{ SIZE: '1.5' }, /^SIZE/],
     [{ SIZE: '5 MB' }, /^SIZE/],
     [{ SIZE: 'NaN' }, /^SIZE/],
-    [{ NAME: '' }, /^NAME/],
-    [{ STRICT: '' }, /^STRICT/],
-    [{ STRICT: '1' }, /^STRICT/],
-    [{ STRICT: 'TRUE' }, /^STRICT/],
     [{ STRICT: 'null' }, /^STRICT/],
+    [{ STRICT: '2' }, /^STRICT/],
+    [{ LEVEL: 'constructor' }, /^LEVEL/],
+    [{ STRICT: 'constructor' }, /^STRICT/],
+    [{ KEYS: '' }, /^KEYS/],
+    [{ KEYS: ' ' }, /^KEYS/],
+    [{ EVEN: '3' }, /^EVEN must be even$/],
+    [{ EVEN: '3', ODD: '5' }, /^EVEN must be even, not 5$/],
     [{ SITES: 'a,' }, /^SITES/],
     [{ SITES: 'a, b' }, /^SITES/],
     [{ SITES: 'a\nb' }, /^SITES/],
@@ -129,6 +142,41 @@ describe('readConfig', () => {
     [{ URL: 'https://host:99999' }, /^URL/],
   ])('%j is one mistake', (environment, problem) => {
     expect(problemsOf({ ...URL_SET, ...environment })).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it.each(['', ' ', '\t\r\n'])('a variable that is %j counts as not set', (blank) => {
+    const environment = Object.fromEntries(
+      Object.keys(SCHEMA.properties)
+        .filter((name) => name !== 'KEYS')
+        .map((name) => [name, blank]),
+    );
+    expect(readConfig(SCHEMA, { ...environment, ...URL_SET, SLUICE_TYPO: blank })).toEqual(readConfig(SCHEMA, URL_SET));
+    expect(problemsOf({ ...environment, URL: blank })).toEqual(['URL is not set: What it is.']);
+  });
+
+  it.each([
+    ['true', ['TRUE', 'True', '1', 'yes', 'Y', 'on', 't', ' true\r']],
+    ['false', ['FALSE', 'False', '0', 'no', 'N', 'off', 'f', ' false\r']],
+  ])('%s has other spellings', (value, spellings) => {
+    for (const STRICT of spellings)
+      expect(readConfig(SCHEMA, { ...URL_SET, STRICT })).toMatchObject({ STRICT: value === 'true' });
+  });
+
+  it.each(['HIGH', 'High', ' high ', 'most', 'MOST'])('a choice may be spelled %j', (LEVEL) => {
+    expect(readConfig(SCHEMA, { ...URL_SET, LEVEL })).toMatchObject({ LEVEL: 'high' });
+  });
+
+  it.each([
+    [{}, 'info'],
+    [{ DEBUG: 'true' }, 'debug'],
+    [{ DEBUG: 'True' }, 'debug'],
+    [{ DEBUG: 'true', LOG_LEVEL: 'WARNING' }, 'warn'],
+    [{ DEBUG: 'false' }, 'info'],
+    [{ DEBUG: 'ioredis:*' }, 'info'],
+    [{ LOG_LEVEL: 'CRITICAL' }, 'fatal'],
+    [{ LOG_LEVEL: 'INFO' }, 'info'],
+  ])('of %j the log level is %s', (environment, level) => {
+    expect(readConfig(Type.Object(daemonVariables), environment).LOG_LEVEL).toBe(level);
   });
 
   it('never shows a secret', () => {

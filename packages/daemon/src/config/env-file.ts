@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { ConfigError } from './config-error.ts';
+import type { Environment } from './read-environment.ts';
+
+const NAME = /^[A-Za-z_]\w*$/;
+const HOW_TO_SAVE =
+  'Save it as UTF-8: in Notepad with "Save as" and the encoding UTF-8, in PowerShell with Set-Content -Encoding utf8.';
+
+/**
+ * Reads a file of variables, as Node's `--env-file` does. A byte order mark is ignored.
+ *
+ * @returns nothing when there is no such file
+ * @throws ConfigError when Node's parser would leave something out: another encoding than UTF-8, a line that sets
+ *   nothing, a name that cannot be a variable's, a quote that is not closed
+ */
+export function readEnvFile(path: string): Environment {
+  const text = decode(readBytes(path), path);
+  if (text === null) return {};
+  const problems = problemsOf(text, path);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return parseEnv(text);
+}
+
+/** Whether other users of this machine may read a file. False when there is none, and on Windows. */
+export function isReadableByOthers(path: string): boolean {
+  if (process.platform === 'win32') return false;
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & 0o004) !== 0;
+}
+
+function readBytes(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new ConfigError([`${path} cannot be read: ${(error as Error).message}`]);
+  }
+}
+
+/** @returns the text without a byte order mark */
+function decode(bytes: Buffer | null, path: string): string | null {
+  if (bytes === null) return null;
+  // UTF-16 and UTF-32 have these in every ASCII character, with a mark or without one.
+  if (bytes.includes(0) || /^(?:\xff\xfe|\xfe\xff)/.test(bytes.toString('latin1', 0, 2)))
+    throw new ConfigError([`${path} is not UTF-8 but looks like UTF-16. ${HOW_TO_SAVE}`]);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ConfigError([`${path} is not UTF-8. ${HOW_TO_SAVE}`]);
+  }
+}
+
+/** An assignment, whose quoted value may have several lines; a comment; or any other line. */
+const LINE =
+  /^[^\S\n]*(?:(?:export\s+)?(?<name>[^\s=#][^=\n]*?)[^\S\n]*=[^\S\n]*(?:(?:"[^"]*"|'[^']*'|`[^`]*`)[^\S\n]*(?<after>[^\n]*)|(?<open>["'`])[^\n]*|[^\n]*)|#[^\n]*|(?<other>[^\n]+))$/gm;
+
+/** What the parser would skip or cut. A line may hold a secret, so only its number and name are shown. */
+function problemsOf(text: string, path: string): string[] {
+  if (/\r(?!\n)/.test(text)) return [`${path} has line ends of CR alone; save it with LF or CRLF`];
+  const lines = text.replaceAll('\r\n', '\n');
+  return [...lines.matchAll(LINE)].flatMap(({ groups = {}, index }) => {
+    const { name, after = '', open, other } = groups;
+    const where = `${path} line ${lines.slice(0, index).split('\n').length}`;
+    if (other !== undefined) return other.trim() === '' ? [] : [`${where} sets no variable; write NAME=value`];
+    if (name === undefined) return [];
+    if (!NAME.test(name)) return [`${where}${shown(name)}: the name of a variable has A-Z, 0-9 and _ only`];
+    if (open !== undefined) return [`${where}: the quote of ${name} is not closed`];
+    if (after !== '' && !after.startsWith('#')) return [`${where}: after the quote of ${name} there is more text`];
+    return [];
+  });
+}
+
+/** A name, unless it may be something else, such as the beginning of a URL with a password. */
+function shown(name: string): string {
+  return /^[\w.-]{1,40}$/.test(name) ? ` sets ${name}` : '';
+}
