@@ -26,7 +26,7 @@ export async function addDoor(server: FastifyInstance, door: Door, context: Inge
       method: door.method,
       url: door.path,
       schema: door.schema,
-      config: { mediaTypes: door.mediaTypes },
+      config: { mediaTypes: door.mediaTypes, forPages: door.sites },
       bodyLimit: door.bodyLimit === 'event' ? config.MAX_EVENT_BYTES : config.MAX_BODY_BYTES,
       // The schema is for the documentation; validation is per event and knows more than JSON Schema can say.
       validatorCompiler: () => () => true,
