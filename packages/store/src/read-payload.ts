@@ -20,8 +20,8 @@ export function payloadForReading(column: string | RawBuilder<unknown>): RawBuil
   if (typeof column !== 'string') return shortText(column);
   const payload = sql.ref(column);
   return sql<string>`
-    CASE WHEN ${binarySize(column)} > ${sql.lit(MONSTER_BYTES)} AND jsonb_path_exists(${payload}, ${sql.lit(LONG_NUMBER)})
-         THEN ${mark(binarySize(column))} ELSE ${shortText(payload)} END`;
+    CASE WHEN ${exactSize(payload)} > ${sql.lit(MONSTER_BYTES)} AND jsonb_path_exists(${payload}, ${sql.lit(LONG_NUMBER)})
+         THEN ${mark(exactSize(payload))} ELSE ${shortText(payload)} END`;
 }
 
 /** Binary size from which on a payload with long numbers is not tried, in bytes: more than 25,000 of its values. */
@@ -50,12 +50,22 @@ function mark(bytes: RawBuilder<unknown>): RawBuilder<string> {
  */
 const MAX_BINARY_BYTES = 4 * 1024 * 1024;
 
-/** The size of a jsonb in its binary form, in bytes. It is decompressed for that, and not turned into text. */
+/** Compressed size above which a payload is not decompressed to be measured, in bytes. */
+const LARGE_BYTES = 64 * 1024;
+
+/** About the size of a jsonb in its binary form, in bytes: of a large one the compressed size. Not turned into text. */
 export function binarySize(column: string): RawBuilder<number> {
   const payload = sql.ref(column);
   return sql<number>`
-    coalesce(CASE WHEN pg_column_compression(${payload}) IS NULL THEN pg_column_size(${payload})
-                  ELSE pg_column_size(${payload} || '{}'::jsonb) END, 0)`;
+    coalesce(CASE WHEN pg_column_size(${payload}) > ${sql.lit(LARGE_BYTES)} THEN pg_column_size(${payload})
+                  ELSE ${exactSize(payload)} END, 0)`;
+}
+
+/** The size of a jsonb in its binary form; it is decompressed for that. */
+function exactSize(payload: RawBuilder<unknown>): RawBuilder<number> {
+  return sql<number>`
+    CASE WHEN pg_column_compression(${payload}) IS NULL THEN pg_column_size(${payload})
+         ELSE pg_column_size(${payload} || '{}'::jsonb) END`;
 }
 
 /**
