@@ -57,7 +57,8 @@ async function expectLimit(method: string, path: string): Promise<void> {
   for (const each of [...unread, others, next]) each.close();
 }
 
-it('a key has a limited number of downloads of events open, and another its own', () => expectLimit('POST', '/api/events/query'));
+it('a key has a limited number of downloads of events open, and another its own', () =>
+  expectLimit('POST', '/api/events/query'));
 
 it('a key follows a limited number of replays', async () => {
   // No worker runs it, so its progress stream stays open.

@@ -5,7 +5,9 @@ export const wireEventSchema = Type.Object(
   {
     eventId: Type.Unknown({ description: 'The id that the client sent, else the one that Sluice assigned.' }),
     eventType: Type.String(),
-    timestamp: Type.String({ description: 'When it occurred, in UTC. For web collection: the text that the page sent.' }),
+    timestamp: Type.String({
+      description: 'When it occurred, in UTC. For web collection: the text that the page sent.',
+    }),
   },
   {
     additionalProperties: true,

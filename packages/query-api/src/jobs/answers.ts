@@ -12,7 +12,7 @@ export const runSchema = Type.Object({
   trigger,
   requested_by: orNull(Type.String()),
   input: Type.Unknown({ description: 'The input of the run.' }),
-  rows: Type.Integer({ description: "Rows so far. The description of the job says what a row is." }),
+  rows: Type.Integer({ description: 'Rows so far. The description of the job says what a row is.' }),
   rows_expected: orNull(Type.Integer({ description: 'The total, where the job knows it.' })),
   duration_ms: orNull(Type.Integer({ description: 'Until its end, or until now.' })),
   details: Type.Unknown(),
@@ -50,6 +50,8 @@ export const jobSchema = Type.Object({
     }),
   ),
   last_succeeded_at: orNull(time),
-  last_skipped_at: orNull(Type.String({ format: 'date-time', description: 'When it last came due while it was still running.' })),
+  last_skipped_at: orNull(
+    Type.String({ format: 'date-time', description: 'When it last came due while it was still running.' }),
+  ),
   stale: Type.Boolean({ description: 'No success for three of its ticks.' }),
 });

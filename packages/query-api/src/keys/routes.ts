@@ -25,7 +25,10 @@ const limit = (description: string) =>
 const createBody = Type.Object(
   {
     name: Type.String({ pattern: NAME, description: 'A name for people. The audit log stores it with the id.' }),
-    scopes: scopesOf({ minItems: 1, description: 'What the key may do. Scopes are independent: none includes another.' }),
+    scopes: scopesOf({
+      minItems: 1,
+      description: 'What the key may do. Scopes are independent: none includes another.',
+    }),
     tenant: Type.Optional(
       Type.Unsafe<string | null>({
         type: ['string', 'null'],
@@ -34,7 +37,10 @@ const createBody = Type.Object(
       }),
     ),
     expires_at: Type.Optional(
-      Type.String({ format: 'date-time', description: 'Not later than the end of the key that makes it. Default: that end, or never.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'Not later than the end of the key that makes it. Default: that end, or never.',
+      }),
     ),
     requests_per_minute: limit('Replaces RATE_LIMIT_PER_MINUTE for this key; 0 for no limit.'),
     events_per_second: limit('Replaces INGEST_RATE_LIMIT for this key; 0 for no limit.'),

@@ -6,7 +6,7 @@ const shownPlace = Type.Object({
   ...placeProperties,
   credentials: Type.Optional(
     Type.Object({
-      set: Type.Boolean({ description: "False when the AWS SDK finds credentials itself." }),
+      set: Type.Boolean({ description: 'False when the AWS SDK finds credentials itself.' }),
       access_key_id: Type.Optional(Type.String({ description: 'Its first and last characters.' })),
       problem: Type.Optional(Type.String({ description: 'Why the stored credentials cannot be opened.' })),
     }),

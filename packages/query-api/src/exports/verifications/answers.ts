@@ -6,7 +6,8 @@ export const verificationSchema = Type.Object({
   id: uuid,
   run_id: uuid,
   state: oneOf(['queued', 'running', 'succeeded', 'failed', 'cancelled'], {
-    description: '`succeeded` when everything was read, even with problems; `failed` when a destination could not be read.',
+    description:
+      '`succeeded` when everything was read, even with problems; `failed` when a destination could not be read.',
   }),
   ok: orNull(Type.Boolean({ description: 'Null until it has ended.' })),
   problems: Type.Array(Type.String(), { description: 'Differences from the manifest.' }),

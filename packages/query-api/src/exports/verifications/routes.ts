@@ -19,7 +19,8 @@ export function addVerificationRoutes(server: FastifyInstance, { database, runRe
     schema: {
       ...shared,
       summary: 'Read an export again and compare it with its manifest',
-      description: 'Reads destination and backup, and checks the manifest and the bytes, SHA-256 and rows of every file.',
+      description:
+        'Reads destination and backup, and checks the manifest and the bytes, SHA-256 and rows of every file.',
       params: uuidParams,
       body: noBody,
       response: { 202: verificationSchema, ...errorResponses('query', 400, 404, 409, 503, 504) },
