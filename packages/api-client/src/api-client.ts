@@ -75,7 +75,8 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
     const headers = {
       accept,
       ...(key === undefined ? {} : { 'x-api-key': key }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      // Also without a body: an API that runs open takes no other POST.
+      ...(body === undefined && method !== 'post' ? {} : { 'content-type': 'application/json' }),
     };
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), timeoutMs);

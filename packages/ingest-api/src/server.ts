@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { addApiDocs } from '@sluice/daemon/http/api-docs';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { createHttpServer } from '@sluice/daemon/http/http-server';
+import { refuseForeignPages } from '@sluice/daemon/http/open-mode';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
 import type { Door } from '@sluice/events/adapters/door';
 import { DOORS } from '@sluice/events/adapters/doors';
@@ -24,6 +25,7 @@ export async function buildServer(context: IngestContext, doors: readonly Door[]
     onUnrouted: metrics.refused,
     beforeAnswer: (error, request, reply) => noteRefusal(error, request, reply, metrics),
   });
+  if (context.keys.open) refuseForeignPages(server, config);
   server.decorateRequest('principal', null);
   server.decorateRequest('heldBody', null);
   await addRequestDecompression(server);

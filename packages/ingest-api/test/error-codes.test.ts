@@ -64,6 +64,14 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     by: () => ingest.send({ events: [makeEvent({ deep: nested(32) })] }, KEY),
     message: /nested 32 deep/,
   },
+  misdirected_request: {
+    by: () => sendRaw(full.url, 'GET /docs/json HTTP/1.1\r\nHost: evil.example\r\n\r\n'),
+    message: /"evil\.example"\. Add the name to ALLOWED_HOSTS/,
+  },
+  cross_site_request: {
+    by: () => full.send({ events: [makeEvent()] }, { origin: 'https://evil.example' }),
+    message: /pages of other sites\. Add their origin to CORS_ORIGINS/,
+  },
   forbidden_property: { by: () => ingest.send('{"events":[{"__proto__":1}]}', KEY), message: /__proto__/ },
   invalid_body: { by: () => ingest.send({ event: makeEvent() }, KEY), message: /"events"/ },
   invalid_request: {

@@ -56,6 +56,29 @@ export const QUERY_VARIABLES = Type.Object({
     description:
       'Requests that one key may send per minute to one query API, unless the key has its own limit. 0 sets no limit, and wrong keys are not counted either. An open query API counts by address.',
   }),
+  WRITE_TIMEOUT_MS: integer({
+    default: 30_000,
+    minimum: 100,
+    maximum: 600_000,
+    unit: 'ms',
+    description:
+      'How long a client may take no byte of a waiting answer before its connection is cut; at most twice as long.',
+  }),
+  UNREAD_BYTES_PER_TENANT: integer({
+    default: 64 * 1024 * 1024,
+    minimum: 16 * 1024 * 1024,
+    maximum: Number.MAX_SAFE_INTEGER,
+    unit: 'bytes',
+    description:
+      'Memory for answers that the clients of one tenant have not read yet; beyond it the answer is 429. Keys of all tenants count as one tenant more.',
+  }),
+  UNREAD_BYTES: integer({
+    default: 256 * 1024 * 1024,
+    minimum: 16 * 1024 * 1024,
+    maximum: Number.MAX_SAFE_INTEGER,
+    unit: 'bytes',
+    description: 'Memory for answers of one query API that are not read yet; beyond it the answer is 503.',
+  }),
   TRACE_URL_TEMPLATE: Type.Optional(
     text({
       unit: 'URL',

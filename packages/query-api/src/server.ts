@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { addApiDocs } from '@sluice/daemon/http/api-docs';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { createHttpServer } from '@sluice/daemon/http/http-server';
+import { refuseForeignPages } from '@sluice/daemon/http/open-mode';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
 import { addAuditLogRoute } from './audit/routes.ts';
 import { addDataAge } from './data-age.ts';
@@ -12,11 +13,16 @@ import { addExportConfigRoutes } from './exports/config/routes.ts';
 import { addExportRunRoutes } from './exports/runs/routes.ts';
 import { addExportStatusRoute } from './exports/status/routes.ts';
 import { addVerificationRoutes } from './exports/verifications/routes.ts';
+import { answerPrivately } from './http/answer-privately.ts';
 import { addInputChecks } from './http/check-input.ts';
+import { compressAnswers } from './http/compress-answers.ts';
 import { translateDatabaseError } from './http/database-errors.ts';
 import { endRevoked } from './http/end-revoked.ts';
+import { limitHeldAnswers } from './http/held-answers.ts';
 import { addRateLimits } from './http/rate-limits.ts';
+import { requireJson } from './http/require-json.ts';
 import { addAuthentication } from './http/require-scope.ts';
+import { cutUnreadAnswers } from './http/write-timeout.ts';
 import { addJobRoutes } from './jobs/routes.ts';
 import { addKeyRoutes } from './keys/routes.ts';
 import type { QueryContext } from './query-context.ts';
@@ -29,6 +35,9 @@ import { addTailRoute } from './tail/routes.ts';
 
 /** Largest body, in bytes: one payload, or ten thousand ids. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
+
+/** Answers are data: nothing in them may run or load, and no page may frame them. The documentation has its own policy. */
+const FOR_JSON = { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } };
 
 /** Builds the HTTP server with all its routes; the caller makes it listen. */
 export async function buildServer(context: QueryContext): Promise<FastifyInstance> {
@@ -45,8 +54,10 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     },
     translate: translateDatabaseError,
   });
-  // The documentation page sends its own policy.
-  await server.register(helmet, { contentSecurityPolicy: false });
+  if (context.keys.open) refuseForeignPages(server, config);
+  await server.register(helmet, { contentSecurityPolicy: FOR_JSON });
+  cutUnreadAnswers(server, config.WRITE_TIMEOUT_MS);
+  await compressAnswers(server);
   addInputChecks(server);
   await addApiDocs(server, {
     title: 'Sluice query API',
@@ -74,7 +85,10 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
   });
   await server.register(async (api) => {
     const wrongKeys = await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
+    answerPrivately(api);
     addAuthentication(api, context.keys, wrongKeys);
+    if (context.keys.open) requireJson(api);
+    limitHeldAnswers(api, { perTenant: config.UNREAD_BYTES_PER_TENANT, perProcess: config.UNREAD_BYTES });
     endRevoked(api, context.keys, config.KEY_REFRESH_MS);
     await api.register(async (reads) => {
       addDataAge(reads, context.dataAge);

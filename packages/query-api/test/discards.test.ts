@@ -14,13 +14,21 @@ const dead = async () =>
 
 it('discards the ones that are named, with a reason; they stay readable', async () => {
   const ids = await operations.seed(5);
-  expect((await discard({ ids: [ids[1], Number(ids[3])], reason: 'test data' })).body).toEqual({ discarded: 2 });
+  expect((await discard({ ids: [ids[1], Number(ids[3])], reason: 'test data' })).body).toEqual({
+    discarded: 2,
+    nothing_to_do: [],
+  });
   expect(await dead()).toBe(3);
   expect((await operations.ask('GET', `/api/dead-letters/${ids[1]}`)).body).toMatchObject({
     state: 'discarded',
     settled_at: expect.stringMatching(/Z$/) as string,
   });
-  expect((await discard({ ids: [ids[1]], reason: 'again' })).body).toEqual({ discarded: 0 });
+  expect((await discard({ ids: [ids[0], ids[1]], reason: 'again' })).body).toEqual({
+    discarded: 1,
+    nothing_to_do: [
+      { id: ids[1], state: 'discarded', since: expect.stringMatching(/^\d{4}-.*Z$/) as string, by: 'anonymous' },
+    ],
+  });
 });
 
 it('discards all matches in batches, with one entry in the audit log', async () => {
@@ -28,6 +36,7 @@ it('discards all matches in batches, with one entry in the audit log', async () 
   await operations.seed(5);
   expect((await discard({ filter: { reason: 'too_complex' }, reason: 'load test' })).body).toEqual({
     discarded: 2_300,
+    nothing_to_do: [],
   });
   expect(await dead()).toBe(5);
   const { entries } = (await operations.ask('GET', '/api/audit-log')).body;
@@ -47,7 +56,7 @@ it('discards all matches in batches, with one entry in the audit log', async () 
 
 it('an empty filter means all that are dead', async () => {
   await operations.seed(3);
-  expect((await discard({ filter: {}, reason: 'all of it' })).body).toEqual({ discarded: 3 });
+  expect((await discard({ filter: {}, reason: 'all of it' })).body).toEqual({ discarded: 3, nothing_to_do: [] });
 });
 
 it.each([

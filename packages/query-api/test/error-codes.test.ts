@@ -1,8 +1,10 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CODES_OF, type QueryErrorCode } from '@sluice/errors/api-errors';
 import { freePort } from '@sluice/local-stack/free-port';
 import { expectError } from '@sluice/testkit/expect-error';
-import { type Answer, get } from '@sluice/testkit/http';
+import { type Answer, get, post } from '@sluice/testkit/http';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 import { exchange, openConnection, type RawAnswer, sendRaw } from '@sluice/testkit/raw-http';
 import { testKey } from '@sluice/testkit/stored-keys';
@@ -12,10 +14,11 @@ const KEY = { 'x-api-key': 'the-key' };
 
 let operations: Operations;
 let alone: TestDaemon;
+let open: TestDaemon;
 let id: string;
 beforeAll(async () => {
   const nobody = await freePort();
-  [operations, alone] = await Promise.all([
+  [operations, alone, open] = await Promise.all([
     startOperations({
       API_KEY: 'the-key',
       OPERATOR_KEYS: operatorKey('ada@acme', 'a'),
@@ -28,10 +31,11 @@ beforeAll(async () => {
       DATABASE_URL: `postgres://127.0.0.1:${nobody}/nothing`,
       REDIS_URL: `redis://127.0.0.1:${nobody}`,
     }),
+    startTestDaemon('query-api', { DATABASE_URL: `postgres://127.0.0.1:${nobody}/nothing` }),
   ]);
   [id] = (await operations.seed(1)) as [string];
 });
-afterAll(() => Promise.all([operations.stop(), alone.stop()]));
+afterAll(() => Promise.all([operations.stop(), alone.stop(), open.stop()]));
 
 const ask = (method: string, path: string, body?: unknown) => operations.ask(method, path, body, 'the-key');
 const patch = (body: unknown) => ask('PATCH', `/api/dead-letters/${id}`, body);
@@ -92,6 +96,19 @@ const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; me
   },
   rate_limited: { by: askTwice, message: /More than 1 requests in a minute/ },
   shutting_down: { by: requestDuringStop, message: /stopping/ },
+  misdirected_request: {
+    by: () => sendRaw(open.url, 'GET /api/jobs HTTP/1.1\r\nHost: evil.example\r\n\r\n'),
+    message: /"evil\.example"\. Add the name to ALLOWED_HOSTS/,
+  },
+  cross_site_request: {
+    by: () => post(`${open.url}/export/run`, {}, { origin: 'https://evil.example' }),
+    message: /pages of other sites\. Add their origin to CORS_ORIGINS/,
+  },
+  unread_answers: {
+    by: () => whileUnread(['default', 'default', 'default']),
+    message: /to this tenant that are not read yet/,
+  },
+  overloaded: { by: () => whileUnread(['acme', 'globex', 'default']), message: /fill the memory/ },
 };
 
 describe.each(CODES_OF.query)('%s', (code) => {
@@ -110,10 +127,49 @@ describe.each(CODES_OF.query)('%s', (code) => {
       'redis_unavailable',
       'shutting_down',
       'too_many_streams',
+      'unread_answers',
+      'overloaded',
     ].includes(code);
     expect(answer.headers.get('retry-after')).toEqual(comesBack ? expect.stringMatching(/^[1-9]\d*$/) : null);
   });
 });
+
+/**
+ * Asks for pages of 8 MiB, each for a tenant, and reads none of them but the last one.
+ *
+ * @param tenants the last one gets the error
+ */
+async function whileUnread(tenants: readonly string[]): Promise<Answer> {
+  await operations.pipeline.database.query(
+    `
+    INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+    SELECT tenant, gen_random_uuid(), 'Big', now(), now(), 'governance-tracker',
+           jsonb_build_object('text', (SELECT string_agg(md5(n::text || i), '') FROM generate_series(1, 7800) AS i))
+    FROM generate_series(1, 40) AS n, unnest($1::text[]) AS tenant`,
+    [[...new Set(tenants)]],
+  );
+  const narrow = await startTestDaemon('query-api', {
+    DATABASE_URL: operations.pipeline.database.url,
+    OPERATOR_KEYS: ['default', 'acme', 'globex'].map((tenant) => operatorKey(`ada@${tenant}`, tenant)).join(','),
+    UNREAD_BYTES_PER_TENANT: String(16 * 1024 * 1024),
+    UNREAD_BYTES: String(20 * 1024 * 1024),
+  });
+  const sockets: Socket[] = [];
+  try {
+    for (const tenant of tenants.slice(0, -1)) {
+      const socket = await openConnection(narrow.url);
+      sockets.push(socket);
+      const answered = once(socket, 'data');
+      socket.write(`GET /events/recent?by=occurred&limit=1000 HTTP/1.1\r\nHost: x\r\nX-API-Key: ${tenant}\r\n\r\n`);
+      expect(String(await answered)).toMatch(/^HTTP\/1\.1 200/);
+      socket.pause();
+    }
+    return await get(`${narrow.url}/events/recent?by=occurred&limit=1000`, { 'x-api-key': tenants.at(-1)! });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await narrow.stop();
+  }
+}
 
 async function askTwice(): Promise<Answer> {
   const { key } = (await ask('POST', '/api/keys', { name: 'slow', scopes: ['read'], requests_per_minute: 1 })).body;

@@ -260,6 +260,13 @@ describe('POST test', () => {
     expect(readdirSync(join(exportDir, 'tried'))).toEqual([]);
   });
 
+  it('takes {} as no body: it tests where exports go, not what the variables say', async () => {
+    await put({ destination: { ...S3, endpoint: 'https://s3.invalid', credentials: CREDENTIALS } });
+    const [without, empty] = [(await test()).body, (await test({})).body];
+    expect(without).toMatchObject({ ok: false, destination: { ok: false } });
+    expect(empty).toEqual(without);
+  });
+
   it('tests the configuration in the body, and stores nothing', async () => {
     const { body } = await test({
       destination: { ...S3, endpoint: 'https://s3.invalid', credentials: CREDENTIALS },

@@ -142,6 +142,17 @@ describe("another tenant's operator", () => {
     ).toBe(200);
   });
 
+  it.each([
+    ['victim', 'evil/victim'],
+    ['', 'evil'],
+    ['evil', 'evil'],
+    ['evil/x', 'evil/x'],
+    ['evilish/x', 'evil/evilish/x'],
+  ])('the local prefix %j is within its own folder: %s', async (prefix, stored) => {
+    const { status, body } = await attack('PUT', '/export/config', { destination: { kind: 'local', prefix } });
+    expect([status, body.destination]).toEqual([200, { kind: 'local', prefix: stored }]);
+  });
+
   it("its sealed credentials don't open in another tenant's row", async () => {
     await attack('PUT', '/export/config', { destination: { ...S3, credentials: CREDENTIALS } });
     await operations.pipeline.database.query(

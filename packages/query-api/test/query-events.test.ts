@@ -167,6 +167,67 @@ describe('values', () => {
   });
 });
 
+describe('names of the systems before', () => {
+  it('include_total: true is exact', async () => {
+    await store(...[1, 2, 3].map(() => makeEvent()));
+    expect((await ask({ include_total: true, limit: 1 })).body).toMatchObject({ total: 3, total_method: 'exact' });
+  });
+
+  it('order_by and order_desc', async () => {
+    const events = [3, 2, 1].map((hours) => makeEvent({ timestamp: hoursAgo(hours) }));
+    await store(...events);
+    const sorted = async (query: object) => ids((await ask(query)).body.events);
+    expect(await sorted({ order_by: 'timestamp', order_desc: false })).toEqual(ids(events));
+    expect(await sorted({ order_by: 'timestamp', order_desc: true })).toEqual(ids(events).toReversed());
+    expect(await sorted({ order_by: 'timestamp' })).toEqual(ids(events).toReversed());
+    expect(await sorted({ order: 'asc', order_desc: false })).toEqual(ids(events));
+  });
+
+  it('correlation_ids, as all filters are plural', async () => {
+    const events = ['a', 'b', 'c'].map((correlationId) => makeEvent({ correlationId }));
+    await store(...events);
+    const found = (await ask({ correlation_ids: ['a', 'c'] })).body.events;
+    expect(new Set(ids(found))).toEqual(new Set([events[0]!['eventId'], events[2]!['eventId']]));
+    expect(ids((await ask({ correlation_id: 'b' })).body.events)).toEqual([events[1]!['eventId']]);
+  });
+
+  it('unique_resources, and unique_workbooks as in 0.1.0', async () => {
+    await store(makeEvent({ workbookName: 'x' }), makeEvent({ workbookName: 'y' }));
+    expect((await get('/api/events/statistics')).body).toMatchObject({ unique_resources: 2, unique_workbooks: 2 });
+  });
+});
+
+describe('the newest events', () => {
+  it('are by their own time, or by when they were stored', async () => {
+    const old = makeEvent({ timestamp: '2025-03-01T00:00:00Z' });
+    const recent = makeEvent({ timestamp: hoursAgo(1) });
+    await store(recent);
+    expect((await post(`${operations.pipeline.ingest.url}/api/events`, { events: [old] })).status).toBe(202);
+    await operations.pipeline.stored(2);
+    const newest = async (path: string) => ids((await get(path)).body.events);
+    const [sentLast, occurredLast] = [
+      [old, recent],
+      [recent, old],
+    ].map((events) => ids(events));
+    expect(await newest('/api/events/recent')).toEqual(occurredLast);
+    expect(await newest('/api/events/recent?by=stored')).toEqual(sentLast);
+    expect(await newest('/events/recent')).toEqual(sentLast);
+    expect(await newest('/events/recent?by=occurred')).toEqual(occurredLast);
+    expect(await newest('/events/recent?limit=1')).toEqual([old['eventId']]);
+    expect((await get('/events/recent?by=age')).body.error.message).toMatch(/by must be one of occurred, stored/);
+  });
+
+  it('by when they were stored: also those of long ago', async () => {
+    const { database } = operations.pipeline;
+    await store(makeEvent());
+    await database.query("UPDATE events SET stored_at = stored_at - interval '3 hours'");
+    await database.query('UPDATE event_ids SET stored_at = (SELECT stored_at FROM events)');
+    expect((await get('/events/recent')).body.events).toHaveLength(1);
+    await database.query('TRUNCATE events, event_ids');
+    expect((await get('/events/recent')).body.events).toEqual([]);
+  });
+});
+
 describe('what is refused, by name', () => {
   it.each([
     [{ colour: 'red' }, /colour/],
@@ -188,7 +249,10 @@ describe('what is refused, by name', () => {
     ['{"payload":{"a":1e400}}', /payload/],
     [`{"payload":{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`, /32 deep/],
     [{ start_time: 'yesterday' }, /start_time must be a time with its zone, such as/],
-    [{ include_total: true }, /include_total/],
+    [{ include_total: 'yes' }, /include_total/],
+    [{ order: 'asc', order_desc: true }, /order is asc, but order_desc is true/],
+    [{ order_by: 'userName' }, /order_by must be one of timestamp/],
+    [{ correlation_id: 'a', correlation_ids: ['b'] }, /either correlation_id or correlation_ids/],
     [{ cursor: 'x', offset: 1 }, /cursor or offset/],
     [{ cursor: '' }, /cursor/],
   ])('%j', async (query, message) => {

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { post } from '@sluice/testkit/http';
+import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
+import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
-import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 let operations: Operations;
 beforeAll(async () => {
@@ -64,6 +66,18 @@ it('shows an empty queue, what waits, what is pending with whom, and how fast it
     entries: { added: 10, settled: 10, waiting: 0, drift: 0 },
     events: { settled: 50, stored: 50, duplicate: 0, dead: 0, drift: 0 },
   });
+});
+
+it('is for keys of all tenants: the numbers are those of the whole installation', async () => {
+  const keyed = await startTestDaemon('query-api', {
+    REDIS_URL: inject('redisUrl'),
+    DATABASE_URL: operations.pipeline.database.url,
+    OPERATOR_KEYS: [operatorKey('ada@acme', 'a'), operatorKey('bob', 'b')].join(','),
+  });
+  const ask = (key: string) => get(`${keyed.url}/api/queue`, { 'x-api-key': key });
+  expectError(await ask('a'), 'forbidden', /all tenants/);
+  expect((await ask('b')).status).toBe(200);
+  await keyed.stop();
 });
 
 it('shows what left a stream without having been stored', async () => {

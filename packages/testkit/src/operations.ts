@@ -140,7 +140,8 @@ async function request(url: string, method: string, body: unknown, key: string |
     method,
     headers: {
       ...(key === undefined ? {} : { 'x-api-key': key }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      // An API that runs open takes no other POST, also without a body.
+      ...(body === undefined && method !== 'POST' ? {} : { 'content-type': 'application/json' }),
     },
     body: typeof body === 'string' ? body : body === undefined ? null : JSON.stringify(body),
   });

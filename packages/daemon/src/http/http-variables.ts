@@ -35,6 +35,14 @@ export const httpVariables = {
     expected: '* or a list of origins such as https://app.example.com',
     description: 'Origins whose pages may read the answers. `*` for all.',
   }),
+  ALLOWED_HOSTS: list({
+    unit: 'list',
+    default: '',
+    item: '\\*|[A-Za-z0-9.-]+|\\[[0-9a-fA-F:.]+\\]',
+    expected: '* or a list of names without ports such as sluice.example.com',
+    description:
+      'Host names that clients may use while the API runs open, beside `localhost`, `127.0.0.1`, `[::1]` and HOST; `*` for all. With keys every name is accepted.',
+  }),
   TRUST_PROXY: list({
     unit: 'list',
     default: '',

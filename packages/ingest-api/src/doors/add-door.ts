@@ -37,7 +37,7 @@ export async function addDoor(server: FastifyInstance, door: Door, context: Inge
       method: door.method,
       url: door.path,
       schema: door.schema,
-      config: { mediaTypes: door.mediaTypes },
+      config: { mediaTypes: door.mediaTypes, forPages: door.sites },
       bodyLimit: door.bodyLimit === 'event' ? config.MAX_EVENT_BYTES : config.MAX_BODY_BYTES,
       // The schema is only documentation. Events are validated one by one, with rules that JSON Schema cannot express.
       validatorCompiler: () => () => true,

@@ -5,14 +5,17 @@ import { type Static, Type } from 'typebox';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
+import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
 import { inTransaction } from '@sluice/store/transaction';
+import { linesInPieces } from '../http/lines.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
 import { nextCursor, oneOf, reason } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
-import { letterGroupSchema, letterSchema, wholeLetterSchema } from './answers.ts';
+import { letterGroupSchema, letterSchema, nothingToDo, wholeLetterSchema } from './answers.ts';
 import { discardLetters, editLetter, RejectedPayload } from './commands.ts';
 import { choiceProperties, letterParams, listProperties } from './inputs.ts';
+import { findNothingToDo } from './nothing-to-do.ts';
 import {
   checkTenant,
   chosenLetters,
@@ -24,7 +27,7 @@ import {
   wholeLetter,
 } from './rows.ts';
 
-/** Dead letters in one read of a download: with payloads of 256 KiB each, some 25 MB in memory. */
+/** Most dead letters in one read of a download; their payloads together are at most `READ_CHUNK_BYTES`. */
 const DOWNLOAD_PAGE = 100;
 
 const listQuery = Type.Object(
@@ -88,6 +91,7 @@ function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryC
       const letters = { filter, owner: request.operator.tenant, order };
       if (request.headers.accept?.includes('application/x-ndjson')) {
         holdDownload(request.operator, reply);
+        request.held.require(READ_CHUNK_BYTES);
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .header('content-disposition', 'attachment; filename="dead-letters.ndjson"')
@@ -188,7 +192,7 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
         'Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.',
       body: discardBody,
       response: {
-        200: Type.Object({ discarded: Type.Integer() }),
+        200: Type.Object({ discarded: Type.Integer(), nothing_to_do: nothingToDo }),
         ...errorResponses('query', 400, 401, 403, 404, 413, 503, 504),
       },
     },
@@ -196,12 +200,14 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
       const { reason: why, ...choice } = request.body as Static<typeof discardBody>;
       const { operator } = request;
       const filter = await chosenLetters(database.db, choice, operator);
-      return { discarded: await discardLetters(database, { filter, operator, reason: why }) };
+      const nothing = await findNothingToDo(database.db, filter, operator);
+      const discarded = await discardLetters(database, { filter, operator, reason: why });
+      return { discarded, nothing_to_do: nothing };
     },
   });
 }
 
-/** Yields all matches as lines, page by page. The next page is read once the client has taken the one before. */
+/** Yields all matches as lines, in pieces. The next page is read once the client has taken the one before. */
 async function* downloadLetters(
   db: Kysely<unknown>,
   letters: Pick<LetterPage, 'filter' | 'owner' | 'order'>,
@@ -211,12 +217,11 @@ async function* downloadLetters(
     const from = after;
     const read = () => listWholeLetters(db, { ...letters, after: from, limit: DOWNLOAD_PAGE });
     // Only the first statement is a child of the request's span: a trace with thousands could not be read.
-    const page = await (from === undefined ? read() : untraced(read));
-    yield page.map((letter) => `${JSON.stringify(letter)}\n`).join('');
-    const last = page.at(-1);
-    if (last === undefined || page.length < DOWNLOAD_PAGE) return;
+    const { rows, cut } = await (from === undefined ? read() : untraced(read));
+    yield* linesInPieces(rows, (letter) => letter);
+    if (!cut && rows.length < DOWNLOAD_PAGE) return;
     // Breaks the answer off on purpose: a partial download must not look complete.
     if (isStopping()) throw new Error('the query API is stopping');
-    after = placeOf(last, deadLetters(letters.order));
+    after = placeOf(rows.at(-1)!, deadLetters(letters.order));
   }
 }

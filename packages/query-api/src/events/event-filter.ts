@@ -8,7 +8,7 @@ export interface EventFilter {
   readonly actors?: readonly string[] | undefined;
   readonly sessionIds?: readonly string[] | undefined;
   readonly resources?: readonly string[] | undefined;
-  readonly correlationId?: string | undefined;
+  readonly correlationIds?: readonly string[] | undefined;
   /** Occurred at or after, ISO 8601 UTC. */
   readonly start?: string | undefined;
   /** Occurred before, ISO 8601 UTC. */
@@ -22,7 +22,7 @@ const MAX_SPLITS = 16;
 
 /** The fields with an index, the most selective first. */
 const INDEXED = [
-  { column: 'correlation_id', values: (filter: EventFilter) => filter.correlationId && [filter.correlationId] },
+  { column: 'correlation_id', values: (filter: EventFilter) => filter.correlationIds },
   { column: 'session_id', values: (filter: EventFilter) => filter.sessionIds },
   { column: 'resource', values: (filter: EventFilter) => filter.resources },
   { column: 'actor', values: (filter: EventFilter) => filter.actors },

@@ -36,6 +36,7 @@ export const fieldProperties = {
   user_names: values('By any of these users; for web collection, visitors.'),
   session_ids: values('Of any of these sessions.'),
   workbook_names: values('On any of these workbooks; for web collection, paths.'),
+  correlation_ids: values('With any of these correlation ids.'),
   correlation_id: Type.Optional(value()),
 };
 
@@ -47,15 +48,23 @@ export const rangeProperties = {
 
 type Fields = Static<ReturnType<typeof Type.Object<typeof fieldProperties>>>;
 
-/** The fields of a request as the columns hold them: unstorable characters replaced, cut to 512 bytes. */
+/**
+ * The fields of a request as the columns hold them: unstorable characters replaced, cut to 512 bytes.
+ *
+ * @throws ApiError `invalid_request` for two filters of one field
+ */
 export function fieldFilter(tenant: string, fields: Fields): EventFilter {
+  const { correlation_id: correlationId, correlation_ids: correlationIds } = fields;
+  if (correlationId !== undefined && correlationIds !== undefined) {
+    throw new ApiError('invalid_request', 'Give either correlation_id or correlation_ids.');
+  }
   return {
     tenant,
     eventTypes: fields.event_types?.map(columnText),
     actors: fields.user_names?.map(columnText),
     sessionIds: fields.session_ids?.map(columnText),
     resources: fields.workbook_names?.map(columnText),
-    correlationId: fields.correlation_id === undefined ? undefined : columnText(fields.correlation_id),
+    correlationIds: (correlationId === undefined ? correlationIds : [correlationId])?.map(columnText),
   };
 }
 
@@ -89,7 +98,7 @@ export const DEFAULT_EVENTS = 100;
 
 /** Tells how to make a query faster; for `withTimeoutHint`. */
 export const TIMEOUT_HINT =
-  'give a start_time, and one of session_ids, workbook_names, user_names, event_types or correlation_id; payload has no index, so every event that the other fields leave is read; an exact total counts them all.';
+  'give a start_time, and one of session_ids, workbook_names, user_names, event_types or correlation_ids; payload has no index, so every event that the other fields leave is read; an exact total counts them all.';
 
 /** Body of `POST /api/events/query`. */
 export const eventQuery = Type.Object(
@@ -109,6 +118,8 @@ export const eventQuery = Type.Object(
       ),
     ),
     order: Type.Optional(oneOf<Order>(['asc', 'desc'], { description: 'By event time; `desc` by default.' })),
+    order_by: Type.Optional(oneOf(['timestamp'], { description: 'Events are always in the order of their own time.' })),
+    order_desc: Type.Optional(Type.Boolean({ description: 'The same as `order`: true for `desc`, false for `asc`.' })),
     limit: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -121,9 +132,9 @@ export const eventQuery = Type.Object(
     ),
     cursor: cursorProperty,
     include_total: Type.Optional(
-      Type.Unsafe<false | TotalMethod>({
-        enum: [false, 'exact', 'estimated'],
-        description: '`exact` counts every match; `estimated` uses the statistics of Postgres.',
+      Type.Unsafe<boolean | TotalMethod>({
+        enum: [false, true, 'exact', 'estimated'],
+        description: '`true` or `exact` counts every match; `estimated` uses the statistics of Postgres.',
       }),
     ),
   },
@@ -131,6 +142,24 @@ export const eventQuery = Type.Object(
 );
 
 export type EventQuery = Static<typeof eventQuery>;
+
+/**
+ * The order of a query.
+ *
+ * @throws ApiError `invalid_body` when its two properties contradict each other
+ */
+export function orderOfQuery({ order, order_desc: descending }: EventQuery): Order {
+  const wanted = descending === undefined ? order : descending ? 'desc' : 'asc';
+  if (order !== undefined && order !== wanted) {
+    throw new ApiError('invalid_body', `order is ${order}, but order_desc is ${descending}.`);
+  }
+  return wanted ?? 'desc';
+}
+
+/** How a query wants its total; null for no total. */
+export function totalMethodOf({ include_total: wanted = false }: EventQuery): TotalMethod | null {
+  return wanted === true ? 'exact' : wanted === false ? null : wanted;
+}
 
 /** The filter of a query. */
 export function filterOfQuery(query: EventQuery, tenant: string, bodyText: string): EventFilter {

@@ -4,11 +4,12 @@ import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { toWire } from '@sluice/events/adapters/to-wire';
+import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
-import { cursorAfter, placeIn, placeOf } from '../http/paging.ts';
-import { nextCursor, oneOf } from '../http/schemas.ts';
+import { cursorAfter, placeIn } from '../http/paging.ts';
+import { JSON_TYPE, nextCursor, oneOf } from '../http/schemas.ts';
 import { tenantOf } from '../http/tenants.ts';
 import type { QueryContext } from '../query-context.ts';
 import { wireEventSchema } from './answers.ts';
@@ -18,16 +19,33 @@ import {
   eventQuery,
   type EventQuery,
   filterOfQuery,
+  orderOfQuery,
   refusePaging,
   tenantProperty,
   TIMEOUT_HINT,
+  totalMethodOf,
 } from './inputs.ts';
+import { readNewestStored } from './newest-stored.ts';
+import { pageText } from './page-text.ts';
 import { countEvents, eventList, findEvent, readEventPage } from './rows.ts';
 
-const recentQuery = Type.Object(
-  { ...tenantProperty, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })) },
-  { additionalProperties: false },
-);
+/** What the newest events are: those that occurred last, or those that were stored last. */
+type Newest = 'occurred' | 'stored';
+
+const recentQuery = (by: Newest) =>
+  Type.Object(
+    {
+      ...tenantProperty,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 100 })),
+      by: Type.Optional(
+        oneOf<Newest>(['occurred', 'stored'], {
+          default: by,
+          description: '`occurred`: by their own time; `stored`: those that came last, whatever their time says.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  );
 const showParams = Type.Object({
   event_id: Type.String({ minLength: 1, description: 'A UUID, or the text that the client sent as its id.' }),
 });
@@ -66,7 +84,9 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
     handler: async (request, reply) => {
       const query = request.body as EventQuery;
       const filter = filterOfQuery(query, tenantOf(query.tenant, request.operator), request.bodyText);
-      const { order = 'desc', limit = DEFAULT_EVENTS, offset, cursor, include_total: method = false } = query;
+      const { limit = DEFAULT_EVENTS, offset, cursor } = query;
+      const order = orderOfQuery(query);
+      const method = totalMethodOf(query);
       const list = eventList(filter, order);
       if (cursor !== undefined && offset !== undefined) {
         throw new ApiError('invalid_body', 'Give either cursor or offset.');
@@ -77,17 +97,20 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
       if (request.headers.accept?.includes('application/x-ndjson')) {
         refusePaging(query);
         holdDownload(request.operator, reply);
+        request.held.require(READ_CHUNK_BYTES);
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .send(Readable.from(downloadEvents(db, { filter, order, after }, gone, isStopping)));
       }
       return withTimeoutHint(TIMEOUT_HINT, async () => {
-        const { events, more } = await readEventPage(db, { filter, order, after }, { limit, offset }, gone);
-        return {
-          events: events.map(toWire),
-          next_cursor: more ? cursorAfter(placeOf(events.at(-1)!, list), list) : null,
-          ...(method === false ? {} : { total: await countEvents(db, filter, method, gone), total_method: method }),
-        };
+        const reading = { gone, held: request.held };
+        const { events, end } = await readEventPage(db, { filter, order, after }, { limit, offset }, reading);
+        return reply.type(JSON_TYPE).send(
+          pageText(events, {
+            next_cursor: end === null ? null : cursorAfter(end, list),
+            ...(method === null ? {} : { total: await countEvents(db, filter, method, gone), total_method: method }),
+          }),
+        );
       });
     },
   });
@@ -95,23 +118,33 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
 
 /** `GET /api/events/recent`, and `GET /events/recent` for clients of the web collection system. */
 function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
-  for (const path of ['/api/events/recent', '/events/recent']) {
+  const routes = [
+    { path: '/api/events/recent', first: 'occurred' },
+    // As the web collection system had it: somebody who has just sent an event looks for it here.
+    { path: '/events/recent', first: 'stored' },
+  ] as const;
+  for (const { path, first } of routes) {
     server.get(path, {
       config: { scope: 'read' },
       schema: {
         ...shared,
-        summary: 'List the newest events, by their own time',
-        querystring: recentQuery,
+        summary: 'List the newest events',
+        querystring: recentQuery(first),
         response: {
           200: Type.Object({ events: Type.Array(wireEventSchema) }),
           ...errorResponses('query', 400, 401, 403, 503, 504),
         },
       },
       handler: async (request, reply) => {
-        const { tenant, limit = 100 } = request.query as Static<typeof recentQuery>;
-        const filter = { tenant: tenantOf(tenant, request.operator) };
-        const { events } = await readEventPage(readDatabase.db, { filter, order: 'desc' }, { limit }, untilGone(reply));
-        return { events: events.map(toWire) };
+        const { tenant: named, limit = 100, by = first } = request.query as Static<ReturnType<typeof recentQuery>>;
+        const tenant = tenantOf(named, request.operator);
+        const reading = { gone: untilGone(reply), held: request.held };
+        const { db } = readDatabase;
+        const { events } =
+          by === 'stored'
+            ? await readNewestStored(db, tenant, limit, reading)
+            : await readEventPage(db, { filter: { tenant }, order: 'desc' }, { limit }, reading);
+        return reply.type(JSON_TYPE).send(pageText(events, {}));
       },
     });
   }

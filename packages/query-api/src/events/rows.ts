@@ -1,17 +1,23 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
-import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import { type StoredEvent, toWire } from '@sluice/events/adapters/to-wire';
 import { eventIdFromName, isUuid } from '@sluice/events/event-id';
-import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
+import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
+import { WIRE_COLUMNS, wireColumns } from '@sluice/store/wire-columns';
 import type { UntilGone } from '../http/client-gone.ts';
+import type { HeldAnswer } from '../http/held-answers.ts';
 import { comesAfter, type List, type Order, type Place, placeOf } from '../http/paging.ts';
+import { chunkOfEvents } from './chunk-of-events.ts';
 import { allOf, type EventFilter, matchesFilter, splitFilter, storedSince } from './event-filter.ts';
 
-/** Events in one read: four statements make the largest page, and 251 of the largest events are 64 MiB. */
+/** Most events in one statement; their payloads together are at most `READ_CHUNK_BYTES`. */
 const CHUNK_EVENTS = 251;
 
-/** A page ends early after this much payload, in characters. */
-const MAX_PAGE_CHARS = 8 * 1024 * 1024;
+/** A page ends early after this many characters of payload. */
+export const MAX_PAGE_CHARS = 8 * 1024 * 1024;
+
+/** A page ends early after this time, in milliseconds: monsters take Postgres a tenth of a second each. */
+export const PAGE_MS = 10_000;
 
 /** The key of lists of events: the time at which they occurred. */
 export const BY_EVENT_TIME = { key: { occurred_at: 'timestamptz', event_id: 'uuid' } } as const;
@@ -29,63 +35,96 @@ export interface EventList {
   readonly after?: Place | undefined;
 }
 
-/** The events of one page, and whether more may follow. */
+/** The request that reads. */
+export interface Reading {
+  /** Ends statements when the client hangs up. */
+  readonly gone: UntilGone;
+  /** Counts what was read, until the client has it. */
+  readonly held: HeldAnswer;
+}
+
+/** One page of events. */
 export interface EventPage {
-  readonly events: readonly StoredEvent[];
-  readonly more: boolean;
+  /** The events as JSON, in their wire shape. */
+  readonly events: readonly string[];
+  /** Where the page ended; null when no more events follow. */
+  readonly end: Place | null;
 }
 
 /**
- * Reads one page, in chunks: large events make a short page instead of a large process.
+ * Reads one page, in chunks: large events make a short page instead of a large process. Each chunk becomes JSON before
+ * the next is read, because parsed payloads take many times the memory of their text.
  *
  * @param offset events to skip at the beginning
+ * @throws ApiError `unread_answers` or `overloaded`, see `HeldAnswer`
  */
 export async function readEventPage(
   db: Kysely<unknown>,
   list: EventList,
   { limit, offset = 0 }: { limit: number; offset?: number | undefined },
-  untilGone: UntilGone,
+  { gone, held }: Reading,
 ): Promise<EventPage> {
-  const events: StoredEvent[] = [];
-  let chars = 0;
+  const events: string[] = [];
   let after = list.after;
-  while (chars < MAX_PAGE_CHARS) {
+  let most = CHUNK_EVENTS;
+  const until = performance.now() + PAGE_MS;
+  for (let chars = 0; chars < MAX_PAGE_CHARS && performance.now() < until;) {
     // One more than asked for tells whether there is a next page.
-    const wanted = Math.min(CHUNK_EVENTS, limit + 1 - events.length);
+    const wanted = Math.min(most, limit + 1 - events.length);
     const skip = events.length === 0 ? offset : 0;
-    const chunk = await readEvents(db, { ...list, after }, { limit: wanted, offset: skip }, untilGone);
-    events.push(...chunk);
-    if (events.length > limit) return { events: events.slice(0, limit), more: true };
-    if (chunk.length < wanted) return { events, more: false };
-    chars += chunk.reduce((sum, { payload }) => sum + payload.length, 0);
-    after = placeOf(events.at(-1)!, BY_EVENT_TIME);
+    const budget = Math.min(READ_CHUNK_BYTES, MAX_PAGE_CHARS - chars);
+    const chunk = await readEvents(db, { ...list, after }, { limit: wanted, offset: skip, budget }, gone);
+    for (const event of chunk.events) {
+      if (events.length === limit) return { events, end: after! };
+      events.push(JSON.stringify(toWire(event)));
+      after = placeOf(event, BY_EVENT_TIME);
+    }
+    if (!chunk.more) return { events, end: null };
+    chars += chunk.chars;
+    held.require(chars);
+    // Where few events fill a chunk, Postgres need not measure many.
+    most = Math.min(CHUNK_EVENTS, 2 * chunk.events.length);
   }
-  return { events, more: true };
+  return { events, end: after! };
 }
 
-/** Reads the next events of a list, in one statement. */
+/** Some events of a list. */
+export interface EventChunk {
+  readonly events: readonly StoredEvent[];
+  /** Characters of their payloads. */
+  readonly chars: number;
+  /** Whether more may follow. */
+  readonly more: boolean;
+}
+
+/**
+ * Reads the next events of a list, in one statement.
+ *
+ * @param budget characters of payload after which no more are read; at least one event is
+ */
 export async function readEvents(
   db: Kysely<unknown>,
   { filter, order, after }: EventList,
-  { limit, offset = 0 }: { limit: number; offset?: number },
+  { limit, offset = 0, budget = READ_CHUNK_BYTES }: { limit: number; offset?: number; budget?: number },
   untilGone: UntilGone,
-): Promise<readonly StoredEvent[]> {
-  const byTime = order === 'asc' ? BY_TIME : BY_TIME_BACKWARDS;
+): Promise<EventChunk> {
+  const byTime = BY_TIME[order];
   const beyond = after === undefined ? [] : conditionsAfter(after, order);
   const arms = splitFilter(filter).map(
     (condition) => sql`
-      (SELECT event_id, event_type, occurred_at, actor, session_id, correlation_id, resource, source, payload
-       FROM events WHERE ${allOf([condition, ...beyond])} ${byTime} LIMIT ${limit + offset})`,
+      (SELECT * FROM events WHERE ${allOf([condition, ...beyond])} ORDER BY ${byTime} LIMIT ${limit + offset})`,
   );
-  const { rows } = await sql<StoredEvent>`
-    SELECT ${WIRE_COLUMNS} FROM (${sql.join(arms, sql` UNION ALL `)}) AS events
-    ${byTime} LIMIT ${limit} OFFSET ${offset}`.execute(db, untilGone);
-  return rows;
+  const found = sql`
+    SELECT * FROM (${sql.join(arms, sql` UNION ALL `)}) AS events ORDER BY ${byTime} LIMIT ${limit} OFFSET ${offset}`;
+  const { rows } = await sql<StoredEvent & { read_found: string }>`
+    SELECT ${wireColumns(sql`payload`)}, read_found FROM (${chunkOfEvents(found, byTime, budget)}) AS events
+    ORDER BY chunk_row`.execute(db, untilGone);
+  const count = Number(rows[0]?.read_found ?? 0);
+  const chars = rows.reduce((sum, { payload }) => sum + payload.length, 0);
+  return { events: rows, chars, more: rows.length < count || count === limit };
 }
 
-// With the table's name: else the order would be by the selected text of the same name.
-const BY_TIME = sql`ORDER BY events.occurred_at, events.event_id`;
-const BY_TIME_BACKWARDS = sql`ORDER BY events.occurred_at DESC, events.event_id DESC`;
+const BY_TIME = { asc: sql`occurred_at, event_id`, desc: sql`occurred_at DESC, event_id DESC` } as const;
 
 function conditionsAfter(place: Place, order: Order): RawBuilder<SqlBool>[] {
   const after = comesAfter(place, { ...BY_EVENT_TIME, order });

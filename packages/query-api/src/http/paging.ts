@@ -58,6 +58,13 @@ export interface Page<Row> {
   readonly next: string | null;
 }
 
+/** Rows that one statement read. */
+export interface ReadRows<Row> {
+  readonly rows: readonly Row[];
+  /** Whether they may have been cut by their size, so that more may follow although there are fewer than asked for. */
+  readonly cut: boolean;
+}
+
 /**
  * Reads one page.
  *
@@ -67,12 +74,13 @@ export interface Page<Row> {
 export async function readPage<Row extends object>(
   list: List,
   { cursor, limit = DEFAULT_ROWS }: PageRequest,
-  read: (after: Place | undefined, limit: number) => Promise<readonly Row[]>,
+  read: (after: Place | undefined, limit: number) => Promise<readonly Row[] | ReadRows<Row>>,
 ): Promise<Page<Row>> {
   // One more than asked for tells whether there is a next page.
-  const found = await read(placeIn(cursor, list), limit + 1);
+  const answer = await read(placeIn(cursor, list), limit + 1);
+  const { rows: found, cut } = 'rows' in answer ? answer : { rows: answer, cut: false };
   const rows = found.slice(0, limit);
-  const last = found.length > limit ? rows.at(-1) : undefined;
+  const last = cut || found.length > limit ? rows.at(-1) : undefined;
   return { rows, next: last === undefined ? null : cursorAfter(placeOf(last, list), list) };
 }
 

@@ -8,6 +8,9 @@ export const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type
 export const oneOf = <T extends string>(values: readonly T[], options: { description?: string; default?: T } = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
 
+/** The type of an answer that is JSON text already. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** A time, ISO 8601. */
 export const time = Type.String({ format: 'date-time' });
 

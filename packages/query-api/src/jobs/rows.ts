@@ -1,7 +1,9 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
-import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
+import { payloadForReading } from '@sluice/store/read-payload';
+import { comesAfter, type List, NEWEST_FIRST, type Place, type ReadRows } from '../http/paging.ts';
+import { readChunk } from '../sql/read-chunk.ts';
 import { utc } from '../sql/utc.ts';
 
 /** A job as the API shows it. */
@@ -105,14 +107,16 @@ export async function listRuns(
   db: Kysely<unknown>,
   { job, after, limit }: RunPage,
   operator: Principal,
-): Promise<readonly RunStatus[]> {
+): Promise<ReadRows<RunStatus>> {
   const ofJob = job === null ? sql<SqlBool>`true` : sql<SqlBool>`job = ${job}`;
   return readRuns(db, sql<SqlBool>`${ofJob} AND ${comesAfter(after, JOB_RUNS)}`, operator, limit);
 }
 
 /** @throws ApiError `not_found`, also for an operator of one tenant */
 export async function findRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<RunStatus> {
-  const [run] = await readRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  const {
+    rows: [run],
+  } = await readRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchRun(id);
   return run;
 }
@@ -127,20 +131,25 @@ async function readRuns(
   condition: RawBuilder<SqlBool>,
   operator: Principal,
   limit: number,
-): Promise<readonly RunStatus[]> {
-  if (operator.tenant !== null) return [];
-  const { rows } = await sql<RunRow>`
-    SELECT id, job, state, trigger, requested_by, input::text AS input, rows, rows_expected,
-           details::text AS details, error, worker,
+): Promise<ReadRows<RunStatus>> {
+  if (operator.tenant !== null) return { rows: [], cut: false };
+  const found = sql`
+    SELECT id, job, state, trigger, requested_by, ${payloadForReading('input')} AS input, rows, rows_expected,
+           ${payloadForReading('details')} AS details, error, worker,
            round(extract(epoch FROM coalesce(finished_at, now()) - started_at) * 1000)::float8 AS duration_ms,
            ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
     FROM job_runs WHERE ${condition}
-    ORDER BY job_runs.created_at DESC, id DESC LIMIT ${limit}`.execute(db);
-  return rows.map((row) => ({
+    ORDER BY job_runs.created_at DESC, id DESC LIMIT ${limit}`;
+  const { rows, cut } = await readChunk<RunRow>(db, found, {
+    order: sql`created_at DESC, id DESC`,
+    chars: sql`length(input) + length(details)`,
+  });
+  const runs = rows.map((row) => ({
     ...row,
     rows: Number(row.rows),
     rows_expected: row.rows_expected === null ? null : Number(row.rows_expected),
     input: JSON.parse(row.input) as unknown,
     details: JSON.parse(row.details) as unknown,
   }));
+  return { rows: runs, cut };
 }

@@ -16,13 +16,17 @@ export function addQueueRoute(server: FastifyInstance, { redis, config, backlogM
     schema: {
       tags: ['queue'],
       summary: 'Show the queue: what waits, since when, and which writers work on it',
+      description: 'Needs a key of all tenants: the numbers are those of the whole installation.',
       querystring: Type.Object({}, { additionalProperties: false }),
       response: {
         200: queueSchema,
-        ...errorResponses('query', 400, 401, 503),
+        ...errorResponses('query', 400, 401, 403, 503),
       },
     },
-    handler: async () => {
+    handler: async ({ operator }) => {
+      if (operator.tenant !== null) {
+        throw new ApiError('forbidden', 'The queue is one of all tenants; its numbers are for keys of all tenants.');
+      }
       const shards = await readQueue(redis, config.SLUICE_NAMESPACE, config.STREAM_SHARDS).catch((error: unknown) => {
         throw new ApiError('redis_unavailable', 'Redis cannot be reached.', {
           retryAfter: RETRY_AFTER_SECONDS,

@@ -1,10 +1,18 @@
 import { Type } from 'typebox';
+import { nothingToDo } from '../dead-letters/answers.ts';
 import { oneOf, orNull, time, uuid } from '../http/schemas.ts';
+import { REPLAY_OUTCOMES } from './rows.ts';
 
-/** A replay. */
-export const replaySchema = Type.Object({
+const replayProperties = {
   id: uuid,
-  state: oneOf(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']),
+  state: oneOf(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'], {
+    description: '`succeeded`: it has come to its end; what became of the events says `outcome`.',
+  }),
+  outcome: orNull(
+    oneOf(REPLAY_OUTCOMES, {
+      description: 'After its end. `all_stored`: none failed again; `none_stored`: none is stored; else `some_failed`.',
+    }),
+  ),
   matched: Type.Integer(),
   replayed: Type.Integer({ description: 'Stored, or stored already.' }),
   stored: Type.Integer(),
@@ -23,7 +31,13 @@ export const replaySchema = Type.Object({
   created_at: time,
   started_at: orNull(time),
   finished_at: orNull(time),
-});
+};
+
+/** A replay. */
+export const replaySchema = Type.Object(replayProperties);
+
+/** A replay that was requested. */
+export const requestedReplaySchema = Type.Object({ ...replayProperties, nothing_to_do: nothingToDo });
 
 /** The result of a dry run. */
 export const dryRunSchema = Type.Object({
@@ -32,5 +46,6 @@ export const dryRunSchema = Type.Object({
   would_store: Type.Integer(),
   would_duplicate: Type.Integer(),
   would_skip: Type.Integer(),
+  nothing_to_do: nothingToDo,
   would_fail: Type.Array(Type.Object({ id: Type.String(), reason: Type.String(), message: Type.String() })),
 });

@@ -5,12 +5,13 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { wakeOrWarn } from '@sluice/jobs/wake-or-warn';
 import { inTransaction } from '@sluice/store/transaction';
 import { choiceProperties } from '../dead-letters/inputs.ts';
+import { findNothingToDo } from '../dead-letters/nothing-to-do.ts';
 import { chosenLetters } from '../dead-letters/rows.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { pageProperties, readPage } from '../http/paging.ts';
 import { bodyOrNull, nextCursor, noBody, reason, uuidParams } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
-import { dryRunSchema, replaySchema } from './answers.ts';
+import { dryRunSchema, replaySchema, requestedReplaySchema } from './answers.ts';
 import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
 import { followReplay } from './follow-replay.ts';
 import { findReplay, listReplays, REPLAYS } from './rows.ts';
@@ -46,7 +47,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       body: createBody,
       response: {
         200: dryRunSchema,
-        202: replaySchema,
+        202: requestedReplaySchema,
         ...errorResponses('query', 400, 401, 403, 404, 413, 503, 504),
       },
     },
@@ -60,7 +61,8 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       const { operator } = request;
       const db = database.db;
       const filter = await chosenLetters(db, choice, operator);
-      if (dry_run === true) return tryReplay(database, filter, operator);
+      const nothing = { nothing_to_do: await findNothingToDo(db, filter, operator) };
+      if (dry_run === true) return { ...(await tryReplay(database, filter, operator)), ...nothing };
       const id = await inTransaction(database, (transaction) =>
         requestReplay(transaction, { filter, ratePerSecond, operator, reason: why }),
       );
@@ -68,7 +70,7 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       return (reply as FastifyReply)
         .code(202)
         .header('location', `${BASE}/${id}`)
-        .send(await findReplay(db, id, operator));
+        .send({ ...(await findReplay(db, id, operator)), ...nothing });
     },
   });
 
@@ -135,6 +137,7 @@ function addProgressRoute(server: FastifyInstance, { database, isStopping }: Que
   const holdStream = limitOpenAnswers(MAX_OPEN_ANSWERS);
   server.get(`${BASE}/:id/progress`, {
     config: { scope: 'read' },
+    compress: false,
     schema: {
       ...shared,
       summary: 'Follow a replay, as server-sent events',

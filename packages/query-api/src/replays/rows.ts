@@ -1,8 +1,10 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
-import { comesAfter, type List, NEWEST_FIRST, type Place } from '../http/paging.ts';
+import { payloadForReading } from '@sluice/store/read-payload';
+import { comesAfter, type List, NEWEST_FIRST, type Place, type ReadRows } from '../http/paging.ts';
 import { ownedBy } from '../sql/owned-by.ts';
+import { readChunk } from '../sql/read-chunk.ts';
 import { utc } from '../sql/utc.ts';
 
 /** A replay as the API shows it. */
@@ -16,9 +18,15 @@ export interface ReplayStatus {
   readonly failed: number;
   readonly skipped: number;
   readonly pending: number;
+  readonly outcome: ReplayOutcome | null;
   readonly rate: number;
   readonly rate_per_second: number;
 }
+
+/** How many of a replay's events are stored now. */
+export const REPLAY_OUTCOMES = ['all_stored', 'some_failed', 'none_stored'] as const;
+
+export type ReplayOutcome = (typeof REPLAY_OUTCOMES)[number];
 
 /** Final states of a replay. */
 export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
@@ -36,7 +44,9 @@ type Row = Record<string, unknown> &
 
 /** Reads one replay. @throws ApiError `not_found`, also for one that the operator may not see */
 export async function findReplay(db: Kysely<unknown>, id: string, operator: Principal): Promise<ReplayStatus> {
-  const [replay] = await readReplays(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  const {
+    rows: [replay],
+  } = await readReplays(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (replay === undefined) throw noSuchReplay(id);
   return replay;
 }
@@ -54,7 +64,7 @@ export async function listReplays(
   db: Kysely<unknown>,
   { after, limit }: { after: Place | undefined; limit: number },
   operator: Principal,
-): Promise<readonly ReplayStatus[]> {
+): Promise<ReadRows<ReplayStatus>> {
   return readReplays(db, comesAfter(after, REPLAYS), operator, limit);
 }
 
@@ -63,9 +73,9 @@ async function readReplays(
   condition: RawBuilder<SqlBool>,
   operator: Principal,
   limit: number,
-): Promise<readonly ReplayStatus[]> {
-  const { rows } = await sql<Row>`
-    SELECT id, state, matched, skipped, filter::text AS filter, rate_per_second, requested_by, reason, error,
+): Promise<ReadRows<ReplayStatus>> {
+  const found = sql`
+    SELECT id, state, matched, skipped, ${payloadForReading('filter')} AS filter, rate_per_second, requested_by, reason, error,
            ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}, c.stored, c.duplicates, c.failed,
            CASE WHEN finished_at IS NULL THEN c.lately::float / ${RATE_WINDOW}
                 ELSE c.settled / greatest(0.001, extract(epoch FROM finished_at - coalesce(started_at, created_at))) END AS rate
@@ -78,8 +88,13 @@ async function readReplays(
              count(*) FILTER (WHERE settled_at > now() - make_interval(secs => ${RATE_WINDOW})) AS lately
       FROM dead_letters d WHERE d.replay_id = r.id
     ) c
-    ORDER BY r.created_at DESC, r.id DESC`.execute(db);
-  return rows.map(statusOf);
+    ORDER BY r.created_at DESC, r.id DESC`;
+  // A filter may name ten thousand dead letters.
+  const { rows, cut } = await readChunk<Row>(db, found, {
+    order: sql`created_at DESC, id DESC`,
+    chars: sql`length(filter)`,
+  });
+  return { rows: rows.map(statusOf), cut };
 }
 
 function statusOf(row: Row): ReplayStatus {
@@ -98,7 +113,13 @@ function statusOf(row: Row): ReplayStatus {
     failed,
     skipped,
     pending: Math.max(0, matched - replayed - failed - skipped),
+    outcome: ENDED.has(row.state) ? outcomeOf(replayed, failed) : null,
     rate: Math.round(Number(row.rate) * 10) / 10,
     filter: JSON.parse(row.filter) as unknown,
   } as ReplayStatus;
+}
+
+function outcomeOf(replayed: number, failed: number): ReplayOutcome {
+  if (replayed === 0) return 'none_stored';
+  return failed === 0 ? 'all_stored' : 'some_failed';
 }

@@ -2,18 +2,20 @@ import { type Kysely, sql } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
 import type { Database } from '@sluice/store/database';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
+import { binarySize, rowsOfChunk, rowsToRead } from '@sluice/store/read-payload';
 import { inTransaction } from '@sluice/store/transaction';
 import { decodeEntry } from '@sluice/store/write/decode-entry';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
 import { type ReplayableLetter, replayEntry } from '@sluice/stream/replay-entry';
+import { SHORT_MESSAGE } from '../dead-letters/rows.ts';
 
-/** Most dead letters that a dry run tries. */
+/** Most dead letters that a dry run tries; their payloads together are at most `READ_CHUNK_BYTES`. */
 const MAX_TRIED = 1_000;
 
 /** What a replay would do. */
 export interface DryRun {
   readonly matched: number;
-  /** The number that was tried: the oldest ones, at most a thousand. */
+  /** The number that was tried: the oldest ones, at most a thousand, fewer when they are large. */
   readonly tried: number;
   readonly would_store: number;
   readonly would_duplicate: number;
@@ -71,9 +73,15 @@ async function lettersToTry(
   return inTransaction(database, async (db) => {
     const counted = await sql<{ matched: string }>`
       SELECT count(*) AS matched FROM dead_letters WHERE ${matches(filter, operator.tenant)}`.execute(db);
+    // Whole, for a cut payload would be another event; the first one is tried whatever its size.
+    const letters = sql`
+      SELECT * FROM dead_letters WHERE ${matches(filter, operator.tenant)} ORDER BY id LIMIT ${MAX_TRIED}`;
+    const found = sql`
+      SELECT id, tenant, source, ${EVENT_JSON} AS event, origin::text AS origin
+      FROM (${rowsToRead(letters, sql`id`, binarySize('payload'))}) AS letters OFFSET 0`;
     const { rows } = await sql<ReplayableLetter>`
-      SELECT id, tenant, source, ${EVENT_JSON} AS event, origin::text AS origin FROM dead_letters
-      WHERE ${matches(filter, operator.tenant)} ORDER BY id LIMIT ${MAX_TRIED}`.execute(db);
+      SELECT id, tenant, source, event, origin
+      FROM (${rowsOfChunk(found, sql`id`, sql`coalesce(length(event), 0)`)}) AS letters ORDER BY chunk_row`.execute(db);
     return { matched: Number(counted.rows[0]!.matched), rows };
   });
 }
@@ -87,7 +95,7 @@ async function outcomeOf(
            count(*) FILTER (WHERE replay_result = 'duplicate') AS duplicates
     FROM dead_letters WHERE id = ANY(${ids}::bigint[])`.execute(db);
   const failed = await sql<DryRun['would_fail'][number]>`
-    SELECT replay_of AS id, reason, message FROM dead_letters WHERE replay_of = ANY(${ids}::bigint[]) ORDER BY replay_of`.execute(
+    SELECT replay_of AS id, reason, ${SHORT_MESSAGE} AS message FROM dead_letters WHERE replay_of = ANY(${ids}::bigint[]) ORDER BY replay_of`.execute(
     db,
   );
   return {

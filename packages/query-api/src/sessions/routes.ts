@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { toWire } from '@sluice/events/adapters/to-wire';
 import { wireEventSchema } from '../events/answers.ts';
 import { columnText, rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
+import { pageText } from '../events/page-text.ts';
 import { eventList, readEventPage } from '../events/rows.ts';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
-import { cursorAfter, type Order, pagePropertiesOf, placeIn, placeOf, readPage } from '../http/paging.ts';
-import { nextCursor, oneOf } from '../http/schemas.ts';
+import { cursorAfter, type Order, pagePropertiesOf, placeIn, readPage } from '../http/paging.ts';
+import { JSON_TYPE, nextCursor, oneOf } from '../http/schemas.ts';
 import { tenantOf } from '../http/tenants.ts';
 import type { QueryContext } from '../query-context.ts';
 import { sessionProperties } from './answers.ts';
@@ -92,12 +92,10 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
       const gone = untilGone(reply);
       const session = await findSession(db, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };
-      const { events, more } = await readEventPage(db, { filter, order: by, after }, { limit }, gone);
-      return {
-        ...session,
-        events: events.map(toWire),
-        next_cursor: more ? cursorAfter(placeOf(events.at(-1)!, list), list) : null,
-      };
+      const reading = { gone, held: request.held };
+      const { events, end } = await readEventPage(db, { filter, order: by, after }, { limit }, reading);
+      const next = { next_cursor: end === null ? null : cursorAfter(end, list) };
+      return reply.type(JSON_TYPE).send(pageText(events, next, session));
     },
   });
 }

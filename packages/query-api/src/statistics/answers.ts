@@ -6,7 +6,8 @@ const countProperties = {
   events_by_type: Type.Record(Type.String(), Type.Integer()),
   unique_users: Type.Integer(),
   unique_sessions: Type.Integer(),
-  unique_workbooks: Type.Integer(),
+  unique_resources: Type.Integer({ description: 'Workbooks; for web collection, paths.' }),
+  unique_workbooks: Type.Integer({ description: 'The same as `unique_resources`, under its name in 0.1.0.' }),
 };
 
 /** The counts of a range, and of its buckets. */

@@ -12,6 +12,8 @@ export interface Counts {
   readonly events_by_type: Readonly<Record<string, number>>;
   readonly unique_users: number;
   readonly unique_sessions: number;
+  readonly unique_resources: number;
+  /** The same, under its name in 0.1.0. */
   readonly unique_workbooks: number;
 }
 
@@ -76,6 +78,7 @@ const NOTHING: Counts = {
   events_by_type: {},
   unique_users: 0,
   unique_sessions: 0,
+  unique_resources: 0,
   unique_workbooks: 0,
 };
 
@@ -84,11 +87,13 @@ function countsOf(rows: readonly DistinctCount[]): Counts {
     .filter(({ type }) => type !== null)
     .toSorted((a, b) => b.events - a.events || (a.type! < b.type! ? -1 : 1));
   const distinct = (wanted: Dimension): number => rows.find(({ dimension }) => dimension === wanted)?.values ?? 0;
+  const resources = distinct('resource');
   return {
     total_events: types.reduce((sum, { events }) => sum + events, 0),
     events_by_type: Object.fromEntries(types.map(({ type, events }) => [type!, events])),
     unique_users: distinct('actor'),
     unique_sessions: distinct('session_id'),
-    unique_workbooks: distinct('resource'),
+    unique_resources: resources,
+    unique_workbooks: resources,
   };
 }

@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
-import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
+import { wireColumns } from '@sluice/store/wire-columns';
+import { chunkOfEvents } from '../events/chunk-of-events.ts';
 import { allOf } from '../events/event-filter.ts';
 
 /**
@@ -23,8 +24,8 @@ export interface CommittedEvent extends StoredEvent {
   readonly stored_ms: string;
 }
 
-/** Events in one statement: 256 MiB of the largest, half a megabyte of usual ones. */
-export const TAIL_CHUNK = 1_000;
+/** Most events in one statement; their payloads together are at most `READ_CHUNK_BYTES`. */
+const TAIL_CHUNK = 1_000;
 
 /** The range of one statement. */
 export interface TailWindow {
@@ -37,19 +38,32 @@ export interface TailWindow {
   readonly condition: RawBuilder<SqlBool>;
 }
 
-/** Reads the next events of a window, in order, at most `TAIL_CHUNK`. */
+/** Some events of a window. */
+export interface CommittedChunk {
+  readonly events: readonly CommittedEvent[];
+  /** Characters of their payloads. */
+  readonly chars: number;
+  /** Whether more of the window may follow. */
+  readonly more: boolean;
+}
+
+/** Reads the next events of a window, in order. */
 export async function readCommitted(
   db: Kysely<unknown>,
   { after, before, storedSince, condition }: TailWindow,
-): Promise<readonly CommittedEvent[]> {
+): Promise<CommittedChunk> {
   const beyond =
     after.eventId === null
       ? sql<SqlBool>`true`
       : sql<SqlBool>`(tx, event_id) > (${String(after.tx)}::xid8, ${after.eventId}::uuid)`;
   const inWindow = sql<SqlBool>`stored_at >= ${storedSince}::timestamptz AND tx >= ${String(after.tx)}::xid8 AND tx < ${String(before)}::xid8`;
-  const { rows } = await sql<CommittedEvent>`
-    SELECT tenant, tx::text AS tx, floor(extract(epoch FROM stored_at) * 1000)::text AS stored_ms, ${WIRE_COLUMNS}
-    FROM (SELECT * FROM events WHERE ${allOf([inWindow, beyond, condition])} ORDER BY tx, event_id LIMIT ${TAIL_CHUNK}) AS events
-    ORDER BY events.tx, events.event_id`.execute(db);
-  return rows;
+  const found = sql`
+    SELECT * FROM events WHERE ${allOf([inWindow, beyond, condition])} ORDER BY tx, event_id LIMIT ${TAIL_CHUNK}`;
+  const { rows } = await sql<CommittedEvent & { read_found: string }>`
+    SELECT tenant, tx::text AS tx, floor(extract(epoch FROM stored_at) * 1000)::text AS stored_ms, ${wireColumns(sql`payload`)},
+           read_found
+    FROM (${chunkOfEvents(found, sql`tx, event_id`)}) AS events ORDER BY chunk_row`.execute(db);
+  const count = Number(rows[0]?.read_found ?? 0);
+  const chars = rows.reduce((sum, { payload }) => sum + payload.length, 0);
+  return { events: rows, chars, more: rows.length < count || count === TAIL_CHUNK };
 }

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { HeldAnswer } from '../http/held-answers.ts';
 
 /** Unread bytes from which on the sender waits for the reader. */
 const FULL_BYTES = 1024 * 1024;
@@ -26,17 +27,30 @@ export interface EventStream {
   readonly isFull: boolean;
   /** Resolves when the reader has caught up. One that has not within `withinMs` is dropped. */
   drain(withinMs: number): Promise<void>;
+  /** Counts bytes that are kept for this reader beside the unread ones, until the next call. */
+  reserve(bytes: number): void;
   /** Sends the reason as the last event, and ends the stream. */
   end(reason: string, message: string): void;
   readonly ended: boolean;
 }
 
-/** @param onEnd called once, however it ends */
-export function openEventStream(onEnd: () => void): EventStream {
+/**
+ * @param held counts what waits for the reader; a stream that may not hold as much is dropped
+ * @param onEnd called once, however it ends
+ */
+export function openEventStream(held: HeldAnswer, onEnd: () => void): EventStream {
   let ended = false;
+  let reserved = 0;
   /** Called when the connection takes more, and when it closes. */
   let onMove: (() => void) | undefined;
-  const body = new Readable({ read: () => onMove?.() });
+  const body = new Readable({
+    // Called before the bytes that are read are taken off. A reader of large events would look full, and be dropped.
+    read: () =>
+      queueMicrotask(() => {
+        count();
+        onMove?.();
+      }),
+  });
   const finish = (): void => {
     if (!ended) {
       ended = true;
@@ -46,6 +60,11 @@ export function openEventStream(onEnd: () => void): EventStream {
   };
   // A client that hangs up is no failure.
   body.on('error', finish).on('close', finish);
+
+  function count(): void {
+    const refusal = held.set(body.readableLength + reserved);
+    if (refusal !== null) end('dropped', `${refusal.message} Resume with Last-Event-ID.`);
+  }
 
   function end(reason: string, message: string): void {
     if (ended) return;
@@ -58,7 +77,13 @@ export function openEventStream(onEnd: () => void): EventStream {
   return {
     body,
     send(event) {
-      if (!ended) body.push(frameOf(event));
+      if (ended) return;
+      body.push(frameOf(event));
+      count();
+    },
+    reserve(bytes) {
+      reserved = bytes;
+      count();
     },
     comment(text) {
       if (!ended) body.push(`: ${text}\n\n`);

@@ -6,7 +6,7 @@ import { toWire } from '@sluice/events/adapters/to-wire';
 import type { Database } from '@sluice/store/database';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 import { type EventFilter, matchesFilter } from '../events/event-filter.ts';
-import { type CommittedEvent, readCommitted, TAIL_CHUNK, type TailPosition } from './committed-events.ts';
+import { type CommittedChunk, readCommitted, type TailPosition } from './committed-events.ts';
 import type { EventStream } from './event-stream.ts';
 import { createFenceHistory, sightTransactions } from './fence-history.ts';
 import { matchesEvent } from './matches-event.ts';
@@ -94,15 +94,17 @@ export function createLiveTail({ database, logger }: { database: Database; logge
     if (tenants.length === 0) return;
     const since = history.before(from)?.begunSince ?? now - LONGEST_TRANSACTION_MS;
     const condition = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;
-    for await (const event of window({ tx: from, eventId: null }, before, since, condition)) {
-      let text: string | undefined;
-      for (const { filter, stream } of live) {
-        if (!matchesEvent(filter, event)) continue;
-        text ??= JSON.stringify(toWire(event));
-        stream.send({ id: tailIdOf(event), data: text });
+    for await (const { events } of window({ tx: from, eventId: null }, before, since, condition)) {
+      for (const event of events) {
+        let text: string | undefined;
+        for (const { filter, stream } of live) {
+          if (!matchesEvent(filter, event)) continue;
+          text ??= JSON.stringify(toWire(event));
+          stream.send({ id: tailIdOf(event), data: text });
+        }
+        const full = [...live].filter(({ stream }) => stream.isFull);
+        if (full.length > 0) await Promise.all(full.map(({ stream }) => stream.drain(SLOW_MS)));
       }
-      const full = [...live].filter(({ stream }) => stream.isFull);
-      if (full.length > 0) await Promise.all(full.map(({ stream }) => stream.drain(SLOW_MS)));
     }
   }
 
@@ -118,13 +120,13 @@ export function createLiveTail({ database, logger }: { database: Database; logge
     before: bigint,
     sinceMs: number,
     condition: ReturnType<typeof matchesFilter>,
-  ): AsyncGenerator<CommittedEvent> {
+  ): AsyncGenerator<CommittedChunk> {
     const storedSince = new Date(Math.max(0, sinceMs)).toISOString();
     for (let after = from; ;) {
-      const events = await readCommitted(db, { after, before, storedSince, condition });
-      yield* events;
-      const last = events.at(-1);
-      if (last === undefined || events.length < TAIL_CHUNK) return;
+      const chunk = await readCommitted(db, { after, before, storedSince, condition });
+      yield chunk;
+      if (!chunk.more) return;
+      const last = chunk.events.at(-1)!;
       after = { tx: BigInt(last.tx), eventId: last.event_id };
     }
   }
@@ -155,11 +157,15 @@ export function createLiveTail({ database, logger }: { database: Database; logge
       if (position.eventId === null && position.tx === reached) break;
       const before = reached!;
       const since = resume.storedMs - LONGEST_TRANSACTION_MS;
-      for await (const event of window(position, before, since, matchesFilter(filter))) {
-        stream.send({ id: tailIdOf(event), data: JSON.stringify(toWire(event)) });
-        if (stream.isFull) await stream.drain(SLOW_RESUME_MS);
-        if (stream.ended) return;
+      for await (const { events, chars } of window(position, before, since, matchesFilter(filter))) {
+        stream.reserve(chars);
+        for (const event of events) {
+          stream.send({ id: tailIdOf(event), data: JSON.stringify(toWire(event)) });
+          if (stream.isFull) await stream.drain(SLOW_RESUME_MS);
+          if (stream.ended) return;
+        }
       }
+      stream.reserve(0);
       position = { tx: before, eventId: null };
     }
   }

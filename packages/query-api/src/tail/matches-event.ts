@@ -9,7 +9,7 @@ export function matchesEvent(filter: EventFilter, event: CommittedEvent): boolea
     isOneOf(filter.actors, event.actor) &&
     isOneOf(filter.sessionIds, event.session_id) &&
     isOneOf(filter.resources, event.resource) &&
-    (filter.correlationId === undefined || filter.correlationId === event.correlation_id)
+    isOneOf(filter.correlationIds, event.correlation_id)
   );
 }
 

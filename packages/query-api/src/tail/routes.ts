@@ -13,13 +13,14 @@ import { parseTailId } from './tail-id.ts';
 const querystring = Type.Object({ ...tenantProperty, ...fieldProperties }, { additionalProperties: false });
 
 /** Parameters that may be given several times. */
-const LISTS = ['event_types', 'user_names', 'session_ids', 'workbook_names'] as const;
+const LISTS = ['event_types', 'user_names', 'session_ids', 'workbook_names', 'correlation_ids'] as const;
 
 /** `GET /api/events/stream`: server-sent events, as they are committed. */
 export function addTailRoute(server: FastifyInstance, { config, liveTail, isStopping }: QueryContext): void {
   const holdStream = limitOpenAnswers(config.TAIL_STREAMS_PER_KEY);
   server.get('/api/events/stream', {
     config: { scope: 'read' },
+    compress: false,
     schema: {
       tags: ['events'],
       summary: 'Follow events as they are committed, as server-sent events',
@@ -44,7 +45,7 @@ export function addTailRoute(server: FastifyInstance, { config, liveTail, isStop
       if (isStopping()) throw new ApiError('shutting_down', 'This instance is stopping.', { retryAfter: 1 });
       holdStream(operator, reply);
 
-      const stream = openEventStream(() => clearInterval(heartbeat));
+      const stream = openEventStream(request.held, () => clearInterval(heartbeat));
       const heartbeat = setInterval(() => stream.comment('heartbeat'), config.TAIL_HEARTBEAT_MS).unref();
       request.onRevoked = () => stream.end('revoked', 'The key was revoked or has expired.');
 

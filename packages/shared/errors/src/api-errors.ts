@@ -9,6 +9,10 @@ const COMMON_ERRORS = {
   unauthorized: { status: 401, meaning: 'No API key, or one that is not known.' },
   forbidden: { status: 403, meaning: 'The key lacks the scope that the request needs; the message names it.' },
   tenant_mismatch: { status: 403, meaning: "The request names another tenant than the key's." },
+  cross_site_request: {
+    status: 403,
+    meaning: 'The API runs open, and a page of another site sent a request that changes something.',
+  },
   not_found: { status: 404, meaning: 'There is no such path, or nothing with this id that the key may see.' },
   method_not_allowed: { status: 405, meaning: 'The path exists, but not with this method.' },
   request_timeout: { status: 408, meaning: 'The client took too long to send its request.' },
@@ -21,7 +25,16 @@ const COMMON_ERRORS = {
     meaning: 'The body has more values than allowed: objects, arrays, texts, numbers, true, false and null.',
   },
   unsupported_media_type: { status: 415, meaning: 'The content type is not JSON, or the content encoding is unknown.' },
+  misdirected_request: {
+    status: 421,
+    meaning: 'The API runs open, and the request names a host that is not in ALLOWED_HOSTS.',
+  },
   headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server accepts.' },
+  overloaded: {
+    status: 503,
+    meaning:
+      'The bodies or answers that this instance holds in memory reached MAX_IN_FLIGHT_BYTES or UNREAD_BYTES; send again after `Retry-After` seconds.',
+  },
   internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
   keys_unavailable: {
     status: 503,
@@ -50,11 +63,6 @@ const INGEST_ERRORS = {
     status: 429,
     meaning: 'The key has sent more events than its quota; send again after `Retry-After` seconds.',
   },
-  overloaded: {
-    status: 503,
-    meaning:
-      'Ingest holds as many bytes of bodies as MAX_IN_FLIGHT_BYTES allows; send again after `Retry-After` seconds.',
-  },
   queue_unavailable: {
     status: 503,
     meaning: 'Redis did not accept the batch in time; it may or may not have it. Send it again with the same ids.',
@@ -75,6 +83,10 @@ const QUERY_ERRORS = {
   too_many_streams: {
     status: 429,
     meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',
+  },
+  unread_answers: {
+    status: 429,
+    meaning: "The tenant's answers that are not read yet would hold more than UNREAD_BYTES_PER_TENANT.",
   },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or accepts no work at the moment.' },
   redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },

@@ -95,7 +95,11 @@ export function checkExportConfig(
   const problem = formatProblem(format, compression);
   if (problem !== null) throw new ApiError('invalid_body', `${problem}.`);
   const check = (role: DestinationRole, given: DestinationInput | null | undefined): DestinationSettings | null =>
-    given === undefined ? defaults[role] : given === null ? null : checkDestination(role, given, settings);
+    given === undefined
+      ? defaults[role]
+      : given === null
+        ? null
+        : withinTenant(role, checkDestination(role, given, settings), operator, settings);
   const destination = check('destination', input.destination) ?? defaults.destination;
   // The backup of the variables belongs to the destination of the variables, and to no other.
   const backup = check('backup', input.backup === undefined && input.destination !== undefined ? null : input.backup);
@@ -161,6 +165,33 @@ function checkDestination(
     findDestinationFault(place, { allowPrivate: allowsPrivate(place, settings) });
   if (found !== null) throw new ApiError('invalid_body', `${role}.${found.field} ${found.fault}.`);
   return place;
+}
+
+/**
+ * Keeps the files of a tenant on the server's own disk inside of the tenant's folder, when an operator of one tenant
+ * chooses where they go.
+ *
+ * @throws ApiError when exports do not go to the disk by default: a tenant must not fill it
+ */
+function withinTenant(
+  role: DestinationRole,
+  place: DestinationSettings,
+  { tenant }: Principal,
+  settings: ExportSettings,
+): DestinationSettings {
+  if (place.kind !== 'local' || tenant === null || isDefaultPlace(place, role, settings)) return place;
+  if (settings.defaults.destination.kind !== 'local') {
+    throw new ApiError(
+      'invalid_body',
+      `${role}.kind must be s3: only an operator of all tenants may export to this server.`,
+    );
+  }
+  const { prefix } = place;
+  const isWithin = prefix === tenant || prefix.startsWith(`${tenant}/`);
+  const within = { ...place, prefix: isWithin ? prefix : prefix === '' ? tenant : `${tenant}/${prefix}` };
+  const found = findDestinationFault(within, { allowPrivate: true });
+  if (found !== null) throw new ApiError('invalid_body', `${role}.${found.field} ${found.fault}.`);
+  return within;
 }
 
 function chooseCredentials(

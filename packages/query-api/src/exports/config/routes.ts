@@ -80,7 +80,7 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
       ...shared,
       summary: 'Test a configuration: write, read and remove a small file',
       description:
-        'Tests the configuration in the body; without a body, the stored one. `code` and `message` say what is wrong.',
+        'Tests the configuration in the body; without a body, or with `{}`, the one that exports use now. `code` and `message` say what is wrong.',
       querystring,
       body: orNull(exportConfigInput),
       response: { 200: exportTestSchema, ...errorResponses('query', 400, 413, 503, 504) },
@@ -90,7 +90,8 @@ export function addExportConfigRoutes(server: FastifyInstance, { database, confi
       const db = database.db;
       const present = await readExportConfig(db, namedTenant(request), settings);
       const given = request.body as ExportConfigInput | null;
-      if (given === null) return tryDestinations(db, present, settings);
+      // Many clients send `{}` where they mean no body.
+      if (given === null || Object.keys(given).length === 0) return tryDestinations(db, present, settings);
       return tryGivenDestinations(checkExportConfig(given, present, request.operator, settings), settings);
     },
   });

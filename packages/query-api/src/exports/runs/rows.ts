@@ -1,8 +1,10 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
-import { comesAfter, type List, NEWEST_FIRST, type Place } from '../../http/paging.ts';
+import { payloadForReading } from '@sluice/store/read-payload';
+import { comesAfter, type List, NEWEST_FIRST, type Place, type ReadRows } from '../../http/paging.ts';
 import { ownedBy } from '../../sql/owned-by.ts';
+import { readChunk } from '../../sql/read-chunk.ts';
 import { utc } from '../../sql/utc.ts';
 
 /** States of an export run. */
@@ -34,7 +36,9 @@ interface Row extends Record<string, unknown> {
 
 /** Reads one run. @throws ApiError `not_found`, also for one that the operator may not see */
 export async function findExportRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<ExportRunStatus> {
-  const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  const {
+    rows: [run],
+  } = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
   if (run === undefined) throw noSuchExport(id);
   return run;
 }
@@ -60,7 +64,7 @@ export async function listExportRuns(
   db: Kysely<unknown>,
   { tenant, state, after, limit }: ExportRunPage,
   operator: Principal,
-): Promise<readonly ExportRunStatus[]> {
+): Promise<ReadRows<ExportRunStatus>> {
   const meant = sql<SqlBool>`${comesAfter(after, EXPORT_RUNS)} AND (${tenant}::text IS NULL OR tenant = ${tenant})
     AND (${state}::text IS NULL OR state = ${state})`;
   return readExportRuns(db, meant, operator, limit);
@@ -71,24 +75,30 @@ async function readExportRuns(
   condition: RawBuilder<SqlBool>,
   operator: Principal,
   limit: number,
-): Promise<readonly ExportRunStatus[]> {
-  const { rows } = await sql<Row>`
+): Promise<ReadRows<ExportRunStatus>> {
+  const found = sql`
     SELECT id, tenant, trigger, state, format, compression, destination::text AS destination, backup::text AS backup,
            partition, rows_done, rows_expected, bytes_done,
            -- Before it has succeeded, its manifest is not published yet.
-           coalesce(CASE WHEN state = 'succeeded' THEN manifest END->'files', '[]')::text AS files,
+           ${payloadForReading(sql`coalesce(CASE WHEN state = 'succeeded' THEN manifest END->'files', '[]')`)} AS files,
            CASE WHEN state = 'succeeded' THEN manifest_key END AS manifest_key, attempts, error_code, error, requested_by, ${utc('since')}, ${utc('until')},
            ${utc('next_attempt_at')}, ${utc('created_at')}, ${utc('started_at')}, ${utc('finished_at')}
     FROM (SELECT * FROM export_runs WHERE ${condition} AND ${ownedBy(operator)}
           ORDER BY created_at DESC, id DESC LIMIT ${limit}) r
-    ORDER BY r.created_at DESC, r.id DESC`.execute(db);
-  return rows.map((row) => ({
+    ORDER BY r.created_at DESC, r.id DESC`;
+  const { rows, cut } = await readChunk<Row>(db, found, {
+    order: sql`created_at DESC, id DESC`,
+    chars: sql`length(files)`,
+  });
+  const runs = rows.map((row) => ({
     ...row,
     destination: JSON.parse(row.destination) as unknown,
     backup: row.backup === null ? null : (JSON.parse(row.backup) as unknown),
     rows_done: Number(row.rows_done),
     rows_expected: row.rows_expected === null ? null : Number(row.rows_expected),
     bytes_done: Number(row.bytes_done),
-    files: JSON.parse(row.files) as unknown[],
+    // A list that is too long is the mark alone.
+    files: [JSON.parse(row.files) as unknown].flat(),
   }));
+  return { rows: runs, cut };
 }

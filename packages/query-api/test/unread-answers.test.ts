@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
+import { openConnection } from '@sluice/testkit/raw-http';
+
+const MIB = 1024 * 1024;
+const PATIENCE = { timeout: 180_000, interval: 50 };
+const LAST_ID = '1.' + String(Date.now()) + '.00000000-0000-0000-0000-000000000000';
+
+let operations: Operations;
+const sockets: Socket[] = [];
+beforeAll(async () => {
+  operations = await startOperations({
+    OPERATOR_KEYS: [operatorKey('ada@acme', 'a'), operatorKey('eve@acme', 'e'), operatorKey('bob@globex', 'b')].join(
+      ',',
+    ),
+    WRITE_TIMEOUT_MS: '20000',
+  });
+  // 500 events of 250 KB: 120 MB, of which nothing may stay in the memory of the query API.
+  await operations.pipeline.database.query(`
+    INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+    SELECT tenant, gen_random_uuid(), 'Big', now(), now(), 'governance-tracker',
+           jsonb_build_object('n', n, 'text', (SELECT string_agg(md5(n::text || i), '') FROM generate_series(1, 7800) AS i))
+    FROM generate_series(1, 250) AS n, unnest(ARRAY['acme', 'globex']) AS tenant`);
+});
+afterAll(() => operations.stop());
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+
+const PAGE = '{"event_types":["Big"],"limit":1000}';
+const head = (method: string, path: string, key: string, headers: string[] = [], body = '') =>
+  [
+    `${method} ${path} HTTP/1.1`,
+    'Host: x',
+    `X-API-Key: ${key}`,
+    ...(body === '' ? [] : ['Content-Type: application/json', `Content-Length: ${body.length}`]),
+    ...headers,
+    '',
+    body,
+  ].join('\r\n');
+
+/** An answer of which nothing but its first bytes is read. */
+interface Unread {
+  readonly socket: Socket;
+  /** 0 until it has come. */
+  status: number;
+  closed: boolean;
+}
+
+/** Sends a request and stops reading at the first bytes of its answer. */
+async function unread(request: string): Promise<Unread> {
+  const socket = await openConnection(operations.query.url);
+  sockets.push(socket);
+  const answer: Unread = { socket, status: 0, closed: false };
+  socket.once('data', (bytes: Buffer) => {
+    answer.status = Number(bytes.toString('latin1').split(' ')[1]);
+    socket.pause();
+  });
+  socket.once('close', () => {
+    answer.closed = true;
+  });
+  socket.write(request);
+  return answer;
+}
+
+/** Resident memory of the query API, in bytes. */
+function memory(): number {
+  const status = readFileSync(`/proc/${operations.query.pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
+}
+
+it('pages that nobody reads hold no more than the tenant may, and are cut', async () => {
+  const before = memory();
+  const answers: Unread[] = [];
+  for (let at = 0; at < 24; at += 1) {
+    const answer = await unread(head('POST', '/api/events/query', 'a', [], PAGE));
+    answers.push(answer);
+    await vi.waitFor(() => expect(answer.status).not.toBe(0), PATIENCE);
+  }
+  const statuses = answers.map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  expect(memory() - before).toBeLessThan(250 * MIB);
+  // Another tenant is served meanwhile, and so are small answers of this one.
+  expect((await operations.ask('POST', '/api/events/query', { limit: 10 }, 'b')).status).toBe(200);
+  expect((await operations.ask('GET', '/api/dead-letters', undefined, 'a')).status).toBe(200);
+  // Whoever takes nothing for WRITE_TIMEOUT_MS is cut; then there is room again.
+  await vi.waitFor(async () => {
+    expect((await operations.ask('POST', '/api/events/query', { limit: 1_000 }, 'a')).status).toBe(200);
+  }, PATIENCE);
+});
+
+it('a connection whose client takes nothing is cut, and one that reads slowly is not', async () => {
+  const silent = await unread(head('POST', '/api/events/query', 'b', [], PAGE));
+  const slow = await unread(head('POST', '/api/events/query', 'b', [], PAGE));
+  let taken = 0;
+  await vi.waitFor(() => expect([silent.status, slow.status]).toEqual([200, 200]), PATIENCE);
+  slow.socket.on('data', (bytes: Buffer) => {
+    taken += bytes.length;
+    slow.socket.pause();
+    setTimeout(() => slow.socket.resume(), 20).unref();
+  });
+  slow.socket.resume();
+  await vi.waitFor(() => {
+    // A paused socket does not see its end; writing to it does.
+    silent.socket.write('GET /live HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(silent.closed).toBe(true);
+  }, PATIENCE);
+  expect(slow.closed).toBe(false);
+  await vi.waitFor(() => expect(taken).toBeGreaterThan(8 * MIB), PATIENCE);
+});
+
+it('downloads that nobody reads hold a few megabytes each', async () => {
+  const before = memory();
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () =>
+      unread(head('POST', '/api/events/query', 'a', ['Accept: application/x-ndjson'], PAGE)),
+    ),
+  );
+  await vi.waitFor(() => expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200)), PATIENCE);
+  expect(memory() - before).toBeLessThan(200 * MIB);
+});
+
+it('live tails that are resumed and never read hold a few megabytes each', async () => {
+  const before = memory();
+  const { rows } = {
+    rows: await operations.pipeline.database.query<{ tx: string }>('SELECT min(tx)::text AS tx FROM events'),
+  };
+  const id = LAST_ID.replace(/^1/, String(BigInt(rows[0]!.tx)));
+  const answers = await Promise.all(
+    ['a', 'e'].flatMap((key) =>
+      Array.from({ length: 5 }, () => unread(head('GET', '/api/events/stream', key, [`Last-Event-ID: ${id}`]))),
+    ),
+  );
+  await vi.waitFor(() => expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200)), PATIENCE);
+  // Whoever reads gets all of them.
+  let text = '';
+  const reader = await openConnection(operations.query.url);
+  sockets.push(reader);
+  reader.on('data', (bytes: Buffer) => {
+    text += bytes.toString('latin1').replaceAll(/[0-9a-f]{64,}/g, '');
+  });
+  reader.write(head('GET', '/api/events/stream', 'b', [`Last-Event-ID: ${id}`]));
+  await vi.waitFor(() => expect(text.match(/"eventType":"Big"/g)).toHaveLength(250), PATIENCE);
+  expect(memory() - before).toBeLessThan(250 * MIB);
+});
