@@ -142,11 +142,13 @@ export async function insertDeadLetters(
     drafts.map((draft) => draft[name]?.toWellFormed().replaceAll('\0', '\uFFFD') ?? null);
   const result = await sql<{ id: string; stream: string; entry_id: string; entry_index: number; is_new: boolean }>`
     INSERT INTO dead_letters AS d (tenant, event_id, event_type, source, reason, sqlstate, message, detail, payload, raw,
-                                   origin, stream, entry_id, entry_index, trace_id, replay_of)
+                                   origin, stream, entry_id, entry_index, trace_id, replay_of, original_payload)
     SELECT tenant, event_id, event_type, source, reason, sqlstate, message, detail,
            CASE WHEN pg_input_is_valid(body, 'jsonb') THEN body::jsonb END,
            CASE WHEN body IS NULL THEN raw WHEN NOT pg_input_is_valid(body, 'jsonb') THEN convert_to(body, 'UTF8') END,
-           origin::jsonb, stream, entry_id, entry_index, trace_id, replay_of
+           origin::jsonb, stream, entry_id, entry_index, trace_id, replay_of,
+           -- What the client sent goes along when what an operator changed fails again.
+           (SELECT o.original_payload FROM dead_letters o WHERE o.id = i.replay_of)
     FROM unnest(
       ${text('tenant')}::text[], ${text('eventId')}::uuid[], ${text('eventType')}::text[], ${text('source')}::text[],
       ${text('reason')}::text[], ${text('sqlstate')}::text[], ${text('message')}::text[], ${text('detail')}::text[],
