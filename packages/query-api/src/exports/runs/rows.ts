@@ -1,6 +1,9 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
+import type { DestinationSettings } from '@sluice/exports/destination';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { fileLocation } from '@sluice/exports/file-location';
 import { comesAfter, type List, NEWEST_FIRST, type Place } from '../../http/paging.ts';
 import { ownedBy } from '../../sql/owned-by.ts';
 import { utc } from '../../sql/utc.ts';
@@ -30,11 +33,17 @@ interface Row extends Record<string, unknown> {
   destination: string;
   backup: string | null;
   files: string;
+  manifest_key: string | null;
 }
 
 /** One run, as far as its operator may see it. @throws ApiError `not_found` */
-export async function findExportRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<ExportRunStatus> {
-  const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+export async function findExportRun(
+  db: Kysely<unknown>,
+  id: string,
+  operator: Principal,
+  settings: ExportSettings,
+): Promise<ExportRunStatus> {
+  const [run] = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, { limit: 1, settings });
   if (run === undefined) throw noSuchExport(id);
   return run;
 }
@@ -60,17 +69,18 @@ export async function listExportRuns(
   db: Kysely<unknown>,
   { tenant, state, after, limit }: ExportRunPage,
   operator: Principal,
+  settings: ExportSettings,
 ): Promise<readonly ExportRunStatus[]> {
   const meant = sql<SqlBool>`${comesAfter(after, EXPORT_RUNS)} AND (${tenant}::text IS NULL OR tenant = ${tenant})
     AND (${state}::text IS NULL OR state = ${state})`;
-  return readExportRuns(db, meant, operator, limit);
+  return readExportRuns(db, meant, operator, { limit, settings });
 }
 
 async function readExportRuns(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
   operator: Principal,
-  limit: number,
+  { limit, settings }: { limit: number; settings: ExportSettings },
 ): Promise<readonly ExportRunStatus[]> {
   const { rows } = await sql<Row>`
     SELECT id, tenant, trigger, state, format, compression, destination::text AS destination, backup::text AS backup,
@@ -90,5 +100,17 @@ async function readExportRuns(
     rows_expected: row.rows_expected === null ? null : Number(row.rows_expected),
     bytes_done: Number(row.bytes_done),
     files: JSON.parse(row.files) as unknown[],
+    manifest_location: locationOf(row, operator, settings),
   }));
+}
+
+/** Folders of this machine are shown to operators of all tenants only. */
+function locationOf(
+  { manifest_key: key, destination }: Row,
+  operator: Principal,
+  { exportDir }: ExportSettings,
+): string | null {
+  const settings = JSON.parse(destination) as DestinationSettings;
+  if (key === null || (settings.kind === 'local' && operator.tenant !== null)) return null;
+  return fileLocation(settings, key, exportDir);
 }
