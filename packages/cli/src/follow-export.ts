@@ -32,8 +32,10 @@ export function followVerification(api: ApiClient, first: Verification, output: 
   return follow('verifying', first, output, (id) => api.call('get', '/export/verifications/{id}', { path: { id } }));
 }
 
-/** The location of a run's file. */
-function placeOf({ destination: { kind, bucket, prefix } }: ExportRun, key: string): string {
+/** Where the manifest of a run lies; below EXPORT_DIR when the query API does not say more. */
+function locationOf(run: ExportRun & { readonly manifest_location?: string | null }, key: string): string {
+  if (typeof run.manifest_location === 'string') return run.manifest_location;
+  const { kind, bucket, prefix } = run.destination;
   const start = kind === 's3' ? `s3://${bucket ?? ''}/` : 'EXPORT_DIR/';
   return `${start}${prefix === '' ? '' : `${prefix}/`}${key}`;
 }
@@ -42,7 +44,8 @@ function placeOf({ destination: { kind, bucket, prefix } }: ExportRun, key: stri
 export function describeExport(run: ExportRun): string {
   const size = `${run.rows_done.toLocaleString('en')} ${run.rows_done === 1 ? 'row' : 'rows'}, ${formatBytes(run.bytes_done)}`;
   if (run.state === 'succeeded') {
-    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${placeOf(run, run.manifest_key)}`}.`;
+    const manifest = run.manifest_key === null ? null : locationOf(run, run.manifest_key);
+    return `Export ${run.id} succeeded: ${size}${manifest === null ? '' : `; its manifest is ${manifest}`}.`;
   }
   const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
   if (run.state !== 'failed') return `Export ${run.id} is ${run.state}${why}.`;

@@ -62,6 +62,10 @@ export const DESTINATION_PROBLEMS = {
     permanent: false,
     meaning: 'The destination did not answer, or answered that it cannot at the moment.',
   },
+  rejected: {
+    permanent: false,
+    meaning: 'The destination refused, or answered in a way that Sluice does not know.',
+  },
 } as const;
 
 export type DestinationProblem = keyof typeof DESTINATION_PROBLEMS;

@@ -1,4 +1,4 @@
-import { getNextMillis } from 'bullmq';
+import { nextInZone } from './next-in-zone.ts';
 
 /** When a tenant's events are exported without a request. Stored as jsonb. */
 export type ExportSchedule =
@@ -60,26 +60,27 @@ export function parseSchedule(input: unknown): ExportSchedule {
 }
 
 /**
- * The first time after `after` at which this schedule is due, as the clocks of its time zone go: a time that a change
- * to summer time skips is due an hour later, one that comes twice in autumn is due the first time.
+ * The first time after `after` at which this schedule is due by the clocks of its time zone, see `nextInZone`.
  *
- * @returns null for a schedule that no clock decides (threshold, manual)
+ * @returns always later than `after`; null for a schedule without a clock (threshold, manual), and for a cron line that
+ *   is never due
+ * @throws RangeError for a time zone that this version of Node.js does not know
  */
 export function nextDue(schedule: ExportSchedule, after: Date): Date | null {
   const cron = cronOf(schedule);
   if (cron === null) return null;
-  const next = getNextMillis(after.getTime(), cron);
-  return next === undefined ? null : new Date(next);
+  const next = nextInZone(cron.pattern, cron.zone, after.getTime());
+  return next === null ? null : new Date(next);
 }
 
-/** Turns every time-based schedule into a cron line, so that there is one arithmetic of clocks: BullMQ's. */
-function cronOf(schedule: ExportSchedule): { pattern: string; tz: string } | null {
-  if ('cron' in schedule) return { pattern: schedule.cron, tz: schedule.time_zone ?? 'UTC' };
+/** Turns every time-based schedule into a cron line, so that there is one arithmetic of clocks. */
+function cronOf(schedule: ExportSchedule): { pattern: string; zone: string } | null {
+  if ('cron' in schedule) return { pattern: schedule.cron, zone: schedule.time_zone ?? 'UTC' };
   if (!('every' in schedule)) return null;
-  if (schedule.every === 'minute') return { pattern: '* * * * *', tz: 'UTC' };
-  if (schedule.every === 'hour') return { pattern: `${schedule.minute} * * * *`, tz: 'UTC' };
+  if (schedule.every === 'minute') return { pattern: '* * * * *', zone: 'UTC' };
+  if (schedule.every === 'hour') return { pattern: `${schedule.minute} * * * *`, zone: 'UTC' };
   const [hour, minute] = schedule.at.split(':').map(Number);
-  return { pattern: `${minute} ${hour} * * *`, tz: schedule.time_zone ?? 'UTC' };
+  return { pattern: `${minute} ${hour} * * *`, zone: schedule.time_zone ?? 'UTC' };
 }
 
 function parseWord(word: string): ExportSchedule {

@@ -13,6 +13,8 @@ export interface ExportSettings {
   readonly exportDir: string;
   readonly allowPrivate: boolean;
   readonly keys: SealingKeys;
+  /** Whether CSV is safe to open in a spreadsheet, at the price of a `'` in front of some cells. */
+  readonly csvEscapeFormulas: boolean;
   /** For tenants without a configuration of their own. */
   readonly defaults: {
     /** Whether these are exported by schedule: only when CLIENT_S3_BUCKET is set, so that no disk fills unasked. */
@@ -64,6 +66,7 @@ export function readExportSettings(values: Values): ExportSettings {
     exportDir: values.EXPORT_DIR,
     allowPrivate,
     keys,
+    csvEscapeFormulas: values.EXPORT_CSV_ESCAPE_FORMULAS,
     defaults: {
       enabled: client !== undefined,
       schedule,

@@ -15,6 +15,12 @@ export const exportVariables = {
     unit: '-',
     description: 'Format unless the request or the tenant names another.',
   }),
+  EXPORT_CSV_ESCAPE_FORMULAS: boolean({
+    default: true,
+    unit: '-',
+    description:
+      "Whether a CSV cell that begins with = + - @, a tab or a carriage return gets a ' in front, so that no spreadsheet runs it. Set false when a warehouse reads the files.",
+  }),
   EXPORT_DIR: text({
     default: './exports',
     unit: 'folder',

@@ -18,6 +18,11 @@ export interface Manifest {
   readonly files: readonly ManifestFile[];
   readonly rows: number;
   readonly bytes: number;
+  /**
+   * Rows whose payload is too long to be read: in its place is `{"_bytes": 13373007, "_truncated": true}`. An archive has
+   * all payloads whole.
+   */
+  readonly truncated_rows: number;
   /** ISO 8601 UTC. */
   readonly created_at: string;
   readonly sluice_version: string;

@@ -9,12 +9,14 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
  * nothing by answering with a public address first and with a private one later (DNS rebinding).
  */
 
-/** IPv4 that is not the public internet: RFC 6890 and its registry, multicast, and the reserved class E. */
+/** IPv4 that is not the public internet: RFC 6890 and its registry, multicast, class E, and a cloud's own service. */
 const PRIVATE_IPV4 = blockList('ipv4', [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  // Azure's WireServer: the agent of the host, at an address of the public space.
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],

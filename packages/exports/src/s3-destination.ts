@@ -67,6 +67,7 @@ export function openS3Destination(
           credentials: { accessKeyId: credentials.access_key_id, secretAccessKey: credentials.secret_access_key },
         }),
   });
+  refusePages(client, label);
   const at = (key: string) => ({ Bucket: bucket, Key: `${start}${keySegments(key).join('/')}` });
   const named = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
     try {
@@ -81,7 +82,12 @@ export function openS3Destination(
   const destination = {
     label,
     write: (key: string, body: Readable, signal: AbortSignal): Promise<void> =>
-      named(signal, () => upload(client, at(key), body, signal)),
+      named(signal, async () => {
+        const etag = await upload(client, at(key), body, signal);
+        if (!isEntityTag(etag)) {
+          throw new DestinationError('rejected', `${label}: an upload was answered without the ETag of the object`);
+        }
+      }),
     read: (key: string, signal: AbortSignal): Promise<Readable> =>
       named(signal, async () => {
         const { Body } = await client.send(new GetObjectCommand(at(key)), { abortSignal: signal });
@@ -115,6 +121,36 @@ export function openS3Destination(
   return { ...destination, probe: (signal) => probeDestination(destination, signal) };
 }
 
+/**
+ * Fails for a web page that is sent in place of S3's answer, with a status of success: by a proxy, a login page, or a
+ * server that is no S3. Downloads pass, because an object may be a page.
+ */
+function refusePages(client: S3Client, label: string): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const answer = await next(args);
+        const { statusCode = 0, headers = {} } = answer.response as RawAnswer;
+        const type = headers['content-type'] ?? '';
+        if (commandName !== 'GetObjectCommand' && statusCode < 300 && /^text\/html\b/i.test(type)) {
+          throw new DestinationError('rejected', `${label}: the answer is a web page, not one of S3`);
+        }
+        return answer;
+      },
+    { step: 'deserialize', priority: 'low', name: 'refusePages' },
+  );
+}
+
+interface RawAnswer {
+  readonly statusCode?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** S3's are strong: a weak one was made by a server of pages. */
+function isEntityTag(etag: string | undefined): boolean {
+  return etag !== undefined && etag !== '' && !etag.startsWith('W/');
+}
+
 function refusePrivate(endpoint: string, label: string): void {
   try {
     refusePrivateHost(new URL(endpoint).hostname);
@@ -124,12 +160,13 @@ function refusePrivate(endpoint: string, label: string): void {
   }
 }
 
+/** Uploads one object, in parts when it is large. @returns the ETag that the server gave it */
 async function upload(
   client: S3Client,
   at: { Bucket: string; Key: string },
   body: Readable,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const abort = new AbortController();
   // The caller reports the body's own error; the upload would only say that it ended early.
   body.on('error', () => abort.abort());
@@ -145,7 +182,7 @@ async function upload(
     leavePartsOnError: true,
   });
   try {
-    await running.done();
+    return (await running.done()).ETag;
   } catch (error) {
     if (running.uploadId !== undefined) {
       await client.send(new AbortMultipartUploadCommand({ ...at, UploadId: running.uploadId })).catch(() => {});

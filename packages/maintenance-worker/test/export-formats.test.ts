@@ -112,6 +112,17 @@ it('CSV: the header of the seeds, read by DuckDB, formulas made harmless', async
   expect(JSON.parse(rows[0]!['raw_event_data'] as string)).toMatchObject({ visitorId: '=1+1', path: '/1' });
 });
 
+it('CSV for a warehouse: cells are as they came', async () => {
+  Object.assign(rig.context.settings, { csvEscapeFormulas: false });
+  const manifest = await exported('csv');
+  Object.assign(rig.context.settings, { csvEscapeFormulas: true });
+  const files = pathsOf(manifest).map((path) => `'${path}'`);
+  const rows = await duck(
+    `SELECT visitor_id FROM read_csv([${files.join(',')}], header = true, all_varchar = true, quote = '"', escape = '"', strict_mode = true) ORDER BY id::int`,
+  );
+  expect(rows.slice(0, 6).map((row) => row['visitor_id'])).toEqual(['=1+1', '@cmd', '-2', '+3', '\tx', AWKWARD]);
+});
+
 it('Parquet: typed columns, read alike by hyparquet and DuckDB', async () => {
   const manifest = await exported('parquet');
   const paths = pathsOf(manifest);

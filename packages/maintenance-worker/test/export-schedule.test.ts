@@ -4,8 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { createLogger } from '@sluice/daemon/log/logger';
 import { openCredentials, sealCredentials } from '@sluice/exports/export-credentials';
 import { openDatabase, type Database } from '@sluice/store/database';
+import { readFence } from '@sluice/store/fence/fence';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { readMaintenanceConfig } from '../src/config.ts';
+import { movePastNothing } from '../src/exports/move-past-nothing.ts';
 import { queueDueExports } from '../src/exports/queue-due-exports.ts';
 import type { JobResult } from '../src/jobs/job.ts';
 import { rotateExportKeysJob } from '../src/jobs/rotate-export-keys.ts';
@@ -24,12 +26,22 @@ afterAll(async () => {
 beforeEach(() => database.query('TRUNCATE export_configs, export_runs, export_positions, events, event_ids'));
 
 const configOf = (env: Record<string, string> = {}) => readMaintenanceConfig({ DATABASE_URL: database.url, ...env });
-const queueDue = (env: Record<string, string> = {}, knownSince = new Date()) =>
-  queueDueExports(opened.db, {
+const decide = (env: Record<string, string> = {}, knownSince = new Date()) =>
+  queueDueExports(opened, {
     settings: configOf(env).exports,
     knownSince,
     signal: new AbortController().signal,
   });
+const queueDue = async (env: Record<string, string> = {}, knownSince = new Date()) =>
+  (await decide(env, knownSince)).runs;
+
+const positionOf = async (tenant: string) => {
+  const [row] = await database.query<{ tx: string; age: number }>(
+    'SELECT tx::text, extract(epoch FROM now() - fenced_at)::float AS age FROM export_positions WHERE tenant = $1',
+    [tenant],
+  );
+  return row!;
+};
 
 /** A configuration made `minutesAgo`. */
 const configure = (
@@ -194,6 +206,58 @@ describe('queue-exports', () => {
     await moveClock(2);
     expect(await queueDue()).toEqual([]);
     await addEvents('acme', 1);
+    expect(await queueDue()).toHaveLength(1);
+  });
+
+  it('near-real-time: the position of a quiet tenant moves without a run, and no event is left out', async () => {
+    await configure('acme', { every: 'minute' });
+    await addEvents('acme', 3);
+    await setPosition('acme');
+    await database.query("UPDATE export_positions SET fenced_at = now() - interval '5 minutes'");
+    const behind = await positionOf('acme');
+    await addEvents('other', 1);
+    expect(await queueDue()).toEqual([]);
+    const moved = await positionOf('acme');
+    expect(moved.age).toBeLessThan(200);
+    expect(BigInt(moved.tx)).toBeGreaterThan(BigInt(behind.tx));
+    await addEvents('acme', 1);
+    expect(await queueDue()).toHaveLength(1);
+  });
+
+  it('the position of a quiet tenant stays while a run is open, whose window begins there', async () => {
+    await configure('acme', { every: 'minute' });
+    await addEvents('acme', 1);
+    await setPosition('acme');
+    await database.query("UPDATE export_positions SET fenced_at = now() - interval '5 minutes', tx = '1'");
+    const fence = await readFence(opened.db);
+    await addRun('acme', 10, 'running');
+    await movePastNothing(opened, 'acme', fence);
+    expect(await positionOf('acme')).toMatchObject({ tx: '1' });
+    await endRuns();
+    await movePastNothing(opened, 'acme', { ...fence, systemIdentifier: 'other' });
+    expect(await positionOf('acme')).toMatchObject({ tx: '1' });
+    await movePastNothing(opened, 'acme', fence);
+    expect(await positionOf('acme')).toMatchObject({ tx: fence.tx });
+  });
+
+  it('a schedule that cannot be worked out is reported, and does not stop the others', async () => {
+    await configure('a', { cron: '0 0 31 4,6 *' });
+    await configure('b', { every: 'day', at: '00:00', time_zone: 'Europe/Nowhere' });
+    await configure('c', { every: 'hour', minute: 0 });
+    const { runs, failures } = await decide();
+    expect(runs).toHaveLength(1);
+    expect(failures).toEqual([
+      expect.stringMatching(/^a: .*never due/),
+      expect.stringMatching(/^b: .*Europe\/Nowhere/),
+    ]);
+  });
+
+  it('a daily schedule whose time the clocks skip is due that day', async () => {
+    await configure('acme', { every: 'day', time_zone: 'America/Santiago', at: '00:00' });
+    await database.query("UPDATE export_configs SET updated_at = '2026-09-05T12:00:00Z'");
+    expect(await queueDue()).toHaveLength(1);
+    await configure('lord', { every: 'day', time_zone: 'Australia/Lord_Howe', at: '02:00' });
+    await database.query("UPDATE export_configs SET updated_at = '2026-04-03T15:00:30Z' WHERE tenant = 'lord'");
     expect(await queueDue()).toHaveLength(1);
   });
 

@@ -139,6 +139,32 @@ it('does not loop: an event that fails again is one new dead letter, above the f
   });
 });
 
+it('the audit log says what became of it, also when everything failed again', async () => {
+  const { seed, pipeline } = operations;
+  await seed(2, { event: { eventType: 'Poison' } });
+  const failed = await replay({ filter: {}, reason: 'second try' });
+  expect(failed).toMatchObject({ state: 'succeeded', stored: 0, failed: 2 });
+  await seed(2, { event: { eventType: 'CellChange' } });
+  const mixed = await replay({ filter: {} });
+  expect(mixed).toMatchObject({ stored: 2, failed: 2 });
+  const entries = await pipeline.database.query<{ details: unknown }>(
+    "SELECT actor, affected::int, reason, details FROM audit_log WHERE action = 'replays.end' ORDER BY id",
+  );
+  const outcome = { state: 'succeeded', duplicates: 0, failed: 2, skipped: 0 };
+  expect(entries).toMatchObject([
+    {
+      affected: 0,
+      reason: 'second try',
+      details: { ...outcome, replay_id: failed.id, outcome: 'none_stored', matched: 2 },
+    },
+    { affected: 2, reason: null, details: { ...outcome, replay_id: mixed.id, outcome: 'some_failed', stored: 2 } },
+  ]);
+  expect(worker.log().findLast((line) => line['replay'] === mixed.id && line['outcome'] !== undefined)).toMatchObject({
+    outcome: 'some_failed',
+    failed: 2,
+  });
+});
+
 it('skips unreadable entries; they stay open', async () => {
   const { seed, pipeline } = operations;
   await seed(3, { event: { eventType: 'CellChange' } });

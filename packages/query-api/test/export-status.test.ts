@@ -59,6 +59,28 @@ describe('GET /export/status', () => {
     expect(body.tenants[0].lag_seconds).toBeGreaterThanOrEqual(90);
   });
 
+  it('a tenant of which no event waits does not lag, and a quiet real-time one has its next run in the future', async () => {
+    const { database } = operations.pipeline;
+    await configure('quiet', { schedule: 'realtime' });
+    await addRun('quiet', 'succeeded', { rows: 5, minutesAgo: 10, trigger: 'schedule' });
+    await database.query(
+      `INSERT INTO export_positions (tenant, tx, system_identifier, fenced_at, floor, run_id)
+       SELECT 'quiet', pg_current_xact_id(), system_identifier, now() - interval '3 minutes', now() - interval '4 minutes',
+              gen_random_uuid() FROM pg_control_system()`,
+    );
+    const quiet = (await status('?tenant=quiet')).body.tenants[0];
+    expect(quiet.lag_seconds).toBe(0);
+    expect(Date.parse(quiet.next_run_at)).toBeGreaterThan(Date.now() - 1_000);
+    const { body } = await operations.ask('GET', '/export/config?tenant=quiet', undefined, 'the-key');
+    expect(Date.parse(body.next_run_at)).toBeGreaterThan(Date.now() - 1_000);
+    await database.query(
+      `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+       VALUES ('quiet', gen_random_uuid(), 'x', now(), now(), 'governance-tracker', '{}')`,
+    );
+    expect((await status('?tenant=quiet')).body.tenants[0].lag_seconds).toBeGreaterThanOrEqual(180);
+    await database.query("DELETE FROM events WHERE tenant = 'quiet'");
+  });
+
   it('shows zeros for a tenant that was never exported', async () => {
     await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('new', gen_random_uuid(), now())");
     expect((await status('?tenant=new')).body.tenants).toEqual([

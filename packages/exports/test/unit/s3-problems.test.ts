@@ -32,6 +32,59 @@ it.each([
   expect(s3Problem(error, 's3://bucket/')).toMatchObject({ code, permanent, cause: error });
 });
 
+const PASSING: readonly (readonly [number, readonly string[]])[] = [
+  [400, ['BadDigest', 'IncompleteBody', 'InvalidPart', 'RequestTimeout', 'TokenRefreshRequired', 'ExpiredToken']],
+  [400, ['XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'ExpiredTokenException', 'RequestExpired']],
+  [400, ['ClientDisconnected', 'MalformedTrailerError', 'ThrottlingException', 'KMS.ThrottlingException']],
+  [403, ['RequestTimeTooSkewed', 'ExpiredToken', 'RequestThrottled', 'RequestLimitExceeded']],
+  [404, ['NoSuchUpload']],
+  [409, ['OperationAborted', 'ConditionalRequestConflict', 'AnythingElse']],
+  [503, ['SlowDown', 'ServiceUnavailable', 'Busy', 'XMinioServerNotInitialized', 'SlowDownWrite']],
+];
+it.each(PASSING.flatMap(([status, codes]) => codes.map((code) => [status, code] as const)))(
+  '%i %s ends by itself',
+  (status, code) => expect(s3Problem(named(code, status), '')).toMatchObject({ code: 'unreachable', permanent: false }),
+);
+
+const PERMANENT: readonly (readonly [number, string, string])[] = [
+  [400, 'InvalidToken', 'bad_credentials'],
+  [400, 'AuthorizationHeaderMalformed', 'bad_destination'],
+  [400, 'InvalidBucketName', 'bad_destination'],
+  [400, 'IllegalLocationConstraintException', 'bad_destination'],
+  [400, 'InvalidRequest', 'bad_destination'],
+  [400, 'InvalidArgument', 'bad_destination'],
+  [400, 'EntityTooLarge', 'bad_destination'],
+  [400, 'KeyTooLongError', 'bad_destination'],
+  [400, 'KMS.DisabledException', 'access_denied'],
+  [400, 'KMS.NotFoundException', 'access_denied'],
+  [403, 'AccountProblem', 'access_denied'],
+  [403, 'AllAccessDisabled', 'access_denied'],
+  [403, 'InvalidObjectState', 'access_denied'],
+  [403, 'NotSignedUp', 'bad_credentials'],
+  [403, 'InvalidClientTokenId', 'bad_credentials'],
+  [404, 'NoSuchAccessPoint', 'no_bucket'],
+  [405, 'MethodNotAllowed', 'bad_destination'],
+  [501, 'NotImplemented', 'bad_destination'],
+  [507, 'InsufficientStorage', 'quota_exceeded'],
+];
+it.each(PERMANENT)('%i %s is for good: %s', (status, code, problem) => {
+  expect(s3Problem(named(code, status), '')).toMatchObject({ code: problem, permanent: true });
+});
+
+it.each([400, 402, 410, 412, 413, 416, 418, 421, 422, 451])('an unknown %i may be either', (status) => {
+  expect(s3Problem(named('NeverSeen', status), '')).toMatchObject({ code: 'rejected', permanent: false });
+});
+
+it.each([307, 408, 423, 425, 429, 500, 502, 503, 504, 520])('an unknown %i ends by itself', (status) => {
+  expect(s3Problem(named('NeverSeen', status), '')).toMatchObject({ code: 'unreachable', permanent: false });
+});
+
+it('a code counts wherever the SDK puts it', () => {
+  expect(
+    s3Problem(Object.assign(new Error('no'), { Code: 'IncompleteBody', $metadata: { httpStatusCode: 400 } }), '').code,
+  ).toBe('unreachable');
+});
+
 it('the message names the bucket, the code and the reason, once each', () => {
   expect(s3Problem(named('AccessDenied', 403), 's3://bucket/').message).toBe('s3://bucket/: said AccessDenied');
   expect(s3Problem(coded('ECONNREFUSED'), 's3://bucket/').message).toBe('s3://bucket/: connect ECONNREFUSED');

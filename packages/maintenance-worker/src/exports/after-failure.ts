@@ -13,7 +13,13 @@ import { RunError } from './run-error.ts';
  */
 export async function afterFailure(
   db: Kysely<unknown>,
-  run: { readonly id: string; readonly trigger: string; readonly attempts: number },
+  run: {
+    readonly id: string;
+    readonly trigger: string;
+    readonly attempts: number;
+    /** Why the attempt before this one ended; null for the first. */
+    readonly errorCode?: string | null;
+  },
   error: unknown,
 ): Promise<Verdict> {
   const message = messageOf(error);
@@ -21,16 +27,19 @@ export async function afterFailure(
     await failRun(db, run.id, { code: error.code, message });
     return { state: 'failed', waitMs: 0 };
   }
-  if (!(error instanceof DestinationError)) {
-    await putOff(db, run.id, { code: 'interrupted', message, waitMs: AWAY_WAIT_MS, spent: false });
-    return { state: 'queued', waitMs: AWAY_WAIT_MS };
-  }
-  if (run.trigger === 'request' && run.attempts + 1 >= MAX_ATTEMPTS) {
+  const code = error instanceof DestinationError ? error.code : 'interrupted';
+  const attempts = run.attempts + 1;
+  if (run.trigger === 'request' && attempts >= MAX_ATTEMPTS) {
     await failRun(db, run.id, { code: 'too_many_attempts', message: `after ${MAX_ATTEMPTS} attempts: ${message}` });
     return { state: 'failed', waitMs: 0 };
   }
-  const waitMs = backoffDelay(BACKOFF, run.attempts + 1);
-  await putOff(db, run.id, { code: error.code, message, waitMs, spent: true });
+  // The attempt before must have ended so too: an outage may have spent all attempts but this one.
+  if (code === 'rejected' && run.errorCode === 'rejected' && attempts >= MAX_REJECTED) {
+    await failRun(db, run.id, { code, message: `after ${attempts} attempts: ${message}` });
+    return { state: 'failed', waitMs: 0 };
+  }
+  const waitMs = backoffDelay(code === 'interrupted' ? INTERRUPTED_BACKOFF : BACKOFF, attempts);
+  await putOff(db, run.id, { code, message, waitMs });
   return { state: 'queued', waitMs };
 }
 
@@ -41,10 +50,13 @@ const BACKOFF: Backoff = { initialMs: 5_000, maxMs: 60 * 60_000 };
  * Attempts of a requested run: the last one is about an hour and a half after the first. Scheduled runs are retried
  * forever, because the events after their window wait for them.
  */
-const MAX_ATTEMPTS = 11;
+export const MAX_ATTEMPTS = 11;
 
-/** Wait after an error that is not the destination's, in milliseconds; mostly Postgres was unavailable. */
-const AWAY_WAIT_MS = 2_000;
+/** Attempts that a destination may reject with an unknown answer; the last one is about ten minutes after the first. */
+const MAX_REJECTED = 8;
+
+/** Waits after an error that is not the destination's; mostly Postgres was unavailable. */
+const INTERRUPTED_BACKOFF: Backoff = { initialMs: 2_000, maxMs: 5 * 60_000 };
 
 /** What follows a failed attempt. */
 export interface Verdict {

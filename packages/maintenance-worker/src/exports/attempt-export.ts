@@ -9,9 +9,10 @@ import { folderName } from '@sluice/exports/safe-key';
 import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { Database } from '@sluice/store/database';
 import { inRunTrace } from '../running/run-trace.ts';
+import { MAX_ATTEMPTS } from './after-failure.ts';
 import { countExpected } from './count-expected.ts';
 import { csvFormat } from './csv-format.ts';
-import { EXPORT_COLUMNS, type ExportRow } from './export-row.ts';
+import { type ExportRow, exportRows } from './export-row.ts';
 import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-states.ts';
 import { fixWindow, manifestWindow, rowsOf, type Window } from './fix-window.ts';
 import { jsonFormat } from './json-format.ts';
@@ -20,8 +21,9 @@ import { ndjsonFormat } from './ndjson-format.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { parquetFormat } from './parquet-format.ts';
 import { publishManifest } from './publish-manifest.ts';
-import { readInBatches } from './read-in-batches.ts';
+import { type Batches, readInBatches } from './read-in-batches.ts';
 import type { FileFormat } from './row-format.ts';
+import { RunError } from './run-error.ts';
 import { succeedRun } from './succeed-run.ts';
 import { writeFiles } from './write-files.ts';
 
@@ -49,6 +51,9 @@ export async function attemptExport(
   await withAdvisoryLock(context.database, `export:${id}`, async (lock) => {
     const run = await takeRun(lock, id);
     if (run === null) return;
+    if (run.trigger === 'request' && run.attempts >= MAX_ATTEMPTS) {
+      throw new RunError('too_many_attempts', `after ${run.attempts} attempts: the worker died during the last one`);
+    }
     const { tenant, trigger, format } = run;
     const attributes = {
       'sluice.run.id': id,
@@ -125,7 +130,7 @@ async function writeRun(
   signal.throwIfAborted();
   const folder = folderOf(run);
   const rows = rowsOf(run, window);
-  const format = formatOf(run, window);
+  const format = formatOf(run, window, context.settings);
   const expected = await countExpected(context.database, rows);
   await sql`UPDATE export_runs SET rows_expected = ${expected} WHERE id = ${run.id}::uuid`.execute(lock);
   // Files of a killed attempt. Not every server can list them.
@@ -144,11 +149,11 @@ async function writeRun(
     onLost: (error) => stop.abort(error),
   });
   const working = AbortSignal.any([signal, stop.signal]);
-  const query = sql<ExportRow>`SELECT ${EXPORT_COLUMNS} FROM events WHERE ${rows}`;
+  const truncated = countTruncated();
   let files: ManifestFile[];
   try {
-    files = await readInBatches(context.database, query, (batches) =>
-      writeFiles(folder, batches, {
+    files = await readInBatches(context.database, exportRows(rows), (batches) =>
+      writeFiles(folder, truncated.watch(batches), {
         format,
         compression: run.compression,
         destinations,
@@ -163,7 +168,7 @@ async function writeRun(
   } finally {
     await progress.flush();
   }
-  const manifest = makeManifest(run, format.columns, manifestWindow(run, window), files);
+  const manifest = makeManifest(run, format.columns, manifestWindow(run, window), files, truncated.rows());
   // A scheduled run that finds no event publishes nothing.
   return { manifest, key: manifest.rows === 0 && run.trigger !== 'request' ? null : `${folder}/${MANIFEST_NAME}` };
 }
@@ -174,10 +179,34 @@ function folderOf(run: ExportRun): string {
   return `${folderName(run.tenant ?? '')}/${day}/${run.id}`;
 }
 
-function formatOf(run: ExportRun, window: Window): FileFormat<ExportRow> {
+function formatOf(
+  run: ExportRun,
+  window: Window,
+  { csvEscapeFormulas: escapeFormulas }: ExportSettings,
+): FileFormat<ExportRow> {
   const { tenant, id, trigger, createdAt } = run;
   const metadata = { run_id: id, tenant, trigger, requested_at: createdAt, window: manifestWindow(run, window) };
-  return { ndjson: ndjsonFormat, json: jsonFormat(metadata), csv: csvFormat, parquet: parquetFormat }[run.format];
+  return {
+    ndjson: ndjsonFormat,
+    json: jsonFormat(metadata),
+    csv: csvFormat({ escapeFormulas }),
+    parquet: parquetFormat,
+  }[run.format];
+}
+
+/** Counts the rows whose payload was too long to be read. */
+function countTruncated() {
+  let rows = 0;
+  return {
+    watch: (batches: Batches<ExportRow>): Batches<ExportRow> => ({
+      async next() {
+        const batch = await batches.next();
+        rows += batch.filter(({ truncated }) => truncated).length;
+        return batch;
+      },
+    }),
+    rows: () => rows,
+  };
 }
 
 /** Writes progress every PROGRESS_MS, one statement at a time, on the connection that holds the lock. */

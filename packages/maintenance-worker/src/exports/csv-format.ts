@@ -2,6 +2,7 @@ import { stringify } from 'csv-stringify/sync';
 import { toWire } from '@sluice/events/adapters/to-wire';
 import type { ManifestColumn } from '@sluice/exports/manifest';
 import type { ExportRow } from './export-row.ts';
+import { inGroups } from './in-groups.ts';
 import type { FileFormat } from './row-format.ts';
 
 /** The columns of CSV, in their order. */
@@ -19,25 +20,29 @@ export const CSV_COLUMNS: readonly ManifestColumn[] = [
 ];
 
 /**
- * RFC 4180 with a header and line feeds. A cell that a spreadsheet would run as a formula (it begins with = + - @, a
- * tab or a carriage return) gets a `'` in front; `raw_event_data` is JSON and begins with a brace, so it never does.
+ * Writes RFC 4180 with a header and line feeds.
+ *
+ * @param escapeFormulas whether a cell that a spreadsheet would run as a formula (it begins with = + - @, a tab or a
+ *   carriage return) gets a `'` in front; `raw_event_data` is JSON and begins with a brace, so it never does
  */
-export const csvFormat: FileFormat<ExportRow> = {
-  extension: '.csv',
-  columns: CSV_COLUMNS,
-  open: () => ({
-    begin: () => [Buffer.from(`${CSV_COLUMNS.map(({ name }) => name).join(',')}\n`)],
-    add: (rows, firstId) => [
-      Buffer.from(
-        stringify(
-          rows.map((row, at) => cellsOf(row, firstId + at)),
-          { escape_formulas: true },
-        ),
-      ),
-    ],
-    end: () => [],
-  }),
-};
+export function csvFormat({ escapeFormulas }: { readonly escapeFormulas: boolean }): FileFormat<ExportRow> {
+  return {
+    extension: '.csv',
+    columns: CSV_COLUMNS,
+    open: () => ({
+      begin: () => [Buffer.from(`${CSV_COLUMNS.map(({ name }) => name).join(',')}\n`)],
+      *add(rows, firstId) {
+        let id = firstId;
+        for (const group of inGroups(rows)) {
+          const cells = group.map((row, at) => cellsOf(row, id + at));
+          id += group.length;
+          yield Buffer.from(stringify(cells, { escape_formulas: escapeFormulas }));
+        }
+      },
+      end: () => [],
+    }),
+  };
+}
 
 function cellsOf(row: ExportRow, id: number): readonly (string | number | null)[] {
   const wire = toWire(row);

@@ -9,6 +9,7 @@ import type { MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { startWakeRunner, type WakeRunner } from '../running/wake-runner.ts';
 import { afterFailure, type Verdict } from './after-failure.ts';
 import { type Attempt, type ExportContext, attemptExport } from './attempt-export.ts';
+import { queueAgain } from './export-states.ts';
 import type { ExportWebhook } from './export-webhook.ts';
 
 /** Exports that one worker runs at the same time; each holds two connections to Postgres. */
@@ -86,8 +87,11 @@ async function finish(
     metrics.exportEnded({ state: 'cancelled', seconds });
     return 0;
   }
-  // The row says running, so the next start continues with it.
-  if (signal.aborted) return 0;
+  if (signal.aborted) {
+    // Without this the next start takes it for one whose worker died.
+    await queueAgain(context.database.db, id).catch(() => {});
+    return 0;
+  }
   const verdict = await noteFailure(id, context, outcome.error, signal);
   if (verdict === null) return 0;
   const about = { run: id, error: messageOf(outcome.error) };
@@ -110,8 +114,8 @@ async function noteFailure(
   while (!signal.aborted) {
     try {
       const db: Kysely<unknown> = context.database.db;
-      const { rows } = await sql<{ id: string; trigger: string; attempts: number }>`
-        SELECT id, trigger, attempts FROM export_runs WHERE id = ${id}::uuid`.execute(db);
+      const { rows } = await sql<{ id: string; trigger: string; attempts: number; errorCode: string | null }>`
+        SELECT id, trigger, attempts, error_code AS "errorCode" FROM export_runs WHERE id = ${id}::uuid`.execute(db);
       return rows[0] === undefined ? null : await afterFailure(db, rows[0], error);
     } catch (problem) {
       const reason = outage.news(problem);

@@ -61,12 +61,17 @@ const RUN_COLUMNS = sql`
   manifest::text AS manifest, manifest_key, attempts,
   ${isoTime('created_at')} AS created_at`;
 
-/** Marks a due run as running. @returns null when it is not due, has ended, or is paused */
+/**
+ * Marks a due run as running. One that is marked already was left by a worker that died: that was an attempt.
+ *
+ * @returns null when it is not due, has ended, or is paused
+ */
 export async function takeRun(db: Kysely<unknown>, id: string): Promise<ExportRun | null> {
   const { rows } = await sql<RunRow>`
     UPDATE export_runs
     SET state = 'running', started_at = coalesce(started_at, clock_timestamp()), next_attempt_at = NULL,
-        rows_done = 0, bytes_done = 0, finished_at = NULL
+        rows_done = 0, bytes_done = 0, finished_at = NULL,
+        attempts = attempts + CASE state WHEN 'running' THEN 1 ELSE 0 END
     WHERE id = ${id}::uuid AND state IN ('queued', 'running')
       AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
     RETURNING ${RUN_COLUMNS}`.execute(db);
@@ -112,15 +117,20 @@ export async function beginPublishing(
   return rows.length === 1;
 }
 
-/** Queues a run for its next attempt, after a wait. @param spent whether this counts as one of its attempts */
+/** Queues a run again that an ordered stop interrupted: that was no failed attempt. */
+export async function queueAgain(db: Kysely<unknown>, id: string): Promise<void> {
+  await sql`UPDATE export_runs SET state = 'queued' WHERE id = ${id}::uuid AND state = 'running'`.execute(db);
+}
+
+/** Queues a run for its next attempt, after a wait, and counts the attempt that failed. */
 export async function putOff(
   db: Kysely<unknown>,
   id: string,
-  why: { code: RunProblem | DestinationProblem; message: string; waitMs: number; spent: boolean },
+  why: { code: RunProblem | DestinationProblem; message: string; waitMs: number },
 ): Promise<void> {
   await sql`
     UPDATE export_runs
-    SET state = 'queued', attempts = attempts + ${why.spent ? 1 : 0}, error_code = ${why.code}, error = ${why.message},
+    SET state = 'queued', attempts = attempts + 1, error_code = ${why.code}, error = ${why.message},
         next_attempt_at = clock_timestamp() + make_interval(secs => ${why.waitMs / 1000})
     WHERE id = ${id}::uuid AND state = 'running'`.execute(db);
 }

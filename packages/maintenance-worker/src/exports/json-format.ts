@@ -1,5 +1,6 @@
 import { toWire } from '@sluice/events/adapters/to-wire';
 import type { ExportRow } from './export-row.ts';
+import { inGroups } from './in-groups.ts';
 import type { FileFormat } from './row-format.ts';
 
 /**
@@ -14,10 +15,12 @@ export function jsonFormat(metadata: Readonly<Record<string, unknown>>): FileFor
       let count = 0;
       return {
         begin: () => [Buffer.from(`{"export_metadata":${JSON.stringify(metadata)},"events":[\n`)],
-        add(rows) {
-          const lines = rows.map((row, at) => `${count + at === 0 ? '' : ',\n'}${JSON.stringify(toWire(row))}`);
-          count += rows.length;
-          return [Buffer.from(lines.join(''))];
+        *add(rows) {
+          for (const group of inGroups(rows)) {
+            const lines = group.map((row, at) => `${count + at === 0 ? '' : ',\n'}${JSON.stringify(toWire(row))}`);
+            count += group.length;
+            yield Buffer.from(lines.join(''));
+          }
         },
         end: () => [Buffer.from(`\n],"event_count":${count}}\n`)],
       };

@@ -15,6 +15,7 @@ export function makeManifest(
   columns: readonly ManifestColumn[] | null,
   window: ManifestWindow,
   files: readonly ManifestFile[],
+  truncatedRows = 0,
 ): Manifest {
   return {
     manifest_version: 1,
@@ -28,6 +29,7 @@ export function makeManifest(
     files,
     rows: files.reduce((sum, file) => sum + file.rows, 0),
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    truncated_rows: truncatedRows,
     created_at: new Date().toISOString(),
     sluice_version: VERSION,
   };

@@ -45,20 +45,18 @@ export function openParquetFile<Row>(columns: readonly ParquetColumn<Row>[]): Ro
 
   return {
     begin: () => [take()],
-    add(rows, firstId) {
-      const ready: Uint8Array[] = [];
-      rows.forEach((row, at) => {
+    *add(rows, firstId) {
+      for (const [at, row] of rows.entries()) {
         columns.forEach(({ value }, column) => {
           const cell = value(row, firstId + at);
           held.values[column]!.push(cell);
           held.bytes += typeof cell === 'string' ? cell.length : 8;
         });
         held.rows += 1;
-        if (held.rows < GROUP_ROWS && held.bytes < GROUP_BYTES) return;
+        if (held.rows < GROUP_ROWS && held.bytes < GROUP_BYTES) continue;
         writeGroup();
-        ready.push(take());
-      });
-      return ready;
+        yield take();
+      }
     },
     end() {
       writeGroup();

@@ -1,5 +1,6 @@
 import { toWire } from '@sluice/events/adapters/to-wire';
 import { epochMicroseconds, type ExportRow } from './export-row.ts';
+import { inGroups } from './in-groups.ts';
 import { openParquetFile, type ParquetColumn } from './parquet-file.ts';
 import type { FileFormat } from './row-format.ts';
 
@@ -36,11 +37,14 @@ export const parquetFormat: FileFormat<ExportRow> = {
     const file = openParquetFile(COLUMNS);
     return {
       ...file,
-      add: (rows, firstId) =>
-        file.add(
-          rows.map((row) => ({ row, wire: toWire(row) })),
-          firstId,
-        ),
+      *add(rows, firstId) {
+        let id = firstId;
+        for (const group of inGroups(rows)) {
+          const wired = group.map((row) => ({ row, wire: toWire(row) }));
+          yield* file.add(wired, id);
+          id += group.length;
+        }
+      },
     };
   },
 };

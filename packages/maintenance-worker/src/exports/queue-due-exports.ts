@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { messageOf } from '@sluice/errors/message-of';
 import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice/exports/export-config';
-import { nextDue } from '@sluice/exports/export-schedule';
+import { type ExportSchedule, nextDue } from '@sluice/exports/export-schedule';
 import type { ExportSettings } from '@sluice/exports/export-settings';
+import type { Database } from '@sluice/store/database';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { countWaiting } from './count-waiting.ts';
+import { movePastNothing, positionLock } from './move-past-nothing.ts';
 
 /**
  * Queues a scheduled run for every tenant that is due and has none open. Missed ticks make one run together: it exports
@@ -13,15 +16,18 @@ import { countWaiting } from './count-waiting.ts';
  * A tenant without a configuration of its own can't be paused. When its export to the destination of the variables has
  * failed for good, it waits until an operator retries the run, or restarts the worker with variables that may be fixed.
  *
+ * A schedule that cannot be worked out is a failure of its tenant, and does not stop the others.
+ *
  * @param options.knownSince when the variables were read
- * @returns ids of the runs
  */
 export async function queueDueExports(
-  db: Kysely<unknown>,
+  database: Database,
   { settings, knownSince, signal }: { settings: ExportSettings; knownSince: Date; signal: AbortSignal },
-): Promise<string[]> {
+): Promise<Queued> {
+  const db: Kysely<unknown> = database.db;
   const fence = await readFence(db);
-  const queued: string[] = [];
+  const runs: string[] = [];
+  const failures: string[] = [];
   const pages = [configuredTenants, ...(settings.defaults.enabled ? [otherTenants] : [])];
   for (const page of pages) {
     for (let after = ''; !signal.aborted;) {
@@ -35,17 +41,33 @@ export async function queueDueExports(
         const own = configs.get(candidate.tenant);
         if (own === undefined && Number(candidate.failed_ms ?? 0) > knownSince.getTime()) continue;
         const config = own ?? environmentConfig(candidate.tenant, settings);
-        if (!(await isDue(db, config, candidate, fence))) continue;
+        const due = await isDue(database, config, candidate, fence).catch((error: unknown) => {
+          if (!(error instanceof ScheduleError)) throw error;
+          failures.push(`${candidate.tenant}: ${error.message}`);
+          return false;
+        });
+        if (!due) continue;
         const id = await queueRun(db, config, candidate.last_id);
-        if (id !== null) queued.push(id);
+        if (id !== null) runs.push(id);
       }
       const last = candidates.at(-1);
       if (candidates.length < PAGE || last === undefined) break;
       after = last.tenant;
     }
   }
-  return queued;
+  return { runs, failures };
 }
+
+/** What was queued. */
+export interface Queued {
+  /** Ids of the runs. */
+  readonly runs: readonly string[];
+  /** Tenants whose schedule is never due or cannot be worked out, each with the reason. */
+  readonly failures: readonly string[];
+}
+
+/** A schedule without a next time. */
+class ScheduleError extends Error {}
 
 /** Tenants that are read together. */
 const PAGE = 500;
@@ -64,20 +86,35 @@ interface Candidate {
 }
 
 async function isDue(
-  db: Kysely<unknown>,
+  database: Database,
   { tenant, schedule }: ExportConfig,
   { since_ms: sinceMs, now_ms: nowMs }: Candidate,
   fence: Fence,
 ): Promise<boolean> {
+  const db: Kysely<unknown> = database.db;
   if ('manual' in schedule) return false;
   if ('every_events' in schedule) {
     return (await countWaiting(db, tenant, fence, schedule.every_events)) >= schedule.every_events;
   }
-  const due = nextDue(schedule, new Date(Number(sinceMs)));
-  if (due === null || due.getTime() > Number(nowMs)) return false;
-  // Otherwise each minute without an event would leave an empty run.
-  if ('every' in schedule && schedule.every === 'minute') return (await countWaiting(db, tenant, fence, 1)) > 0;
-  return true;
+  const due = dueAfter(schedule, new Date(Number(sinceMs)));
+  if (due.getTime() > Number(nowMs)) return false;
+  if (!('every' in schedule) || schedule.every !== 'minute') return true;
+  if ((await countWaiting(db, tenant, fence, 1)) > 0) return true;
+  // Each minute without an event would leave an empty run.
+  await movePastNothing(database, tenant, fence);
+  return false;
+}
+
+/** @throws ScheduleError when there is no such time: null must never be taken for "not due yet" */
+function dueAfter(schedule: ExportSchedule, since: Date): Date {
+  let due: Date | null;
+  try {
+    due = nextDue(schedule, since);
+  } catch (error) {
+    throw new ScheduleError(messageOf(error), { cause: error });
+  }
+  if (due === null) throw new ScheduleError(`the schedule ${JSON.stringify(schedule)} is never due`);
+  return due;
 }
 
 /**
@@ -92,6 +129,7 @@ async function queueRun(db: Kysely<unknown>, config: ExportConfig, lastId: strin
     INSERT INTO export_runs (id, tenant, trigger, state, format, compression, destination, backup, requested_by)
     SELECT ${randomUUID()}::uuid, ${tenant}, 'schedule', 'queued', ${format}, ${compression},
            ${JSON.stringify(destination)}::jsonb, ${backup === null ? null : JSON.stringify(backup)}::jsonb, 'schedule'
+    FROM (SELECT ${positionLock(tenant)}) AS locked
     WHERE ${lastScheduled(sql`${tenant}::text`)} IS NOT DISTINCT FROM ${lastId}::uuid
     ON CONFLICT DO NOTHING RETURNING id`.execute(db);
   return rows[0]?.id ?? null;

@@ -1,15 +1,20 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import type { Database } from '@sluice/store/database';
+import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
 import { inTransaction } from '@sluice/store/transaction';
 
 /**
  * Reads the rows of a query through a cursor, in constant memory here and in Postgres, all from one snapshot.
  *
+ * A batch has 100 rows, or 10, or 1: as many as have READ_CHUNK_BYTES of payload at most. So that this is known before
+ * they are read, each row also has the bytes of the rows after it. A payload may be a thousand times as long as what is
+ * stored of it.
+ *
  * The transaction is read-only and lasts as long as a slow destination takes. Meanwhile VACUUM can't remove rows that
  * it sees, and detaching a partition waits and gives up.
  *
- * @param query must give strings, so that the size of a row is known
+ * @param query must give the column `payload` as text
  */
 export async function readInBatches<Row extends object, T>(
   database: Database,
@@ -23,28 +28,22 @@ export async function readInBatches<Row extends object, T>(
     await sql.raw(`SET LOCAL statement_timeout = ${EXPORT_TIMEOUT_MS}`).execute(db);
     // All rows will be read: without this the planner favours plans that return the first rows early.
     await sql`SET LOCAL cursor_tuple_fraction = 1`.execute(db);
-    await sql`DECLARE rows NO SCROLL CURSOR FOR ${query}`.execute(db);
-    let count = FIRST_ROWS;
+    await sql`DECLARE rows NO SCROLL CURSOR FOR ${withBytesAhead(query)}`.execute(db);
+    // Nothing is known of the first row.
+    let count = 1;
     return work({
       async next() {
         // Untraced: ten million rows take a hundred thousand of these. The span of the file has its number of rows.
-        const { rows } = await untraced(() => sql<Row>`FETCH ${sql.raw(String(count))} FROM rows`.execute(db));
-        const largest = Math.max(1, ...rows.map(sizeOf));
-        count = Math.max(1, Math.min(MOST_ROWS, Math.floor(BATCH_CHARS / largest)));
+        const { rows } = await untraced(() =>
+          sql<Row & BytesAhead>`FETCH ${sql.raw(String(count))} FROM rows`.execute(db),
+        );
+        const last = rows.at(-1);
+        if (last !== undefined) count = rowsAhead(last);
         return rows;
       },
     });
   });
 }
-
-/** A batch has as many rows as would have this many characters if all were as long as the longest of the last batch. */
-const BATCH_CHARS = 4 * 1024 * 1024;
-/** An event has 256 KiB at most by default, so a batch of suddenly large events has 25 MiB at most. */
-const MOST_ROWS = 100;
-const FIRST_ROWS = 50;
-
-/** How long reading one batch may take, and how long a destination may take between two batches, in milliseconds. */
-export const EXPORT_TIMEOUT_MS = 10 * 60_000;
 
 /** Rows that are read on demand. */
 export interface Batches<Row> {
@@ -52,8 +51,27 @@ export interface Batches<Row> {
   next(): Promise<readonly Row[]>;
 }
 
-function sizeOf(row: object): number {
-  let size = 0;
-  for (const value of Object.values(row)) if (typeof value === 'string') size += value.length;
-  return size;
+/** How long reading one batch may take, and how long a destination may take between two batches, in milliseconds. */
+export const EXPORT_TIMEOUT_MS = 10 * 60_000;
+
+/** Rows of a batch, when they are small and when they are larger. */
+const MOST_ROWS = 100;
+const FEW_ROWS = 10;
+
+/** Bytes of payload of the rows after a row; null at the end. */
+interface BytesAhead {
+  readonly ahead_most: string | null;
+  readonly ahead_few: string | null;
+}
+
+function rowsAhead({ ahead_most: most, ahead_few: few }: BytesAhead): number {
+  if (Number(most) <= READ_CHUNK_BYTES) return MOST_ROWS;
+  return Number(few) <= READ_CHUNK_BYTES ? FEW_ROWS : 1;
+}
+
+/** OFFSET 0 keeps the subquery apart, so that the text of each payload is made once. The sums slide: no row is added twice. */
+function withBytesAhead(query: RawBuilder<unknown>): RawBuilder<unknown> {
+  const ahead = (rows: number) =>
+    sql`sum(octet_length(payload)) OVER (ROWS BETWEEN 1 FOLLOWING AND ${sql.lit(rows)} FOLLOWING)`;
+  return sql`SELECT *, ${ahead(MOST_ROWS)} AS ahead_most, ${ahead(FEW_ROWS)} AS ahead_few FROM (${query} OFFSET 0) AS read`;
 }

@@ -8,9 +8,9 @@ export interface RowFormat<Row> {
    * Adds rows.
    *
    * @param firstId position of the first of these rows in the export, from 1
-   * @returns bytes that are ready; the rest is held for later
+   * @returns bytes that are ready, made as they are taken; the rest is held for later
    */
-  add(rows: readonly Row[], firstId: number): readonly Uint8Array[];
+  add(rows: readonly Row[], firstId: number): Iterable<Uint8Array>;
   /** The bytes held so far, and the bytes after the last row. */
   end(): readonly Uint8Array[];
 }

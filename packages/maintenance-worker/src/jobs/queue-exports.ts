@@ -15,8 +15,13 @@ export const queueExportsJob = {
 
 async function queueExports({ database, config, logger }: JobContext, { signal }: JobRun): Promise<JobResult> {
   const knownSince = new Date(performance.timeOrigin);
-  const queued = await queueDueExports(database.db, { settings: config.exports, knownSince, signal });
-  if (queued.length === 0) return { rows: 0 };
+  const { runs, failures } = await queueDueExports(database, { settings: config.exports, knownSince, signal });
+  if (runs.length > 0) await wakeExports(runs, { config, logger });
+  if (failures.length > 0) throw new Error(`not exported by schedule: ${failures.join('; ')}`);
+  return { rows: runs.length };
+}
+
+async function wakeExports(runs: readonly string[], { config, logger }: Pick<JobContext, 'config' | 'logger'>) {
   const exports = openWakeQueue('export', {
     redisUrl: config.REDIS_URL,
     namespace: config.SLUICE_NAMESPACE,
@@ -24,9 +29,8 @@ async function queueExports({ database, config, logger }: JobContext, { signal }
   });
   try {
     // One wake-up that Redis does not accept shows that it is unavailable; the sweep finds the other runs.
-    for (const id of queued) if (!(await wakeOrWarn(exports, id, logger))) break;
+    for (const id of runs) if (!(await wakeOrWarn(exports, id, logger))) break;
   } finally {
     await exports.close();
   }
-  return { rows: queued.length };
 }

@@ -11,7 +11,14 @@ import type { ReplayedEntry } from '@sluice/stream/replay-entry';
 import type { StreamProducer } from '@sluice/stream/stream-producer';
 import type { EndState, MaintenanceMetrics } from '../maintenance-metrics.ts';
 import { inRunTrace } from '../running/run-trace.ts';
-import { failReplay, finishReplay, releaseLetters, type ReplayProgress, replayProgress } from './end-replay.ts';
+import {
+  failReplay,
+  finishReplay,
+  releaseLetters,
+  replayOutcome,
+  type ReplayProgress,
+  replayProgress,
+} from './end-replay.ts';
 import { entriesGone, type Horizon, horizonNow } from './entries-gone.ts';
 import { createPacer, type Pacer } from './pacer.ts';
 import { sendLetters } from './send-letters.ts';
@@ -113,7 +120,8 @@ class Run {
     }
     await this.#releaseRest();
     const ended = await replayProgress(this.#db, this.#id);
-    logger.info({ replay: this.#id, state: ended.state }, 'replay ended or paused');
+    const outcome = await replayOutcome(this.#db, this.#id);
+    logger.info({ replay: this.#id, state: ended.state, ...outcome }, 'replay ended or paused');
     span.setAttributes({ 'sluice.replay.letters': this.#sent, 'sluice.run.state': ended.state });
     // A replay with unsettled dead letters is ended by another run.
     if (ended.unsettled === 0 && isEnd(ended.state)) metrics.replayEnded(ended.state);

@@ -1,5 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { type DeadLetterFilter, EVENT_JSON, matches } from '@sluice/store/dead-letter-filter';
+import { rowsOfChunk } from '@sluice/store/read-payload';
 import { readLetter, type ReplayableLetter, type ReplayedEntry } from '@sluice/stream/replay-entry';
 
 /** The work of one step of a replay. */
@@ -8,7 +9,7 @@ export interface TakenLetters {
   readonly state: string;
   /** What to put on the stream, in the order of the dead letters' ids. */
   readonly letters: readonly ReplayedEntry[];
-  /** Whether this step reached the last matching dead letter. */
+  /** Whether no matching dead letter is left. */
   readonly atEnd: boolean;
 }
 
@@ -39,21 +40,23 @@ export async function takeLetters(db: Kysely<unknown>, replayId: string, limit: 
     if (replay.state !== 'queued' && replay.state !== 'running') {
       return { state: replay.state, letters: [], atEnd: false };
     }
+    const next = sql<SqlBool>`
+      id > ${replay.last_id} AND id <= ${replay.upper_id} AND state = 'dead'
+      AND ${matches(JSON.parse(replay.filter) as DeadLetterFilter, replay.tenant)}`;
+    const ids = await idsOfChunk(transaction, next, limit);
     const { rows } = await sql<ReplayableLetter>`
       SELECT ${REPLAYABLE} FROM dead_letters
-      WHERE id > ${replay.last_id} AND id <= ${replay.upper_id} AND state = 'dead'
-        AND ${matches(JSON.parse(replay.filter) as DeadLetterFilter, replay.tenant)}
-      ORDER BY id LIMIT ${limit} FOR UPDATE`.execute(transaction);
+      WHERE id = ANY(${ids}::bigint[]) AND state = 'dead' ORDER BY id FOR UPDATE`.execute(transaction);
     const usable = rows.map(readLetter).filter((entry) => entry !== null);
     if (usable.length > 0) {
       await sql`
         UPDATE dead_letters SET state = 'replaying', replay_id = ${replayId}
         WHERE id = ANY(${usable.map((each) => each.letter)}::bigint[])`.execute(transaction);
     }
-    const atEnd = rows.length < limit;
+    const atEnd = ids.length === 0;
     await sql`
       UPDATE replays SET state = 'running', started_at = coalesce(started_at, now()), error = NULL,
-        last_id = ${atEnd ? replay.upper_id : rows.at(-1)!.id}, skipped = skipped + ${rows.length - usable.length}
+        last_id = ${ids.at(-1) ?? replay.upper_id}, skipped = skipped + ${rows.length - usable.length}
       WHERE id = ${replayId}`.execute(transaction);
     return { state: 'running', letters: usable, atEnd };
   });
@@ -66,12 +69,21 @@ export async function unsettledLetters(
   afterId: string,
   limit: number,
 ): Promise<{ lastId: string | null; letters: readonly ReplayedEntry[] }> {
+  const next = sql<SqlBool>`replay_id = ${replayId} AND state = 'replaying' AND id > ${afterId}`;
+  const ids = await idsOfChunk(db, next, limit);
   const { rows } = await sql<ReplayableLetter>`
-    SELECT ${REPLAYABLE} FROM dead_letters
-    WHERE replay_id = ${replayId} AND state = 'replaying' AND id > ${afterId}
-    ORDER BY id LIMIT ${limit}`.execute(db);
+    SELECT ${REPLAYABLE} FROM dead_letters WHERE id = ANY(${ids}::bigint[]) ORDER BY id`.execute(db);
   return {
-    lastId: rows.at(-1)?.id ?? null,
+    lastId: ids.at(-1) ?? null,
     letters: rows.map(readLetter).filter((entry) => entry !== null),
   };
+}
+
+/** Ids of the next dead letters: `limit` at most, and fewer when their events are long. */
+async function idsOfChunk(db: Kysely<unknown>, next: RawBuilder<SqlBool>, limit: number): Promise<readonly string[]> {
+  const measured = sql`
+    SELECT id, coalesce(octet_length(${EVENT_JSON}), 0) AS bytes FROM dead_letters WHERE ${next} ORDER BY id LIMIT ${limit}`;
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM (${rowsOfChunk(measured, sql`id`, sql`bytes`)}) AS chunk ORDER BY id`.execute(db);
+  return rows.map(({ id }) => id);
 }

@@ -34,6 +34,12 @@ export const exportRunSchema = Type.Object({
     { description: 'The files of the manifest; none before the run has succeeded.' },
   ),
   manifest_key: orNull(Type.String()),
+  manifest_location: orNull(
+    Type.String({
+      description:
+        'Where the manifest lies: `s3://…` or, for operators of all tenants, a path on the server. Null before it is published.',
+    }),
+  ),
   attempts: Type.Integer(),
   next_attempt_at: orNull(time),
   error_code: orNull(Type.String()),

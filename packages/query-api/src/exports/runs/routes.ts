@@ -71,7 +71,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       return (reply as FastifyReply)
         .code(202)
         .header('location', `/export/runs/${id}`)
-        .send(await findExportRun(db, id, operator));
+        .send(await findExportRun(db, id, operator, config.exports));
     },
   });
 
@@ -91,7 +91,12 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       const { operator } = request;
       if (tenant !== undefined) tenantOf(tenant, operator);
       const { rows, next } = await readPage(EXPORT_RUNS, page, (after, limit) =>
-        listExportRuns(database.db, { tenant: tenant ?? null, state: state ?? null, after, limit }, operator),
+        listExportRuns(
+          database.db,
+          { tenant: tenant ?? null, state: state ?? null, after, limit },
+          operator,
+          config.exports,
+        ),
       );
       return { runs: rows, next_cursor: next };
     },
@@ -106,7 +111,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
       response: { 200: exportRunSchema, ...errorResponses('query', 400, 404, 503, 504) },
     },
     handler: async (request) =>
-      findExportRun(database.db, (request.params as Static<typeof uuidParams>).id, request.operator),
+      findExportRun(database.db, (request.params as Static<typeof uuidParams>).id, request.operator, config.exports),
   });
 
   for (const step of ['retry', 'cancel'] as const) {
@@ -130,7 +135,7 @@ export function addExportRunRoutes(server: FastifyInstance, context: QueryContex
           step === 'retry' ? retryExport(db, id, operator, config.exports) : cancelExport(db, id, operator),
         );
         await wake(id, request.id);
-        return findExportRun(database.db, id, operator);
+        return findExportRun(database.db, id, operator, config.exports);
       },
     });
   }

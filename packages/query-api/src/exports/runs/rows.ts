@@ -1,6 +1,9 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
+import type { DestinationSettings } from '@sluice/exports/destination';
+import type { ExportSettings } from '@sluice/exports/export-settings';
+import { fileLocation } from '@sluice/exports/file-location';
 import { payloadForReading } from '@sluice/store/read-payload';
 import { comesAfter, type List, NEWEST_FIRST, type Place, type ReadRows } from '../../http/paging.ts';
 import { ownedBy } from '../../sql/owned-by.ts';
@@ -32,13 +35,19 @@ interface Row extends Record<string, unknown> {
   destination: string;
   backup: string | null;
   files: string;
+  manifest_key: string | null;
 }
 
 /** Reads one run. @throws ApiError `not_found`, also for one that the operator may not see */
-export async function findExportRun(db: Kysely<unknown>, id: string, operator: Principal): Promise<ExportRunStatus> {
+export async function findExportRun(
+  db: Kysely<unknown>,
+  id: string,
+  operator: Principal,
+  settings: ExportSettings,
+): Promise<ExportRunStatus> {
   const {
     rows: [run],
-  } = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, 1);
+  } = await readExportRuns(db, sql<SqlBool>`id = ${id}::uuid`, operator, { limit: 1, settings });
   if (run === undefined) throw noSuchExport(id);
   return run;
 }
@@ -64,17 +73,18 @@ export async function listExportRuns(
   db: Kysely<unknown>,
   { tenant, state, after, limit }: ExportRunPage,
   operator: Principal,
+  settings: ExportSettings,
 ): Promise<ReadRows<ExportRunStatus>> {
   const meant = sql<SqlBool>`${comesAfter(after, EXPORT_RUNS)} AND (${tenant}::text IS NULL OR tenant = ${tenant})
     AND (${state}::text IS NULL OR state = ${state})`;
-  return readExportRuns(db, meant, operator, limit);
+  return readExportRuns(db, meant, operator, { limit, settings });
 }
 
 async function readExportRuns(
   db: Kysely<unknown>,
   condition: RawBuilder<SqlBool>,
   operator: Principal,
-  limit: number,
+  { limit, settings }: { limit: number; settings: ExportSettings },
 ): Promise<ReadRows<ExportRunStatus>> {
   const found = sql`
     SELECT id, tenant, trigger, state, format, compression, destination::text AS destination, backup::text AS backup,
@@ -99,6 +109,18 @@ async function readExportRuns(
     bytes_done: Number(row.bytes_done),
     // A list that is too long is the mark alone.
     files: [JSON.parse(row.files) as unknown].flat(),
+    manifest_location: locationOf(row, operator, settings),
   }));
   return { rows: runs, cut };
+}
+
+/** Folders of this machine are shown to operators of all tenants only. */
+function locationOf(
+  { manifest_key: key, destination }: Row,
+  operator: Principal,
+  { exportDir }: ExportSettings,
+): string | null {
+  const settings = JSON.parse(destination) as DestinationSettings;
+  if (key === null || (settings.kind === 'local' && operator.tenant !== null)) return null;
+  return fileLocation(settings, key, exportDir);
 }

@@ -11,7 +11,10 @@ export const exportStatusSchema = Type.Object({
   paused: orNull(Type.Object({ code: Type.String(), reason: Type.String(), since: time })),
   position: orNull(Type.Object({ fenced_at: time })),
   lag_seconds: orNull(
-    Type.Number({ description: 'Age of the position: everything stored before it has been exported by schedule.' }),
+    Type.Number({
+      description:
+        'Age of the moment up to which everything stored has been exported by schedule; 0 while no event waits.',
+    }),
   ),
   last_run: orNull(
     Type.Object({

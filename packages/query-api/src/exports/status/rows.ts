@@ -43,7 +43,7 @@ export async function readExportStatus(
     SELECT t.tenant, p.fenced_at, p.lag_seconds, s.scheduled_at, ls.last_scheduled, r.runs, r.rows, r.bytes, l.last_run, e.last_error
     FROM (${names}) t
     LEFT JOIN LATERAL (
-      SELECT ${utc('fenced_at')}, extract(epoch FROM now() - p.fenced_at)::float AS lag_seconds
+      SELECT ${utc('fenced_at')}, CASE WHEN ${SOMETHING_WAITS} THEN extract(epoch FROM now() - p.fenced_at)::float ELSE 0 END AS lag_seconds
       FROM export_positions p WHERE p.tenant = t.tenant) p ON true
     LEFT JOIN LATERAL (
       SELECT ${utc('scheduled_at')} FROM (
@@ -64,6 +64,12 @@ export async function readExportStatus(
   );
   return rows.map((row) => statusOf(row, configs.get(row.tenant) ?? pausedByFailure(row, settings)));
 }
+
+/** Whether a tenant has an event beyond its position `p`; a position of another cluster can't be compared. */
+const SOMETHING_WAITS = sql`(
+  p.system_identifier <> (SELECT system_identifier::text FROM pg_control_system()) OR EXISTS (
+    SELECT FROM events WHERE tenant = p.tenant AND stored_at >= p.floor
+      AND (p.base IS NULL OR stored_at >= p.base) AND tx >= p.tx))`;
 
 /** Names of tenants with a configuration or a run. Of millions of runs it reads one index entry for each tenant. */
 function tenantsAfter(after: string, limit: number): RawBuilder<unknown> {
@@ -126,6 +132,8 @@ function statusOf(row: Row, config: ExportConfig): TenantExports {
  */
 export function nextRunAt(config: ExportConfig, lastScheduledAt: string | null): Date | null {
   if (!config.enabled || config.paused !== null) return null;
+  // Each minute: the last run is long ago when no event came since.
+  if ('every' in config.schedule && config.schedule.every === 'minute') return nextDue(config.schedule, new Date());
   const since = lastScheduledAt ?? config.updatedAt;
   return nextDue(config.schedule, since === null ? new Date() : new Date(since));
 }
