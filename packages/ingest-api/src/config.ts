@@ -54,6 +54,14 @@ export const INGEST_VARIABLES = Type.Object({
     description:
       'Events that one key may send per second to one ingest process, unless the key has its own limit; 0 for no limit.',
   }),
+  IDEMPOTENCY_HOURS: integer({
+    default: 24,
+    minimum: 0,
+    maximum: 7 * 24,
+    unit: 'h',
+    description:
+      'How long an `Idempotency-Key` with another body is answered with 422; 0 for never. Event ids do not depend on it.',
+  }),
   DURABILITY: choice(DURABILITY_LEVELS, {
     default: 'fsync',
     unit: '-',

@@ -73,8 +73,8 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     addMetricsRoute(open, context.registry);
   });
   await server.register(async (api) => {
-    const wrongKeys = await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
-    addAuthentication(api, context.keys, wrongKeys);
+    await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
+    await addAuthentication(api, context.keys, config.RATE_LIMIT_PER_MINUTE > 0);
     endRevoked(api, context.keys, config.KEY_REFRESH_MS);
     await api.register(async (reads) => {
       addDataAge(reads, context.dataAge);

@@ -17,6 +17,10 @@ const COMMON_ERRORS = {
     meaning: 'The body has more bytes than allowed, after decompression; for ingest MAX_BODY_BYTES.',
   },
   unsupported_media_type: { status: 415, meaning: 'The content type is not JSON, or the content encoding is unknown.' },
+  rate_limited: {
+    status: 429,
+    meaning: 'The key has sent more requests than its limit, or one address has sent wrong keys; see `Retry-After`.',
+  },
   headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server accepts.' },
   internal_error: { status: 500, meaning: 'A defect in Sluice; the log has the details under the request id.' },
   keys_unavailable: {
@@ -29,6 +33,10 @@ const COMMON_ERRORS = {
 /** Further errors of the ingest API. */
 const INGEST_ERRORS = {
   too_many_events: { status: 413, meaning: 'The batch has more events than MAX_BATCH_SIZE.' },
+  idempotency_key_reused: {
+    status: 422,
+    meaning: 'The `Idempotency-Key` came with another body before, so nothing was queued.',
+  },
   no_valid_events: {
     status: 422,
     meaning: 'No event of the batch is valid; `errors` says why, event by event.',
@@ -55,10 +63,6 @@ const QUERY_ERRORS = {
     meaning: 'The object of the request is in a state that does not allow it, or has changed meanwhile.',
   },
   event_rejected: { status: 422, meaning: 'The payload is not an event that ingest would accept; `errors` says why.' },
-  rate_limited: {
-    status: 429,
-    meaning: 'The key has sent more requests than its limit, or one address has sent wrong keys; see `Retry-After`.',
-  },
   too_many_streams: {
     status: 429,
     meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',

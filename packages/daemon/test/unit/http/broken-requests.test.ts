@@ -79,7 +79,8 @@ it('headers that take too long wait too', async () => {
 });
 
 it('a request whose own body is broken is answered at once', async () => {
-  const broken = 'POST /posted HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n';
+  const broken =
+    'POST /posted HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n';
   expect(await client(url, broken).statuses).toEqual([400]);
   expect(onUnrouted.mock.calls).toEqual([['invalid_request']]);
 });
