@@ -6,7 +6,7 @@ import { get, post } from '@sluice/testkit/http';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { needsProgram } from '@sluice/testkit/needs';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
-import { sendRaw } from '@sluice/testkit/raw-http';
+import { openConnection, sendRaw } from '@sluice/testkit/raw-http';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startNginx, type TestNginx } from './start-nginx.ts';
 
@@ -138,6 +138,38 @@ describe.skipIf(program === null)('the nginx in front', needsProgram('nginx'), (
       { timeout: 180_000, interval: 20 },
     );
     expect(line).toMatchObject({ method: 'GET', path: '/api/events/recent', status: 200 });
+  });
+
+  it('refuses the hundred-and-first request that one client has in flight to the query API, and none to ingest', async () => {
+    const clients = await Promise.all(Array.from({ length: 100 }, () => openConnection(nginx.url)));
+    // nginx waits for their bodies.
+    for (const client of clients)
+      client.write('POST /api/events/query HTTP/1.1\r\nHost: sluice\r\nContent-Length: 2\r\n\r\n');
+    const refused = await vi.waitFor(
+      async () => {
+        const answer = await get(`${nginx.url}/api/events/recent?limit=1`, key);
+        expect(answer.status).toBe(429);
+        return answer;
+      },
+      { timeout: 180_000, interval: 20 },
+    );
+    expect(refused.body).toMatchObject({ error: { code: 'rate_limited' } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect((await send({ events: [makeEvent()] })).status).toBe(202);
+    for (const client of clients) client.destroy();
+    await vi.waitFor(async () => expect((await get(`${nginx.url}/api/events/recent?limit=1`, key)).status).toBe(200), {
+      timeout: 180_000,
+      interval: 20,
+    });
+  });
+
+  it('sends each protective header once, its own answers included, and HSTS by itself over TLS only', async () => {
+    for (const path of ['/api/events/recent?limit=1', '/pixel.gif', '/nothing', '/live']) {
+      const { headers } = await fetch(`${nginx.url}${path}`, { headers: key });
+      expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+    }
+    expect((await fetch(`${nginx.url}/nothing`)).headers.get('strict-transport-security')).toBeNull();
+    expect((await fetch(`${nginx.url}/pixel.gif`)).headers.get('strict-transport-security')).toBe('max-age=31536000');
   });
 
   it('answers for a daemon that is away so that clients retry', async () => {

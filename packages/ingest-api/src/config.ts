@@ -63,6 +63,14 @@ export const INGEST_VARIABLES = Type.Object({
     description:
       'Events that one key may send per second to one ingest process, unless the key has its own limit; 0 for no limit. Each 4 KiB of a body count as one event at least.',
   }),
+  IDEMPOTENCY_HOURS: integer({
+    default: 24,
+    minimum: 0,
+    maximum: 7 * 24,
+    unit: 'h',
+    description:
+      'How long an `Idempotency-Key` with another body is answered with 422; 0 for never. Event ids do not depend on it.',
+  }),
   DURABILITY: choice(DURABILITY_LEVELS, {
     default: 'fsync',
     unit: '-',

@@ -1,3 +1,4 @@
+import type { IdempotencyKeys } from '@sluice/accept/idempotency-keys';
 import type { IngestMetrics } from '@sluice/accept/ingest-metrics';
 import type { Admission } from '@sluice/accept/limits/admission';
 import type { Quotas } from '@sluice/accept/limits/quotas';
@@ -17,6 +18,7 @@ export interface IngestContext {
   readonly quotas: Quotas;
   readonly heldBodies: HeldBodies;
   readonly queue: Queue;
+  readonly idempotencyKeys: IdempotencyKeys;
   readonly admission: Admission;
   readonly logger: Logger;
   readonly checks: readonly HealthCheck[];

@@ -1,9 +1,11 @@
+import { createIdempotencyKeys } from '@sluice/accept/idempotency-keys';
 import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
 import { followStoredKeys } from '@sluice/accept/keys/follow-stored-keys';
 import { startAdmission } from '@sluice/accept/limits/admission';
 import { createQuotas } from '@sluice/accept/limits/quotas';
 import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
 import { withStoredKeys } from '@sluice/access/key-ring';
+import { warnOfWeakKey } from '@sluice/access/weak-key';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
@@ -32,6 +34,7 @@ await startOrExit('ingest-api', async () => {
       'INGEST RUNS OPEN: neither API_KEY nor API_KEYS is set, so anybody who reaches this port may send events',
     );
   }
+  warnOfWeakKey(config.API_KEY, logger);
   const registry = createMetrics('ingest-api');
 
   const parts = new AsyncDisposableStack();
@@ -79,6 +82,15 @@ await startOrExit('ingest-api', async () => {
     quotas: createQuotas(config.INGEST_RATE_LIMIT),
     heldBodies: createHeldBodies(config.MAX_IN_FLIGHT_BYTES),
     queue,
+    idempotencyKeys: createIdempotencyKeys({
+      redis,
+      logger,
+      namespace,
+      hours: config.IDEMPOTENCY_HOURS,
+      timeoutMs: config.QUEUE_TIMEOUT_MS,
+      maxBytes: config.QUEUE_MAX_BYTES,
+      backlog: () => admission.backlog,
+    }),
     admission,
     logger,
     checks,

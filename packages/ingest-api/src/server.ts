@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { createKeyCheck } from '@sluice/access/wrong-keys';
 import { addApiDocs } from '@sluice/daemon/http/api-docs';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { createHttpServer } from '@sluice/daemon/http/http-server';
@@ -10,6 +11,7 @@ import { addDoor } from './doors/add-door.ts';
 import { addRequestDecompression } from './doors/decompress-requests.ts';
 import { noteRefusal } from './doors/note-refusal.ts';
 import type { IngestContext } from './ingest-context.ts';
+import { addSecurityHeaders } from './security-headers.ts';
 
 /** Builds the HTTP server with all routes. The caller makes it listen. */
 export async function buildServer(context: IngestContext, doors: readonly Door[] = DOORS): Promise<FastifyInstance> {
@@ -28,6 +30,7 @@ export async function buildServer(context: IngestContext, doors: readonly Door[]
   if (context.keys.open) refuseForeignPages(server, config);
   server.decorateRequest('principal', null);
   server.decorateRequest('heldBody', null);
+  addSecurityHeaders(server);
   await addRequestDecompression(server);
   // Bodies stay bytes: read-body parses them at most once, and the stream gets them unchanged.
   server.removeAllContentTypeParsers();
@@ -45,7 +48,8 @@ export async function buildServer(context: IngestContext, doors: readonly Door[]
   await server.register(async (api) => {
     addHealthRoutes(api, context.checks);
     addMetricsRoute(api, registry);
-    for (const door of doors) await addDoor(api, door, context);
+    const keyCheck = await createKeyCheck(api, context.keys);
+    for (const door of doors) await addDoor(api, door, { ...context, keyCheck });
   });
   return server;
 }

@@ -41,8 +41,9 @@ describe('with trusted proxies', () => {
     ['an IPv6 address without its port', '[2001:470::7]:4711', '2001:470::7'],
     ['an IPv4 address written as IPv6', `::ffff:${CLIENT}`, CLIENT],
     ['an address without its zone', 'fe80::1%eth0', 'fe80::1'],
-    ['nothing when it is no address', 'unknown', null],
-    ['nothing when it could break the row', "1.2.3.4'; DROP TABLE events", null],
+    ['the proxy when it names no address', 'unknown', '127.0.0.1'],
+    ['the proxy when it names what could break the row', "1.2.3.4'; DROP TABLE events", '127.0.0.1'],
+    ['the proxy when it names no address after others', `${CLIENT}, _hidden`, '127.0.0.1'],
   ])('the client is %s', async (_what, forwarded, address) => {
     expect(await addressOf(ingest, forwarded)).toBe(address);
   });

@@ -4,7 +4,7 @@ import { webCollection } from '@sluice/events/adapters/web-collection/web-collec
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { expectError } from '@sluice/testkit/expect-error';
-import { type Answer, get } from '@sluice/testkit/http';
+import { type Answer, get, post } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { sendRaw } from '@sluice/testkit/raw-http';
 
@@ -73,6 +73,23 @@ describe('POST', () => {
   ] as const)('of %s is refused', async (_what, body, code) => {
     expectError(await ingest.collect(body), code);
     expect(await ingest.entries()).toEqual([]);
+  });
+
+  it.each([
+    ['without a type', undefined],
+    ['of JSON', 'application/json'],
+    ['of text, as navigator.sendBeacon sends it', 'text/plain'],
+    ['of a form, as curl sends it', 'application/x-www-form-urlencoded'],
+  ])('with an empty body %s takes the query parameters', async (_what, type) => {
+    const head = `POST /collect?siteId=docs&eventType=click&path=%2F%C3%BC HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n`;
+    const answer = await sendRaw(ingest.url, `${head}${type === undefined ? '' : `Content-Type: ${type}\r\n`}\r\n`);
+    expect(answer.status).toBe(202);
+    expect(await stored()).toMatchObject({ eventType: 'click', resource: '/ü' });
+  });
+
+  it('with a body does not look at the query', async () => {
+    expect((await post(`${ingest.url}/collect?eventType=click`, { eventType: 'scroll' })).status).toBe(202);
+    expect(await stored()).toMatchObject({ eventType: 'scroll', payload: '{}' });
   });
 
   it('of a form is answered with 415', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { expectError } from '@sluice/testkit/expect-error';
 import type { Answer } from '@sluice/testkit/http';
@@ -96,13 +97,31 @@ describe.each(Object.keys(ENCODINGS) as Encoding[])('a %s body', (encoding) => {
   });
 });
 
-it.each(['compress', 'gzip, br', 'rot13'])('Content-Encoding %s is answered with 415', async (encoding) => {
-  const answer = await answeredPromptly(() => send(Buffer.from('{}'), encoding));
-  expectError(answer, 'unsupported_media_type', new RegExp(`gzip, br, zstd or deflate; it is ${encoding}`));
+it.each(['compress', 'gzip, br', 'gzip, gzip', 'rot13', 'x-bzip'])(
+  'Content-Encoding %s is answered with 415',
+  async (encoding) => {
+    const answer = await answeredPromptly(() => send(Buffer.from('{}'), encoding));
+    expectError(answer, 'unsupported_media_type', new RegExp(`gzip, br, zstd or deflate; it is ${encoding}`));
+  },
+);
+
+it.each(['GZIP', 'Gzip', 'x-gzip', 'X-GZip', 'gzip, identity', 'Identity,gzip', ', gzip ,', 'identity, x-gzip'])(
+  'Content-Encoding %j is gzip',
+  async (encoding) => {
+    const text = JSON.stringify({ events: [makeEvent()] });
+    expect((await send(gzipSync(text), encoding)).status).toBe(202);
+    expect((await ingest.collect(gzipSync('{"siteId":"docs"}'), { 'content-encoding': encoding })).status).toBe(202);
+    expect((await ingest.entries()).map(({ body }) => body)).toEqual([text, '{"siteId":"docs"}']);
+  },
+);
+
+it.each(['BR', 'Zstd', 'DEFLATE'] as const)('Content-Encoding %s is known in any case', async (encoding) => {
+  const { encode } = ENCODINGS[encoding.toLowerCase() as Encoding];
+  expect((await send(encode(JSON.stringify({ events: [makeEvent()] })), encoding)).status).toBe(202);
 });
 
-it('Content-Encoding identity is no encoding', async () => {
-  expect((await send(Buffer.from(JSON.stringify({ events: [makeEvent()] })), 'identity')).status).toBe(202);
+it.each(['identity', 'IDENTITY', 'identity, identity'])('Content-Encoding %s is no encoding', async (encoding) => {
+  expect((await send(Buffer.from(JSON.stringify({ events: [makeEvent()] })), encoding)).status).toBe(202);
 });
 
 it('a body without Content-Encoding is counted as it is', async () => {

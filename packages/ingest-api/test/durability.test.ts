@@ -6,6 +6,9 @@ import { makeEvent } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { startProxy } from './fixtures/holding-proxy.ts';
 
+/** Long enough that ingest does not warn of it. */
+const KEY = 'a-key-of-more-than-24-characters';
+
 /** Settings of Redis in `start` and in the tests. Each test changes some of them. */
 const DURABLE = {
   appendonly: 'yes',
@@ -36,15 +39,15 @@ async function configure(settings: Record<string, string>): Promise<void> {
 }
 
 async function start(env: Record<string, string> = {}, redisUrl = server.url): Promise<TestIngest> {
-  const ingest = await startIngest({ API_KEY: 'k', ...env }, { redisUrl });
+  const ingest = await startIngest({ API_KEY: KEY, ...env }, { redisUrl });
   onTestFinished(() => ingest.stop());
   return ingest;
 }
 
 async function durabilityOf(ingest: TestIngest): Promise<string> {
-  const { status, body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' });
+  const { status, body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': KEY });
   expect(status).toBe(202);
-  expect((await ingest.collect({}, { 'x-api-key': 'k' })).body.durability).toBe(body.durability);
+  expect((await ingest.collect({}, { 'x-api-key': KEY })).body.durability).toBe(body.durability);
   return body.durability;
 }
 
@@ -91,7 +94,7 @@ it('DURABILITY=memory claims no more than was asked for, without a warning', asy
 it('DURABILITY=replicated without replicas is not claimed', async () => {
   const ingest = await start({ DURABILITY: 'replicated' });
   if (hasWaitAof) {
-    expect((await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' })).status).toBe(503);
+    expect((await ingest.send({ events: [makeEvent()] }, { 'x-api-key': KEY })).status).toBe(503);
   } else {
     expect(await durabilityOf(ingest)).toBe('fsync');
     await expectWarned(ingest, /older than 7\.2/);
@@ -129,7 +132,7 @@ it('settings that could not be read in time are read again', async () => {
   proxy.release();
   await vi.waitFor(
     async () => {
-      const { body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': 'k' });
+      const { body } = await ingest.send({ events: [makeEvent()] }, { 'x-api-key': KEY });
       expect(body.durability).toBe('fsync');
     },
     { interval: 50, timeout: 180_000 },

@@ -30,6 +30,7 @@ beforeAll(async () => {
     startIngest({
       API_KEY: 'the-key',
       KEY_REFRESH_MS: '50',
+      TRUST_PROXY: 'loopback',
       REQUEST_TIMEOUT_MS: '500',
       MAX_BATCH_SIZE: '20',
       MAX_BODY_BYTES: '400000',
@@ -104,6 +105,15 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     by: () => ingest.send('<events/>', { ...KEY, 'content-type': 'text/xml' }),
     message: /application\/json; it is text\/xml/,
   },
+  rate_limited: { by: guessTooOften, message: /wrong keys. Try again in \d+ s/ },
+  idempotency_key_reused: {
+    by: async () => {
+      const headers = { ...KEY, 'idempotency-key': 'one-key' };
+      expect((await ingest.send({ events: [makeEvent()] }, headers)).status).toBe(202);
+      return ingest.send({ events: [makeEvent()] }, headers);
+    },
+    message: /another body.*Nothing was queued/,
+  },
   no_valid_events: { by: () => ingest.send({ events: [1, {}] }, KEY), message: /see errors/ },
   headers_too_large: {
     by: () => sendRaw(ingest.url, `GET /live HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),
@@ -151,6 +161,7 @@ describe.each(CODES_OF.ingest)('%s', (code) => {
       'queue_full',
       'quota_exceeded',
       'overloaded',
+      'rate_limited',
       'queue_unavailable',
       'keys_unavailable',
       'shutting_down',
@@ -236,6 +247,14 @@ async function requestDuringStop(): Promise<RawAnswer> {
   socket.destroy();
   await stopped;
   return answer;
+}
+
+/** Sends wrong keys from one address until the next one is not looked at. */
+async function guessTooOften(): Promise<Answer> {
+  const guess = (at: number) =>
+    ingest.send({ events: [makeEvent()] }, { 'x-api-key': `guess-${at}`, 'x-forwarded-for': '203.0.113.7' });
+  for (let at = 0; at < 30; at += 1) expectError(await guess(at), 'unauthorized');
+  return guess(30);
 }
 
 function nested(levels: number): unknown {

@@ -44,6 +44,42 @@ it.each(paths)('X-Processing-Time of GET %s is in milliseconds, of this request 
   expect(Number.parseFloat(time!)).toBeLessThan(performance.now() - asked);
 });
 
+describe('what protects browsers', () => {
+  const PROTECTIVE = {
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'cross-origin',
+    'cache-control': 'no-store',
+    'strict-transport-security': 'max-age=31536000',
+  };
+  const protective = ({ headers }: { headers: Headers }) =>
+    Object.fromEntries(Object.keys(PROTECTIVE).map((name) => [name, headers.get(name)]));
+
+  it.each(['/nothing', '/api/events', '/pixel.gif', '/collect', '/health', '/live', '/ready', '/metrics'])(
+    'is in the answer to GET %s',
+    async (path) => {
+      expect(protective(await get(`${ingest.url}${path}`))).toEqual(PROTECTIVE);
+    },
+  );
+
+  it('is in answers to batches and refusals', async () => {
+    const batch = { events: [makeEvent()] };
+    expect(protective(await ingest.send(batch))).toEqual(PROTECTIVE);
+    expect(protective(await ingest.send('{'))).toEqual(PROTECTIVE);
+    expect(protective(await ingest.send('x', { 'content-type': 'text/xml' }))).toEqual(PROTECTIVE);
+    expect(protective(await strict.send(batch))).toEqual(PROTECTIVE);
+    expect(protective(await get(`${strict.url}/pixel.gif`))).toEqual(PROTECTIVE);
+  });
+
+  it('leaves the page with the documentation its own policy', async () => {
+    const { headers } = await fetch(`${ingest.url}/docs`);
+    expect(headers.get('content-security-policy')).toContain("script-src 'self'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+});
+
 const preflight = (url: string, origin: string) =>
   fetch(`${url}/collect`, {
     method: 'OPTIONS',

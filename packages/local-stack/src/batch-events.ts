@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { batchIdFromKey, resolveEventId } from '@sluice/events/event-id';
+import { batchDigest, batchIdFromKey, resolveEventId } from '@sluice/events/event-id';
 import type { EventText } from './read-events-file.ts';
 
 /** The tenant of events that are sent with a key from API_KEY, or without a key. */
@@ -30,8 +29,9 @@ export async function* batchEvents(
 
 function toBatch(events: EventText[]): EventBatch {
   const body = Buffer.from(`{"events":[${events.map(({ text }) => text).join(',')}]}`);
-  const idempotencyKey = createHash('sha256').update(body).digest('hex');
-  const batchId = batchIdFromKey(DEMO_TENANT, idempotencyKey);
+  const digest = batchDigest(body);
+  const idempotencyKey = digest.toString('hex');
+  const batchId = batchIdFromKey({ tenant: DEMO_TENANT, route: 'POST /api/events', key: idempotencyKey, digest });
   return {
     body,
     idempotencyKey,

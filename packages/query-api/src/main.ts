@@ -1,4 +1,5 @@
 import { withStoredKeys } from '@sluice/access/key-ring';
+import { warnOfWeakKey } from '@sluice/access/weak-key';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
@@ -38,6 +39,7 @@ await startOrExit('query-api', async () => {
       'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read every event and replay dead letters',
     );
   }
+  warnOfWeakKey(config.API_KEY, logger);
   const registry = createMetrics('query-api');
 
   const parts = new AsyncDisposableStack();

@@ -84,9 +84,9 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     addMetricsRoute(open, context.registry);
   });
   await server.register(async (api) => {
-    const wrongKeys = await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
+    await addRateLimits(api, context.keys, config.RATE_LIMIT_PER_MINUTE);
     answerPrivately(api);
-    addAuthentication(api, context.keys, wrongKeys);
+    await addAuthentication(api, context.keys, config.RATE_LIMIT_PER_MINUTE > 0);
     if (context.keys.open) requireJson(api);
     limitHeldAnswers(api, { perTenant: config.UNREAD_BYTES_PER_TENANT, perProcess: config.UNREAD_BYTES });
     endRevoked(api, context.keys, config.KEY_REFRESH_MS);

@@ -4,12 +4,19 @@ import { get } from '@sluice/testkit/http';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
+const STRONG = 'a-key-of-more-than-24-characters';
+
 let operations: Operations;
 let open: TestDaemon;
 beforeAll(async () => {
   operations = await startOperations({
     API_KEY: 'the-key',
-    OPERATOR_KEYS: `${operatorKey('ada', 'a')},${operatorKey('bob', 'b')}`,
+    OPERATOR_KEYS: [
+      operatorKey('ada', 'a'),
+      operatorKey('bob', 'b'),
+      operatorKey('carl', 'c'),
+      operatorKey('eve', STRONG),
+    ].join(','),
     RATE_LIMIT_PER_MINUTE: '3',
     TRUST_PROXY: 'loopback',
   });
@@ -73,6 +80,14 @@ it('an address that sends wrong keys is not believed for a while, but a key that
   expectError(await queue('the-key', '198.51.100.7'), 'rate_limited');
   expect((await queue(key, '198.51.100.7')).status).toBe(200);
   expectError(await guess('198.51.100.8', 0), 'unauthorized');
+});
+
+it('a strong key, and a short one that the address used before, are accepted among wrong ones', async () => {
+  expect((await queue('c', '198.51.100.9')).status).toBe(200);
+  for (let at = 0; at < 30; at += 1) expectError(await guess('198.51.100.9', at), 'unauthorized');
+  expectError(await guess('198.51.100.9', 30), 'rate_limited');
+  expect((await queue('c', '198.51.100.9')).status).toBe(200);
+  expect((await queue(STRONG, '198.51.100.9')).status).toBe(200);
 });
 
 it('an IPv6 client is its network', async () => {

@@ -108,6 +108,7 @@ it('with REQUIRE_KEYS and no configured key only stored keys are let in', async 
 it('a route that does not say which scope it needs does not start', async () => {
   const server = Fastify();
   const keys = createKeyRing([], false);
-  addAuthentication(server, keys, await addRateLimits(server, keys, 0));
+  await addRateLimits(server, keys, 0);
+  await addAuthentication(server, keys, false);
   expect(() => server.get('/api/forgotten', () => ({}))).toThrow(/GET \/api\/forgotten does not say which scope/);
 });

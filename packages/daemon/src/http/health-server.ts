@@ -1,5 +1,6 @@
 import Fastify from 'fastify';
 import { addMetricsRoute, type Metrics } from '../telemetry/metrics.ts';
+import { answerBrokenRequest } from './error-answers.ts';
 import { addHealthMetrics } from './health-metrics.ts';
 import { addHealthRoutes, type HealthCheck, type HealthOptions } from './health.ts';
 import { listen, type ListeningServer } from './listen.ts';
@@ -12,7 +13,10 @@ export async function startHealthServer(
   options: { host: string; port: number; registry: Metrics; checks: readonly HealthCheck[] } & HealthOptions,
 ): Promise<ListeningServer> {
   const { host, port, registry, checks, live } = options;
-  const server = Fastify({ logger: false });
+  const server = Fastify({
+    logger: false,
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, () => {}),
+  });
   addHealthMetrics(registry, checks);
   addHealthRoutes(server, checks, live === undefined ? {} : { live });
   addMetricsRoute(server, registry);

@@ -11,7 +11,8 @@ export const httpVariables = {
       // Only what a header can carry: no client could send another key.
       pattern: '^[\\x21-\\x7e]+$',
       expected: 'printable ASCII without spaces, and not empty',
-      description: 'A key with every right, for the tenant `default`.',
+      description:
+        'A key with every right, for the tenant `default`; 24 characters or more, so that it cannot be guessed.',
     }),
   ),
   REQUIRE_KEYS: boolean({

@@ -27,8 +27,7 @@ export function serverOptions(
     // The hook in error-answers answers in Sluice's own shape.
     return503OnClosing: false,
     clientErrorHandler(error, socket) {
-      const code = answerBrokenRequest(error, socket);
-      if (code !== null) onUnrouted(code);
+      answerBrokenRequest(error, socket, onUnrouted);
     },
     frameworkErrors(error, request, reply) {
       answerUnroutable(error, request, reply);

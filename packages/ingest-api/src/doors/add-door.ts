@@ -3,21 +3,28 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AcceptedResult, acceptBatch, clientTraceparent, idempotencyKeyOf } from '@sluice/accept/accept-batch';
 import { eventsForBytes } from '@sluice/accept/limits/quotas';
 import { readRequest } from '@sluice/accept/read-request';
+import type { KeyCheck } from '@sluice/access/wrong-keys';
+import { clientAddress } from '@sluice/daemon/http/client-address';
 import { toApiError } from '@sluice/daemon/http/error-answers';
 import { elapsedMs } from '@sluice/daemon/http/request-clock';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Answer, BatchOutcome, Door } from '@sluice/events/adapters/door';
 import type { DoorRequest } from '@sluice/events/adapters/door-request';
 import type { IngestContext } from '../ingest-context.ts';
-import { clientAddress } from './client-address.ts';
+import { logBatch } from './log-batch.ts';
 import { noteRefusal } from './note-refusal.ts';
 import { receiveBody } from './receive-body.ts';
 import { identifySender, senderOf, tenantOf } from './sender.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
+/** Dependencies of a door. */
+export interface DoorContext extends IngestContext {
+  readonly keyCheck: KeyCheck;
+}
+
 /** Mounts a door: turns HTTP requests into batches, and the door's answers into HTTP. The door knows the wire shape. */
-export async function addDoor(server: FastifyInstance, door: Door, context: IngestContext): Promise<void> {
+export async function addDoor(server: FastifyInstance, door: Door, context: DoorContext): Promise<void> {
   const { config, quotas, heldBodies, admission, logger, metrics } = context;
   // A scope for each door, because each door has its own media types.
   await server.register(async (scope) => {
@@ -46,14 +53,18 @@ export async function addDoor(server: FastifyInstance, door: Door, context: Inge
         const held = heldBodies.begin();
         request.heldBody = held;
         reply.raw.once('close', () => held.release());
-        request.principal = identifySender(request, door, context);
+        dropTypeOfNothing(request);
+        request.principal = await identifySender(request, door, context);
         quotas.check(request.principal);
         admission.check();
       },
       handler: async (request, reply) => {
         if (request.body !== undefined) metrics.body((request.body as Buffer).length);
         const outcome = await acceptRequest(request, door, context);
-        if (outcome.accepted > 0) return sendAnswer(reply, door.answer(outcome));
+        if (outcome.accepted > 0) {
+          logBatch(outcome, logger);
+          return sendAnswer(reply, door.answer(outcome));
+        }
         if (door.answerNoneValid === undefined) throw noneValid(outcome);
         metrics.refused('no_valid_events');
         return sendAnswer(reply, door.answerNoneValid(outcome));
@@ -73,7 +84,12 @@ export async function addDoor(server: FastifyInstance, door: Door, context: Inge
   });
 }
 
-async function acceptRequest(request: FastifyRequest, door: Door, context: IngestContext): Promise<BatchOutcome> {
+/** Forgets the media type of an empty body: `curl --data ''` claims a form. */
+function dropTypeOfNothing({ headers }: FastifyRequest): void {
+  if (headers['content-length'] === '0' && headers['content-encoding'] === undefined) delete headers['content-type'];
+}
+
+async function acceptRequest(request: FastifyRequest, door: Door, context: DoorContext): Promise<BatchOutcome> {
   const { config, quotas } = context;
   const receivedAt = new Date();
   const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
@@ -87,7 +103,7 @@ async function acceptRequest(request: FastifyRequest, door: Door, context: Inges
     maxEvents: config.MAX_BATCH_SIZE,
     maxEventBytes: config.MAX_EVENT_BYTES,
   });
-  const principal = senderOf(request.principal, batch, context);
+  const principal = await senderOf(request, batch, context);
   // A key from the body is known only now.
   if (principal !== request.principal) quotas.check(principal);
   const tenant = tenantOf(principal, batch, context);
@@ -104,8 +120,8 @@ async function acceptRequest(request: FastifyRequest, door: Door, context: Inges
       eventCount,
       parsed,
       envelope,
-      idempotencyKey,
-      clientIp: clientAddress(request.ip),
+      idempotencyKey: idempotencyKey === null ? null : { key: idempotencyKey, route: `${door.method} ${door.path}` },
+      clientIp: clientAddress(request.ip, request.socket.remoteAddress),
       traceparent: clientTraceparent(request.headers['traceparent']),
       receivedAt,
       maxEventBytes: config.MAX_EVENT_BYTES,

@@ -1,5 +1,6 @@
 import compress from '@fastify/compress';
 import type { FastifyInstance, FastifyRequest, preParsingHookHandler, RequestPayload } from 'fastify';
+import { contentCoding } from './content-coding.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,6 +14,10 @@ declare module 'fastify' {
  * as they arrive.
  */
 export async function addRequestDecompression(server: FastifyInstance): Promise<void> {
+  server.addHook('onRequest', (request, _reply, done) => {
+    spellCoding(request);
+    done();
+  });
   await server.register(compress, {
     globalCompression: false,
     requestEncodings: ['gzip', 'br', 'zstd', 'deflate', 'identity'],
@@ -22,6 +27,15 @@ export async function addRequestDecompression(server: FastifyInstance): Promise<
     // Runs after the plugin's own hook, which replaces the request by its decompressor.
     route.preParsing = [route.preParsing ?? [], remember].flat();
   });
+}
+
+/** Rewrites Content-Encoding for the plugin, which compares it as it is. */
+function spellCoding({ headers }: FastifyRequest): void {
+  const header = headers['content-encoding'];
+  if (header === undefined) return;
+  const coding = contentCoding(header);
+  if (coding === undefined) delete headers['content-encoding'];
+  else headers['content-encoding'] = coding;
 }
 
 const remember: preParsingHookHandler = (request, _reply, payload, done) => {

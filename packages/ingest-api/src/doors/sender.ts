@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
-import { keyRequired, keyUnknown, requireScope } from '@sluice/access/authenticate';
-import type { KeyRing } from '@sluice/access/key-ring';
+import { keyRequired, requireScope } from '@sluice/access/authenticate';
 import { checkNamedTenant } from '@sluice/access/named-tenant';
 import { ANONYMOUS, DEFAULT_TENANT, type Principal } from '@sluice/access/principal';
+import type { KeyCheck } from '@sluice/access/wrong-keys';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { Door, ReadBatch } from '@sluice/events/adapters/door';
 import type { DoorRequest } from '@sluice/events/adapters/door-request';
@@ -17,20 +17,25 @@ declare module 'fastify' {
 }
 
 /** Dependencies of the functions below. */
-type SenderContext = Pick<IngestContext, 'keys' | 'config'>;
+type SenderContext = Pick<IngestContext, 'keys' | 'config'> & { readonly keyCheck: KeyCheck };
 
 /**
  * Identifies the sender of a request before its body is read.
  *
  * @returns null for a request without a key whose body may carry one, or needs none
  * @throws ApiError `unauthorized` for an unknown key or none, `forbidden` for a key without the scope `ingest`,
- *   `keys_unavailable` for a key that may be stored while the stored keys are not known yet
+ *   `keys_unavailable` for a key that may be stored while the stored keys are not known yet, `rate_limited` for an
+ *   address that sent too many wrong keys
  */
-export function identifySender(request: FastifyRequest, door: Door, { keys, config }: SenderContext): Principal | null {
+export async function identifySender(
+  request: FastifyRequest,
+  door: Door,
+  { keys, config, keyCheck }: SenderContext,
+): Promise<Principal | null> {
   if (keys.open) return ANONYMOUS;
   const { headers, query } = request;
   const key = keyOf({ headers, query: query as DoorRequest['query'] }, door.keys);
-  if (key !== null) return findPrincipal(key, keys);
+  if (key !== null) return findPrincipal(request, key, keyCheck);
   // Requests with a wrong key were refused above. Without a key, the body's key or site decides.
   const bodyDecides = door.keys.some((place) => place.in === 'body') || (door.sites && config.COLLECT_SITES.length > 0);
   if (!bodyDecides) throw keyRequired();
@@ -38,8 +43,13 @@ export function identifySender(request: FastifyRequest, door: Door, { keys, conf
 }
 
 /** Identifies the sender after the body is read: the body's key counts if the request had none. */
-export function senderOf(principal: Principal | null, { key }: ReadBatch, { keys }: SenderContext): Principal | null {
-  return principal === null && key !== undefined ? findPrincipal(key, keys) : principal;
+export async function senderOf(
+  request: FastifyRequest,
+  { key }: ReadBatch,
+  { keyCheck }: SenderContext,
+): Promise<Principal | null> {
+  const { principal } = request;
+  return principal === null && key !== undefined ? findPrincipal(request, key, keyCheck) : principal;
 }
 
 /**
@@ -51,14 +61,18 @@ export function senderOf(principal: Principal | null, { key }: ReadBatch, { keys
 export function tenantOf(
   principal: Principal | null,
   { site, namedTenant }: ReadBatch,
-  { keys, config }: SenderContext,
+  { keys, config }: Pick<SenderContext, 'keys' | 'config'>,
 ): string {
   const tenant = ownerOf(principal, site, { keys, config });
   checkNamedTenant(namedTenant, tenant, 'The body');
   return tenant;
 }
 
-function ownerOf(principal: Principal | null, site: ReadBatch['site'], { keys, config }: SenderContext): string {
+function ownerOf(
+  principal: Principal | null,
+  site: ReadBatch['site'],
+  { keys, config }: Pick<SenderContext, 'keys' | 'config'>,
+): string {
   const named = site?.value;
   const owner = principal?.tenant ?? null;
   if (owner !== null) {
@@ -74,9 +88,8 @@ function ownerOf(principal: Principal | null, site: ReadBatch['site'], { keys, c
   return named;
 }
 
-function findPrincipal(key: string, keys: KeyRing): Principal {
-  const principal = keys.find(key);
-  if (principal === null) throw keyUnknown();
+async function findPrincipal(request: FastifyRequest, key: string, keyCheck: KeyCheck): Promise<Principal> {
+  const principal = await keyCheck.ownerOf(request, key);
   requireScope(principal, 'ingest');
   return principal;
 }

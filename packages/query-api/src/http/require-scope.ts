@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { keyRequired, keyUnknown, presentedKey, requireScope } from '@sluice/access/authenticate';
+import { keyRequired, presentedKey, requireScope } from '@sluice/access/authenticate';
 import type { KeyRing } from '@sluice/access/key-ring';
 import { ANONYMOUS, type Principal } from '@sluice/access/principal';
 import type { Scope as KeyScope } from '@sluice/access/scopes';
+import { createKeyCheck } from '@sluice/access/wrong-keys';
 import { errorResponses } from '@sluice/errors/error-schema';
-import type { WrongKeys } from './rate-limits.ts';
 
 /** The scope that a route needs. `ingest` belongs to the other API. */
 export type Scope = Exclude<KeyScope, 'ingest'>;
@@ -24,7 +24,12 @@ declare module 'fastify' {
  * Authenticates and authorizes: only a request whose key is known and has the scope of the route gets through. Holds for
  * all routes that are added to this instance afterwards, and is decided nowhere else.
  */
-export function addAuthentication(server: FastifyInstance, keys: KeyRing, wrongKeys: WrongKeys): void {
+export async function addAuthentication(
+  server: FastifyInstance,
+  keys: KeyRing,
+  countsWrongKeys: boolean,
+): Promise<void> {
+  const keyCheck = await createKeyCheck(server, keys, countsWrongKeys);
   server.decorateRequest('operator');
   server.addHook('onRoute', (route) => {
     const scope = route.config?.scope;
@@ -49,10 +54,6 @@ export function addAuthentication(server: FastifyInstance, keys: KeyRing, wrongK
   async function caller(request: FastifyRequest): Promise<Principal> {
     const key = presentedKey(request.headers);
     if (key === null) throw keyRequired();
-    await wrongKeys.check(request, key);
-    const found = keys.find(key);
-    if (found !== null) return found;
-    await wrongKeys.count(request);
-    throw keyUnknown();
+    return keyCheck.ownerOf(request, key);
   }
 }

@@ -3,11 +3,12 @@ import { inSpan } from '@sluice/daemon/telemetry/in-span';
 import { traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { EventWarning, ReadBatch, RejectedEvent } from '@sluice/events/adapters/door';
-import { batchIdFromKey } from '@sluice/events/event-id';
+import { batchDigest, batchIdFromKey, type KeyedRequest } from '@sluice/events/event-id';
 import type { EventSpan } from '@sluice/events/json/locate-events';
 import type { Durability } from '@sluice/stream/durability';
 import { SEND_EVENTS, sendSpan } from '@sluice/stream/send-span';
 import { cutEntries, fitsOneEntry } from './cut-entries.ts';
+import type { IdempotencyKeys } from './idempotency-keys.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import type { Queue } from './queue.ts';
 import { storableEnvelope } from './storable-envelope.ts';
@@ -17,7 +18,8 @@ import { validateEvents, type Verdict } from './validate-events.ts';
 export interface IncomingBatch extends Pick<ReadBatch, 'adapter' | 'body' | 'eventCount' | 'parsed' | 'envelope'> {
   readonly requestId: string;
   readonly tenant: string;
-  readonly idempotencyKey: string | null;
+  /** The request's `Idempotency-Key` and the route for which it counts, such as `POST /api/events`. */
+  readonly idempotencyKey: { readonly key: string; readonly route: string } | null;
   readonly clientIp: string | null;
   /** The client's own W3C trace context. */
   readonly traceparent: string | null;
@@ -46,7 +48,7 @@ const ALL_FINE: Verdict = { rejected: [], warnings: [] };
  */
 export async function acceptBatch(
   batch: IncomingBatch,
-  { queue, metrics }: { queue: Queue; metrics: IngestMetrics },
+  { queue, metrics, idempotencyKeys }: { queue: Queue; metrics: IngestMetrics; idempotencyKeys: IdempotencyKeys },
 ): Promise<AcceptedResult> {
   const { adapter, body, eventCount, parsed, tenant } = batch;
   const { source } = adapter;
@@ -70,12 +72,15 @@ export async function acceptBatch(
           body,
           locate,
         });
-  const batchId = batch.idempotencyKey === null ? randomUUID() : batchIdFromKey(tenant, batch.idempotencyKey);
+  const keyed = keyedRequest(batch);
+  const batchId = keyed === null ? randomUUID() : batchIdFromKey(keyed);
   const accepted = eventCount - verdict.rejected.length;
   if (accepted === 0) {
     metrics.rejected(verdict.rejected);
     return { batchId, accepted, ...verdict, durability: null };
   }
+  // Not before: a client may correct a batch that was refused, and keep its key.
+  if (keyed !== null) await idempotencyKeys.claim(keyed);
   const attributes = { 'sluice.batch.id': batchId, 'sluice.tenant': tenant, 'sluice.source': source };
   const durability = await inSpan(SEND_EVENTS, sendSpan({ events: accepted, attributes }), async (span) => {
     const cut = cutEntries({
@@ -105,6 +110,11 @@ export async function acceptBatch(
   metrics.accepted({ source, events: eventCount, accepted });
   metrics.rejected(verdict.rejected);
   return { batchId, accepted, ...verdict, durability };
+}
+
+/** The request as its ids and its fingerprint depend on it; null without an `Idempotency-Key`. */
+function keyedRequest({ tenant, idempotencyKey, body, envelope }: IncomingBatch): KeyedRequest | null {
+  return idempotencyKey === null ? null : { ...idempotencyKey, tenant, digest: batchDigest(body, envelope) };
 }
 
 /**

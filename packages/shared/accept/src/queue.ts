@@ -3,7 +3,6 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
-import { ApiError } from '@sluice/errors/api-errors';
 import { messageOf } from '@sluice/errors/message-of';
 import {
   type Durability,
@@ -14,6 +13,7 @@ import {
 } from '@sluice/stream/durability';
 import type { EntryFields } from '@sluice/stream/stream-entry';
 import { createStreamProducer } from '@sluice/stream/stream-producer';
+import { queueUnavailable } from './queue-unavailable.ts';
 
 /** Ingest's side of the stream: adds batches and knows how durable they are. */
 export interface Queue {
@@ -65,9 +65,6 @@ function waitLimit(timeoutMs: number): number {
 export function waitingCommandTimeout(timeoutMs: number): number {
   return waitLimit(timeoutMs) + WAIT_MARGIN_MS;
 }
-
-/** Retry-After while Redis is away, in seconds. */
-const RETRY_AFTER_SECONDS = 2;
 
 /**
  * Adds batches to the stream as durably as Redis's settings allow. Reads these settings now, and at each reconnect:
@@ -149,14 +146,7 @@ export function createQueue(options: {
         if (accepting) logger.warn(about, 'batch not enqueued; answered 503');
         else logger.debug(about, 'batch not enqueued; answered 503');
         accepting = false;
-        throw new ApiError(
-          'queue_unavailable',
-          'The queue cannot be reached. Send the batch again with the same ids.',
-          {
-            retryAfter: RETRY_AFTER_SECONDS,
-            cause: error,
-          },
-        );
+        throw queueUnavailable(error);
       }
       if (!accepting) logger.info('batches are enqueued again');
       accepting = true;

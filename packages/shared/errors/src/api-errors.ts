@@ -29,6 +29,10 @@ const COMMON_ERRORS = {
     status: 421,
     meaning: 'The API runs open, and the request names a host that is not in ALLOWED_HOSTS.',
   },
+  rate_limited: {
+    status: 429,
+    meaning: 'The key has sent more requests than its limit, or one address has sent wrong keys; see `Retry-After`.',
+  },
   headers_too_large: { status: 431, meaning: 'The request headers have more bytes than the server accepts.' },
   overloaded: {
     status: 503,
@@ -50,6 +54,10 @@ const INGEST_ERRORS = {
     meaning: 'The body unpacks to more than 64 KiB and to more than 200 times its size.',
   },
   too_many_events: { status: 413, meaning: 'The batch has more events than MAX_BATCH_SIZE.' },
+  idempotency_key_reused: {
+    status: 422,
+    meaning: 'The `Idempotency-Key` came with another body before, so nothing was queued.',
+  },
   no_valid_events: {
     status: 422,
     meaning: 'No event of the batch is valid; `errors` says why, event by event.',
@@ -76,10 +84,6 @@ const QUERY_ERRORS = {
     meaning: 'The object of the request is in a state that does not allow it, or has changed meanwhile.',
   },
   event_rejected: { status: 422, meaning: 'The payload is not an event that ingest would accept; `errors` says why.' },
-  rate_limited: {
-    status: 429,
-    meaning: 'The key has sent more requests than its limit, or one address has sent wrong keys; see `Retry-After`.',
-  },
   too_many_streams: {
     status: 429,
     meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',

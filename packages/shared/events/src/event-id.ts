@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -25,9 +25,36 @@ export function eventIdFromName(tenant: string, name: string): string {
   return uuidV5(uuidV5(SLUICE_NAMESPACE, `event-id:${tenant}`), name);
 }
 
-/** Batch id of a request with an `Idempotency-Key`. A resend of the request gets the same id. */
-export function batchIdFromKey(tenant: string, idempotencyKey: string): string {
-  return uuidV5(uuidV5(SLUICE_NAMESPACE, `idempotency-key:${tenant}`), idempotencyKey);
+/** A request that carries an `Idempotency-Key`. */
+export interface KeyedRequest {
+  readonly tenant: string;
+  /** Method and path, such as `POST /api/events`. */
+  readonly route: string;
+  /** Without spaces. */
+  readonly key: string;
+  /** See `batchDigest`. */
+  readonly digest: Buffer;
+}
+
+/** SHA-256 of a batch: of its decoded body, and of what the request had around it. */
+export function batchDigest(body: Buffer, envelope?: Readonly<Record<string, unknown>>): Buffer {
+  const digest = createHash('sha256').update(body);
+  // JSON has no raw U+0000, so no body runs together with an envelope.
+  if (envelope !== undefined) digest.update(`\0${JSON.stringify(envelope)}`);
+  return digest.digest();
+}
+
+/** Id under which a request's `Idempotency-Key` is remembered, whatever its body is. */
+export function keyedRequestId({ tenant, route, key }: KeyedRequest): string {
+  return uuidV5(uuidV5(SLUICE_NAMESPACE, `idempotency-key:${tenant}`), `${key} ${route}`);
+}
+
+/**
+ * Batch id of a request with an `Idempotency-Key`. A resend of the request gets the same id. Another body under the same
+ * key gets another one, so that it is never taken for a resend and lost.
+ */
+export function batchIdFromKey(request: KeyedRequest): string {
+  return uuidV5(keyedRequestId(request), request.digest.toString('hex'));
 }
 
 /** Id of an event that has none. It stays the same when its entry is delivered again. */

@@ -50,7 +50,7 @@ export async function accept(door: Door, request: DoorRequest, limits = LIMITS):
   } as const;
   const result = await acceptBatch(
     { ...batch, ...CLIENT, maxEventBytes: limits.maxEventBytes },
-    { queue, metrics: IGNORED },
+    { queue, metrics: IGNORED, idempotencyKeys: { claim: () => Promise.resolve() } },
   );
   return { batch, result, entries };
 }

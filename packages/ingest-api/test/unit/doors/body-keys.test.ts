@@ -38,6 +38,7 @@ beforeAll(async () => {
         settled: () => Promise.resolve(),
         stop: () => Promise.resolve(),
       },
+      idempotencyKeys: { claim: () => Promise.resolve() },
       admission: { check: () => {}, backlog: null, added: () => {}, stop: () => Promise.resolve() },
       logger: createLogger({ daemon: 'ingest-api', version: '0', level: 'fatal' }),
       checks: [],

@@ -1,12 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import {
+  batchDigest,
   batchIdFromKey,
   eventIdFromBatch,
   eventIdFromName,
   isUuid,
+  type KeyedRequest,
+  keyedRequestId,
   resolveEventId,
   uuidV5,
 } from '../../src/event-id.ts';
+
+/** A request with an `Idempotency-Key`. */
+const keyed = (changes: Partial<KeyedRequest> = {}): KeyedRequest => ({
+  tenant: 'acme',
+  route: 'POST /api/events',
+  key: 'batch-7',
+  digest: batchDigest(Buffer.from('{}')),
+  ...changes,
+});
 
 const DNS = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 
@@ -43,7 +55,7 @@ describe('derived ids', () => {
   // Stored ids depend on these forever: a change here makes resends count as new events.
   it('never change', () => {
     expect(eventIdFromName('acme', 'order-7')).toBe('e9dca39e-5634-5789-b97b-493123ce2f2b');
-    expect(batchIdFromKey('acme', 'batch-7')).toBe('bd984850-b641-5f61-8e27-990949bd0c4a');
+    expect(batchIdFromKey(keyed())).toBe('185515f6-0d76-5fe1-922c-c61b4039d628');
     expect(eventIdFromBatch(DNS, 0)).toBe('6af613b6-569c-5c22-9c37-2ed93f31d3af');
   });
 
@@ -52,8 +64,14 @@ describe('derived ids', () => {
       eventIdFromName('a', 'x'),
       eventIdFromName('b', 'x'),
       eventIdFromName('a', 'y'),
-      batchIdFromKey('a', 'x'),
-      batchIdFromKey('b', 'x'),
+      batchIdFromKey(keyed()),
+      batchIdFromKey(keyed({ tenant: 'b' })),
+      batchIdFromKey(keyed({ key: 'batch-8' })),
+      batchIdFromKey(keyed({ route: 'POST /collect' })),
+      batchIdFromKey(keyed({ digest: batchDigest(Buffer.from('{}'), {}) })),
+      batchIdFromKey(keyed({ digest: batchDigest(Buffer.from('{}'), { sentAt: '1' }) })),
+      batchIdFromKey(keyed({ digest: batchDigest(Buffer.from('{"a":1}')) })),
+      keyedRequestId(keyed()),
       // No two pairs run together into one name.
       eventIdFromName('a:x', ''),
       eventIdFromName('a', ':x'),

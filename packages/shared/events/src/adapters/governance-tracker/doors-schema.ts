@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { API_ERRORS } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
 import { DURABILITY_LEVELS } from '../../durability-levels.ts';
 import { INGEST_KEY_OR_NONE } from '../key-schema.ts';
@@ -49,7 +50,8 @@ export const postEventsSchema = {
     'idempotency-key': Type.Optional(
       Type.String({
         maxLength: 255,
-        description: 'Gives events without an id the same ids when the request is sent again.',
+        description:
+          'Gives events without an id the same ids when the same body is sent again. Another body under the key is refused.',
       }),
     ),
   }),
@@ -94,7 +96,7 @@ export const postEventsSchema = {
     ),
     422: Type.Object(
       { ...answer, error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }) },
-      { description: 'No event is valid.' },
+      { description: `No event is valid. \`idempotency_key_reused\`: ${API_ERRORS.idempotency_key_reused.meaning}` },
     ),
     ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 500, 503),
   },

@@ -44,7 +44,8 @@ const accepted = {
 export const collectBodySchema = {
   ...shared,
   summary: 'Queue one event of a web page',
-  description: 'JSON, also as text/plain (navigator.sendBeacon). Nothing is required; any other property is stored.',
+  description:
+    'JSON, also as text/plain (navigator.sendBeacon); with an empty body the query parameters. Nothing is required; any other property is stored.',
   body: Type.Object(properties, {
     additionalProperties: true,
     examples: [
@@ -74,7 +75,8 @@ const picture = { 'image/gif': { schema: { type: 'string', format: 'binary' } } 
 export const pixelSchema = {
   ...shared,
   summary: 'Queue one event and answer with a transparent 1×1 GIF',
-  description: 'Always a picture, whatever the status; on failure the header X-Sluice-Error has the code.',
+  description:
+    'Always a picture, whatever the status; on failure the header X-Sluice-Error has the code. Only a request that is not HTTP, or whose URL and headers take more than 16 KB, gets JSON.',
   querystring: Type.Object(properties, { additionalProperties: true }),
   response: {
     '2xx': { description: 'The event is in the queue.', content: picture },

@@ -20,7 +20,9 @@ export const webCollectionDoors: readonly Door[] = [
     // navigator.sendBeacon sends a string as text/plain.
     mediaTypes: ['application/json', 'text/plain'],
     schema: collectBodySchema,
-    read: ({ body }) => readEvent(body),
+    // As the query, when nothing is in the body: some pages send it so.
+    read: (request) =>
+      request.body.length === 0 && Object.keys(request.query).length > 0 ? readQuery(request) : readEvent(request.body),
     answer: answerWithId,
   },
   {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clientAddress } from '../../../src/doors/client-address.ts';
+import { clientAddress } from '../../../src/http/client-address.ts';
 
 it.each([
   ['203.0.113.9', '203.0.113.9'],
@@ -21,4 +21,14 @@ it.each([
   ['_hidden', null],
 ])('%j is %j', (forwarded, address) => {
   expect(clientAddress(forwarded)).toBe(address);
+});
+
+it.each([
+  ['unknown', '10.0.0.7', '10.0.0.7'],
+  ['203.0.113.9:80', '10.0.0.7', '203.0.113.9'],
+  ['unknown', '::ffff:10.0.0.7', '10.0.0.7'],
+  ['', 'fe80::7%eth0', 'fe80::7'],
+  ['unknown', undefined, null],
+])('%j from the peer %s is %s', (forwarded, peer, address) => {
+  expect(clientAddress(forwarded, peer)).toBe(address);
 });

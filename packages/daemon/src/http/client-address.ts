@@ -5,9 +5,14 @@ import { isIP, isIPv4 } from 'node:net';
  * address with a port, or text that is no address. Postgres would refuse the row for either.
  *
  * @param forwarded Fastify's `request.ip`
- * @returns null for text that is not an address
+ * @param peer address of the socket's other end, which is used when `forwarded` is not an address
+ * @returns null when neither is an address
  */
-export function clientAddress(forwarded: string): string | null {
+export function clientAddress(forwarded: string, peer?: string): string | null {
+  return addressIn(forwarded) ?? (peer === undefined ? null : addressIn(peer));
+}
+
+function addressIn(forwarded: string): string | null {
   // The usual case: nothing to remove.
   if (isIPv4(forwarded)) return forwarded;
   const address = forwarded
