@@ -46,7 +46,9 @@ it('pages use the plain words of docs/understand/glossary.md', () => {
 });
 
 it('sources and tests use the plain words of docs/understand/glossary.md', () => {
-  const files = globSync(['packages/{*,shared/*}/{src,test,scripts}/**/*.ts', '{scripts,tests}/**/*.ts'], { cwd: ROOT });
+  const files = globSync(['packages/{*,shared/*}/{src,test,scripts}/**/*.ts', '{scripts,tests}/**/*.ts'], {
+    cwd: ROOT,
+  });
   expect(files.length).toBeGreaterThan(600);
   const found = files
     // The API's types are made from its descriptions, which are in the sources.

@@ -42,23 +42,26 @@ function byLabel({ text }: Scrape, name: string, label: string): Record<string, 
   return Object.fromEntries([...samples].map(([, of, value]) => [of, Number(value)]));
 }
 
-it.each(Object.keys(POOLS) as DaemonName[])('%s has metrics for each check of its /health and for its pools', async (name) => {
-  const { url } = daemons.get(name)!;
-  // A check may change between the two answers.
-  const seen = await vi.waitFor(
-    async () => {
-      const { body } = await get(`${url}/health`);
-      const scraped = await scrape(url);
-      const checks = Object.entries(body.checks as Record<string, string>);
-      expect(checks.length).toBeGreaterThan(2);
-      expect(byLabel(scraped, 'sluice_dependency_up', 'dependency')).toEqual(
-        Object.fromEntries(checks.map(([check, state]) => [check, state === 'ok' ? 1 : 0])),
-      );
-      return scraped;
-    },
-    { timeout: 180_000, interval: 50 },
-  );
-  expect(byLabel(seen, 'sluice_db_pool_max_connections', 'pool')).toEqual(POOLS[name]);
-  expect(Object.keys(byLabel(seen, 'sluice_db_pool_connections', 'pool'))).toEqual(Object.keys(POOLS[name]));
-  expect(Object.keys(byLabel(seen, 'sluice_db_pool_waiting', 'pool'))).toEqual(Object.keys(POOLS[name]));
-});
+it.each(Object.keys(POOLS) as DaemonName[])(
+  '%s has metrics for each check of its /health and for its pools',
+  async (name) => {
+    const { url } = daemons.get(name)!;
+    // A check may change between the two answers.
+    const seen = await vi.waitFor(
+      async () => {
+        const { body } = await get(`${url}/health`);
+        const scraped = await scrape(url);
+        const checks = Object.entries(body.checks as Record<string, string>);
+        expect(checks.length).toBeGreaterThan(2);
+        expect(byLabel(scraped, 'sluice_dependency_up', 'dependency')).toEqual(
+          Object.fromEntries(checks.map(([check, state]) => [check, state === 'ok' ? 1 : 0])),
+        );
+        return scraped;
+      },
+      { timeout: 180_000, interval: 50 },
+    );
+    expect(byLabel(seen, 'sluice_db_pool_max_connections', 'pool')).toEqual(POOLS[name]);
+    expect(Object.keys(byLabel(seen, 'sluice_db_pool_connections', 'pool'))).toEqual(Object.keys(POOLS[name]));
+    expect(Object.keys(byLabel(seen, 'sluice_db_pool_waiting', 'pool'))).toEqual(Object.keys(POOLS[name]));
+  },
+);
