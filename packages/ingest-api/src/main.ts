@@ -5,6 +5,7 @@ import { createQuotas } from '@sluice/accept/limits/quotas';
 import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -13,6 +14,7 @@ import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
+import { statesIn } from '@sluice/stream/daemon-states';
 import { readIngestConfig } from './config.ts';
 import { ingestChecks } from './ingest-checks.ts';
 import { buildServer } from './server.ts';
@@ -70,6 +72,7 @@ await startOrExit('ingest-api', async () => {
 
   const checks = ingestChecks({ redis, queue, admission, config, storedKeys: followed.keys });
   addHealthMetrics(registry, checks);
+  parts.adopt(startStateReports({ daemon: 'ingest-api', checks, logger, ...statesIn(meter, namespace) }), stop);
   let stopping = false;
   const server = await buildServer({
     config,

@@ -1,5 +1,6 @@
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -11,6 +12,7 @@ import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { startBacklogMeter } from '@sluice/stream/backlog-meter';
 import { connectRedis } from '@sluice/stream/connect-redis';
+import { statesIn } from '@sluice/stream/daemon-states';
 import { readRedisMemory } from '@sluice/stream/redis-memory';
 import { readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
@@ -77,6 +79,7 @@ await startOrExit('query-api', async () => {
   });
   const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
+  parts.adopt(startStateReports({ daemon: 'query-api', checks, logger, ...statesIn(redis, namespace) }), stopPoll);
   let stopping = false;
   const server = await buildServer({
     config,

@@ -2,7 +2,7 @@ import type { Span } from '@opentelemetry/api';
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
-import { withTimeout } from '@sluice/daemon/retry/with-timeout';
+import { TimeoutError, withTimeout } from '@sluice/daemon/retry/with-timeout';
 import { ApiError } from '@sluice/errors/api-errors';
 import { messageOf } from '@sluice/errors/message-of';
 import {
@@ -12,8 +12,9 @@ import {
   readRedisSettings,
   type RedisSettings,
 } from '@sluice/stream/durability';
+import { refusalOf } from '@sluice/stream/redis-refusal';
 import type { EntryFields } from '@sluice/stream/stream-entry';
-import { createStreamProducer } from '@sluice/stream/stream-producer';
+import { createStreamProducer, NotDurableError, tryAdding } from '@sluice/stream/stream-producer';
 
 /** Ingest's side of the stream: adds batches and knows how durable they are. */
 export interface Queue {
@@ -33,6 +34,17 @@ export interface Queue {
   settled(): Promise<void>;
   /** Ends asking for the settings; batches are still added. */
   stop(): Promise<void>;
+}
+
+/** A queue whose check can ask whether it works. */
+export interface CheckableQueue extends Queue {
+  /** Asks Redis whether it would take a batch, without adding one. @throws what it refuses a batch with */
+  tryAdding(): Promise<void>;
+  /**
+   * Error of the newest batch when it was late or not durable in time, for a few seconds or until a later one is added;
+   * null when there is none.
+   */
+  readonly lastFailure: unknown;
 }
 
 /** Nothing is claimed before the server has said what it does. */
@@ -66,6 +78,12 @@ export function waitingCommandTimeout(timeoutMs: number): number {
   return waitLimit(timeoutMs) + WAIT_MARGIN_MS;
 }
 
+/**
+ * How long a batch that was late, or not durable in time, makes the check fail, in milliseconds. Not for longer: a load
+ * balancer sends an instance that is not ready no batch that could succeed.
+ */
+const FAILURE_COUNTS_MS = 5_000;
+
 /** Seconds after which a client tries again when Redis is away. */
 const RETRY_AFTER_SECONDS = 2;
 
@@ -85,7 +103,7 @@ export function createQueue(options: {
   timeoutMs: number;
   /** Told how many bytes were added to the stream. */
   onAdded: (bytes: number) => void;
-}): Queue {
+}): CheckableQueue {
   const { redis, logger } = options;
   let settings: RedisSettings | null = null;
   let plan = UNKNOWN;
@@ -129,6 +147,7 @@ export function createQueue(options: {
   };
   /** Whether it took the last batch. */
   let taken = true;
+  let lastFailure: { readonly error: unknown; readonly at: number } | null = null;
   let learned = redis.status === 'ready' ? relearn() : Promise.resolve();
   const onReady = (): void => {
     learned = relearn();
@@ -149,20 +168,24 @@ export function createQueue(options: {
         if (taken) logger.warn(about, 'batch not enqueued; answered 503');
         else logger.debug(about, 'batch not enqueued; answered 503');
         taken = false;
-        throw new ApiError(
-          'queue_unavailable',
-          'The queue cannot be reached. Send the batch again with the same ids.',
-          {
-            retryAfter: RETRY_AFTER_SECONDS,
-            cause: error,
-          },
-        );
+        // What Redis refuses now, asking without a batch finds out, and for how long.
+        if (refusalOf(error) === null) lastFailure = { error, at: performance.now() };
+        throw new ApiError('queue_unavailable', `${whyNotAdded(error)} Send the batch again with the same ids.`, {
+          retryAfter: RETRY_AFTER_SECONDS,
+          cause: error,
+        });
       }
       if (!taken) logger.info('batches are enqueued again');
       taken = true;
+      lastFailure = null;
       options.onAdded(entries.reduce((sum, fields) => sum + bytesOf(fields), 0));
       // A reconnect in between may have led to a server that promises less, or the same in another way.
       return before === plan ? before.level : 'memory';
+    },
+    tryAdding: () => tryAdding(redis, options.namespace, options.shards),
+    get lastFailure() {
+      const isNew = lastFailure !== null && performance.now() - lastFailure.at < FAILURE_COUNTS_MS;
+      return isNew ? lastFailure?.error : null;
     },
     settled: () => learned,
     async stop() {
@@ -177,6 +200,16 @@ export function createQueue(options: {
       return plan;
     },
   };
+}
+
+/** Says to a client what became of its batch: Redis that refuses was reached, and one that is late may have the batch. */
+function whyNotAdded(error: unknown): string {
+  const refusal = refusalOf(error);
+  if (refusal !== null) return `The queue refuses new events (${refusal.code}).`;
+  if (error instanceof NotDurableError) return 'The queue has the batch, but not as durably as promised.';
+  if (error instanceof TimeoutError || /timed out/.test(messageOf(error)))
+    return 'The queue did not answer in time; it may have the batch.';
+  return 'The queue cannot be reached.';
 }
 
 /** About what an entry takes in Redis. */

@@ -44,7 +44,7 @@ const INGEST_ERRORS = {
   },
   queue_unavailable: {
     status: 503,
-    meaning: 'Redis did not take the batch in time; it may or may not have it. Send it again with the same ids.',
+    meaning: 'Redis cannot be reached, did not answer in time or refused the batch. Send it again with the same ids.',
   },
 } as const;
 
@@ -64,7 +64,7 @@ const QUERY_ERRORS = {
     meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',
   },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or takes no work at the moment.' },
-  redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },
+  redis_unavailable: { status: 503, meaning: 'Redis cannot be reached, or refuses what the request needs.' },
   no_encryption_key: {
     status: 422,
     meaning: 'EXPORT_ENCRYPTION_KEYS is not set, so the credentials of an export cannot be kept.',
