@@ -5,6 +5,7 @@ import { addHealthRoutes } from '@sluice/daemon/http/health';
 import { createHttpServer } from '@sluice/daemon/http/http-server';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
 import { addAuditLogRoute } from './audit/routes.ts';
+import { addDaemonsRoute } from './daemons/routes.ts';
 import { addDataAge } from './data-age.ts';
 import { addDeadLetterRoutes } from './dead-letters/routes.ts';
 import { addEventRoutes } from './events/routes.ts';
@@ -58,6 +59,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
       { name: 'dead letters', description: 'What failed and why; mending, replaying and discarding it' },
       { name: 'replays', description: 'Dead letters on their way back' },
       { name: 'queue', description: 'How far behind the writers are' },
+      { name: 'daemons', description: 'Which daemons run, and whether they can do their work' },
       { name: 'jobs', description: 'What the maintenance workers do, by schedule or on request' },
       { name: 'exports', description: 'Files of events, by schedule and on demand' },
       { name: 'retention', description: 'How long the events of a tenant are kept' },
@@ -83,6 +85,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     addDeadLetterRoutes(api, context);
     addReplayRoutes(api, context);
     addQueueRoute(api, context);
+    addDaemonsRoute(api, context);
     addRetentionRoutes(api, context);
     addAuditLogRoute(api, context);
     addJobRoutes(api, context);

@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { readStates } from '@sluice/stream/daemon-states';
+import { redisUnavailable } from '../http/redis-errors.ts';
 import type { QueryContext } from '../query-context.ts';
 import { queueSchema } from './answers.ts';
+import { consumersOf } from './consumers.ts';
 import { type ConservationStatus, readQueue, type ShardStatus } from './read-queue.ts';
-
-/** Seconds after which trying again makes sense. */
-const RETRY_AFTER_SECONDS = 2;
 
 /** `GET /api/queue`: how far behind the writers are. */
 export function addQueueRoute(server: FastifyInstance, { redis, config, backlogMeter }: QueryContext): void {
@@ -22,19 +21,20 @@ export function addQueueRoute(server: FastifyInstance, { redis, config, backlogM
         ...errorResponses('query', 400, 401, 503),
       },
     },
-    handler: async () => {
-      const shards = await readQueue(redis, config.SLUICE_NAMESPACE, config.STREAM_SHARDS).catch((error: unknown) => {
-        throw new ApiError('redis_unavailable', 'Redis cannot be reached.', {
-          retryAfter: RETRY_AFTER_SECONDS,
-          cause: error,
-        });
-      });
+    handler: async (request) => {
+      const namespace = config.SLUICE_NAMESPACE;
+      const [shards, states] = await Promise.all([
+        readQueue(redis, namespace, config.STREAM_SHARDS),
+        readStates(redis, namespace),
+      ]).catch(redisUnavailable);
       const total = (name: 'length' | 'bytes' | 'pending'): number =>
         shards.reduce((sum, shard: ShardStatus) => sum + shard[name], 0);
       const length = total('length');
       const rate = backlogMeter.backlog?.drainRate ?? 0;
       return {
         shards,
+        // Why a writer cannot work may be an event of another tenant.
+        consumers: request.operator.tenant === null ? consumersOf(shards, states) : [],
         totals: { length, bytes: total('bytes'), pending: total('pending') },
         conservation: sumOf(shards.map((shard) => shard.conservation)),
         drain_rate_per_second: Math.round(rate * 10) / 10,
