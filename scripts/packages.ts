@@ -14,10 +14,10 @@ export const ROOT = resolve(import.meta.dirname, '..');
 export const FLOORS: readonly (readonly string[])[] = [
   ['errors'],
   ['daemon'],
-  ['access', 'jobs'],
+  ['access'],
   ['events'],
   ['stream'],
-  ['accept', 'store'],
+  ['accept', 'jobs', 'store'],
   ['projections', 'exports'],
   ['ingest-api', 'writer-worker', 'maintenance-worker', 'query-api'],
 ];

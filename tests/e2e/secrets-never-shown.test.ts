@@ -93,7 +93,7 @@ describe('while everything is done and everything fails', () => {
 
     await redis.config('SET', 'requirepass', 'another');
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    for (const name of daemons.keys()) await seen(name, 'Redis cannot be reached', /WRONGPASS/);
+    for (const name of daemons.keys()) await seen(name, 'Redis refuses the connection', /WRONGPASS/);
     expect(await send(apiKey)).toBe(503);
     await lookAround();
     await redisServer.stop();

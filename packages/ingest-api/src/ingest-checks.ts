@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Admission } from '@sluice/accept/limits/admission';
-import type { Queue } from '@sluice/accept/queue';
+import type { CheckableQueue } from '@sluice/accept/queue';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
 import type { Backlog } from '@sluice/stream/backlog-meter';
@@ -10,7 +10,7 @@ import type { IngestConfig } from './config.ts';
 /** The checks of `/health` and `/ready`. Postgres is not one of them: ingest works without it. */
 export function ingestChecks(parts: {
   redis: Redis;
-  queue: Queue;
+  queue: CheckableQueue;
   admission: Admission;
   config: IngestConfig;
   storedKeys: StoredKeys;
@@ -18,7 +18,11 @@ export function ingestChecks(parts: {
   const { redis, queue, admission, config, storedKeys } = parts;
   const { open } = config.configuredKeys;
   return [
-    redisCheck(redis, () => ({ version: queue.settings?.version })),
+    redisCheck(redis, {
+      work: () => queue.tryAdding(),
+      lastFailure: () => queue.lastFailure,
+      detail: () => ({ version: queue.settings?.version }),
+    }),
     {
       name: 'durability',
       critical: false,

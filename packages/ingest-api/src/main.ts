@@ -7,6 +7,7 @@ import { createQueue, waitingCommandTimeout } from '@sluice/accept/queue';
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { warnOfWeakKey } from '@sluice/access/weak-key';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -15,6 +16,7 @@ import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
+import { statesIn } from '@sluice/stream/daemon-states';
 import { readIngestConfig } from './config.ts';
 import { createHeldBodies } from './doors/receive-body.ts';
 import { ingestChecks } from './ingest-checks.ts';
@@ -75,6 +77,7 @@ await startOrExit('ingest-api', async () => {
 
   const checks = ingestChecks({ redis, queue, admission, config, storedKeys: followed.keys });
   addHealthMetrics(registry, checks);
+  parts.adopt(startStateReports({ daemon: 'ingest-api', checks, logger, ...statesIn(meter, namespace) }), stop);
   let stopping = false;
   const server = await buildServer({
     config,

@@ -58,7 +58,14 @@ it('with Redis gone /health and /ready are 503 within two seconds, /live is not,
   expect(health.body).toMatchObject({ status: 'unhealthy', checks: { redis: 'failed' } });
   expect(health.body.details.redis.error).toMatch(/\w/);
   const ready = await answeredPromptly(() => get(`${ingest.url}/ready`));
-  expect([ready.status, ready.body]).toEqual([503, { ready: false, failed: ['redis'] }]);
+  expect([ready.status, ready.body]).toEqual([
+    503,
+    {
+      ready: false,
+      failed: ['redis'],
+      reasons: { redis: expect.stringMatching(/^Redis cannot be reached: /) as string },
+    },
+  ]);
   const live = await get(`${ingest.url}/live`);
   expect([live.status, live.body]).toEqual([200, { alive: true }]);
   // A measurement from before the outage is not shown as current.

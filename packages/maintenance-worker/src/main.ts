@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { startLog } from '@sluice/daemon/log/start-log';
 import { useMemoryProfile } from '@sluice/daemon/memory';
@@ -8,11 +9,14 @@ import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { type Service, stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
+import { tryWaking } from '@sluice/jobs/try-waking';
 import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { openDatabase } from '@sluice/store/database';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import { connectRedis } from '@sluice/stream/connect-redis';
+import { statesIn } from '@sluice/stream/daemon-states';
 import { redisCheck } from '@sluice/stream/redis-check';
+import { tryAdding } from '@sluice/stream/stream-producer';
 import { readMaintenanceConfig } from './config.ts';
 import { addDatabaseMetrics } from './database-metrics.ts';
 import { EXPORTS_AT_ONCE } from './exports/export-runner.ts';
@@ -93,14 +97,19 @@ await startOrExit('maintenance-worker', async () => {
     startExports({ ...shared, exportsDatabase }),
   ];
 
+  const namespace = config.SLUICE_NAMESPACE;
   const checks = [
-    redisCheck(redis),
+    redisCheck(redis, {
+      work: () => Promise.all([tryWaking(redis, namespace), tryAdding(redis, namespace, config.STREAM_SHARDS)]),
+    }),
     postgresCheck(database),
     partitionsCheck(database),
     ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
   ];
   const health = { host: config.HOST, port: config.MAINTENANCE_PORT, registry, checks };
   const { url } = parts.adopt(await startHealthServer(health), stop);
+  const reports = { daemon: 'maintenance-worker', checks, logger, ...statesIn(redis, namespace) };
+  parts.adopt(startStateReports(reports), stop);
   // Deferred last, so that these stop first, all at once. Each waits for its own runs; `/health` answers meanwhile.
   parts.defer(async () => {
     stopping.abort();

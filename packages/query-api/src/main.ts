@@ -1,6 +1,7 @@
 import { withStoredKeys } from '@sluice/access/key-ring';
 import { warnOfWeakKey } from '@sluice/access/weak-key';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
 import { listen } from '@sluice/daemon/http/listen';
 import { startLog } from '@sluice/daemon/log/start-log';
@@ -12,6 +13,7 @@ import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { openWakeQueue } from '@sluice/jobs/wake-queue';
 import { startBacklogMeter } from '@sluice/stream/backlog-meter';
 import { connectRedis } from '@sluice/stream/connect-redis';
+import { statesIn } from '@sluice/stream/daemon-states';
 import { readRedisMemory } from '@sluice/stream/redis-memory';
 import { readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
@@ -80,6 +82,7 @@ await startOrExit('query-api', async () => {
   });
   const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
+  parts.adopt(startStateReports({ daemon: 'query-api', checks, logger, ...statesIn(redis, namespace) }), stopPoll);
   let stopping = false;
   const server = await buildServer({
     config,

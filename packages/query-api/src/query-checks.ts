@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { HealthCheck } from '@sluice/daemon/http/health';
+import { tryWaking } from '@sluice/jobs/try-waking';
 import type { Database } from '@sluice/store/database';
 import { schemaCheck } from '@sluice/store/migrations/schema-check';
 import { postgresCheck } from '@sluice/store/postgres-check';
@@ -22,7 +23,7 @@ export function queryChecks(parts: {
     schemaCheck(database),
     // Not critical: without its replica the query API still serves operators.
     ...(readDatabase === database ? [] : [{ ...postgresCheck(readDatabase), name: 'read_replica', critical: false }]),
-    { ...redisCheck(redis), critical: false },
+    { ...redisCheck(redis, { work: () => tryWaking(redis, config.SLUICE_NAMESPACE) }), critical: false },
     {
       name: 'authentication',
       critical: false,

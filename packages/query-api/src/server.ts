@@ -6,6 +6,7 @@ import { createHttpServer } from '@sluice/daemon/http/http-server';
 import { refuseForeignPages } from '@sluice/daemon/http/open-mode';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
 import { addAuditLogRoute } from './audit/routes.ts';
+import { addDaemonsRoute } from './daemons/routes.ts';
 import { addDataAge } from './data-age.ts';
 import { addDeadLetterRoutes } from './dead-letters/routes.ts';
 import { addEventRoutes } from './events/routes.ts';
@@ -72,6 +73,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
       },
       { name: 'replays', description: 'Dead letters that are put back on the stream' },
       { name: 'queue', description: 'What waits on the streams, and which writers work on it' },
+      { name: 'daemons', description: 'The running daemons, and whether they can do their work' },
       { name: 'jobs', description: 'Tasks of the maintenance workers, by schedule or on request' },
       { name: 'exports', description: 'Files of events, by schedule and on demand' },
       { name: 'retention', description: 'How long the events of a tenant are retained' },
@@ -100,6 +102,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     addDeadLetterRoutes(api, context);
     addReplayRoutes(api, context);
     addQueueRoute(api, context);
+    addDaemonsRoute(api, context);
     addRetentionRoutes(api, context);
     addAuditLogRoute(api, context);
     addJobRoutes(api, context);

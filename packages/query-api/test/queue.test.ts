@@ -32,6 +32,7 @@ it('shows an empty queue, what waits, what is pending with whom, and how fast it
         consumers: [],
       },
     ],
+    consumers: [],
     totals: { length: 0, bytes: 0, pending: 0 },
     conservation: NOTHING,
     drain_rate_per_second: 0,

@@ -56,6 +56,14 @@ describe("another tenant's operator", () => {
     expect((await attack('GET', '/api/audit-log')).body.entries).toEqual([]);
   });
 
+  it('sees no daemons and no writers: why one cannot work may be an event of another tenant', async () => {
+    await expect
+      .poll(async () => (await operations.ask('GET', '/api/daemons', undefined, 'o')).body.daemons)
+      .not.toEqual([]);
+    expect((await attack('GET', '/api/daemons')).body).toEqual({ daemons: [] });
+    expect((await attack('GET', '/api/queue')).body.consumers).toEqual([]);
+  });
+
   it('cannot name another tenant', async () => {
     for (const [method, path, body] of [
       ['GET', '/api/dead-letters?tenant=victim', undefined],

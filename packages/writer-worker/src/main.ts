@@ -1,4 +1,5 @@
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
+import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { startHealthServer } from '@sluice/daemon/http/health-server';
 import { startLog } from '@sluice/daemon/log/start-log';
 import { useMemoryProfile } from '@sluice/daemon/memory';
@@ -9,12 +10,16 @@ import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { openDatabase } from '@sluice/store/database';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
+import { statesIn } from '@sluice/stream/daemon-states';
+import { streamKey } from '@sluice/stream/stream-keys';
 import { type Batch, BatchBuffer } from './batch/batch-buffer.ts';
 import { Breaker } from './batch/breaker.ts';
 import type { Outcome } from './batch/outcome.ts';
 import { processBatch } from './batch/process-batch.ts';
+import { trySettling } from './batch/settle-batch.ts';
 import { readWriterConfig } from './config.ts';
 import { consumeWhenReady } from './fetch/consumer.ts';
+import { tryReading } from './fetch/read-shard.ts';
 import { runAlone } from './fetch/run-alone.ts';
 import { untilPostgresAnswers } from './start/until-postgres-answers.ts';
 import { BatchObserver } from './watch/batch-observer.ts';
@@ -22,7 +27,7 @@ import { liveCheck } from './watch/live-check.ts';
 import { Progress } from './watch/progress.ts';
 import { writerChecks } from './watch/writer-checks.ts';
 import { createWriterMetrics } from './watch/writer-metrics.ts';
-import { newWriterState } from './watch/writer-state.ts';
+import { newWriterState, stallOf } from './watch/writer-state.ts';
 
 /** Most bytes of JSON in one transaction's statement. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
@@ -70,9 +75,18 @@ await startOrExit('writer-worker', async () => {
 
   const live = { state, progress, buffer, timeoutMs: config.PROGRESS_TIMEOUT_MS, stopFetching: stopFetching.signal };
   const address = { host: config.HOST, port: config.WRITER_PORT };
-  const checks = writerChecks({ redis, database, state });
+  const shardKeys = Array.from({ length: config.STREAM_SHARDS }, (_, shard) =>
+    streamKey(config.SLUICE_NAMESPACE, shard),
+  );
+  const tryShard = async (key: string): Promise<void> => {
+    await tryReading(redis, key, config.WRITER_NAME);
+    await trySettling(redis, key);
+  };
+  const checks = writerChecks({ redis, database, state, work: () => Promise.all(shardKeys.map(tryShard)) });
   const health = { ...address, registry, checks, live: () => liveCheck(live) };
   const { url } = parts.adopt(await startHealthServer(health), stop);
+  const reports = { daemon: 'writer-worker', name: config.WRITER_NAME, checks, stalled: () => stallOf(state), logger };
+  parts.adopt(startStateReports({ ...reports, ...statesIn(redis, config.SLUICE_NAMESPACE) }), stop);
 
   const consuming = consumeWhenReady(database, {
     ...shared,

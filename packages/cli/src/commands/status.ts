@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
+import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 
 type QueueStatus = AnswerOf<'get', '/api/queue'>;
+type Daemons = AnswerOf<'get', '/api/daemons'>['daemons'];
 
 const REFRESH_MS = 1_000;
 
@@ -18,22 +20,40 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
       const { api, output } = context();
       for (;;) {
         const status = await api.call('get', '/api/queue', {});
+        const daemons = await readDaemons(api);
         if (options.watch && output.terminal && !output.json) process.stdout.write('\u001b[2J\u001b[H');
-        output.result(status, formatStatus(status));
+        output.result(
+          { ...status, daemons: typeof daemons === 'string' ? null : daemons },
+          formatStatus(status, daemons),
+        );
         if (!options.watch) return;
         await delay(REFRESH_MS);
       }
     });
 }
 
-/** The text of `status` for an answer of `GET /api/queue`. */
-export function formatStatus({
-  shards,
-  totals,
-  conservation,
-  drain_rate_per_second: rate,
-  seconds_to_empty: left,
-}: QueueStatus): string {
+/** The running daemons; or why they cannot be shown, e.g. to a key that may not see them. */
+async function readDaemons(api: ApiClient): Promise<Daemons | string> {
+  try {
+    return (await api.call('get', '/api/daemons', {})).daemons;
+  } catch (error) {
+    if (error instanceof CommandError && error.exitCode === EXIT.failed) return error.message;
+    throw error;
+  }
+}
+
+/** The text of `status` for answers of `GET /api/queue` and `GET /api/daemons`. */
+export function formatStatus(
+  {
+    shards,
+    consumers: writers,
+    totals,
+    conservation,
+    drain_rate_per_second: rate,
+    seconds_to_empty: left,
+  }: QueueStatus,
+  daemons: Daemons | string,
+): string {
   const queue = shards.map((each) => [
     each.shard,
     each.length,
@@ -45,6 +65,13 @@ export function formatStatus({
   const consumers = shards.flatMap((each) =>
     each.consumers.map((one) => [one.name, each.shard, one.pending, formatSeconds(one.idle_ms / 1000)]),
   );
+  const stalls = writers.flatMap(({ name, stalled }) =>
+    stalled === undefined
+      ? []
+      : [
+          `${name}: STALLED since ${timeOfDay(stalled.since)}: ${stalled.message} [${stalled.code}], ${counted(stalled.entries, 'entry', 'entries')}`,
+        ],
+  );
   return [
     formatTable(['shard', 'entries', 'bytes', 'pending', 'lag', 'oldest'], queue),
     formatTable(['writer', 'shard', 'pending', 'idle'], consumers),
@@ -52,11 +79,35 @@ export function formatStatus({
       ? 'The queue is empty.'
       : `${counted(totals.length, 'entry waits', 'entries wait')}; ${
           left === null
-            ? "none left in the last 10 s: look at the writers' /health"
+            ? `none left in the last 10 s${stalls.length > 0 ? '' : ": look at the writers' /health"}`
             : `${formatRate(rate)} a second are drained; empty in ${formatSeconds(left)}`
         }.`,
+    ...stalls,
+    ...(typeof daemons === 'string' ? [`Daemons cannot be shown: ${daemons}`] : formatDaemons(daemons)),
     ...formatConservation(conservation, shards),
   ].join('\n');
+}
+
+/** Which daemons run, and why one of them cannot do its work. */
+function formatDaemons(daemons: Daemons): readonly string[] {
+  const rows = daemons.map((each) => [
+    each.daemon,
+    each.instance.slice(each.daemon.length + 1),
+    each.version,
+    formatSeconds((Date.parse(each.reported_at) - Date.parse(each.started_at)) / 1000),
+    each.status,
+  ]);
+  const failures = daemons.flatMap(({ instance, checks }) =>
+    Object.entries(checks).flatMap(([check, { status, message, since }]) =>
+      status === 'ok' ? [] : [`${instance}: ${check} failed since ${timeOfDay(since)}${message ? `: ${message}` : ''}`],
+    ),
+  );
+  return [formatTable(['daemon', 'instance', 'version', 'up', 'status'], rows), ...failures];
+}
+
+/** `17:41:23` in the reader's own zone. */
+function timeOfDay(time: string): string {
+  return new Date(time).toLocaleTimeString('en-GB');
 }
 
 /** Whether every entry is accounted for. Each shard is checked by itself, because sums can hide drift. */

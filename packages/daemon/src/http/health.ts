@@ -54,9 +54,11 @@ export function addHealthRoutes(
   });
   server.get('/ready', { schema: READY_DOCS }, async (_request, reply) => {
     const failed = (await runChecks(checks.filter((check) => check.critical))).filter(({ result }) => !result.ok);
-    return reply
-      .code(failed.length === 0 ? 200 : 503)
-      .send({ ready: failed.length === 0, failed: failed.map(({ check }) => check.name) });
+    return reply.code(failed.length === 0 ? 200 : 503).send({
+      ready: failed.length === 0,
+      failed: failed.map(({ check }) => check.name),
+      ...(failed.length === 0 ? {} : { reasons: reasonsOf(failed) }),
+    });
   });
   server.get('/live', { schema: live === undefined ? LIVE_DOCS : LIVE_OR_NOT_DOCS }, (_request, reply) => {
     const { ok, detail } = live?.() ?? { ok: true };
@@ -98,7 +100,14 @@ const HEALTH_DOCS = docs('State of the daemon and of each dependency', {
 
 const READY_DOCS = docs('Whether this instance can take work', {
   200: { description: 'It can.', example: { ready: true, failed: [] } },
-  503: { description: 'It cannot.', example: { ready: false, failed: ['redis'] } },
+  503: {
+    description: 'It cannot; `reasons` says why, and what to do.',
+    example: {
+      ready: false,
+      failed: ['redis'],
+      reasons: { redis: 'Redis cannot be reached: connect ECONNREFUSED 127.0.0.1:6379' },
+    },
+  },
 });
 
 const ALIVE = { description: 'It is.', example: { alive: true } };
@@ -114,10 +123,22 @@ export interface Checked {
   readonly result: CheckResult;
 }
 
-function overall(results: readonly Checked[]): 'healthy' | 'degraded' | 'unhealthy' {
+/** The state that results make: `degraded` when only what the daemon can do without has failed. */
+export function overall(results: readonly Checked[]): 'healthy' | 'degraded' | 'unhealthy' {
   const failed = results.filter(({ result }) => !result.ok);
   if (failed.length === 0) return 'healthy';
   return failed.some(({ check }) => check.critical) ? 'unhealthy' : 'degraded';
+}
+
+/** Why a check failed, in a sentence; null when it does not say. */
+export function reasonOf({ detail = {} }: CheckResult): string | null {
+  const { error, warning, stalled } = detail as { error?: unknown; warning?: unknown; stalled?: { message?: unknown } };
+  const reason = error ?? warning ?? stalled?.message;
+  return typeof reason === 'string' ? reason : null;
+}
+
+function reasonsOf(failed: readonly Checked[]): Record<string, string> {
+  return Object.fromEntries(failed.map(({ check, result }) => [check.name, reasonOf(result) ?? 'see /health']));
 }
 
 /** Runs all checks at once. Never rejects, and takes no longer than the time-out of one check. */

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { consumerSchema } from '../daemons/answers.ts';
 import { orNull, time } from '../http/schemas.ts';
 
 const integerOrNull = orNull(Type.Integer());
@@ -48,6 +49,9 @@ export const queueSchema = Type.Object({
       ),
     }),
   ),
+  consumers: Type.Array(consumerSchema, {
+    description: 'The writers: whether each can work, and why not. A key of one tenant sees none.',
+  }),
   totals: Type.Object({ length: Type.Integer(), bytes: Type.Integer(), pending: Type.Integer() }),
   conservation,
   drain_rate_per_second: Type.Number({ description: 'Entries that left the streams, over the last 10 s.' }),

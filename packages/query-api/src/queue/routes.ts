@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { readStates } from '@sluice/stream/daemon-states';
+import { redisUnavailable } from '../http/redis-errors.ts';
 import type { QueryContext } from '../query-context.ts';
 import { queueSchema } from './answers.ts';
+import { consumersOf } from './consumers.ts';
 import { type ConservationStatus, readQueue, type ShardStatus } from './read-queue.ts';
-
-/** Seconds after which a client may try again. */
-const RETRY_AFTER_SECONDS = 2;
 
 /** `GET /api/queue`: what waits on the streams, and which writers work on it. */
 export function addQueueRoute(server: FastifyInstance, { redis, config, backlogMeter }: QueryContext): void {
@@ -27,18 +27,19 @@ export function addQueueRoute(server: FastifyInstance, { redis, config, backlogM
       if (operator.tenant !== null) {
         throw new ApiError('forbidden', 'The queue is one of all tenants; its numbers are for keys of all tenants.');
       }
-      const shards = await readQueue(redis, config.SLUICE_NAMESPACE, config.STREAM_SHARDS).catch((error: unknown) => {
-        throw new ApiError('redis_unavailable', 'Redis cannot be reached.', {
-          retryAfter: RETRY_AFTER_SECONDS,
-          cause: error,
-        });
-      });
+      const namespace = config.SLUICE_NAMESPACE;
+      const [shards, states] = await Promise.all([
+        readQueue(redis, namespace, config.STREAM_SHARDS),
+        readStates(redis, namespace),
+      ]).catch(redisUnavailable);
       const total = (name: 'length' | 'bytes' | 'pending'): number =>
         shards.reduce((sum, shard: ShardStatus) => sum + shard[name], 0);
       const length = total('length');
       const rate = backlogMeter.backlog?.drainRate ?? 0;
       return {
         shards,
+        // Why a writer cannot work may be an event of another tenant.
+        consumers: request.operator.tenant === null ? consumersOf(shards, states) : [],
         totals: { length, bytes: total('bytes'), pending: total('pending') },
         conservation: sumOf(shards.map((shard) => shard.conservation)),
         drain_rate_per_second: Math.round(rate * 10) / 10,

@@ -11,8 +11,9 @@ import {
   readRedisSettings,
   type RedisSettings,
 } from '@sluice/stream/durability';
+import { refusalOf } from '@sluice/stream/redis-refusal';
 import type { EntryFields } from '@sluice/stream/stream-entry';
-import { createStreamProducer } from '@sluice/stream/stream-producer';
+import { createStreamProducer, tryAdding } from '@sluice/stream/stream-producer';
 import { queueUnavailable } from './queue-unavailable.ts';
 
 /** Ingest's side of the stream: adds batches and knows how durable they are. */
@@ -33,6 +34,17 @@ export interface Queue {
   settled(): Promise<void>;
   /** Stops reading the settings. `add` still works. */
   stop(): Promise<void>;
+}
+
+/** A queue whose check can ask whether it works. */
+export interface CheckableQueue extends Queue {
+  /** Asks Redis whether it would accept a batch, without adding one. @throws what it refuses a batch with */
+  tryAdding(): Promise<void>;
+  /**
+   * Error of the newest batch when it was late or not durable in time, for a few seconds or until a later one is added;
+   * null when there is none.
+   */
+  readonly lastFailure: unknown;
 }
 
 /** The weakest claim, used until the settings of the server are known. */
@@ -67,6 +79,12 @@ export function waitingCommandTimeout(timeoutMs: number): number {
 }
 
 /**
+ * How long a batch that was late, or not durable in time, makes the check fail, in milliseconds. Not for longer: a load
+ * balancer sends an instance that is not ready no batch that could succeed.
+ */
+const FAILURE_COUNTS_MS = 5_000;
+
+/**
  * Adds batches to the stream as durably as Redis's settings allow. Reads these settings now, and at each reconnect:
  * another server may answer then.
  */
@@ -82,7 +100,7 @@ export function createQueue(options: {
   timeoutMs: number;
   /** Called with the number of bytes that were added to the stream. */
   onAdded: (bytes: number) => void;
-}): Queue {
+}): CheckableQueue {
   const { redis, logger } = options;
   let settings: RedisSettings | null = null;
   let plan = UNKNOWN;
@@ -126,6 +144,7 @@ export function createQueue(options: {
   };
   /** Whether Redis accepted the last batch. */
   let accepting = true;
+  let lastFailure: { readonly error: unknown; readonly at: number } | null = null;
   let learned = redis.status === 'ready' ? relearn() : Promise.resolve();
   const onReady = (): void => {
     learned = relearn();
@@ -146,13 +165,21 @@ export function createQueue(options: {
         if (accepting) logger.warn(about, 'batch not enqueued; answered 503');
         else logger.debug(about, 'batch not enqueued; answered 503');
         accepting = false;
+        // The check finds out by itself what Redis refuses, and for how long.
+        if (refusalOf(error) === null) lastFailure = { error, at: performance.now() };
         throw queueUnavailable(error);
       }
       if (!accepting) logger.info('batches are enqueued again');
       accepting = true;
+      lastFailure = null;
       options.onAdded(entries.reduce((sum, fields) => sum + bytesOf(fields), 0));
       // After a reconnect in between, another server may have answered: it may promise less.
       return before === plan ? before.level : 'memory';
+    },
+    tryAdding: () => tryAdding(redis, options.namespace, options.shards),
+    get lastFailure() {
+      const isNew = lastFailure !== null && performance.now() - lastFailure.at < FAILURE_COUNTS_MS;
+      return isNew ? lastFailure?.error : null;
     },
     settled: () => learned,
     async stop() {

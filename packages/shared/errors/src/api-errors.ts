@@ -73,7 +73,7 @@ const INGEST_ERRORS = {
   },
   queue_unavailable: {
     status: 503,
-    meaning: 'Redis did not accept the batch in time; it may or may not have it. Send it again with the same ids.',
+    meaning: 'Redis cannot be reached, did not answer in time or refused the batch. Send it again with the same ids.',
   },
 } as const;
 
@@ -93,7 +93,7 @@ const QUERY_ERRORS = {
     meaning: "The tenant's answers that are not read yet would hold more than UNREAD_BYTES_PER_TENANT.",
   },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or accepts no work at the moment.' },
-  redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },
+  redis_unavailable: { status: 503, meaning: 'Redis cannot be reached, or refuses what the request needs.' },
   no_encryption_key: {
     status: 422,
     meaning: 'EXPORT_ENCRYPTION_KEYS is not set, so the credentials of an export cannot be stored.',

@@ -1,4 +1,7 @@
+import { createIORedisClient, RedisConnection } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
 import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
+import { useSuitableOnly } from '@sluice/stream/suitable-redis';
 
 /** Waits between two tries to reach Redis. */
 const RECONNECT: Backoff = { initialMs: 200, maxMs: 5_000 };
@@ -13,6 +16,14 @@ const SILENCE_MS = 15_000;
 export function bullmqPrefix(namespace: string): string {
   return `{${namespace}:jobs}`;
 }
+
+// BullMQ opens its connections itself, and takes how from here only.
+RedisConnection.clientFactory = (options) => {
+  const { url, ...rest } = options as RedisOptions & { url?: string };
+  const redis = url === undefined ? new Redis(rest) : new Redis(url, rest);
+  useSuitableOnly(redis);
+  return createIORedisClient(redis);
+};
 
 /** Connection options for BullMQ. Commands wait for Redis without a limit, as BullMQ requires. */
 export function bullmqConnection(redisUrl: string) {

@@ -3,9 +3,17 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { type Backoff, backoffDelay } from '@sluice/daemon/retry/backoff';
 import { messageOf } from '@sluice/errors/message-of';
+import { refusalOf } from './redis-refusal.ts';
+import { isAfterDrop, useSuitableOnly } from './suitable-redis.ts';
 
 /** Waits between two tries to reconnect. */
 const RECONNECT: Backoff = { initialMs: 100, maxMs: 1_000 };
+
+/**
+ * How long the first commands of a connection may take, in milliseconds. A daemon that starts may be too busy for a second to read
+ * a reply that is already there, and would report an outage that is none.
+ */
+const HANDSHAKE_MS = 5_000;
 
 /** A connection for blocking reads is dropped after this long without a byte, in milliseconds. Reads block for less. */
 const BLOCKING_SILENCE_MS = 10_000;
@@ -20,12 +28,21 @@ export function connectRedis(
   url: string,
   options: { name: string; logger: Logger; commandTimeoutMs: number; autoPipelining?: boolean },
 ): Redis {
-  return connect(url, options, {
-    commandTimeout: options.commandTimeoutMs,
+  const handshakeMs = Math.max(HANDSHAKE_MS, options.commandTimeoutMs);
+  const redis = connect(url, options, {
+    commandTimeout: handshakeMs,
     socketTimeout: 2 * options.commandTimeoutMs,
     maxRetriesPerRequest: 0,
     enableAutoPipelining: options.autoPipelining ?? false,
   });
+  // ioredis reads the limit with each command.
+  redis.on('ready', () => {
+    redis.options.commandTimeout = options.commandTimeoutMs;
+  });
+  redis.on('close', () => {
+    redis.options.commandTimeout = handshakeMs;
+  });
+  return redis;
 }
 
 /** Opens a connection for blocking reads (XREADGROUP … BLOCK): other commands would wait until the read ends. */
@@ -48,12 +65,18 @@ function connect(url: string, options: { name: string; logger: Logger }, extra: 
   });
   const reported = new Set<string>();
   redis.on('error', (error: Error) => {
-    const message = messageOf(error);
+    if (isAfterDrop(error)) return;
+    const refusal = refusalOf(error);
+    const message = refusal?.message ?? messageOf(error);
     // One line for each new reason in an outage, not for each try: several reasons may alternate.
-    if (!reported.has(message))
-      options.logger.warn({ connection: options.name, error: message }, 'Redis cannot be reached');
+    if (!reported.has(message)) {
+      const about = { connection: options.name, error: message };
+      if (refusal === null) options.logger.warn(about, 'Redis cannot be reached');
+      else options.logger.error({ ...about, code: refusal.code }, 'Redis refuses the connection');
+    }
     reported.add(message);
   });
+  useSuitableOnly(redis);
   redis.on('ready', () => {
     if (reported.size > 0) options.logger.info({ connection: options.name }, 'Redis is back');
     reported.clear();

@@ -21,3 +21,13 @@ export function shardOf(namespace: string, key: string): number | null {
   const digits = key.slice(prefix.length, -1);
   return /^\d+$/.test(digits) ? Number(digits) : null;
 }
+
+/** Key of the sorted set of all daemons' instances. */
+export function daemonsKey(namespace: string): string {
+  return `${namespace}:{daemons}`;
+}
+
+/** Key of one daemon's state. */
+export function daemonKey(namespace: string, instance: string): string {
+  return `${daemonsKey(namespace)}:${instance}`;
+}

@@ -1,7 +1,9 @@
 import { context, ROOT_CONTEXT, type Span } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { Redis } from 'ioredis';
+import { messageOf } from '@sluice/errors/message-of';
 import type { DurabilityPlan } from './durability.ts';
+import { requireStream } from './required-commands.ts';
 import { setShard } from './send-span.ts';
 import type { EntryFields } from './stream-entry.ts';
 import { streamKey } from './stream-keys.ts';
@@ -126,6 +128,26 @@ function groupCommit(redis: Redis, waitTimeoutMs: number): (batch: Batch) => Pro
     if (!running) void run();
     return resolvers.promise;
   };
+}
+
+/**
+ * Asks Redis whether it would take entries, without adding one: it refuses id 0-0, but only after it has looked at
+ * permissions, role, memory and disk.
+ *
+ * @throws what it refuses an entry with; `WRONGTYPE` when a shard's key is not a stream
+ */
+export async function tryAdding(redis: Redis, namespace: string, shards: number): Promise<void> {
+  const keys = Array.from({ length: shards }, (_, shard) => streamKey(namespace, shard));
+  await context.with(UNTRACED, () =>
+    Promise.all(
+      keys.map(async (key) => {
+        await requireStream(redis, key);
+        await redis.xadd(key, '0-0', 'v', '0').catch((error: unknown) => {
+          if (!/must be greater than 0-0/.test(messageOf(error))) throw error;
+        });
+      }),
+    ),
+  );
 }
 
 async function addOne(redis: Redis, key: string, fields: EntryFields): Promise<string> {

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { DecodedEntry } from '@sluice/store/write/decode-entry';
 import type { Written } from '@sluice/store/write/write-events';
 import { settledKey } from '@sluice/stream/conservation';
+import { requireCommands, requireStream } from '@sluice/stream/required-commands';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
 /** Most ids in one call of the script. Lua's unpack and the time that other clients wait set the limit. */
@@ -84,6 +85,25 @@ export async function settleBatch(redis: Redis, entries: readonly Settleable[], 
     const counts = [events, stored, duplicates, dead, held.join(' ')];
     await redis.eval(SETTLE, 2, key, settledKey(key), WRITERS_GROUP, ...counts, ...ids);
   }
+}
+
+/**
+ * Asks Redis whether it would settle entries, without settling one: no entry has the id 0-0, so the script has no effect.
+ *
+ * @throws what it refuses a settlement with
+ */
+export async function trySettling(redis: Redis, key: string): Promise<void> {
+  await requireStream(redis, key);
+  await requireCommands(redis, [
+    ['XACK', key, WRITERS_GROUP, '0-0'],
+    ['XDEL', key, '0-0'],
+    ['XINFO', 'STREAM', key],
+    ['XLEN', key],
+    ['HEXISTS', settledKey(key), 'base'],
+    ['HSET', settledKey(key), 'base', '0'],
+    ['HINCRBY', settledKey(key), 'entries', '0'],
+  ]);
+  await redis.eval(SETTLE, 2, key, settledKey(key), WRITERS_GROUP, 0, 0, 0, 0, '0', '0-0');
 }
 
 /** The part of a transaction's counts that `events` events can account for. */

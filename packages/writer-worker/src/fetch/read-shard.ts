@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { createGroup } from '@sluice/stream/consumer-group';
+import { requireCommands } from '@sluice/stream/required-commands';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 
 /** Entries in a reply of XREADGROUP or XAUTOCLAIM. The fields of an entry that was deleted meanwhile are null. */
@@ -44,6 +45,20 @@ export async function readOwnPending(
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'STREAMS', key, after),
   );
   return { entries: toRawEntries(key, reply), last: reply.at(-1)?.[0].toString() ?? null };
+}
+
+/**
+ * Asks Redis whether it would give this consumer entries, without a read: one would count as the consumer's sign of life.
+ *
+ * @throws what it refuses a read with
+ */
+export async function tryReading(redis: Redis, key: string, consumer: string): Promise<void> {
+  await requireCommands(redis, [
+    ['XREADGROUP', 'GROUP', WRITERS_GROUP, consumer, 'COUNT', '1', 'STREAMS', key, '>'],
+    ['XAUTOCLAIM', key, WRITERS_GROUP, consumer, '1000', '0-0'],
+    ['XPENDING', key, WRITERS_GROUP, '-', '+', '1'],
+    ['XGROUP', 'CREATE', key, WRITERS_GROUP, '0', 'MKSTREAM'],
+  ]);
 }
 
 async function readGroup(

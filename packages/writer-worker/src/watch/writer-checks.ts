@@ -10,13 +10,16 @@ export function writerChecks({
   redis,
   database,
   state,
+  work,
 }: {
   redis: Redis;
   database: Database;
   state: WriterState;
+  /** Asks Redis for what the writer does, without an effect. */
+  work: () => Promise<unknown>;
 }): HealthCheck[] {
   return [
-    redisCheck(redis),
+    redisCheck(redis, { work }),
     postgresCheck(database),
     {
       name: 'schema',

@@ -1,3 +1,4 @@
+import type { Stall } from '@sluice/daemon/http/daemon-state';
 import type { Failure } from '@sluice/store/write/failure-policy';
 
 /** State of the writer, for its health endpoints, its metrics and its log. The loop changes it in place. */
@@ -16,6 +17,12 @@ export interface WriterState {
   transactions: number;
   /** Milliseconds since 1970 of the last commit; null before the first. */
   lastCommitAt: number | null;
+}
+
+/** The stall as it is published; null when there is none. */
+export function stallOf({ stalled }: WriterState): Stall | null {
+  if (stalled === null) return null;
+  return { since: stalled.since, code: stalled.code, message: stalled.message, entries: stalled.entries.length };
 }
 
 export function newWriterState(): WriterState {
