@@ -189,6 +189,8 @@ export interface paths {
                         session_ids?: string[];
                         /** @description On any of these workbooks; for web collection, paths. */
                         workbook_names?: string[];
+                        /** @description With any of these correlation ids. */
+                        correlation_ids?: string[];
                         correlation_id?: string;
                         /**
                          * Format: date-time
@@ -209,6 +211,13 @@ export interface paths {
                          * @enum {string}
                          */
                         order?: "asc" | "desc";
+                        /**
+                         * @description Events are always in the order of their own time.
+                         * @enum {string}
+                         */
+                        order_by?: "timestamp";
+                        /** @description The same as `order`: true for `desc`, false for `asc`. */
+                        order_desc?: boolean;
                         /** @description 100 by default. A page with large events has fewer. */
                         limit?: number;
                         /** @description For deeper pages use `cursor`. */
@@ -216,10 +225,10 @@ export interface paths {
                         /** @description `next_cursor` of the page before. */
                         cursor?: string;
                         /**
-                         * @description `exact` counts every match; `estimated` uses the statistics of Postgres.
+                         * @description `true` or `exact` counts every match; `estimated` uses the statistics of Postgres.
                          * @enum {unknown}
                          */
-                        include_total?: false | "exact" | "estimated";
+                        include_total?: false | true | "exact" | "estimated";
                     };
                 };
             };
@@ -263,7 +272,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the newest events, by their own time
+         * List the newest events
          * @description Needs the scope `read`.
          */
         get: {
@@ -272,6 +281,8 @@ export interface paths {
                     /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     limit?: number;
+                    /** @description `occurred`: by their own time; `stored`: those that came last, whatever their time says. */
+                    by?: "occurred" | "stored";
                 };
                 header?: never;
                 path?: never;
@@ -316,7 +327,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the newest events, by their own time
+         * List the newest events
          * @description Needs the scope `read`.
          */
         get: {
@@ -325,6 +336,8 @@ export interface paths {
                     /** @description The tenant of the events; by default that of the key, or `default`. */
                     tenant?: string;
                     limit?: number;
+                    /** @description `occurred`: by their own time; `stored`: those that came last, whatever their time says. */
+                    by?: "occurred" | "stored";
                 };
                 header?: never;
                 path?: never;
@@ -464,6 +477,9 @@ export interface paths {
                             };
                             unique_users: number;
                             unique_sessions: number;
+                            /** @description Workbooks; for web collection, paths. */
+                            unique_resources: number;
+                            /** @description The same as `unique_resources`, under its name in 0.1.0. */
                             unique_workbooks: number;
                             /** @enum {string} */
                             distinct: "exact" | "approximate";
@@ -479,6 +495,9 @@ export interface paths {
                                 };
                                 unique_users: number;
                                 unique_sessions: number;
+                                /** @description Workbooks; for web collection, paths. */
+                                unique_resources: number;
+                                /** @description The same as `unique_resources`, under its name in 0.1.0. */
                                 unique_workbooks: number;
                             }[];
                         };
@@ -661,6 +680,8 @@ export interface paths {
                     session_ids?: string[];
                     /** @description On any of these workbooks; for web collection, paths. */
                     workbook_names?: string[];
+                    /** @description With any of these correlation ids. */
+                    correlation_ids?: string[];
                     correlation_id?: string;
                 };
                 header?: never;
@@ -894,7 +915,8 @@ export interface paths {
                             /** @description The client's event; null for an unreadable entry. */
                             payload: unknown;
                             raw: string | null;
-                            /** @description The payload before the first change by an operator; null when nobody changed it. */
+                            raw_bytes: number | null;
+                            /** @description The payload that the client sent, when an operator has changed it, also before an earlier replay; else null. */
                             original_payload: unknown;
                             /** @description Batch, index, receive time and client of the request that sent it. */
                             origin: unknown;
@@ -905,6 +927,16 @@ export interface paths {
                             history: unknown[];
                             /** @description Dead letters that its replay made. */
                             replays: unknown[];
+                            /** @description Dead letters of the same event before this one, the first one first; see `replay_of`. */
+                            replay_chain: {
+                                id: string;
+                                state: string;
+                                reason: string;
+                                message: string;
+                                /** Format: date-time */
+                                first_failed_at: string;
+                                payload_changed: boolean;
+                            }[];
                             settled_at: string | null;
                             trace_url: string | null;
                             /** @description Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile. */
@@ -977,7 +1009,8 @@ export interface paths {
                             /** @description The client's event; null for an unreadable entry. */
                             payload: unknown;
                             raw: string | null;
-                            /** @description The payload before the first change by an operator; null when nobody changed it. */
+                            raw_bytes: number | null;
+                            /** @description The payload that the client sent, when an operator has changed it, also before an earlier replay; else null. */
                             original_payload: unknown;
                             /** @description Batch, index, receive time and client of the request that sent it. */
                             origin: unknown;
@@ -988,6 +1021,16 @@ export interface paths {
                             history: unknown[];
                             /** @description Dead letters that its replay made. */
                             replays: unknown[];
+                            /** @description Dead letters of the same event before this one, the first one first; see `replay_of`. */
+                            replay_chain: {
+                                id: string;
+                                state: string;
+                                reason: string;
+                                message: string;
+                                /** Format: date-time */
+                                first_failed_at: string;
+                                payload_changed: boolean;
+                            }[];
                             settled_at: string | null;
                             trace_url: string | null;
                             /** @description Changes with every edit. Send it with a PATCH, which then fails if somebody else has edited meanwhile. */
@@ -1059,6 +1102,14 @@ export interface paths {
                     content: {
                         "application/json": {
                             discarded: number;
+                            /** @description Of `ids`: those that are not dead any more; at most 1,000 of them. */
+                            nothing_to_do: {
+                                id: string;
+                                /** @enum {string} */
+                                state: "replaying" | "replayed" | "discarded";
+                                since: string | null;
+                                by: string | null;
+                            }[];
                         };
                     };
                 };
@@ -1147,8 +1198,12 @@ export interface paths {
                             replays: {
                                 /** Format: uuid */
                                 id: string;
-                                /** @enum {string} */
+                                /**
+                                 * @description `succeeded`: it has come to its end; what became of the events says `outcome`.
+                                 * @enum {string}
+                                 */
                                 state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+                                outcome: ("all_stored" | "some_failed" | "none_stored") | null;
                                 matched: number;
                                 /** @description Stored, or stored already. */
                                 replayed: number;
@@ -1241,6 +1296,14 @@ export interface paths {
                             would_store: number;
                             would_duplicate: number;
                             would_skip: number;
+                            /** @description Of `ids`: those that are not dead any more; at most 1,000 of them. */
+                            nothing_to_do: {
+                                id: string;
+                                /** @enum {string} */
+                                state: "replaying" | "replayed" | "discarded";
+                                since: string | null;
+                                by: string | null;
+                            }[];
                             would_fail: {
                                 id: string;
                                 reason: string;
@@ -1258,8 +1321,12 @@ export interface paths {
                         "application/json": {
                             /** Format: uuid */
                             id: string;
-                            /** @enum {string} */
+                            /**
+                             * @description `succeeded`: it has come to its end; what became of the events says `outcome`.
+                             * @enum {string}
+                             */
                             state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+                            outcome: ("all_stored" | "some_failed" | "none_stored") | null;
                             matched: number;
                             /** @description Stored, or stored already. */
                             replayed: number;
@@ -1282,6 +1349,14 @@ export interface paths {
                             created_at: string;
                             started_at: string | null;
                             finished_at: string | null;
+                            /** @description Of `ids`: those that are not dead any more; at most 1,000 of them. */
+                            nothing_to_do: {
+                                id: string;
+                                /** @enum {string} */
+                                state: "replaying" | "replayed" | "discarded";
+                                since: string | null;
+                                by: string | null;
+                            }[];
                         };
                     };
                 };
@@ -1324,8 +1399,12 @@ export interface paths {
                         "application/json": {
                             /** Format: uuid */
                             id: string;
-                            /** @enum {string} */
+                            /**
+                             * @description `succeeded`: it has come to its end; what became of the events says `outcome`.
+                             * @enum {string}
+                             */
                             state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+                            outcome: ("all_stored" | "some_failed" | "none_stored") | null;
                             matched: number;
                             /** @description Stored, or stored already. */
                             replayed: number;
@@ -1398,8 +1477,12 @@ export interface paths {
                         "application/json": {
                             /** Format: uuid */
                             id: string;
-                            /** @enum {string} */
+                            /**
+                             * @description `succeeded`: it has come to its end; what became of the events says `outcome`.
+                             * @enum {string}
+                             */
                             state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+                            outcome: ("all_stored" | "some_failed" | "none_stored") | null;
                             matched: number;
                             /** @description Stored, or stored already. */
                             replayed: number;
@@ -1470,8 +1553,12 @@ export interface paths {
                         "application/json": {
                             /** Format: uuid */
                             id: string;
-                            /** @enum {string} */
+                            /**
+                             * @description `succeeded`: it has come to its end; what became of the events says `outcome`.
+                             * @enum {string}
+                             */
                             state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+                            outcome: ("all_stored" | "some_failed" | "none_stored") | null;
                             matched: number;
                             /** @description Stored, or stored already. */
                             replayed: number;
@@ -1542,8 +1629,12 @@ export interface paths {
                         "application/json": {
                             /** Format: uuid */
                             id: string;
-                            /** @enum {string} */
+                            /**
+                             * @description `succeeded`: it has come to its end; what became of the events says `outcome`.
+                             * @enum {string}
+                             */
                             state: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
+                            outcome: ("all_stored" | "some_failed" | "none_stored") | null;
                             matched: number;
                             /** @description Stored, or stored already. */
                             replayed: number;
@@ -1586,7 +1677,9 @@ export interface paths {
         };
         /**
          * Show the queue: what waits, since when, and which writers work on it
-         * @description Needs the scope `read`.
+         * @description Needs a key of all tenants: the numbers are those of the whole installation.
+         *
+         *     Needs the scope `read`.
          */
         get: {
             parameters: {
@@ -1641,6 +1734,35 @@ export interface paths {
                                     last_progress_at: string | null;
                                 }[];
                             }[];
+                            /** @description The writers: whether each can work, and why not. A key of one tenant sees none. */
+                            consumers: {
+                                /** @description WRITER_NAME. */
+                                name: string;
+                                /**
+                                 * @description `gone`: it has reported nothing for 15 s.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "degraded" | "unhealthy" | "gone";
+                                /** @description Entries that it has taken and not acknowledged, over all shards. */
+                                pending: number;
+                                /** @description Checks of its `/health` that fail, with the reason. */
+                                failed: {
+                                    check: string;
+                                    message?: string;
+                                    /** Format: date-time */
+                                    since: string;
+                                }[];
+                                /** @description Only while an operator has to act before anything more is stored. */
+                                stalled?: {
+                                    /** Format: date-time */
+                                    since: string;
+                                    /** @description SQLSTATE, or another code of the failure. */
+                                    code: string;
+                                    message: string;
+                                    /** @description Entries of the batch that cannot be stored. */
+                                    entries: number;
+                                };
+                            }[];
                             totals: {
                                 length: number;
                                 bytes: number;
@@ -1670,6 +1792,91 @@ export interface paths {
                             /** @description Entries that left the streams, over the last 10 s. */
                             drain_rate_per_second: number;
                             seconds_to_empty: number | null;
+                        };
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/daemons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every running daemon: whether it can do its work, and why not
+         * @description Daemons report every 5 s and after each change; one that has not for 15 s is left out. A key of one tenant sees none.
+         *
+         *     Needs the scope `operate`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            daemons: {
+                                daemon: string;
+                                /** @description Unique over all running daemons. */
+                                instance: string;
+                                host: string;
+                                pid: number;
+                                version: string;
+                                /** Format: date-time */
+                                started_at: string;
+                                /** Format: date-time */
+                                reported_at: string;
+                                /**
+                                 * @description As `/health` of the daemon says; `degraded` when something that it can do without does not work.
+                                 * @enum {string}
+                                 */
+                                status: "healthy" | "degraded" | "unhealthy";
+                                /** @description What `/ready` of the daemon answers. */
+                                ready: boolean;
+                                /** @description By name, as in `/health`. */
+                                checks: {
+                                    [key: string]: {
+                                        /** @enum {string} */
+                                        status: "ok" | "failed";
+                                        /** @description Why it failed, and what to do. */
+                                        message?: string;
+                                        /**
+                                         * Format: date-time
+                                         * @description Since when it has this status.
+                                         */
+                                        since: string;
+                                    };
+                                };
+                                /** @description Only while an operator has to act before anything more is stored. */
+                                stalled?: {
+                                    /** Format: date-time */
+                                    since: string;
+                                    /** @description SQLSTATE, or another code of the failure. */
+                                    code: string;
+                                    message: string;
+                                    /** @description Entries of the batch that cannot be stored. */
+                                    entries: number;
+                                };
+                            }[];
                         };
                     };
                 };
@@ -2409,6 +2616,7 @@ export interface paths {
                                 sha256: string;
                             }[];
                             manifest_key: string | null;
+                            manifest_location: string | null;
                             attempts: number;
                             next_attempt_at: string | null;
                             error_code: string | null;
@@ -2506,6 +2714,7 @@ export interface paths {
                                     sha256: string;
                                 }[];
                                 manifest_key: string | null;
+                                manifest_location: string | null;
                                 attempts: number;
                                 next_attempt_at: string | null;
                                 error_code: string | null;
@@ -2601,6 +2810,7 @@ export interface paths {
                                 sha256: string;
                             }[];
                             manifest_key: string | null;
+                            manifest_location: string | null;
                             attempts: number;
                             next_attempt_at: string | null;
                             error_code: string | null;
@@ -2700,6 +2910,7 @@ export interface paths {
                                 sha256: string;
                             }[];
                             manifest_key: string | null;
+                            manifest_location: string | null;
                             attempts: number;
                             next_attempt_at: string | null;
                             error_code: string | null;
@@ -2797,6 +3008,7 @@ export interface paths {
                                 sha256: string;
                             }[];
                             manifest_key: string | null;
+                            manifest_location: string | null;
                             attempts: number;
                             next_attempt_at: string | null;
                             error_code: string | null;
@@ -3355,7 +3567,7 @@ export interface paths {
         put?: never;
         /**
          * Test a configuration: write, read and remove a small file
-         * @description Tests the configuration in the body; without a body, the stored one. `code` and `message` say what is wrong.
+         * @description Tests the configuration in the body; without a body, or with `{}`, the one that exports use now. `code` and `message` say what is wrong.
          *
          *     Needs the scope `admin`.
          */

@@ -38,8 +38,7 @@ export function addQueueRoute(server: FastifyInstance, { redis, config, backlogM
       const rate = backlogMeter.backlog?.drainRate ?? 0;
       return {
         shards,
-        // Why a writer cannot work may be an event of another tenant.
-        consumers: request.operator.tenant === null ? consumersOf(shards, states) : [],
+        consumers: consumersOf(shards, states),
         totals: { length, bytes: total('bytes'), pending: total('pending') },
         conservation: sumOf(shards.map((shard) => shard.conservation)),
         drain_rate_per_second: Math.round(rate * 10) / 10,
