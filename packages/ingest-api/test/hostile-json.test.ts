@@ -192,8 +192,8 @@ describe('a body', () => {
   });
 
   it('with 19,990 keys in one event is accepted; with ten more and the nine of the event it has too many', async () => {
-    const keys = (count: number): string => Array.from({ length: count }, (_, at) => `"k${at}":1`).join(',');
-    expect((await send(withProperty(keys(19_990)))).status).toBe(202);
-    expectError(await send(withProperty(keys(20_000))), 'no_valid_events');
+    const keys = Array.from({ length: 20_000 }, (_, at) => `"k${at}":1`);
+    expect((await send(withProperty(keys.slice(10).join(',')))).status).toBe(202);
+    expectError(await send(withProperty(keys.join(','))), 'no_valid_events');
   });
 });

@@ -75,7 +75,7 @@ function withPlus(schema: QuerySchema, validate: ValidateFunction): ValidateFunc
     for (const [name] of times) if (typeof query[name] === 'string') query[name] = restorePlus(query[name]);
     const valid = validate(query);
     check.errors = validate.errors;
-    return valid as boolean;
+    return valid;
   };
   check.errors = validate.errors;
   return check as unknown as ValidateFunction;

@@ -18,6 +18,12 @@ const count = (body: string | Buffer): number => countPlainEvents(Buffer.from(bo
 const withMore = (properties: string): string => `{"events":[${MINIMAL.slice(0, -1)},${properties}}]}`;
 const at = (timestamp: string): string => `{"events":[{"eventType":"a","timestamp":"${timestamp}"}]}`;
 
+/** A batch of events with arrays of these lengths. */
+function ofValues(...lengths: number[]): Buffer {
+  const events = lengths.map((length) => `${MINIMAL.slice(0, -1)},"v":[${Array(length).fill(0).join(',')}]}`);
+  return Buffer.from(`{"events":[${events.join(',')}]}`);
+}
+
 function arrays(deep: number): string {
   return '['.repeat(deep) + ']'.repeat(deep);
 }
@@ -146,17 +152,13 @@ test('accepts the same control characters, white space and escapes as JSON.parse
 
 test('leaves an event or a body of too many values to the parser', () => {
   const roomy = { maxEvents: 100, maxEventBytes: 256 * 1024 };
-  const of = (...sizes: number[]): Buffer =>
-    Buffer.from(
-      `{"events":[${sizes.map((size) => `${MINIMAL.slice(0, -1)},"v":[${Array(size).fill(0).join(',')}]}`).join(',')}]}`,
-    );
   // The event, its two properties and the array are four values.
-  expect(countPlainEvents(of(1, 19_996), NOW, roomy)).toBe(2);
-  expect(countPlainEvents(of(1, 19_997), NOW, roomy)).toBe(0);
+  expect(countPlainEvents(ofValues(1, 19_996), NOW, roomy)).toBe(2);
+  expect(countPlainEvents(ofValues(1, 19_997), NOW, roomy)).toBe(0);
   // The body and the array of the events are two more.
   const full = Array<number>(49).fill(19_996);
-  expect(countPlainEvents(of(...full, 19_994), NOW, roomy)).toBe(50);
-  expect(countPlainEvents(of(...full, 19_995), NOW, roomy)).toBe(0);
+  expect(countPlainEvents(ofValues(...full, 19_994), NOW, roomy)).toBe(50);
+  expect(countPlainEvents(ofValues(...full, 19_995), NOW, roomy)).toBe(0);
 });
 
 test('never counts what parsing and validation would not accept', () => {

@@ -66,8 +66,9 @@ it.each([
   if (values > 1) expect(exceeds(json, values - 1)).toBe(true);
 });
 
+const zeros = (count: number): Buffer => Buffer.from(JSON.stringify(Array(count).fill(0)));
+
 it('a text of two bytes a value is counted, and a shorter one need not be', () => {
-  const zeros = (count: number): Buffer => Buffer.from(JSON.stringify(Array(count).fill(0)));
   expect(hasMoreValues(zeros(99), 100)).toBe(false);
   expect(hasMoreValues(zeros(100), 100)).toBe(true);
 });
