@@ -30,10 +30,11 @@ afterEach(() => {
 
 /** A destination at a server that gives these answers. */
 async function destinationAt(answer: (request: IncomingMessage) => Answer): Promise<Destination> {
-  server = createServer(async (request, response) => {
-    await buffer(request);
-    const { status, headers = {}, body = '' } = answer(request);
-    response.writeHead(status, headers).end(body);
+  server = createServer((request, response) => {
+    request.resume().once('end', () => {
+      const { status, headers = {}, body = '' } = answer(request);
+      response.writeHead(status, headers).end(body);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -68,6 +68,7 @@ describe('POST /export/run', () => {
       bytes_done: 0,
       files: [],
       manifest_key: null,
+      manifest_location: null,
       attempts: 0,
       next_attempt_at: null,
       error_code: null,

@@ -69,9 +69,16 @@ function rowsAhead({ ahead_most: most, ahead_few: few }: BytesAhead): number {
   return Number(few) <= READ_CHUNK_BYTES ? FEW_ROWS : 1;
 }
 
-/** OFFSET 0 keeps the subquery apart, so that the text of each payload is made once. The sums slide: no row is added twice. */
+/**
+ * The query with the bytes ahead of each row. OFFSET 0 keeps the subquery apart, so that the text of each payload is made
+ * once. The sums slide: no row is added twice.
+ */
 function withBytesAhead(query: RawBuilder<unknown>): RawBuilder<unknown> {
-  const ahead = (rows: number) =>
-    sql`sum(octet_length(payload)) OVER (ROWS BETWEEN 1 FOLLOWING AND ${sql.lit(rows)} FOLLOWING)`;
-  return sql`SELECT *, ${ahead(MOST_ROWS)} AS ahead_most, ${ahead(FEW_ROWS)} AS ahead_few FROM (${query} OFFSET 0) AS read`;
+  return sql`
+    SELECT *, ${bytesOfNext(MOST_ROWS)} AS ahead_most, ${bytesOfNext(FEW_ROWS)} AS ahead_few
+    FROM (${query} OFFSET 0) AS read`;
+}
+
+function bytesOfNext(rows: number): RawBuilder<unknown> {
+  return sql`sum(octet_length(payload)) OVER (ROWS BETWEEN 1 FOLLOWING AND ${sql.lit(rows)} FOLLOWING)`;
 }
