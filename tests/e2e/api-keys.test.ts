@@ -72,7 +72,8 @@ const revoke = (id: string) =>
   fetch(`${query.url}/api/keys/${id}`, { method: 'DELETE', headers: { 'x-api-key': 'the-key' } });
 const send = (key: string, to = ingest): Promise<Answer> =>
   post(`${to.url}/api/events`, { events: [makeEvent()] }, key === '' ? {} : { 'x-api-key': key });
-const queue = (key: string, of = otherQuery): Promise<Answer> => get(`${of.url}/api/queue`, { 'x-api-key': key });
+const queue = (key: string, of = otherQuery): Promise<Answer> =>
+  get(`${of.url}/api/dead-letters`, { 'x-api-key': key });
 const answers = (ask: () => Promise<Answer>, status: number): Promise<void> =>
   vi.waitFor(async () => expect((await ask()).status).toBe(status), PATIENCE);
 

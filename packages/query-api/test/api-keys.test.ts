@@ -49,8 +49,10 @@ describe('a key', () => {
       last_used_at: null,
       revoked_at: null,
     });
-    expect((await ask('GET', '/api/queue', undefined, key)).status).toBe(200);
-    const bearer = await fetch(`${operations.query.url}/api/queue`, { headers: { authorization: `Bearer ${key}` } });
+    expect((await ask('GET', '/api/dead-letters', undefined, key)).status).toBe(200);
+    const bearer = await fetch(`${operations.query.url}/api/dead-letters`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
     expect(bearer.status).toBe(200);
 
     const secret = secretOf(key);
@@ -74,7 +76,7 @@ describe('a key', () => {
     ['a part is missing', (key: string) => key.slice(0, -1)],
   ])('is not known when %s', async (_what, change) => {
     const { key } = await created({});
-    expectError(await ask('GET', '/api/queue', undefined, change(key)), 'unauthorized');
+    expectError(await ask('GET', '/api/dead-letters', undefined, change(key)), 'unauthorized');
   });
 
   it('stops at once where it is revoked, stays listed as revoked, and is revoked once', async () => {
@@ -82,7 +84,7 @@ describe('a key', () => {
     const revoked = await ask('DELETE', `/api/keys/${id}`);
     expect(revoked.status).toBe(200);
     expect(revoked.body).toMatchObject({ id, revoked_at: expect.stringMatching(/Z$/) as string });
-    expectError(await ask('GET', '/api/queue', undefined, key), 'unauthorized');
+    expectError(await ask('GET', '/api/dead-letters', undefined, key), 'unauthorized');
     expect((await ask('DELETE', `/api/keys/${id}`)).body).toEqual(revoked.body);
     const ids = async (query: string) =>
       (await ask('GET', `/api/keys${query}`)).body.keys.map((each: { id: string }) => each.id);
@@ -131,12 +133,12 @@ describe('a key', () => {
 
   it('stops when it expires', async () => {
     const { id, key } = await created({ expires_at: IN_AN_HOUR });
-    expect((await ask('GET', '/api/queue', undefined, key)).status).toBe(200);
+    expect((await ask('GET', '/api/dead-letters', undefined, key)).status).toBe(200);
     await operations.pipeline.database.query(
       "UPDATE api_keys SET expires_at = now() + interval '300 ms' WHERE id = $1",
       [id],
     );
-    await vi.waitFor(async () => expectError(await ask('GET', '/api/queue', undefined, key), 'unauthorized'), {
+    await vi.waitFor(async () => expectError(await ask('GET', '/api/dead-letters', undefined, key), 'unauthorized'), {
       timeout: 180_000,
       interval: 50,
     });
@@ -144,7 +146,7 @@ describe('a key', () => {
 
   it('notes when it was used last', async () => {
     const { id, key } = await created({});
-    await ask('GET', '/api/queue', undefined, key);
+    await ask('GET', '/api/dead-letters', undefined, key);
     await vi.waitFor(async () => expect((await rows(id))[0]!['last_used_at']).not.toBeNull(), { timeout: 180_000 });
   });
 

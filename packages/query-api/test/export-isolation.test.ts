@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { startTestDaemon } from '@sluice/testkit/test-daemon';
 import { EXPORT_RUNS } from '../src/exports/runs/rows.ts';
 import { cursorAfter } from '../src/http/paging.ts';
 
@@ -142,15 +143,32 @@ describe("another tenant's operator", () => {
     ).toBe(200);
   });
 
-  it.each([
-    ['victim', 'evil/victim'],
-    ['', 'evil'],
-    ['evil', 'evil'],
-    ['evil/x', 'evil/x'],
-    ['evilish/x', 'evil/evilish/x'],
-  ])('the local prefix %j is within its own folder: %s', async (prefix, stored) => {
-    const { status, body } = await attack('PUT', '/export/config', { destination: { kind: 'local', prefix } });
-    expect([status, body.destination]).toEqual([200, { kind: 'local', prefix: stored }]);
+  it('exports to no disk of the server where exports do not go there by default', async () => {
+    const { status, body } = await attack('PUT', '/export/config', { destination: { kind: 'local', prefix: 'evil' } });
+    expect([status, body.error.message]).toEqual([400, expect.stringMatching(/^destination.kind must be s3/)]);
+  });
+
+  it('exports into its own folder where exports go to the disk', async () => {
+    const disk = await startTestDaemon('query-api', {
+      API_KEY: 'the-key',
+      DATABASE_URL: operations.pipeline.database.url,
+      REDIS_URL: inject('redisUrl'),
+    });
+    for (const [prefix, stored] of [
+      ['victim', 'evil/victim'],
+      ['evil', 'evil'],
+      ['evil/x', 'evil/x'],
+      ['evilish/x', 'evil/evilish/x'],
+      ['', ''],
+    ]) {
+      const response = await fetch(`${disk.url}/export/config`, {
+        method: 'PUT',
+        headers: { 'x-api-key': attacker, 'content-type': 'application/json' },
+        body: JSON.stringify({ destination: { kind: 'local', prefix } }),
+      });
+      expect(await response.json()).toMatchObject({ destination: { kind: 'local', prefix: stored } });
+    }
+    await disk.stop();
   });
 
   it("its sealed credentials don't open in another tenant's row", async () => {

@@ -192,7 +192,8 @@ describe('names of the systems before', () => {
   });
 
   it('unique_resources, and unique_workbooks as in 0.1.0', async () => {
-    await store(makeEvent({ workbookName: 'x' }), makeEvent({ workbookName: 'y' }));
+    const timestamp = hoursAgo(1);
+    await store(makeEvent({ timestamp, workbookName: 'x' }), makeEvent({ timestamp, workbookName: 'y' }));
     expect((await get('/api/events/statistics')).body).toMatchObject({ unique_resources: 2, unique_workbooks: 2 });
   });
 });
@@ -220,7 +221,10 @@ describe('the newest events', () => {
   it('by when they were stored: also those of long ago', async () => {
     const { database } = operations.pipeline;
     await store(makeEvent());
-    await database.query("UPDATE events SET stored_at = stored_at - interval '3 hours'");
+    // Not before this week, which has no partition.
+    await database.query(
+      "UPDATE events SET stored_at = greatest(date_trunc('week', now(), 'UTC'), stored_at - interval '3 hours')",
+    );
     await database.query('UPDATE event_ids SET stored_at = (SELECT stored_at FROM events)');
     expect((await get('/events/recent')).body.events).toHaveLength(1);
     await database.query('TRUNCATE events, event_ids');

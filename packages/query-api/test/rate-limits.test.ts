@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([operations.stop(), open.stop()]));
 
 const queue = (key: string, from = '192.0.2.1') =>
-  get(`${operations.query.url}/api/queue`, { 'x-api-key': key, 'x-forwarded-for': from });
+  get(`${operations.query.url}/api/dead-letters`, { 'x-api-key': key, 'x-forwarded-for': from });
 
 const askOpen = (from: string) => get(`${open.url}/api/dead-letters`, { 'x-forwarded-for': from });
 

@@ -374,7 +374,7 @@ describe('without a known key', () => {
   it('a bearer token is a key too, and health needs none', async () => {
     const { url } = operations.query;
     const headers = { authorization: `Bearer ${ATTACKER}` };
-    expect((await fetch(`${url}/api/queue`, { headers })).status).toBe(200);
+    expect((await fetch(`${url}/api/dead-letters`, { headers })).status).toBe(200);
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 });

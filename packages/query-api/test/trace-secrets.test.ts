@@ -84,8 +84,8 @@ it('no span holds a secret or what a person sent', async () => {
   ] as const) {
     expect((await ask(method, path, body)).status, `${method} ${path}`).toBe(status);
   }
-  expect((await ask('GET', '/api/queue', undefined, made['key'])).status).toBe(200);
-  expect((await ask('GET', '/api/queue', undefined, `${made['key']}x`)).status).toBe(401);
+  expect((await ask('GET', '/api/dead-letters', undefined, made['key'])).status).toBe(200);
+  expect((await ask('GET', '/api/dead-letters', undefined, `${made['key']}x`)).status).toBe(401);
   expect((await ask('DELETE', `/api/keys/${made['id']}`)).status).toBe(200);
 
   await receiver.until(

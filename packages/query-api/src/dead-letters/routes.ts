@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Kysely } from 'kysely';
 import { type Static, Type } from 'typebox';
@@ -7,7 +6,7 @@ import { errorResponses } from '@sluice/errors/error-schema';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
 import { inTransaction } from '@sluice/store/transaction';
-import { linesInPieces } from '../http/lines.ts';
+import { linesInPieces, openDownload } from '../http/lines.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
 import { nextCursor, oneOf, reason } from '../http/schemas.ts';
@@ -95,7 +94,7 @@ function addListRoutes(server: FastifyInstance, { database, isStopping }: QueryC
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .header('content-disposition', 'attachment; filename="dead-letters.ndjson"')
-          .send(Readable.from(downloadLetters(db, letters, isStopping)));
+          .send(await openDownload(downloadLetters(db, letters, isStopping)));
       }
       const { rows, next } = await readPage(deadLetters(order), { cursor, limit }, (after, wanted) =>
         listLetters(db, { ...letters, after, limit: wanted }),

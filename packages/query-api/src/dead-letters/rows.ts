@@ -67,7 +67,7 @@ export async function listWholeLetters(db: Kysely<unknown>, page: LetterPage): P
     WHERE ${matches(page.filter, page.owner)} AND ${comesAfter(page.after, deadLetters(page.order))}
     ORDER BY ${order} LIMIT ${page.limit}`;
   const found = sql`
-    SELECT ${LETTER_COLUMNS}, ${payloadForReading('detail')} AS detail, ${CONTENT_COLUMNS}, stream, entry_id, entry_index,
+    SELECT ${LETTER_COLUMNS}, ${payloadForReading(sql`detail`)} AS detail, ${CONTENT_COLUMNS}, stream, entry_id, entry_index,
            read_found
     FROM (${rowsToRead(letters, order, sql`${binarySize('payload')} + coalesce(octet_length(raw), 0)`)}) AS letters OFFSET 0`;
   const { rows, cut } = await readChunk<ListedLetter & Content>(db, found, {
@@ -139,7 +139,7 @@ export async function wholeLetter(
 ): Promise<object> {
   const { rows } = await sql<WholeRow>`
     -- Of the two messages the later one counts, which is the whole one.
-    SELECT ${LETTER_COLUMNS}, ${payloadForReading('message')} AS message, ${payloadForReading('detail')} AS detail, ${CONTENT_COLUMNS},
+    SELECT ${LETTER_COLUMNS}, ${payloadForReading(sql`message`)} AS message, ${payloadForReading(sql`detail`)} AS detail, ${CONTENT_COLUMNS},
            ${payloadForReading('original_payload')} AS original_payload, ${payloadForReading('origin')} AS origin,
            stream, entry_id, entry_index, ${payloadForReading('history')} AS history, ${utc('settled_at')}, xmin::text AS version
     FROM dead_letters WHERE ${matches({ ids: [id], state: 'all' }, operator.tenant)}`.execute(db);

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ApiError } from '@sluice/errors/api-errors';
@@ -7,6 +6,7 @@ import { toWire } from '@sluice/events/adapters/to-wire';
 import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
+import { openDownload } from '../http/lines.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { cursorAfter, placeIn } from '../http/paging.ts';
 import { JSON_TYPE, nextCursor, oneOf } from '../http/schemas.ts';
@@ -100,7 +100,7 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
         request.held.require(READ_CHUNK_BYTES);
         return reply
           .type('application/x-ndjson; charset=utf-8')
-          .send(Readable.from(downloadEvents(db, { filter, order, after }, gone, isStopping)));
+          .send(await openDownload(downloadEvents(db, { filter, order, after }, gone, isStopping)));
       }
       return withTimeoutHint(TIMEOUT_HINT, async () => {
         const reading = { gone, held: request.held };
