@@ -37,7 +37,7 @@ export default defineConfig({
             'tests/e2e/**/*.test.ts',
             'tests/faults/some-faults.test.ts',
           ],
-          exclude: ['packages/bench/test/{bench,command}.test.ts'],
+          exclude: ['**/node_modules/**', 'packages/bench/test/{bench,command}.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
@@ -53,7 +53,7 @@ export default defineConfig({
           // Servers of its own: an alert's cause, such as a transaction that stays open, concerns a whole Postgres.
           name: 'deploy',
           include: ['tests/deploy/**/*.test.ts'],
-          exclude: ['tests/deploy/{alerts-and-dashboards,compose-file}.test.ts'],
+          exclude: ['**/node_modules/**', 'tests/deploy/{alerts-and-dashboards,compose-file}.test.ts'],
           globalSetup: ['tests/setup/deploy-programs.ts', 'tests/setup/test-servers.ts'],
         },
       },
