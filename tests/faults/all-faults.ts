@@ -18,6 +18,12 @@ import { redisHang } from './faults/redis-hang.ts';
 import { redisKill } from './faults/redis-kill.ts';
 import { redisMaxmemory } from './faults/redis-maxmemory.ts';
 import { redisReadOnly } from './faults/redis-read-only.ts';
+import {
+  redisWithoutScripts,
+  redisWithoutXadd,
+  redisWithoutXreadgroup,
+  redisWrongType,
+} from './faults/redis-refuses.ts';
 import { redisReplyCut } from './faults/redis-reply-cut.ts';
 import { redisSlow } from './faults/redis-slow.ts';
 import { replayKilled } from './faults/replay-killed.ts';
@@ -44,6 +50,10 @@ export const FAULTS: readonly Fault[] = [
   redisKill,
   redisHang,
   redisReadOnly,
+  redisWithoutXadd,
+  redisWithoutXreadgroup,
+  redisWithoutScripts,
+  redisWrongType,
   redisSlow,
   redisReplyCut,
   settleReplyCut,

@@ -88,7 +88,7 @@ it('a daemon that stops in order is gone at once, one that was killed when its r
   expect(await redis.pttl(key)).toBeGreaterThan(5_000);
   expect(await redis.pttl(key)).toBeLessThanOrEqual(15_000);
   process.kill(killed.pid, 'SIGKILL');
-  await vi.waitFor(async () => await expect(get(`${killed.url}/live`)).rejects.toThrow(), PATIENCE);
+  await vi.waitFor(async () => await expect(get(`${killed.url}/live`)).rejects.toThrow('fetch failed'), PATIENCE);
   // Fifteen seconds later.
   await redis.pexpire(key, 1);
   await vi.waitFor(async () => expect(await named('writer-worker')).toEqual([]), PATIENCE);

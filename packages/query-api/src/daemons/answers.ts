@@ -6,7 +6,7 @@ const status = oneOf(['healthy', 'degraded', 'unhealthy'] as const, {
 });
 
 /** Why a writer stores nothing more until an operator acts. */
-export const stallSchema = Type.Object(
+const stallSchema = Type.Object(
   {
     since: time,
     code: Type.String({ description: 'SQLSTATE, or another code of the failure.' }),

@@ -58,7 +58,7 @@ it.each([
       error: expect.stringMatching(says) as string,
     });
   }, PATIENCE);
-  await expect(redis.set('key', 'value')).rejects.toThrow();
+  await expect(redis.set('key', 'value')).rejects.toThrow(/isn't writeable/);
   expect(wasReady).not.toHaveBeenCalled();
   expect(lines.map(({ msg }) => msg)).not.toContain('Redis cannot be reached');
   expect(lines[0]).toMatchObject({ msg: 'Redis refuses the connection', error: expect.stringMatching(says) as string });
