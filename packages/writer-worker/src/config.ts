@@ -65,7 +65,8 @@ export const WRITER_VARIABLES = Type.Object({
     minimum: 100,
     maximum: 86_400_000,
     unit: 'ms',
-    description: 'A writer takes over an entry that another has held for this long. Set it far above STATEMENT_TIMEOUT_MS.',
+    description:
+      'A writer takes over an entry that another has held for this long. Set it far above STATEMENT_TIMEOUT_MS.',
   }),
 });
 

@@ -23,7 +23,9 @@ export function writerChecks({
       critical: true,
       run: () => ({
         ok: state.databaseReady,
-        detail: state.databaseReady ? {} : { error: 'the schema is not ready: migrations and partitions are still to be made' },
+        detail: state.databaseReady
+          ? {}
+          : { error: 'the schema is not ready: migrations and partitions are still to be made' },
       }),
     },
     {
