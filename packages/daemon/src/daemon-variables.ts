@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import { telemetryVariables } from './config/telemetry-variables.ts';
 import { choice, integer, text } from './config/variables.ts';
 
@@ -54,6 +55,15 @@ export const databaseVariables = {
     expected: 'a URL that starts with postgres:// or postgresql://, special characters in its password percent-encoded',
     description: 'PostgreSQL 16 or newer.',
   }),
+  DATABASE_SCHEMA: Type.Optional(
+    text({
+      unit: '-',
+      pattern: '^[A-Za-z_][A-Za-z0-9_$]{0,62}$',
+      expected: 'the name of a schema: letters, digits, underscore and dollar',
+      description:
+        "Schema of Sluice's tables. Default: the one that has them, else the first of the role's search_path.",
+    }),
+  ),
   DB_POOL_SIZE: integer({
     default: 5,
     minimum: 1,

@@ -10,6 +10,7 @@ import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { openDatabase } from '@sluice/store/database';
+import { STORES } from '@sluice/store/find-obstacle';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import { connectRedis } from '@sluice/stream/connect-redis';
 import { redisCheck } from '@sluice/stream/redis-check';
@@ -42,7 +43,12 @@ await startOrExit('maintenance-worker', async () => {
 
   const parts = new AsyncDisposableStack();
   const open = (pool: string, limits: { poolSize: number; statementTimeoutMs: number }) => {
-    const options = { ...limits, url: config.DATABASE_URL, applicationName: APPLICATION_NAMES.maintenance };
+    const options = {
+      ...limits,
+      url: config.DATABASE_URL,
+      schema: config.DATABASE_SCHEMA,
+      applicationName: APPLICATION_NAMES.maintenance,
+    };
     return parts.adopt(openDatabase({ ...options, watchPool: pools.watch(pool) }), (database) => database.close());
   };
   const database = open('maintenance', {
@@ -94,7 +100,7 @@ await startOrExit('maintenance-worker', async () => {
 
   const checks = [
     redisCheck(redis),
-    postgresCheck(database),
+    postgresCheck(database, () => STORES),
     partitionsCheck(database),
     ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
   ];

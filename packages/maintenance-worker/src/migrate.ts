@@ -63,6 +63,7 @@ async function migrateOrCheck(check: boolean): Promise<number> {
   const config = readConfig(Type.Object(databaseVariables), readEnvironment());
   const database = openDatabase({
     url: config.DATABASE_URL,
+    schema: config.DATABASE_SCHEMA,
     poolSize: 1,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: APPLICATION_NAMES.maintenance,

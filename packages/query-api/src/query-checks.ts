@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Database } from '@sluice/store/database';
+import { READS, SERVES } from '@sluice/store/find-obstacle';
 import { schemaCheck } from '@sluice/store/migrations/schema-check';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import { redisCheck } from '@sluice/stream/redis-check';
@@ -18,10 +19,12 @@ export function queryChecks(parts: {
   const { redis, database, readDatabase, config, storedKeys } = parts;
   const { open } = config.configuredKeys;
   return [
-    postgresCheck(database),
+    postgresCheck(database, () => SERVES),
     schemaCheck(database),
     // Without its replica it still serves operators.
-    ...(readDatabase === database ? [] : [{ ...postgresCheck(readDatabase), name: 'read_replica', critical: false }]),
+    ...(readDatabase === database
+      ? []
+      : [{ ...postgresCheck(readDatabase, () => READS), name: 'read_replica', critical: false }]),
     { ...redisCheck(redis), critical: false },
     {
       name: 'authentication',

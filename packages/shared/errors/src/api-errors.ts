@@ -64,6 +64,12 @@ const QUERY_ERRORS = {
     meaning: 'The key has as many live streams or downloads open as it may: TAIL_STREAMS_PER_KEY, or 10 of the others.',
   },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or takes no work at the moment.' },
+  schema_missing: {
+    status: 503,
+    meaning:
+      'The database has no tables of Sluice, or search_path does not lead to them: /health of the query API says which.',
+  },
+  privilege_missing: { status: 503, meaning: "The role of DATABASE_URL lacks a privilege on Sluice's tables." },
   redis_unavailable: { status: 503, meaning: 'Redis cannot be reached.' },
   no_encryption_key: {
     status: 422,
