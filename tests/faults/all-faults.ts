@@ -1,6 +1,7 @@
 import type { Fault } from './fault.ts';
 import { chaos } from './faults/chaos.ts';
 import { commitReplyCut } from './faults/commit-reply-cut.ts';
+import { consumerDeleted } from './faults/consumer-deleted.ts';
 import { deadlockStorm } from './faults/deadlock-storm.ts';
 import { postgresDiskFull, redisDiskFull } from './faults/disk-full.ts';
 import { ingestHalfOpen, maintenanceHalfOpen, postgresHalfOpen, writerHalfOpen } from './faults/half-open.ts';
@@ -40,6 +41,7 @@ export const FAULTS: readonly Fault[] = [
   writerKill,
   writerKillAfterCommit,
   writerGone,
+  consumerDeleted,
   writerFrozen,
   writerStop,
   ingestKill,

@@ -16,8 +16,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the writer acknowledges before it commits',
     file: 'packages/writer-worker/src/batch/process-batch.ts',
-    from: 'const written = await storeUntilCommitted(batch, context).finally(stored);',
-    to: 'await settleUntilTaken(batch, { stored: 0, duplicates: 0, dead: 0, letters: [] }, context);\n  const written = await storeUntilCommitted(batch, context).finally(stored);',
+    from: 'const written = await storeUntilCommitted(batch, context, stall).finally(stored);',
+    to: 'await settleUntilTaken(batch, { stored: 0, duplicates: 0, dead: 0, letters: [] }, context);\n  const written = await storeUntilCommitted(batch, context, stall).finally(stored);',
     fault: 'writer-kill',
     finds: /^I1: \d+ acked events are neither stored nor dead/,
   },

@@ -55,6 +55,12 @@ const GROUPS: Readonly<Record<string, Group>> = {
       revoke: async () => (await import('./commands/keys-revoke.ts')).addKeysRevokeCommand,
     },
   },
+  queue: {
+    description: 'entries that stall a writer',
+    commands: {
+      'set-aside': async () => (await import('./commands/queue-set-aside.ts')).addSetAsideCommand,
+    },
+  },
   retention: {
     description: 'how long the events of a tenant are stored',
     commands: {

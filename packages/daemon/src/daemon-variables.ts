@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import { databaseUrlProblem, readDatabaseUrl } from './config/database-url.ts';
 import type { Environment } from './config/read-environment.ts';
 import { redisUrlProblem } from './config/redis-url.ts';
@@ -51,6 +52,15 @@ export const redisVariables = {
 /** Variables of the daemons that talk to Postgres. */
 export const databaseVariables = {
   DATABASE_URL: databaseUrl('PostgreSQL 16 or newer. `?sslmode=verify-full` for TLS.'),
+  DATABASE_SCHEMA: Type.Optional(
+    text({
+      unit: '-',
+      pattern: '^[A-Za-z_][A-Za-z0-9_$]{0,62}$',
+      expected: 'the name of a schema: letters, digits, underscore and dollar',
+      description:
+        "Schema of Sluice's tables. Default: the one that has them, else the first of the role's search_path.",
+    }),
+  ),
   DB_POOL_SIZE: integer({
     default: 5,
     minimum: 1,

@@ -12,6 +12,7 @@ import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
 import { tryWaking } from '@sluice/jobs/try-waking';
 import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { openDatabase } from '@sluice/store/database';
+import { STORES } from '@sluice/store/find-obstacle';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import { connectRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
@@ -47,7 +48,12 @@ await startOrExit('maintenance-worker', async () => {
 
   const parts = new AsyncDisposableStack();
   const open = (pool: string, limits: { poolSize: number; statementTimeoutMs: number }) => {
-    const options = { ...limits, url: config.DATABASE_URL, applicationName: APPLICATION_NAMES.maintenance };
+    const options = {
+      ...limits,
+      url: config.DATABASE_URL,
+      schema: config.DATABASE_SCHEMA,
+      applicationName: APPLICATION_NAMES.maintenance,
+    };
     return parts.adopt(openDatabase({ ...options, watchPool: pools.watch(pool) }), (database) => database.close());
   };
   const database = open('maintenance', {
@@ -102,7 +108,7 @@ await startOrExit('maintenance-worker', async () => {
     redisCheck(redis, {
       work: () => Promise.all([tryWaking(redis, namespace), tryAdding(redis, namespace, config.STREAM_SHARDS)]),
     }),
-    postgresCheck(database),
+    postgresCheck(database, () => STORES),
     partitionsCheck(database),
     ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
   ];

@@ -68,6 +68,7 @@ async function migrateOrCheck(check: boolean): Promise<number> {
     process.stderr.write(`migrate: ${name} has no effect: DATABASE_URL alone says how to connect\n`);
   const database = openDatabase({
     url: config.DATABASE_URL,
+    schema: config.DATABASE_SCHEMA,
     poolSize: 1,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: APPLICATION_NAMES.maintenance,

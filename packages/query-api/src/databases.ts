@@ -19,6 +19,7 @@ export interface Databases {
 export function openDatabases(config: QueryConfig, pools: PoolMetrics, parts: AsyncDisposableStack): Databases {
   const options: DatabaseOptions = {
     url: config.DATABASE_URL,
+    schema: config.DATABASE_SCHEMA,
     poolSize: config.DB_POOL_SIZE,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: APPLICATION_NAMES.query,

@@ -3,6 +3,7 @@ import type { StoredKeys } from '@sluice/access/stored-keys';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import { tryWaking } from '@sluice/jobs/try-waking';
 import type { Database } from '@sluice/store/database';
+import { READS, SERVES } from '@sluice/store/find-obstacle';
 import { schemaCheck } from '@sluice/store/migrations/schema-check';
 import { postgresCheck } from '@sluice/store/postgres-check';
 import { redisCheck } from '@sluice/stream/redis-check';
@@ -19,10 +20,12 @@ export function queryChecks(parts: {
   const { redis, database, readDatabase, config, storedKeys } = parts;
   const { open } = config.configuredKeys;
   return [
-    postgresCheck(database),
+    postgresCheck(database, () => SERVES),
     schemaCheck(database),
     // Not critical: without its replica the query API still serves operators.
-    ...(readDatabase === database ? [] : [{ ...postgresCheck(readDatabase), name: 'read_replica', critical: false }]),
+    ...(readDatabase === database
+      ? []
+      : [{ ...postgresCheck(readDatabase, () => READS), name: 'read_replica', critical: false }]),
     { ...redisCheck(redis, { work: () => tryWaking(redis, config.SLUICE_NAMESPACE) }), critical: false },
     {
       name: 'authentication',

@@ -28,6 +28,7 @@ import { addJobRoutes } from './jobs/routes.ts';
 import { addKeyRoutes } from './keys/routes.ts';
 import type { QueryContext } from './query-context.ts';
 import { addQueueRoute } from './queue/routes.ts';
+import { addSetAsideRoutes } from './queue/set-aside-routes.ts';
 import { addReplayRoutes } from './replays/routes.ts';
 import { addRetentionRoutes } from './retention/routes.ts';
 import { addSessionRoutes } from './sessions/routes.ts';
@@ -103,6 +104,7 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     addReplayRoutes(api, context);
     addQueueRoute(api, context);
     addDaemonsRoute(api, context);
+    addSetAsideRoutes(api, context);
     addRetentionRoutes(api, context);
     addAuditLogRoute(api, context);
     addJobRoutes(api, context);

@@ -81,7 +81,9 @@ const ERRORS: Record<QueryErrorCode, { by: () => Promise<Answer | RawAnswer>; me
       }),
     message: /EXPORT_ENCRYPTION_KEYS/,
   },
-  internal_error: { by: missingTable, message: /log has the details/ },
+  internal_error: { by: missingColumn, message: /log has the details/ },
+  schema_missing: { by: missingTable, message: /audit_log.*\/health/ },
+  privilege_missing: { by: missingPrivilege, message: /permission denied for table audit_log/ },
   too_many_streams: {
     by: () => ask('GET', '/api/events/stream'),
     message: /0 answers of this kind open; the limit is 0/,
@@ -197,6 +199,31 @@ async function missingTable(): Promise<Answer> {
     return await ask('GET', '/api/audit-log');
   } finally {
     await database.query('ALTER TABLE audit_log_away RENAME TO audit_log');
+  }
+}
+
+async function missingColumn(): Promise<Answer> {
+  const { database } = operations.pipeline;
+  await database.query('ALTER TABLE audit_log RENAME COLUMN reason TO reason_away');
+  try {
+    return await ask('GET', '/api/audit-log');
+  } finally {
+    await database.query('ALTER TABLE audit_log RENAME COLUMN reason_away TO reason');
+  }
+}
+
+/** The tests' role may do everything, so a view answers as Postgres does to a role that may not. */
+async function missingPrivilege(): Promise<Answer> {
+  const { database } = operations.pipeline;
+  await database.query(`
+    ALTER TABLE audit_log RENAME TO audit_log_away;
+    CREATE FUNCTION deny() RETURNS boolean STABLE LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'permission denied for table audit_log' USING ERRCODE = '42501'; END $$;
+    CREATE VIEW audit_log AS SELECT * FROM audit_log_away WHERE deny()`);
+  try {
+    return await ask('GET', '/api/audit-log');
+  } finally {
+    await database.query('DROP VIEW audit_log; DROP FUNCTION deny(); ALTER TABLE audit_log_away RENAME TO audit_log');
   }
 }
 

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => operations.stop());
 
 const NOTHING = {
-  entries: { added: 0, settled: 0, waiting: 0, drift: 0 },
+  entries: { added: 0, settled: 0, waiting: 0, orphaned: 0, drift: 0 },
   events: { settled: 0, stored: 0, duplicate: 0, dead: 0, drift: 0 },
 };
 const queue = async () => (await operations.ask('GET', '/api/queue')).body;
@@ -64,7 +64,7 @@ it('shows an empty queue, what waits, what is pending with whom, and how fast it
   expect(drained.totals).toEqual({ length: 0, bytes: expect.any(Number) as number, pending: 0 });
   expect(drained.seconds_to_empty).toBe(0);
   expect(drained.conservation).toEqual({
-    entries: { added: 10, settled: 10, waiting: 0, drift: 0 },
+    entries: { added: 10, settled: 10, waiting: 0, orphaned: 0, drift: 0 },
     events: { settled: 50, stored: 50, duplicate: 0, dead: 0, drift: 0 },
   });
 });
@@ -88,7 +88,7 @@ it('shows what left a stream without having been stored', async () => {
   const { shards, conservation } = await queue();
   expect(shards[0].conservation).toEqual(conservation);
   expect(conservation).toMatchObject({
-    entries: { added: 11, settled: 10, waiting: 0, drift: 1 },
+    entries: { added: 11, settled: 10, waiting: 0, orphaned: 0, drift: 1 },
     events: { settled: 50, stored: 50, drift: 0 },
   });
 });
@@ -99,7 +99,7 @@ it('shows shards that are no longer configured, too', async () => {
   const { shards } = await queue();
   expect(shards.map(({ shard }: { shard: number }) => shard)).toEqual([0, 3]);
   expect(shards[1]).toMatchObject({ length: 1, consumers: [] });
-  expect(shards[1].conservation.entries).toEqual({ added: 1, settled: 0, waiting: 1, drift: 0 });
+  expect(shards[1].conservation.entries).toEqual({ added: 1, settled: 0, waiting: 1, orphaned: 0, drift: 0 });
   expect(shards[1].oldest_age_seconds).toBeGreaterThan(1_000_000);
   await redis.del(`${namespace}:{events:3}`);
 });

@@ -338,6 +338,8 @@ describe('without a known key', () => {
       ['POST', `/api/dead-letters/replays/${theirReplay}/cancel`],
       ['POST', '/api/dead-letters/discards'],
       ['GET', '/api/queue'],
+      ['GET', '/api/queue/stalled'],
+      ['POST', '/api/queue/set-aside'],
       ['GET', '/api/audit-log'],
       ['POST', '/api/events/query'],
       ['GET', '/api/events/statistics'],

@@ -44,6 +44,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async check() {
       await sql`SELECT 1`.execute(db);
     },
+    schema: options.schema,
     close: () => db.destroy(),
   };
 }
@@ -60,6 +61,8 @@ export interface DatabaseOptions {
    * would hold the fence of exports and roll-ups back. Left out, there is no limit.
    */
   readonly transactionTimeoutMs?: number;
+  /** DATABASE_SCHEMA: the schema of the tables. Left out, the one that has them, else the first of search_path. */
+  readonly schema?: string | undefined;
   /** Gets a function that reads how busy the pool is, for metrics. Before the first query the pool is empty. */
   readonly watchPool?: (use: () => PoolUse) => void;
 }
@@ -84,6 +87,8 @@ export interface Database {
   cancel(client: Client, isWanted: () => boolean): Promise<void>;
   /** @throws when Postgres does not answer a statement */
   check(): Promise<void>;
+  /** DATABASE_SCHEMA, if it is set. */
+  readonly schema: string | undefined;
   /** Waits for the running statements. No further ones can be sent. */
   close(): Promise<void>;
 }

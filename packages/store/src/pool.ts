@@ -25,6 +25,7 @@ export function openPool(options: PoolOptions): pg.Pool {
   pool.on('connect', (client) => {
     client.on('error', () => {});
     endWhenSilent(client as Client, options.statementTimeoutMs + SILENCE_MARGIN_MS);
+    prepareSession(client, options.schema);
     if (options.transactionTimeoutMs !== undefined) limitTransactions(client, options.transactionTimeoutMs);
   });
   return pool;
@@ -37,6 +38,7 @@ interface PoolOptions {
   readonly statementTimeoutMs: number;
   readonly applicationName: string;
   readonly transactionTimeoutMs?: number;
+  readonly schema?: string | undefined;
 }
 
 /** Dates, times and intervals stay text: a JavaScript Date has no microseconds, and entities parse the text themselves. */
@@ -76,6 +78,24 @@ function endWhenSilent(client: Client, silenceMs: number): void {
     if (client.readyForQuery) return;
     stream.destroy(Object.assign(new Error(`no answer from Postgres in ${silenceMs} ms`), { code: 'ETIMEDOUT' }));
   });
+}
+
+/**
+ * Sets what statements rely on, whatever the role or the database sets. Without `array_nulls` a null in an array is the text
+ * "NULL". The schema that has the tables comes first in search_path: a schema of the role's name, made later, would come
+ * before it, and new partitions would be made there.
+ *
+ * @param schema the only one to use; left out, the one that has the tables
+ */
+function prepareSession(client: pg.PoolClient, schema: string | undefined): void {
+  const path =
+    schema === undefined
+      ? `(SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), false)
+          FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE c.oid = to_regclass('sluice_migrations') AND n.nspname IS DISTINCT FROM current_schema())`
+      : `set_config('search_path', quote_ident(${pg.escapeLiteral(schema)}), false)`;
+  // On a broken connection the next statement fails too.
+  client.query(`SELECT set_config('array_nulls', 'on', false), ${path}`).catch(() => {});
 }
 
 /** Sets transaction_timeout. As a start-up parameter, an older server would refuse it together with the connection. */

@@ -47,6 +47,7 @@ await startOrExit('writer-worker', async () => {
   const parts = new AsyncDisposableStack();
   const database = openDatabase({
     url: config.DATABASE_URL,
+    schema: config.DATABASE_SCHEMA,
     poolSize: Math.max(config.DB_POOL_SIZE, config.WRITER_CONCURRENCY + 1),
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     applicationName: 'sluice-writer',
@@ -69,7 +70,13 @@ await startOrExit('writer-worker', async () => {
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
   const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
   const observer = new BatchObserver(shared);
-  const processing = { ...shared, breaker, observer, stopWorking: stopWorking.signal };
+  const processing = {
+    ...shared,
+    breaker,
+    observer,
+    consumer: config.WRITER_NAME,
+    stopWorking: stopWorking.signal,
+  };
   const process = (batch: Batch, stored?: () => void): Promise<Outcome> => processBatch(batch, processing, stored);
   const postgresAnswers = () => untilPostgresAnswers(database, stopFetching.signal, () => progress.moved());
 

@@ -145,7 +145,13 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
       process: (batch, stored) =>
         processBatch(
           batch,
-          { ...context, observer, stopFetching: stopFetching.signal, stopWorking: stopWorking.signal },
+          {
+            ...context,
+            observer,
+            consumer: 'writer-1',
+            stopFetching: stopFetching.signal,
+            stopWorking: stopWorking.signal,
+          },
           stored,
         ),
       runAlone: () => Promise.reject(new Error('nothing is suspected here')),

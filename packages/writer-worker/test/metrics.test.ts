@@ -83,6 +83,7 @@ it('report exactly what the writer did', async () => {
     added: 5,
     settled: 5,
     waiting: 0,
+    orphaned: 0,
     events: 4 + 6 + 3 + 1 + 7,
     stored: 15,
     duplicate: 4,

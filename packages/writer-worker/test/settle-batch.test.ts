@@ -49,6 +49,7 @@ describe('entries that are settled', () => {
       added: 5,
       settled: 3,
       waiting: 2,
+      orphaned: 0,
       events: 9,
       stored: 6,
       duplicate: 2,

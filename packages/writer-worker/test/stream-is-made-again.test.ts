@@ -1,35 +1,83 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createGroup } from '@sluice/stream/consumer-group';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
+import { enqueue } from './fixtures/enqueue.ts';
 import { readMetrics } from './fixtures/read-metrics.ts';
 
 let pipeline: Pipeline;
-beforeAll(async () => {
+beforeEach(async () => {
   pipeline = await startPipeline();
 });
-afterAll(() => pipeline.stop());
+afterEach(() => pipeline.stop());
 
-it('a stream that is deleted with its group is reported as a loss, and consumption continues', async () => {
+const lostLines = (writer: TestDaemon): unknown[] =>
+  writer.log().filter((line) => line['level'] === 50 && String(line['msg']).startsWith('LOST'));
+const streamsLost = async (writer: TestDaemon): Promise<number | undefined> =>
+  (await readMetrics(writer.url)).get('sluice_writer_streams_lost_total');
+
+it('a stream that is deleted with unread entries is reported as a loss, and consumption continues', async () => {
   const { ingest, redis, stream } = pipeline;
+  await createGroup(redis, stream);
+  await enqueue(pipeline, makeEvents(1));
+  // Read by a writer that died: nobody has this entry in memory.
+  await redis.xreadgroup('GROUP', 'writers', 'gone', 'COUNT', 1, 'STREAMS', stream, '>');
   const writer = await pipeline.startWriter('writer-1');
   await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
   await pipeline.stored(5);
-  await pipeline.drained();
   await redis.del(stream);
   await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
   await pipeline.stored(10);
   await pipeline.drained();
   expect((await redis.xinfo('GROUPS', stream)) as unknown[]).toHaveLength(1);
-  const told = writer.log().filter((line) => line['level'] === 50 && String(line['msg']).startsWith('LOST'));
+  expect(lostLines(writer)).toHaveLength(1);
+  expect(await streamsLost(writer)).toBe(1);
+});
+
+it.each(['alone', 'with its counts'])(
+  'a stream that is deleted %s after all of it was stored is no loss',
+  async (how) => {
+    const { ingest, redis, stream } = pipeline;
+    const writer = await pipeline.startWriter('writer-1');
+    await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+    await pipeline.stored(5);
+    await pipeline.drained();
+    // FLUSHALL takes both; other tests share this server.
+    await redis.del(...(how === 'alone' ? [stream] : [stream, `${stream}:settled`]));
+    await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+    await pipeline.stored(10);
+    await pipeline.drained();
+    await expect
+      .poll(() => writer.log().map(({ msg }) => msg))
+      .toContain('the stream was deleted after all of it was read; made again, nothing lost');
+    expect(lostLines(writer)).toEqual([]);
+    expect(await streamsLost(writer)).toBe(0);
+  },
+);
+
+it('a destroyed group is made again, everything in the stream is delivered again, and nothing is lost', async () => {
+  const { ingest, redis, stream, database } = pipeline;
+  await createGroup(redis, stream);
+  for (let batch = 0; batch < 3; batch += 1) await enqueue(pipeline, makeEvents(1));
+  // Another writer holds one of them; without its group it is delivered again.
+  await redis.xreadgroup('GROUP', 'writers', 'gone', 'COUNT', 1, 'STREAMS', stream, '>');
+  const writer = await pipeline.startWriter('writer-1');
+  await pipeline.stored(2);
+  await redis.xgroup('DESTROY', stream, 'writers');
+  await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+  await pipeline.stored(8);
+  await pipeline.drained();
+  expect(await database.query('SELECT count(*)::int AS events FROM events')).toEqual([{ events: 8 }]);
+  const told = writer.log().filter(({ msg }) => msg === 'consumer group was destroyed; made again, nothing lost');
   expect(told).toHaveLength(1);
-  expect((await readMetrics(writer.url)).get('sluice_writer_streams_lost_total')).toBe(1);
+  expect(lostLines(writer)).toEqual([]);
+  expect(await streamsLost(writer)).toBe(0);
 });
 
 it('shards above a lowered STREAM_SHARDS are drained too', async () => {
-  const { ingest, redis, namespace } = pipeline;
-  await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
-  await pipeline.drained();
+  const { redis, namespace } = pipeline;
   const body = JSON.stringify({ events: makeEvents(7) });
   const header = JSON.stringify({
     s: 'governance-tracker',
@@ -40,7 +88,7 @@ it('shards above a lowered STREAM_SHARDS are drained too', async () => {
   });
   await redis.xadd(`${namespace}:{events:3}`, '*', 'v', '1', 'h', header, 'b', body);
   await pipeline.startWriter('writer-2', { STREAM_SHARDS: '1' });
-  await pipeline.stored(22);
+  await pipeline.stored(7);
   await pipeline.drained();
   expect(await redis.xlen(`${namespace}:{events:3}`)).toBe(0);
 });

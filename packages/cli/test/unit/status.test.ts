@@ -6,7 +6,7 @@ const queue = (length: number, rate: number, left: number | null): Parameters<ty
   consumers: [],
   totals: { length, bytes: 0, pending: 0 },
   conservation: {
-    entries: { added: length, settled: 0, waiting: length, drift: 0 },
+    entries: { added: length, settled: 0, waiting: length, orphaned: 0, drift: 0 },
     events: { settled: 0, stored: 0, duplicate: 0, dead: 0, drift: 0 },
   },
   drain_rate_per_second: rate,

@@ -8,6 +8,12 @@ const CLIENT_GONE = 'ERR_STREAM_PREMATURE_CLOSE';
 /** SQLSTATE of a statement that was cancelled: it took longer than STATEMENT_TIMEOUT_MS. */
 const QUERY_CANCELED = '57014';
 
+/** SQLSTATEs of a table or a schema that is not there. */
+const SCHEMA_MISSING: ReadonlySet<string> = new Set(['42P01', '3F000']);
+
+/** SQLSTATE of a privilege that the role lacks. */
+const PRIVILEGE_MISSING = '42501';
+
 /** Seconds after which a client may try again. */
 const RETRY_AFTER_SECONDS = 2;
 
@@ -39,6 +45,18 @@ export function translateDatabaseError(error: Error): ApiError | null {
       retryAfter: RETRY_AFTER_SECONDS,
       cause: error,
     });
+  }
+  if (SCHEMA_MISSING.has(failure.code)) {
+    return new ApiError(
+      'schema_missing',
+      `The database has not Sluice's tables: ${failure.message}. /health says more.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (failure.code === PRIVILEGE_MISSING) {
+    return new ApiError('privilege_missing', `PostgreSQL refused the statement: ${failure.message}.`, { cause: error });
   }
   return null;
 }

@@ -10,10 +10,14 @@ const conservation = Type.Object(
     entries: Type.Object({
       added: Type.Integer({ description: 'Ever added to the streams.' }),
       settled: Type.Integer({ description: 'Ever acknowledged, after their COMMIT.' }),
-      waiting: Type.Integer(),
+      waiting: Type.Integer({ description: 'In the streams; a writer holds or will read them.' }),
+      orphaned: Type.Integer({
+        description:
+          'In the streams, but held by no writer after their delivery. Writers take them back within a minute.',
+      }),
       drift: Type.Integer({
         description:
-          'added − settled − waiting, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again.',
+          'added − settled − waiting − orphaned, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again.',
       }),
     }),
     events: Type.Object({

@@ -24,10 +24,13 @@ export interface ConservationStatus {
     readonly added: number;
     /** Deleted by a writer after their COMMIT. */
     readonly settled: number;
+    /** A writer holds or will read them. */
     readonly waiting: number;
+    /** Delivered, and held by no writer; writers take them back. */
+    readonly orphaned: number;
     /**
-     * added − settled − waiting, since the first was settled. Above 0: entries left the stream without a COMMIT. Below 0:
-     * the stream was made again.
+     * added − settled − waiting − orphaned, since the first was settled. Above 0: entries left the stream without a COMMIT.
+     * Below 0: the stream was made again.
      */
     readonly drift: number;
   };
@@ -86,9 +89,9 @@ async function readShard(redis: Redis, namespace: string, key: string, now: numb
 }
 
 function statusOf(counts: Conservation): ConservationStatus {
-  const { added, settled, waiting, events, stored, duplicate, dead, driftEntries, driftEvents } = counts;
+  const { added, settled, waiting, orphaned, events, stored, duplicate, dead, driftEntries, driftEvents } = counts;
   return {
-    entries: { added, settled, waiting, drift: driftEntries },
+    entries: { added, settled, waiting, orphaned, drift: driftEntries },
     events: { settled: events, stored, duplicate, dead, drift: driftEvents },
   };
 }

@@ -57,6 +57,7 @@ function sumOf(parts: readonly ConservationStatus[]): ConservationStatus {
       added: total(({ entries }) => entries.added),
       settled: total(({ entries }) => entries.settled),
       waiting: total(({ entries }) => entries.waiting),
+      orphaned: total(({ entries }) => entries.orphaned),
       drift: total(({ entries }) => entries.drift),
     },
     events: {

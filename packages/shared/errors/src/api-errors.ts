@@ -93,6 +93,12 @@ const QUERY_ERRORS = {
     meaning: "The tenant's answers that are not read yet would hold more than UNREAD_BYTES_PER_TENANT.",
   },
   database_unavailable: { status: 503, meaning: 'PostgreSQL cannot be reached, or accepts no work at the moment.' },
+  schema_missing: {
+    status: 503,
+    meaning:
+      'The database has no tables of Sluice, or search_path does not lead to them: /health of the query API says which.',
+  },
+  privilege_missing: { status: 503, meaning: "The role of DATABASE_URL lacks a privilege on Sluice's tables." },
   redis_unavailable: { status: 503, meaning: 'Redis cannot be reached, or refuses what the request needs.' },
   no_encryption_key: {
     status: 422,

@@ -29,6 +29,7 @@ describe('there is no drift', () => {
       added: 0,
       settled: 0,
       waiting: 0,
+      orphaned: 0,
       events: 0,
       stored: 0,
       duplicate: 0,
@@ -58,4 +59,26 @@ it('can be read over maxmemory', async () => {
   await expect(add()).rejects.toThrow(/OOM/);
   expect(await readConservation(redis, STREAM)).toMatchObject({ added: 1, waiting: 1 });
   await redis.config('SET', 'maxmemory', '0');
+});
+
+/** Of five entries two are pending at a consumer that is deleted, one at another, and two are not delivered. */
+const orphan = async (): Promise<void> => {
+  await createGroup(redis, STREAM);
+  for (let entry = 0; entry < 5; entry += 1) await add();
+  await redis.xreadgroup('GROUP', 'writers', 'gone', 'COUNT', 2, 'STREAMS', STREAM, '>');
+  await redis.xreadgroup('GROUP', 'writers', 'alive', 'COUNT', 1, 'STREAMS', STREAM, '>');
+  await redis.xgroup('DELCONSUMER', STREAM, 'writers', 'gone');
+};
+
+describe('entries that were delivered and that no consumer holds', () => {
+  it('are counted apart from what waits, and are no drift', async () => {
+    await orphan();
+    expect(await readConservation(redis, STREAM)).toMatchObject({ waiting: 3, orphaned: 2, driftEntries: 0 });
+  });
+
+  it('are counted where Redis does not know how many are not delivered yet', async () => {
+    await orphan();
+    await redis.xdel(STREAM, (await add())!);
+    expect(await readConservation(redis, STREAM)).toMatchObject({ waiting: 3, orphaned: 2 });
+  });
 });

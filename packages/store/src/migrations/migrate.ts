@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '../database.ts';
 import { buildIndex } from './build-index.ts';
+import { checkServer } from './check-server.ts';
 import { appliedMigrations, requireCompatible } from './compatibility.ts';
 import type { Migration } from './migration.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -29,13 +30,15 @@ class MigrationRunningError extends Error {
  * one, then sets `finished`. So the next run continues a run that was interrupted anywhere.
  *
  * @returns names of the migrations that this call applied or finished
- * @throws SchemaTooNewError for a schema that this version cannot run with; MigrationRunningError when another process
+ * @throws UnusableDatabaseError for a server that cannot be used; SchemaTooNewError for a schema that this version cannot
+ *   run with; MigrationRunningError when another process
  *   has been migrating for ten seconds
  */
 export async function migrate(database: Database, known: readonly Migration[] = MIGRATIONS): Promise<string[]> {
   return database.withClient(async (client) => {
     // One connection for everything: a pool may have only one, and the lock must live as long as what it guards.
     const db = database.on(client);
+    await checkServer(db, database.schema);
     await lock(db);
     const done: string[] = [];
     try {

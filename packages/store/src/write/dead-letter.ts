@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import type { EntryHeader } from '@sluice/stream/stream-entry';
-import type { DeadLetterReason } from '../dead-letter-reasons.ts';
+import type { DeadLetterReason, DeathCause } from '../dead-letter-reasons.ts';
 import { type DecodedEntry, readEntry, traceIdOf, type WireEvent } from './decode-entry.ts';
 
 /** Index of a dead letter that is a whole entry. */
@@ -10,14 +10,6 @@ const ENTRY_ITSELF = -1;
 
 /** Stream name of a dead letter that failed again in a replay; its entry id is then the id of the replayed dead letter. */
 const REPLAYED = 'replays';
-
-/** Why an event or an entry cannot be stored. */
-export interface DeathCause {
-  readonly reason: DeadLetterReason;
-  readonly sqlstate: string | null;
-  readonly message: string;
-  readonly detail: string | null;
-}
 
 /** A dead letter before it has an id. */
 export interface DeadLetterDraft extends DeathCause {
@@ -51,6 +43,7 @@ export interface NewDeadLetter extends Pick<
 /** Reason of a row error, by its SQLSTATE. */
 export function reasonOf(sqlstate: string): DeadLetterReason {
   if (sqlstate === '23502') return 'missing_value';
+  if (sqlstate.startsWith('23') || sqlstate === 'P0001') return 'constraint_violation';
   return sqlstate.startsWith('54') ? 'too_complex' : 'invalid_value';
 }
 
@@ -124,6 +117,16 @@ export function deadEntry(
     traceparent: null,
     replayOf: entry.replayOf,
   };
+}
+
+/** Whether each of these dead letters is there already, from an earlier delivery of its entry. */
+export async function areKnown(db: Kysely<unknown>, drafts: readonly DeadLetterDraft[]): Promise<boolean> {
+  const { rows } = await sql<{ known: string }>`
+    SELECT count(*) AS known FROM dead_letters JOIN unnest(
+      ${drafts.map(({ stream }) => stream)}::text[], ${drafts.map(({ entryId }) => entryId)}::text[],
+      ${drafts.map(({ entryIndex }) => entryIndex)}::integer[]
+    ) AS i (stream, entry_id, entry_index) USING (stream, entry_id, entry_index)`.execute(db);
+  return Number(rows[0]!.known) === drafts.length;
 }
 
 /**

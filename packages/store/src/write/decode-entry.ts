@@ -10,7 +10,7 @@ import {
   replaceUnstorableText,
 } from '@sluice/events/json/unstorable-text';
 import { decodeEntry as decodeFields, EntryError, type EntryHeader } from '@sluice/stream/stream-entry';
-import type { DeadLetterReason } from '../dead-letter-reasons.ts';
+import type { DeadLetterReason, DeathCause } from '../dead-letter-reasons.ts';
 
 /** An entry as it was read, not decoded yet. */
 export interface RawEntry {
@@ -36,6 +36,8 @@ export interface DecodedEntry extends RawEntry {
   readonly receivedAt: string | null;
   /** Start and end of its decoding, by `performance.now()`. */
   readonly decoding: { readonly from: number; readonly to: number };
+  /** Why an operator set it aside: its events become dead letters. Left out as a rule. */
+  readonly setAside?: DeathCause;
   /** Why it cannot be read; such an entry becomes one dead letter. Null for a readable entry. */
   readonly unreadable: (Error & { readonly code: DeadLetterReason }) | null;
 }

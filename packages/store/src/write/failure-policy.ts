@@ -41,6 +41,20 @@ const CLASS_BY_SQLSTATE: Readonly<Record<string, FailureClass>> = {
   '57P0': 'transient', // shutdown, crash, cannot connect now
 };
 
+/** The parent of the partitions: no partition for a row is an error of this table, without a constraint. */
+const PARTITIONED_TABLE = 'events';
+
+/**
+ * Whether an error may be due to single events although its class is `operator`: a constraint, a unique index, a foreign
+ * key or a trigger refused them (SQLSTATE class 23, and P0001 for RAISE EXCEPTION). It is, when other events of the batch
+ * can be stored. A missing partition is of the same class, but refuses every event of its week.
+ */
+export function mayBeRowError(error: unknown): boolean {
+  const { code, constraint, table } = rootOf(error);
+  if (typeof code !== 'string' || !/^(?:23[0-9A-Z]{3}|P0001)$/.test(code)) return false;
+  return !(code === '23514' && constraint === undefined && table === PARTITIONED_TABLE);
+}
+
 /** Socket errors of Node.js, and pg's messages for a connection that ends during a query. */
 const SOCKET_ERRNOS = new Set([
   'ECONNREFUSED',
@@ -83,12 +97,21 @@ export function isServerAway(failure: Failure): boolean {
 }
 
 /** The innermost error: MikroORM wraps the errors of pg, and the innermost one has the code. */
-function rootOf(error: unknown): { code?: unknown; message: string; detail?: unknown } {
-  let found = error as { code?: unknown; message: string; cause?: unknown; errors?: unknown[] };
+function rootOf(error: unknown): RootError {
+  let found = error as RootError & { cause?: unknown; errors?: unknown[] };
   for (let depth = 0; depth < 5; depth += 1) {
     const inner = found.cause ?? found.errors?.[0];
     if (typeof inner !== 'object' || inner === null) break;
     found = inner as typeof found;
   }
   return typeof found === 'object' && found !== null ? found : { message: String(error) };
+}
+
+interface RootError {
+  readonly code?: unknown;
+  readonly message: string;
+  readonly detail?: unknown;
+  /** Of pg: names of what refused a row. */
+  readonly constraint?: unknown;
+  readonly table?: unknown;
 }

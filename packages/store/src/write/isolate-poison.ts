@@ -3,11 +3,12 @@ import { type Kysely, sql } from 'kysely';
 import { inSpan } from '@sluice/daemon/telemetry/in-span';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { Database } from '../database.ts';
+import type { DeathCause } from '../dead-letter-reasons.ts';
 import { inTransaction } from '../transaction.ts';
-import { deadEntry, deadEvents, type DeathCause, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
+import { areKnown, deadEntry, deadEvents, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
-import { classifyFailure, type Failure } from './failure-policy.ts';
+import { classifyFailure, type Failure, mayBeRowError } from './failure-policy.ts';
 import { screenEvents } from './screen-events.ts';
 import { settleReplays } from './settle-replays.ts';
 import { firstOfEachId, type Written } from './write-events.ts';
@@ -26,6 +27,9 @@ type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Writ
  *
  * @param transact runs the transaction; that of a dry run rolls it back
  * @param moved called after each step of a few statements
+ * An event that a constraint or a trigger refuses is bad only if another event of the batch is stored: when none is, the
+ * table refuses all of them.
+ *
  * @throws an error that is not due to an event: the caller decides whether to retry the whole
  */
 export async function isolatePoison(
@@ -50,9 +54,14 @@ async function isolate(
   moved: () => void,
 ): Promise<Written> {
   const entryOf = new Map(entries.flatMap((entry) => entry.events.map((event) => [event, entry] as const)));
-  const events = firstOfEachId([...entryOf.keys()]);
   const unreadable = entries.flatMap((entry) =>
     entry.unreadable === null ? [] : [deadEntry(entry, causeOfUnreadable(entry.unreadable))],
+  );
+  const aside = entries.flatMap(({ setAside, events: its }) =>
+    setAside === undefined ? [] : its.map((event) => ({ event, cause: setAside })),
+  );
+  const events = firstOfEachId(
+    [...entryOf].flatMap(([event, { setAside }]) => (setAside === undefined ? [event] : [])),
   );
   const poisoned: Poisoned[] = await screen(db, events);
   moved();
@@ -60,12 +69,16 @@ async function isolate(
   const stored: StoredRow[] = [];
   const rest = events.filter((event) => !bad.has(event));
   // Screening found nothing: then the whole is sure to fail, so halving starts at once.
-  const halves = poisoned.length > 0 ? [rest] : halvesOf(rest);
-  for (const half of halves) await bisect(db, half, { stored, poisoned, moved });
+  const halves = poisoned.length > 0 || aside.length > 0 ? [rest] : halvesOf(rest);
+  const found: Found = { stored, poisoned, moved, refusals: [] };
+  for (const half of halves) await bisect(db, half, found);
   if (stored.length > 0) await upsertSessions(stored).execute(db);
   moved();
-  const byEntry = Map.groupBy(poisoned, ({ event }) => entryOf.get(event)!);
+  const byEntry = Map.groupBy([...poisoned, ...aside], ({ event }) => entryOf.get(event)!);
   const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
+  // A dead letter that fails again in its replay is one again, whatever happened to others.
+  const refusal = found.refusals.find(({ event }) => entryOf.get(event)!.replayOf === null);
+  if (refusal !== undefined && stored.length === 0 && !(await areKnown(db, drafts))) throw refusal.error;
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   moved();
   await settleReplays(db, entries);
@@ -79,6 +92,8 @@ interface Found {
   readonly stored: StoredRow[];
   readonly poisoned: Poisoned[];
   readonly moved: () => void;
+  /** Errors that are row errors only when another event can be stored. */
+  readonly refusals: { readonly event: CanonicalEvent; readonly error: unknown }[];
 }
 
 /** Inserts all events, or halves them until each event that fails is alone. */
@@ -91,6 +106,7 @@ async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], fo
   if (attempt.ok) {
     found.stored.push(...attempt.value);
   } else if (events.length === 1) {
+    if (attempt.failure.kind !== 'row') found.refusals.push({ event: events[0]!, error: attempt.error });
     found.poisoned.push({ event: events[0]!, cause: causeOfFailure(attempt.failure) });
   } else {
     for (const half of halvesOf(events)) await bisect(db, half, found);
@@ -103,9 +119,11 @@ function halvesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
   return [items.slice(0, middle), items.slice(middle)];
 }
 
-type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
+type Attempt<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure; readonly error: unknown };
 
-/** Runs three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Catches row errors only. */
+/** Runs three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Catches only what may be due to an event. */
 async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promise<T>): Promise<Attempt<T>> {
   await sql`SAVEPOINT isolate`.execute(db);
   try {
@@ -114,11 +132,11 @@ async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promi
     return { ok: true, value };
   } catch (error) {
     const failure = classifyFailure(error);
-    if (failure.kind !== 'row') throw error;
+    if (failure.kind !== 'row' && !mayBeRowError(error)) throw error;
     // The step has not failed: to find this error is its purpose.
     span.setAttribute('db.response.status_code', failure.code);
     await sql`ROLLBACK TO SAVEPOINT isolate`.execute(db);
-    return { ok: false, failure };
+    return { ok: false, failure, error };
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
-import { type DeathCause, reasonOf } from './dead-letter.ts';
+import type { DeathCause } from '../dead-letter-reasons.ts';
+import { reasonOf } from './dead-letter.ts';
 
 /**
  * Asks Postgres in one statement which values its input functions refuse, and with which SQLSTATE (`pg_input_error_info`,

@@ -3,13 +3,14 @@ import { backoffDelay, type Backoff } from '@sluice/daemon/retry/backoff';
 import { retry } from '@sluice/daemon/retry/retry';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { Database } from '@sluice/store/database';
-import { classifyFailure, isServerAway } from '@sluice/store/write/failure-policy';
+import { classifyFailure, isServerAway, mayBeRowError } from '@sluice/store/write/failure-policy';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
 import { writeEvents, type Written } from '@sluice/store/write/write-events';
 import type { BatchObserver } from '../watch/batch-observer.ts';
 import type { Batch } from './batch-buffer.ts';
 import type { Breaker } from './breaker.ts';
 import type { Outcome } from './outcome.ts';
+import { endStall, waitForOperator } from './set-aside.ts';
 import { settleBatch } from './settle-batch.ts';
 
 /**
@@ -25,10 +26,12 @@ export async function processBatch(
   const { observer } = context;
   return observer.batch(batch, async () => {
     const takenAt = performance.now();
-    const written = await storeUntilCommitted(batch, context).finally(stored);
+    const stall: Stall = { since: null };
+    const written = await storeUntilCommitted(batch, context, stall).finally(stored);
     if (written === null) return { kind: 'abandoned' };
     observer.committed(batch, written, takenAt);
     const settled = await settleUntilTaken(batch, written, context);
+    if (settled && stall.since !== null) await endStall(context.redis, batch.entries);
     return { kind: settled ? 'settled' : 'unsettled', written };
   });
 }
@@ -40,10 +43,17 @@ export interface ProcessContext {
   readonly redis: Redis;
   readonly breaker: Breaker;
   readonly observer: BatchObserver;
+  /** Name of this writer. */
+  readonly consumer: string;
   /** The stop has begun: a stalled batch is given up. */
   readonly stopFetching: AbortSignal;
   /** The deadline: ends all tries. */
   readonly stopWorking: AbortSignal;
+}
+
+/** Since when a batch has been stalled, ISO 8601; null when it never was. */
+interface Stall {
+  since: string | null;
 }
 
 /** Waits between tries of a statement that failed with a transient error of its own. */
@@ -62,8 +72,9 @@ const STALLED_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
  *
  * @returns null when the stop came first
  */
-async function storeUntilCommitted(batch: Batch, context: ProcessContext): Promise<Written | null> {
-  const { breaker, observer, stopFetching, stopWorking } = context;
+async function storeUntilCommitted(batch: Batch, context: ProcessContext, stall: Stall): Promise<Written | null> {
+  const { breaker, observer, redis, consumer, stopFetching, stopWorking } = context;
+  let { entries } = batch;
   let isolate = batch.entries.some((entry) => entry.unreadable !== null);
   if (isolate) observer.isolating();
   let waits = 0;
@@ -71,7 +82,7 @@ async function storeUntilCommitted(batch: Batch, context: ProcessContext): Promi
     await breaker.pass();
     if (stopWorking.aborted) return null;
     try {
-      const written = await storeOnce(batch, context, { isolate, attempt });
+      const written = await storeOnce({ ...batch, entries }, context, { isolate, attempt });
       breaker.answered();
       return written;
     } catch (error) {
@@ -83,7 +94,7 @@ async function storeUntilCommitted(batch: Batch, context: ProcessContext): Promi
         continue;
       }
       breaker.answered();
-      if (failure.kind === 'row' && !isolate) {
+      if ((failure.kind === 'row' || mayBeRowError(error)) && !isolate) {
         isolate = true;
         observer.isolating(failure);
         continue;
@@ -94,8 +105,15 @@ async function storeUntilCommitted(batch: Batch, context: ProcessContext): Promi
         await waitOrAbort(backoffDelay(TRANSIENT_BACKOFF, waits), stopWorking);
       } else {
         observer.stalled(batch, failure);
-        await waitOrAbort(backoffDelay(STALLED_BACKOFF, waits), stopFetching);
+        const since = (stall.since ??= new Date().toISOString());
+        const delayMs = backoffDelay(STALLED_BACKOFF, waits);
+        const before = entries;
+        entries = await waitForOperator(redis, entries, { failure, consumer, since, delayMs, stop: stopFetching });
         if (stopFetching.aborted) return null;
+        if (entries !== before) {
+          observer.setAside(entries.filter(({ setAside }) => setAside !== undefined));
+          isolate = true;
+        }
       }
     }
   }
@@ -125,6 +143,7 @@ async function settleUntilTaken(
 ): Promise<boolean> {
   const settle = async (attempt: number): Promise<true> => {
     await observer.step('settle events', batch, attempt, () => settleBatch(redis, batch.entries, written));
+    observer.settled();
     return true;
   };
   const settled = await retry(settle, {

@@ -6,59 +6,73 @@ import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import type { Progress } from '../watch/progress.ts';
 import type { WriterMetrics } from '../watch/writer-metrics.ts';
+import type { WriterState } from '../watch/writer-state.ts';
 import { deliveryCounts } from './delivery-counts.ts';
+import { KnownStream } from './known-stream.ts';
 import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
+import { countHeldByOthers, type GroupLoss } from './restore-group.ts';
+import { takeBackOrphans } from './take-back-orphans.ts';
 
 /** Longest wait for new entries, in milliseconds. A stop cuts it short. */
 const BLOCK_MS = 5_000;
 
 /**
- * Reads one shard until `stopFetching`. It reads first what a crash of this consumer left pending, then new entries, and
- * now and then takes over what other writers have held too long. An outage of Redis does not end it: reading is retried.
- * After each error it reads its own pending entries first, because a lost reply leaves its entries pending.
+ * Reads one shard until `stopFetching`. It reads first what a crash of this consumer left pending, then new entries. Now and
+ * then it takes over what other writers have held too long, and takes back what no consumer holds. An outage of Redis does
+ * not end it: reading is retried. After each error it reads its own pending entries first, because a lost reply leaves its
+ * entries pending.
  */
 export async function consumeShard(options: ShardOptions): Promise<void> {
-  const { logger, progress, stopFetching, reclaimIdleMs } = options;
+  const { key, logger, progress, state, stopFetching, reclaimIdleMs } = options;
+  const known = new KnownStream();
+  const doing = `reading ${key}`;
   let failures = 0;
   let reclaimAt = performance.now() + reclaimIdleMs / 2;
   let recovered = false;
   let hasRead = false;
   const reading: ShardReading = {
     ...options,
-    onGroupGone() {
+    known,
+    onGroupGone(loss) {
       // A shard that never had a group (one above a lowered STREAM_SHARDS) has lost nothing.
-      if (!hasRead) return;
-      options.metrics.streamLost();
-      logger.error(
-        { shard: options.key },
-        'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading continues',
-      );
+      if (hasRead) reportGroupGone(loss, options);
     },
   };
   while (!stopFetching.aborted) {
     try {
-      if (!recovered) await readBacklogOfThisConsumer(options, reading);
+      if (!recovered) {
+        await readBacklogOfThisConsumer(options, reading);
+        await takeBack(options, known);
+      }
       recovered = true;
       if (performance.now() >= reclaimAt) {
         await reclaimFromOthers(options);
+        await takeBack(options, known);
         reclaimAt = performance.now() + reclaimIdleMs / 2;
       }
       const count = await options.room();
       if (stopFetching.aborted) return;
-      const blockMs = Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
-      const entries = await progress.during('read', { stream: options.key }, () =>
+      // After a failure the first read does not wait: whether reading works again is known at once.
+      const blockMs = failures > 0 ? 1 : Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
+      known.reading();
+      const entries = await progress.during('read', { stream: key }, () =>
         readNewEntries(options.blocking, reading, count, blockMs),
       );
+      known.read(entries, count);
       hasRead = true;
       entries.forEach(options.accept);
       failures = 0;
+      state.redisFailures.worked(doing);
+      if (entries.length === 0) known.othersHold(await countHeldByOthers(options.redis, key, options.consumer));
     } catch (error) {
       if (stopFetching.aborted) return;
       progress.moved();
+      known.interrupted();
       failures += 1;
       recovered = false;
-      if (failures === 1) logger.warn({ shard: options.key, error: messageOf(error) }, 'reading failed; retrying');
+      if (failures === 1) logger.warn({ shard: key, error: messageOf(error) }, 'reading failed; retrying');
+      state.redisFailures.failed(doing, error);
       await waitOrAbort(backoffDelay({ initialMs: 50, maxMs: 1_000 }, failures), stopFetching);
     }
   }
@@ -72,7 +86,8 @@ export interface ShardOptions {
   readonly blocking: Redis;
   readonly redis: Redis;
   readonly logger: Logger;
-  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'lost' | 'streamLost'>;
+  readonly metrics: Pick<WriterMetrics, 'reclaimed' | 'takenBack' | 'lost' | 'streamLost'>;
+  readonly state: Pick<WriterState, 'redisFailures'>;
   readonly progress: Progress;
   readonly stopFetching: AbortSignal;
   readonly reclaimIdleMs: number;
@@ -123,6 +138,50 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
     await acceptDeliveredBefore(entries, options);
     start = next;
   } while (start !== '0-0');
+}
+
+/**
+ * Takes back orphaned entries, in bounded steps. Reading continues when that fails: a role that may not run scripts can
+ * still read.
+ */
+async function takeBack(options: ShardOptions, known: KnownStream): Promise<void> {
+  const { redis, key, consumer, logger, metrics, progress, state, stopFetching } = options;
+  const doing = `taking back entries of ${key}`;
+  let total = 0;
+  try {
+    let from: string | null = null;
+    do {
+      const count = await options.room();
+      if (stopFetching.aborted) break;
+      const { entries, next, added } = await takeBackOrphans(redis, key, consumer, count, from);
+      progress.moved();
+      known.checked(added);
+      metrics.takenBack(entries.length);
+      total += entries.length;
+      await acceptDeliveredBefore(entries, options);
+      from = next;
+    } while (from !== null);
+    known.othersHold(await countHeldByOthers(redis, key, consumer));
+    state.redisFailures.worked(doing);
+  } catch (error) {
+    state.redisFailures.failed(doing, error);
+    logger.warn({ shard: key, error: messageOf(error) }, 'entries that no consumer held were not taken back');
+  }
+  if (total > 0) logger.warn({ shard: key, entries: total }, 'entries that no consumer held were taken back');
+}
+
+function reportGroupGone(loss: GroupLoss, { key, logger, metrics }: ShardOptions): void {
+  if (loss === 'destroyed') {
+    logger.warn({ shard: key }, 'consumer group was destroyed; made again, nothing lost');
+  } else if (loss === 'drained') {
+    logger.warn({ shard: key }, 'the stream was deleted after all of it was read; made again, nothing lost');
+  } else {
+    metrics.streamLost();
+    logger.error(
+      { shard: key },
+      'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading continues',
+    );
+  }
 }
 
 /** Accepts redelivered entries. One over the delivery limit is treated as a suspect: its readers may have crashed on it. */

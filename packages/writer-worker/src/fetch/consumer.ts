@@ -20,12 +20,18 @@ import { SuspectRunner } from './suspect-runner.ts';
 /** How long to wait for a new connection before reporting Redis as unavailable, in milliseconds. */
 const CONNECT_MS = 2_000;
 
+/** What is failing in Redis when no shard can be found, or its group cannot be made. */
+const FINDING = 'finding shards';
+
 type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
 
 /** Waits for Postgres, brings its schema up to date, then consumes. Resolves when consuming has ended. */
 export async function consumeWhenReady(database: Database, options: ConsumerOptions): Promise<void> {
-  if (!(await prepareUntilReady(database, options.logger, options.stopFetching))) return;
-  options.state.databaseReady = true;
+  const { logger, state, stopFetching } = options;
+  const isReady = await prepareUntilReady(database, logger, stopFetching, (failure) => (state.notReady = failure));
+  if (!isReady) return;
+  state.notReady = null;
+  state.databaseReady = true;
   await consume(options);
 }
 
@@ -143,9 +149,11 @@ async function readAllShards(options: ConsumerOptions, reading: Reading): Promis
       for (const key of await findShards(redis, options.namespace, options.shards)) {
         if (!readers.has(key)) readers.set(key, readShard(key, options, reading));
       }
+      options.state.redisFailures.worked(FINDING);
       await waitOrAbort(FIND_SHARDS_MS, stopFetching);
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'shards not found; retrying');
+      options.state.redisFailures.failed(FINDING, error);
       // Only while nothing is read yet: searching for shards is no sign that a reader works.
       if (readers.size === 0) options.progress.moved();
       await waitOrAbort(1_000, stopFetching);

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
-import { createGroup } from '@sluice/stream/consumer-group';
 import { requireCommands } from '@sluice/stream/required-commands';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
+import { type KnownStream } from './known-stream.ts';
+import { type GroupLoss, restoreGroup } from './restore-group.ts';
 
 /** Entries in a reply of XREADGROUP or XAUTOCLAIM. The fields of an entry that was deleted meanwhile are null. */
 export type StreamReply = [id: Buffer, fields: Buffer[] | null][];
@@ -12,18 +13,21 @@ export type StreamReply = [id: Buffer, fields: Buffer[] | null][];
 export interface ShardReading {
   readonly key: string;
   readonly consumer: string;
-  /** Called after a missing group (FLUSHALL, a new server) was created again; reading continues. */
-  readonly onGroupGone: () => void;
+  /** What the reader knows of the stream. */
+  readonly known: KnownStream;
+  /** Called after a missing group was made again; reading continues. */
+  readonly onGroupGone: (loss: GroupLoss) => void;
 }
 
 /** Reads up to `count` entries of one shard that no consumer has read yet, waiting at most `blockMs`. */
 export async function readNewEntries(
   redis: Redis,
-  { key, consumer, onGroupGone }: ShardReading,
+  reading: ShardReading,
   count: number,
   blockMs: number,
 ): Promise<RawEntry[]> {
-  const reply = await readGroup(redis, key, onGroupGone, () =>
+  const { key, consumer } = reading;
+  const reply = await readGroup(redis, reading, () =>
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>'),
   );
   return toRawEntries(key, reply);
@@ -37,11 +41,12 @@ export async function readNewEntries(
  */
 export async function readOwnPending(
   redis: Redis,
-  { key, consumer, onGroupGone }: ShardReading,
+  reading: ShardReading,
   count: number,
   after: string,
 ): Promise<{ entries: RawEntry[]; last: string | null }> {
-  const reply = await readGroup(redis, key, onGroupGone, () =>
+  const { key, consumer } = reading;
+  const reply = await readGroup(redis, reading, () =>
     redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'STREAMS', key, after),
   );
   return { entries: toRawEntries(key, reply), last: reply.at(-1)?.[0].toString() ?? null };
@@ -63,8 +68,7 @@ export async function tryReading(redis: Redis, key: string, consumer: string): P
 
 async function readGroup(
   redis: Redis,
-  key: string,
-  onGroupGone: () => void,
+  { key, known, onGroupGone }: ShardReading,
   read: () => Promise<unknown>,
 ): Promise<StreamReply> {
   try {
@@ -72,9 +76,9 @@ async function readGroup(
     const reply = (await read()) as [Buffer, StreamReply][] | null;
     return reply?.[0]?.[1] ?? [];
   } catch (error) {
-    if (!messageOf(error).startsWith('NOGROUP')) throw error;
-    await createGroup(redis, key);
-    onGroupGone();
+    // Redis 7.0 says UNBLOCKED to a read that waits on a stream while it is deleted.
+    if (!/^(?:NOGROUP|UNBLOCKED)/.test(messageOf(error))) throw error;
+    onGroupGone(await restoreGroup(redis, key, known));
     return [];
   }
 }

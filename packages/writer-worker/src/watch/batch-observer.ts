@@ -123,11 +123,26 @@ export class BatchObserver {
     state.stalled = { ...failure, since: state.stalled?.since ?? new Date().toISOString(), entries };
   }
 
+  /** An operator has set these entries aside. */
+  setAside(entries: Batch['entries']): void {
+    const { logger } = this.#records;
+    logger.warn({ entries: entries.map(({ id }) => id) }, 'entries were set aside by an operator');
+  }
+
+  /** A batch was acknowledged. */
+  settled(): void {
+    this.#records.state.redisFailures.worked(SETTLING);
+  }
+
   /** A try of an acknowledgement failed. */
   notSettled(error: unknown, attempt: number): void {
+    this.#records.state.redisFailures.failed(SETTLING, error);
     if (attempt === 1) this.#records.logger.warn({ error: messageOf(error) }, 'acknowledging failed; retrying');
   }
 }
+
+/** What is failing in Redis when batches are not acknowledged. */
+const SETTLING = 'acknowledging';
 
 /** The places that a batch is recorded in. */
 interface Records {

@@ -1,9 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Database } from '@sluice/store/database';
+import { STORES } from '@sluice/store/find-obstacle';
 import { postgresCheck } from '@sluice/store/postgres-check';
+import type { Failure } from '@sluice/store/write/failure-policy';
 import { redisCheck } from '@sluice/stream/redis-check';
 import type { WriterState } from './writer-state.ts';
+
+const NOT_READY = 'the schema is not ready: migrations and partitions are still to be made';
 
 /** The checks of the writer's `/health` and `/ready`. */
 export function writerChecks({
@@ -20,25 +24,25 @@ export function writerChecks({
 }): HealthCheck[] {
   return [
     redisCheck(redis, { work }),
-    postgresCheck(database),
+    // Before that, this writer makes the schema itself.
+    postgresCheck(database, () => (state.databaseReady ? STORES : null)),
     {
       name: 'schema',
       critical: true,
       run: () => ({
         ok: state.databaseReady,
-        detail: state.databaseReady
-          ? {}
-          : { error: 'the schema is not ready: migrations and partitions are still to be made' },
+        detail: state.databaseReady ? {} : { error: NOT_READY, ...reasonOf(state.notReady) },
       }),
     },
     {
       name: 'consumer',
       critical: true,
       run: () => ({
-        ok: state.stalled === null,
+        ok: state.stalled === null && state.redisFailures.current.length === 0,
         detail: {
           stalled: state.stalled,
           retrying: state.retrying,
+          failing: state.redisFailures.current,
           transactions_in_flight: state.inFlight,
           transactions: state.transactions,
           stored_events: state.storedEvents,
@@ -49,4 +53,9 @@ export function writerChecks({
       }),
     },
   ];
+}
+
+/** Why the database could not be prepared; nothing before the first failure. */
+function reasonOf(failure: Failure | null): { code?: string; error?: string } {
+  return failure === null ? {} : { code: failure.code, error: failure.message };
 }

@@ -32,6 +32,10 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
   const retries = counter('sluice_writer_retries_total', 'Tries that failed, by class of failure.', ['class']);
   const isolations = counter('sluice_writer_isolations_total', 'Batches whose bad events had to be found.');
   const reclaimed = counter('sluice_writer_reclaimed_entries_total', 'Entries taken over from other writers.');
+  const takenBack = counter(
+    'sluice_writer_taken_back_entries_total',
+    'Entries taken back that were delivered and that no consumer held.',
+  );
   const lost = counter('sluice_writer_lost_entries_total', 'Entries deleted before they were stored.');
   const streamsLost = counter(
     'sluice_writer_streams_lost_total',
@@ -71,6 +75,7 @@ export function createWriterMetrics(registry: Metrics, watched: Watched): Writer
     failed: (kind) => retries.inc({ class: kind }),
     isolating: () => isolations.inc(),
     reclaimed: (entries) => reclaimed.inc(entries),
+    takenBack: (entries) => takenBack.inc(entries),
     lost: (entries) => lost.inc(entries),
     streamLost: () => streamsLost.inc(),
   };
@@ -88,6 +93,8 @@ export interface WriterMetrics {
   isolating(): void;
   /** Entries of other writers were taken over. */
   reclaimed(entries: number): void;
+  /** Entries that no consumer held were taken back. */
+  takenBack(entries: number): void;
   /** Entries were deleted from the stream before they were stored. */
   lost(entries: number): void;
   /** A stream was deleted, with what was not stored. */
