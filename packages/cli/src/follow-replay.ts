@@ -37,5 +37,8 @@ export async function followReplay(api: ApiClient, id: string, output: Output): 
   const last =
     (status as ReplayStatus | null) ?? (await api.call('get', '/api/dead-letters/replays/{id}', { path: { id } }));
   if (ENDED.has(last.state)) return last;
-  throw new CommandError(`The connection ended before the replay did; replay ${id} continues on the server.`, EXIT.unreachable);
+  throw new CommandError(
+    `The connection ended before the replay did; replay ${id} continues on the server.`,
+    EXIT.unreachable,
+  );
 }

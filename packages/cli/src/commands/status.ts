@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
+import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
+import { EXIT } from '@sluice/api-client/exit-codes';
+import { visibleLines } from '@sluice/errors/visible';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
+import { openWatchScreen } from '../watch-screen.ts';
 
 type QueueStatus = AnswerOf<'get', '/api/queue'>;
 
@@ -11,21 +14,47 @@ const REFRESH_MS = 1_000;
 export function addStatusCommand(program: Command, context: () => { api: ApiClient; output: Output }): void {
   program
     .command('status')
-    .description(
-      'the queue: how much waits, since when, who works on it, and whether every entry is accounted for',
-    )
+    .description('the queue: how much waits, since when, who works on it, and whether every entry is accounted for')
     .option('-w, --watch', 'repeat every second, until Ctrl-C')
     .addHelpText('after', '\nExamples:\n  ./sluice status\n  ./sluice status --watch\n  ./sluice status --json')
     .action(async (options: { watch?: boolean }) => {
       const { api, output } = context();
-      for (;;) {
-        const status = await api.call('get', '/api/queue', {});
-        if (options.watch && output.terminal && !output.json) process.stdout.write('\u001b[2J\u001b[H');
-        output.result(status, formatStatus(status));
-        if (!options.watch) return;
-        await delay(REFRESH_MS);
-      }
+      if (options.watch) return watch(api, output);
+      const status = await api.call('get', '/api/queue', {});
+      output.result(status, formatStatus(status));
     });
+}
+
+/** Shows the status again every second. While the query API is away, it shows the last one and since when, and retries. */
+async function watch(api: ApiClient, output: Output): Promise<never> {
+  const screen = output.terminal && !output.json ? openWatchScreen(process.stdout) : null;
+  let last: { readonly text: string; readonly at: number } | null = null;
+  let reported = '';
+  try {
+    for (;;) {
+      try {
+        const status = await api.call('get', '/api/queue', {});
+        last = { text: formatStatus(status), at: Date.now() };
+        reported = '';
+        if (screen === null) output.result(status, last.text);
+        else screen.draw(visibleLines(last.text));
+      } catch (error) {
+        if (!(error instanceof CommandError) || !passes(error)) throw error;
+        const since = last === null ? 'Not seen yet' : `Last seen ${formatSeconds((Date.now() - last.at) / 1000)} ago`;
+        if (screen !== null) screen.draw(visibleLines([`${since}: ${error.message}`, '', last?.text ?? ''].join('\n')));
+        else if (error.message !== reported) output.note(`${since}: ${error.message}`);
+        reported = error.message;
+      }
+      await delay(REFRESH_MS);
+    }
+  } finally {
+    screen?.close();
+  }
+}
+
+/** Whether the query API may answer later: it is away, restarts, or asks to wait. Any other refusal would only repeat. */
+function passes({ exitCode, status = 0 }: CommandError): boolean {
+  return exitCode === EXIT.unreachable || status === 429 || status >= 500;
 }
 
 /** The text of `status` for an answer of `GET /api/queue`. */
