@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { PROBLEMS_ENDED_BY } from '@sluice/local-stack/log-recoveries';
 import { isListed, listedLogLines } from './listed-log-lines.ts';
 import { callsIn, logCalls } from './log-calls.ts';
 
@@ -7,6 +8,16 @@ it('the table of log lines has every message of every daemon, with its levels, a
   for (const { message, meaning } of listed) expect(meaning, message).toMatch(/^[A-Z0-9`].*\.$/);
   const rows = listed.map(({ message, levels, daemons }) => ({ message, levels, daemons }));
   expect(byMessage(rows)).toEqual(byMessage(logCalls()));
+});
+
+it('the local stack knows the end of every problem that has one', () => {
+  const listed = listedLogLines();
+  const messages = new Set(listed.map(({ message }) => message));
+  for (const [end, problems] of Object.entries(PROBLEMS_ENDED_BY))
+    for (const message of [end, ...problems]) expect(messages, message).toContain(message);
+  const ends = listed.filter(({ meaning }) => meaning === 'The end of that.').map(({ message }) => message);
+  expect(ends.length).toBeGreaterThan(5);
+  expect(Object.keys(PROBLEMS_ENDED_BY)).toEqual(expect.arrayContaining(ends));
 });
 
 it('a line is listed by its message, its level and its daemon', () => {

@@ -1,3 +1,4 @@
+import { visible } from '@sluice/errors/visible';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import type { paths } from './api-types.ts';
 import { EXIT } from './exit-codes.ts';
@@ -5,11 +6,14 @@ import { EXIT } from './exit-codes.ts';
 /** A failure that ends the command: one line for people, and its exit code. */
 export class CommandError extends Error {
   readonly exitCode: number;
+  /** Of the API's answer; undefined without one. */
+  readonly status: number | undefined;
 
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, status?: number) {
     super(message);
     this.name = 'CommandError';
     this.exitCode = exitCode;
+    this.status = status;
   }
 }
 
@@ -65,10 +69,9 @@ export interface ApiClient {
 export function createApiClient(url: string, key: string | undefined, timeoutMs = 30_000): ApiClient {
   async function send(method: Method, path: string, request: AnyRequest, accept: string): Promise<Response> {
     const { path: names = {}, query = {}, body } = request;
-    const target = new URL(
-      path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(names[name]!)),
-      url,
-    );
+    // Below the path of the URL, if it has one: the API may lie behind a proxy's prefix.
+    const below = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(names[name]!));
+    const target = new URL(`${url.replace(/\/+$/, '')}${below}`);
     for (const [name, value] of Object.entries(query)) {
       for (const each of [value].flat()) if (each !== undefined) target.searchParams.append(name, String(each));
     }
@@ -89,7 +92,7 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
         signal: limit.signal,
       });
     } catch (error) {
-      const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
+      const reason = limit.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error, target);
       throw new CommandError(
         `The query API at ${url} cannot be reached (${reason}). Is it running? Start it with "npx -y pnpm@12 start", or name another with --url.`,
         EXIT.unreachable,
@@ -97,6 +100,7 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
     } finally {
       clearTimeout(timer);
     }
+    if (response.status === 404) await expectQueryApi(response.clone(), target, url);
     if (!response.ok) throw await refusal(response);
     return response;
   }
@@ -104,7 +108,12 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
     url,
     async call(method, path, request) {
       const response = await send(method, path, request, 'application/json');
-      return parseKeepingDigits(await response.text()) as never;
+      const text = await response.text();
+      try {
+        return parseKeepingDigits(text) as never;
+      } catch {
+        throw new CommandError(`What answers at ${url} is not a query API: its answer is not JSON.`, EXIT.failed);
+      }
     },
     async stream(path, request, accept) {
       const response = await send('get', path, request, accept);
@@ -115,21 +124,55 @@ export function createApiClient(url: string, key: string | undefined, timeoutMs 
 }
 
 async function refusal(response: Response): Promise<CommandError> {
-  const text = await response.text();
-  let refused: { code?: string; message?: string; request_id?: string } = {};
-  try {
-    refused = (JSON.parse(text) as { error?: typeof refused }).error ?? {};
-  } catch {
-    refused = { message: text.slice(0, 200) };
-  }
+  const told = readError(await response.text());
   const hint = response.status === 401 ? ' Give a key with --key or API_KEY.' : '';
+  const id = told.request_id ? `, request ${told.request_id}` : '';
+  // The message may quote what clients sent.
   return new CommandError(
-    `${refused.message ?? response.statusText} [${refused.code ?? response.status}${refused.request_id ? `, request ${refused.request_id}` : ''}]${hint}`,
+    `${visible(`${told.message ?? response.statusText} [${told.code ?? response.status}${id}]`)}${hint}`,
     EXIT.failed,
+    response.status,
   );
 }
 
-function reasonOf(error: unknown): string {
+function readError(text: string): { code?: string; message?: string; request_id?: string } {
+  try {
+    return (JSON.parse(text) as { error?: ReturnType<typeof readError> }).error ?? {};
+  } catch {
+    return { message: text.slice(0, 200) };
+  }
+}
+
+/**
+ * Tells a 404 of an unknown route from one of an unknown id. Every query API has the routes that are called here, so what
+ * answers is something else, most often the ingest API.
+ */
+async function expectQueryApi(response: Response, target: URL, url: string): Promise<void> {
+  const { code, message = '' } = readError(await response.text());
+  if (code === 'not_found' && !message.startsWith(`There is no ${target.pathname};`)) return;
+  const title = await titleOf(url);
+  const what = title === null ? 'is not a query API' : `is the ${visible(title)}, not a query API of this version`;
+  throw new CommandError(
+    `What answers at ${url} ${what}. Give the query API with --url or QUERY_URL; it listens on QUERY_PORT, usually 8081.`,
+    EXIT.usage,
+    response.status,
+  );
+}
+
+/** The title of a daemon's API; null when it has none. */
+async function titleOf(url: string): Promise<string | null> {
+  try {
+    const answer = await fetch(`${url}/docs/json`, { signal: AbortSignal.timeout(2_000) });
+    const { info } = (await answer.json()) as { info?: { title?: string } };
+    return info?.title ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function reasonOf(error: unknown, { port }: URL): string {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  return cause?.code ?? cause?.message ?? String(error);
+  // Browsers, and so fetch, never speak HTTP to the ports of some other protocols.
+  if (cause?.message === 'bad port') return `port ${port} is reserved for another protocol`;
+  return visible(cause?.code ?? cause?.message ?? String(error));
 }

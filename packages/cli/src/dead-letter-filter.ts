@@ -1,5 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { timeAgo } from './time-option.ts';
+
+const STATES = ['dead', 'replaying', 'replayed', 'discarded', 'all'] as const;
 
 /** The filter in the form that the API accepts. */
 export interface DeadLetterFilter {
@@ -9,7 +11,7 @@ export interface DeadLetterFilter {
   since?: string;
   until?: string;
   text?: string;
-  state?: 'dead' | 'replaying' | 'replayed' | 'discarded' | 'all';
+  state?: (typeof STATES)[number];
 }
 
 /** Adds the options that choose dead letters. They are the same for every command that works on several. */
@@ -21,6 +23,11 @@ export function withFilterOptions(command: Command): Command {
     .option('--since <time>', 'failed first at or after: ISO 8601, or an age such as 90m, 24h, 7d', timeAgo)
     .option('--until <time>', 'failed first before', timeAgo)
     .option('--text <text>', 'part of the message or the payload');
+}
+
+/** The option `--state` of commands that only read. */
+export function stateOption(): Option {
+  return new Option('--state <state>', 'their state').choices(STATES).default('dead');
 }
 
 /** Reads the filter from a command's options. */

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { visible } from '@sluice/errors/visible';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import { formatBytes, type Output } from './output.ts';
 
@@ -32,22 +35,31 @@ export function followVerification(api: ApiClient, first: Verification, output: 
   return follow('verifying', first, output, (id) => api.call('get', '/export/verifications/{id}', { path: { id } }));
 }
 
-/** Where the manifest of a run lies; below EXPORT_DIR when the query API does not say more. */
-function locationOf(run: ExportRun & { readonly manifest_location?: string | null }, key: string): string {
-  if (typeof run.manifest_location === 'string') return run.manifest_location;
+/**
+ * Where a run's file is: as the API says, its URI, its path when it is on this machine, else its path below the server's
+ * EXPORT_DIR.
+ */
+function placeOf(run: ExportRun, key: string, folders: readonly string[]): string {
+  if (run.manifest_location !== null) return run.manifest_location;
   const { kind, bucket, prefix } = run.destination;
-  const start = kind === 's3' ? `s3://${bucket ?? ''}/` : 'EXPORT_DIR/';
-  return `${start}${prefix === '' ? '' : `${prefix}/`}${key}`;
+  const path = `${prefix === '' ? '' : `${prefix}/`}${key}`;
+  if (kind === 's3') return `s3://${bucket ?? ''}/${path}`;
+  const here = folders.map((folder) => join(folder, path)).find((file) => existsSync(file));
+  return here ?? `${path}, in the server's EXPORT_DIR`;
 }
 
-/** A run's state in a sentence. */
-export function describeExport(run: ExportRun): string {
+/**
+ * A run's state in a sentence.
+ *
+ * @param folders where its files may be on this machine
+ */
+export function describeExport(run: ExportRun, folders: readonly string[]): string {
   const size = `${run.rows_done.toLocaleString('en')} ${run.rows_done === 1 ? 'row' : 'rows'}, ${formatBytes(run.bytes_done)}`;
   if (run.state === 'succeeded') {
-    const manifest = run.manifest_key === null ? null : locationOf(run, run.manifest_key);
-    return `Export ${run.id} succeeded: ${size}${manifest === null ? '' : `; its manifest is ${manifest}`}.`;
+    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${visible(placeOf(run, run.manifest_key, folders))}`}.`;
   }
-  const why = run.error === null ? '' : `: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`;
+  const why =
+    run.error === null ? '' : visible(`: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`);
   if (run.state !== 'failed') return `Export ${run.id} is ${run.state}${why}.`;
   return `Export ${run.id} failed${why}.\nFix the cause, then: ./sluice exports retry ${run.id}`;
 }
@@ -64,7 +76,7 @@ async function follow<T extends Progress>(
       ? new SingleBar({ format: `${doing} {bar} {value}/{total} rows  {state}`, hideCursor: true })
       : null;
   let seen = first;
-  bar?.start(1, 0, { state: seen.state });
+  bar?.start(1, 0, { state: visible(seen.state) });
   const unfollow = leaveAloneOnInterrupt(bar, output, `Run ${first.id}`);
   try {
     while (!ENDED.has(seen.state)) {
@@ -72,7 +84,7 @@ async function follow<T extends Progress>(
       const { state } = seen;
       seen = await orGoneAway(read, first.id);
       bar?.setTotal(Math.max(1, seen.rows_expected ?? seen.rows_done));
-      bar?.update(seen.rows_done, { state: seen.state });
+      bar?.update(seen.rows_done, { state: visible(seen.state) });
       if (bar === null && seen.state !== state && !ENDED.has(seen.state)) output.note(`It is ${seen.state}.`);
     }
   } finally {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { visible } from '@sluice/errors/visible';
 import { leaveAloneOnInterrupt } from './leave-alone.ts';
 import type { Output } from './output.ts';
 
@@ -43,8 +44,8 @@ export async function followRun(api: ApiClient, first: RunStatus, output: Output
 /** The text around the bar. A job may not know how many rows there are. */
 function shownOf({ job, state, rows, rows_expected: of }: RunStatus): { job: string; state: string; rows: string } {
   return {
-    job,
-    state,
+    job: visible(job),
+    state: visible(state),
     rows: of === null ? rows.toLocaleString('en') : `${rows.toLocaleString('en')}/${of.toLocaleString('en')}`,
   };
 }

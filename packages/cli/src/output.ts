@@ -1,6 +1,10 @@
 import Table from 'cli-table3';
+import { visible, visibleLines } from '@sluice/errors/visible';
 
-/** A command's output: results go to standard output, notes about them to standard error. */
+/**
+ * A command's output: results go to standard output, notes about them to standard error. Everything is made visible
+ * here, because answers quote what clients sent: no character of them may control the terminal.
+ */
 export interface Output {
   readonly json: boolean;
   /** True when standard output is a terminal. */
@@ -15,8 +19,8 @@ export function createOutput(json: boolean): Output {
   return {
     json,
     terminal: process.stdout.isTTY,
-    result: (value, text) => process.stdout.write(`${json ? JSON.stringify(value) : text}\n`),
-    note: (line) => process.stderr.write(`${line}\n`),
+    result: (value, text) => process.stdout.write(`${visibleLines(json ? JSON.stringify(value) : text)}\n`),
+    note: (line) => process.stderr.write(`${visibleLines(line)}\n`),
   };
 }
 
@@ -34,12 +38,26 @@ export function formatTable(
   return table.toString();
 }
 
+/** Formats facts, one a line: the name, then the value as text or JSON. Those without a value are left out. */
+export function formatFacts(facts: readonly (readonly [name: string, value: unknown])[]): string[] {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => `${name.padEnd(width)}  ${visible(textOf(value))}`);
+}
+
+/** The line below a page that is not the last one. */
+export function formatMore(cursor: string | null): string {
+  return cursor === null ? '' : `\nThere are more: add --cursor ${visible(cursor)}`;
+}
+
 function oneLine(cell: unknown): string {
   if (cell === null || cell === undefined) return '–';
-  const text =
-    typeof cell === 'string' ? cell : typeof cell === 'number' ? cell.toLocaleString('en') : JSON.stringify(cell);
-  // oxlint-disable-next-line no-control-regex -- a message may contain what would control the terminal
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return visible((typeof cell === 'number' ? cell.toLocaleString('en') : textOf(cell)).replaceAll(/\s+/g, ' '));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Seconds as people say them: `42 s`, `3 min 5 s`, `2 h 10 min`. */

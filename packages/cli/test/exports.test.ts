@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,10 +26,10 @@ beforeAll(async () => {
 });
 afterAll(() => operations.stop());
 
-const sluice = (args: readonly string[], input?: string): Promise<CommandResult> =>
+const sluice = (args: readonly string[], input?: string, env: Record<string, string> = {}): Promise<CommandResult> =>
   runCommand(MAIN, args, {
     cwd: folder,
-    env: { QUERY_URL: operations.query.url, API_KEY: KEY },
+    env: { QUERY_URL: operations.query.url, API_KEY: KEY, ...env },
     ...(input === undefined ? {} : { input }),
   });
 // oxlint-disable-next-line typescript/no-explicit-any -- answers of every shape
@@ -41,10 +41,15 @@ const json = async (...args: string[]): Promise<any> => {
 
 describe('exporting', () => {
   it('runs, waits, shows, lists and verifies', async () => {
-    const { code, stdout, stderr } = await sluice(['exports', 'run', '--format', 'ndjson', '--wait']);
+    const { code, stdout, stderr } = await sluice(['exports', 'run', '--format', 'ndjson']);
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/^Export [0-9a-f-]{36} succeeded: 40 rows, .*its manifest is /);
+    expect(stdout).toMatch(
+      /^Export [0-9a-f-]{36} succeeded: 40 rows, .*its manifest is .*, in the server's EXPORT_DIR\.$/m,
+    );
     const id = stdout.split(' ')[1]!;
+    // Where the files are on this machine, a path that can be pasted.
+    const here = await sluice(['exports', 'run', '--format', 'ndjson'], undefined, { EXPORT_DIR: exportDir });
+    expect(existsSync(/its manifest is (.+)\.$/m.exec(here.stdout)![1]!)).toBe(true);
 
     const run = await json('exports', 'show', id);
     expect(run).toMatchObject({ state: 'succeeded', rows_done: EVENTS, rows_expected: EVENTS, format: 'ndjson' });
@@ -62,8 +67,8 @@ describe('exporting', () => {
     expect(refuted.stdout).toMatch(/is NOT as its manifest says:\n.*bytes; the manifest says/);
   });
 
-  it('does not wait without --wait', async () => {
-    const { id, state } = await json('exports', 'run', '--since', '1h');
+  it('does not wait with --no-wait', async () => {
+    const { id, state } = await json('exports', 'run', '--since', '1h', '--no-wait');
     expect(state).toBe('queued');
     expect(await json('exports', 'list', '--limit', '1')).toMatchObject({ runs: [{ id }] });
   });

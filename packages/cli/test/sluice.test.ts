@@ -121,11 +121,15 @@ describe('editing and replaying', () => {
       JSON.stringify({ ...event, eventType: 'CellChange', big: 0 }).replace('"big":0', '"big":12345678901234567890'),
     );
     expect(
-      (await sluice(['dead-letters', 'edit', id!, '--payload', 'fixed.json', '--reason', 'typing error'])).code,
+      (await sluice(['dead-letters', 'edit', id!, '--payload', 'fixed.json', '--note', 'typing error'])).code,
     ).toBe(0);
     const { code, stdout } = await sluice(['dead-letters', 'replay', id!, '--yes', '--rate', '1000']);
     expect(code, stdout).toBe(0);
-    expect(stdout).toContain('succeeded: 1 replayed, 0 failed again');
+    expect(stdout).toMatch(/^Replay \S+ finished: 1 of 1 stored\.$/m);
+    const audit = await operations.pipeline.database.query(
+      "SELECT reason FROM audit_log WHERE action = 'dead_letters.edit'",
+    );
+    expect(audit).toEqual([{ reason: 'typing error' }]);
     const rows = await operations.pipeline.database.query(
       'SELECT event_type, payload::text FROM events WHERE event_id = $1',
       [event['eventId']],
@@ -159,8 +163,40 @@ describe('editing and replaying', () => {
       '--rate',
       '1000',
     ]);
-    expect(stdout).toContain('0 replayed, 2 failed again');
+    expect(stdout).toMatch(/^Replay \S+ finished: 0 of 2 stored, 2 failed again \(\.\/sluice dead-letters list\)\.$/m);
+    expect(stdout).not.toContain('succeeded');
     expect(code).toBe(1);
+  });
+
+  it('--reason of edit, its name in 0.1.0, is the note', async () => {
+    const event = makeEvent({ eventType: 'Poison' });
+    const [id] = await operations.seed(1, { event });
+    const edit = ['dead-letters', 'edit', id!, '--payload', '-', '--reason', 'old name'];
+    expect((await sluice(edit, JSON.stringify({ ...event, eventType: 'CellChange' }))).code).toBe(0);
+    expect(await operations.pipeline.database.query('SELECT reason FROM audit_log')).toEqual([{ reason: 'old name' }]);
+    expect((await sluice(['dead-letters', 'edit', '--help'])).stdout).not.toContain('--reason');
+  });
+
+  it('reports ids that are not dead any more, and ends with 1 unless they may be missing', async () => {
+    const [discarded, dead] = await operations.seed(2);
+    const discard = (...args: string[]) => sluice(['dead-letters', 'discard', ...args, '--note', 'test data', '--yes']);
+    expect(await discard(discarded!)).toMatchObject({ code: 0, stdout: '1 discarded.\n', stderr: '' });
+    const said = expect.stringMatching(
+      new RegExp(`^Dead letter ${discarded} is discarded since 20.{17}: nothing to do\\.$`, 'm'),
+    ) as string;
+    expect(await discard(discarded!)).toMatchObject({ code: 1, stdout: '', stderr: said });
+    expect(await sluice(['dead-letters', 'replay', discarded!, '--yes'])).toMatchObject({ code: 1, stderr: said });
+    expect(await sluice(['dead-letters', 'replay', discarded!, '--dry-run'])).toMatchObject({ code: 1, stderr: said });
+    expect(await discard(discarded!, '--ignore-missing')).toMatchObject({ code: 0, stderr: said });
+    expect(await discard(discarded!, dead!)).toMatchObject({ code: 1, stdout: '1 discarded.\n', stderr: said });
+    expect(await discard('999999')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('There is no dead letter 999999') as string,
+    });
+    expect(await discard('999999', '--ignore-missing')).toMatchObject({
+      code: 0,
+      stderr: 'Dead letter 999999 does not exist: nothing to do.\n',
+    });
   });
 
   it('discards with a reason', async () => {
@@ -185,6 +221,10 @@ describe('keys', () => {
     expect(list.stdout).toContain('read operate');
     expect(list.stdout).not.toContain(stdout.slice(21, 40));
     expect((await sluice(['keys', 'revoke', id, '--yes'])).stdout).toContain('(dashboard) is revoked');
+    // The second time, it says when the first was.
+    const revoked = await json('keys', 'list', '--revoked');
+    const at = (revoked['keys'] as { id: string; revoked_at: string }[]).find((key) => key.id === id)!.revoked_at;
+    expect((await sluice(['keys', 'revoke', id, '--yes'])).stdout).toContain(`is revoked since ${at.slice(0, 19)}`);
     expect((await sluice(['keys', 'list'])).stdout).not.toContain(id);
     expect((await sluice(['keys', 'list', '--revoked'])).stdout).toMatch(new RegExp(`${id}[\\s\\S]*revoked 20`));
     expect((await sluice(['status'], undefined, { API_KEY: stdout.trim() })).stderr).toContain('unauthorized');
@@ -217,6 +257,9 @@ describe('mistakes', () => {
     [['dead-letters', 'show', '999999'], 1, /not_found/],
     [['dead-letters', 'list', '--since', 'yesterday'], 2, /ISO 8601/],
     [['dead-letters', 'list', '--limit', '5000'], 1, /limit/],
+    [['dead-letters', 'list', '--limit', 'abc'], 2, /whole number/],
+    [['dead-letters', 'list', '--state', 'foo'], 2, /dead, replaying, replayed, discarded, all/],
+    [['dead-letters', 'replay', '1', '--rate', 'abc', '--dry-run'], 2, /whole number/],
     [['keys', 'create', 'x'], 2, /--scope/],
     [['keys', 'create', 'x', '--scope', 'root'], 2, /ingest, read, operate, admin/],
     [['keys', 'create', 'x', '--scope', 'read', '--expires', 'soon'], 2, /ISO 8601/],

@@ -10,6 +10,7 @@ Usage: npx -y pnpm@12 demo [options]
   --input FILE      send the events of a file instead, one JSON object a line; .gz may be compressed
   --json            print the result as one JSON object, everything else on standard error
                     (pnpm prints a line of its own first: npx -y pnpm@12 --silent demo --json)
+  --no-install      never installs a Redis with apt-get, nor pulls its image; fails when there is none
   --exit            stop when done instead of staying up; the exit code is 1 if anything was not stored once
   --help
 
@@ -25,12 +26,15 @@ export interface DemoOptions {
   input: string | undefined;
   json: boolean;
   exit: boolean;
+  /** Whether a missing Redis may be installed or downloaded. */
+  install: boolean;
 }
 
 /** Reads the command line of `demo`. Throws for an unknown option, and for a number that is invalid or out of bounds. */
 export function parseDemoOptions(args: string[]): DemoOptions {
   const { values } = parseArgs({
     args,
+    allowNegative: true,
     options: {
       help: { type: 'boolean', short: 'h', default: false },
       events: { type: 'string' },
@@ -39,6 +43,7 @@ export function parseDemoOptions(args: string[]): DemoOptions {
       input: { type: 'string' },
       json: { type: 'boolean', default: false },
       exit: { type: 'boolean', default: false },
+      install: { type: 'boolean', default: true },
     },
   });
   if (values.input !== undefined && values.events !== undefined) {

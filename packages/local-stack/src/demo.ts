@@ -56,6 +56,7 @@ function demo(options: DemoOptions, total: number, env: NodeJS.ProcessEnv): Prom
   return runStack({
     dataDir: dataDirOf(env),
     env,
+    mayInstall: options.install,
     report: (line) => report(line),
     whenReady: async (stack, signal) => {
       const what = options.input === undefined ? 'generated events' : `events of ${options.input}`;

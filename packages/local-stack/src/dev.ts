@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { visibleLines } from '@sluice/errors/visible';
 import { exitOf } from './child-exit.ts';
 import { dataDirOf, readStackEnvironment, REPOSITORY } from './config.ts';
 import { DAEMONS, PORTS, type DaemonName } from './daemons.ts';
@@ -66,7 +67,7 @@ async function main(): Promise<number> {
   try {
     return await develop(name, port);
   } catch (error) {
-    process.stderr.write(`error: ${(error as Error).message}\n`);
+    process.stderr.write(`error: ${visibleLines((error as Error).message)}\n`);
     return EXIT_FAILED;
   }
 }

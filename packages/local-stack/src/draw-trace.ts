@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { visible } from '@sluice/errors/visible';
 import type { ReceivedSpan } from './otlp-messages.ts';
 import type { SpanNode, TraceTree } from './trace-tree.ts';
 
@@ -54,11 +55,11 @@ function linesOf(trace: TraceTree, options: DrawOptions): string[] {
     const service = SERVICES[span.service] ?? { short: span.service, color: 'white' as const };
     const failed = span.status === 'error';
     return [
-      paint(options, service.color, cut(service.short, SERVICE_WIDTH).padEnd(SERVICE_WIDTH)),
+      paint(options, service.color, cut(visible(service.short), SERVICE_WIDTH).padEnd(SERVICE_WIDTH)),
       paint(options, failed ? 'red' : 'reset', cut(label, nameWidth).padEnd(nameWidth)),
       paint(options, failed ? 'red' : service.color, barOf(span, trace, barWidth)),
       durationOf(span.endMs - span.startMs).padStart(DURATION_WIDTH),
-      paint(options, failed ? 'red' : 'dim', cut(detailOf(span), detailWidth)),
+      paint(options, failed ? 'red' : 'dim', cut(visible(detailOf(span)), detailWidth)),
     ]
       .join('  ')
       .trimEnd();
@@ -77,7 +78,7 @@ interface Row {
 
 function rowsOf({ span, children }: SpanNode, lead: string, below: string): Row[] {
   return [
-    { span, label: `${lead}${span.name}` },
+    { span, label: `${lead}${visible(span.name)}` },
     ...children.flatMap((child, at) => {
       const last = at === children.length - 1;
       return rowsOf(child, `${below}${last ? '└ ' : '├ '}`, `${below}${last ? '  ' : '│ '}`);
@@ -87,7 +88,7 @@ function rowsOf({ span, children }: SpanNode, lead: string, below: string): Row[
 
 /** Each pair of names once: a transaction may be linked to hundreds of requests. */
 function linksOf({ links }: TraceTree, numbers: ReadonlyMap<string, number>): string[] {
-  const nameOf = ({ name, traceId }: ReceivedSpan): string => `${name} (${numbers.get(traceId)})`;
+  const nameOf = ({ name, traceId }: ReceivedSpan): string => `${visible(name)} (${numbers.get(traceId)})`;
   return [...new Set(links.map(({ from, to }) => `${nameOf(from)} ──▶ ${nameOf(to)}`))];
 }
 

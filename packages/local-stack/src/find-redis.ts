@@ -19,24 +19,26 @@ export interface FindRedisOptions {
   env: NodeJS.ProcessEnv;
   /** Called with one line before anything is downloaded or installed. */
   report: (line: string) => void;
+  /** Whether something may be downloaded or installed; true if not given. */
+  mayInstall?: boolean | undefined;
 }
 
 /**
  * Finds a Redis to start, since no npm package ships one: `redis-server` or `valkey-server` on PATH; else Docker, when
  * an engine answers; else, on Debian and Ubuntu as root, the system's package. Throws with the possible next steps.
  */
-export async function findRedisServer({ env, report }: FindRedisOptions): Promise<RedisServer> {
+export async function findRedisServer({ env, report, mayInstall = true }: FindRedisOptions): Promise<RedisServer> {
   const onPath = await findRedisProgram(env);
   if (onPath.path) return { kind: 'program', path: onPath.path };
-  const docker = await findDockerImage(env, report);
+  const docker = await findDockerImage(env, mayInstall ? report : null);
   if (docker) return docker;
-  if (await installRedisWithApt({ env, report })) {
+  if (mayInstall && (await installRedisWithApt({ env, report }))) {
     const installed = await findRedisProgram(env);
     if (installed.path) return { kind: 'program', path: installed.path };
   }
   throw new Error(
     [
-      `no Redis to start${onPath.tooOld ? ` (${onPath.tooOld} is older than ${OLDEST_MAJOR}.0)` : ''}. Do one of these and start again:`,
+      `no Redis to start${onPath.tooOld ? ` (${onPath.tooOld} is older than ${OLDEST_MAJOR}.0)` : ''}${mayInstall ? '' : ', and --no-install refuses to fetch one'}. Do one of these and start again:`,
       '  - set REDIS_URL to a Redis 7.0 or later, for example REDIS_URL=redis://127.0.0.1:6379',
       '  - install it: brew install redis, apt-get install redis-server, dnf install valkey',
       '  - start Docker: a redis:8 container is then used',
@@ -69,9 +71,10 @@ async function versionOf(path: string): Promise<string | undefined> {
   }
 }
 
+/** @param report null when nothing may be downloaded */
 async function findDockerImage(
   env: NodeJS.ProcessEnv,
-  report: (line: string) => void,
+  report: ((line: string) => void) | null,
 ): Promise<RedisServer | undefined> {
   try {
     // The client answers without an engine too; only the engine's own version shows that there is one.
@@ -87,7 +90,8 @@ async function findDockerImage(
     () => false,
   );
   if (!present) {
-    report(`Redis: not on this machine; Docker is, so pulling ${IMAGE}`);
+    if (report === null) return undefined;
+    report(`Redis: not on this machine; Docker is, so pulling ${IMAGE} (--no-install refuses that)`);
     try {
       await run('docker', ['pull', '--quiet', IMAGE], { env });
     } catch (error) {

@@ -14,7 +14,9 @@ export function installRedisWithApt({ env, report }: InstallRedisOptions): Promi
     package: 'redis-server',
     env,
     announce: () =>
-      report('Redis: not on this machine; installing redis-server with apt-get (set REDIS_URL to use another)'),
+      report(
+        'Redis: not on this machine; installing redis-server with apt-get (--no-install refuses that; REDIS_URL names another)',
+      ),
     advice: 'install Redis yourself or set REDIS_URL',
   });
 }

@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { RedisLauncher } from './redis-launcher.ts';
+import { CONFIG_FILE } from './redis-password.ts';
 
 const PORT_INSIDE = 6379;
 
@@ -31,7 +32,15 @@ export function dockerRedis(folder: string, image: string): RedisLauncher {
       const network = ['--publish', `127.0.0.1:${port}:${PORT_INSIDE}`];
       const volume = ['--volume', `${folder}:/data`];
       const config = Object.entries(all).flatMap(([setting, value]) => [`--${setting}`, value]);
-      const args = ['run', '--rm'].concat(container, network, volume, image, 'redis-server', config);
+      const args = ['run', '--rm'].concat(
+        container,
+        network,
+        volume,
+        image,
+        'redis-server',
+        `/data/${CONFIG_FILE}`,
+        config,
+      );
       return spawn('docker', args, { detached: true, stdio: ['ignore', output, output] });
     },
     // Inside the container it has another pid; the port is mapped to this container or `docker run` fails.

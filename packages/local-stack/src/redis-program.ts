@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RedisLauncher } from './redis-launcher.ts';
+import { CONFIG_FILE } from './redis-password.ts';
 import { stopOrphan } from './stop-orphan.ts';
 
 /** Runs a `redis-server` or `valkey-server` program on a folder. Redis's pid file finds one of an earlier run. */
@@ -30,7 +31,7 @@ export function programRedis(folder: string, program: string): RedisLauncher {
         'set-proc-title': 'no',
       };
       const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-      return spawn(program, args, {
+      return spawn(program, [join(folder, CONFIG_FILE), ...args], {
         detached: true,
         cwd: folder,
         stdio: ['ignore', output, output],

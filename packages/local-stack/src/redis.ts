@@ -9,6 +9,7 @@ import { freePort } from './free-port.ts';
 import { logLength, logSince, openLog } from './log-file.ts';
 import { dockerRedis } from './redis-in-docker.ts';
 import type { RedisLauncher } from './redis-launcher.ts';
+import { redisPassword, writeRedisConfig } from './redis-password.ts';
 import { pingRedis } from './redis-ping.ts';
 import { programRedis } from './redis-program.ts';
 
@@ -25,11 +26,14 @@ export interface RedisOptions {
   /** On 127.0.0.1; without it, `preferredPort` when that is free, else any free one. */
   port?: number | undefined;
   preferredPort?: number | undefined;
-  /** Configuration by name, over the defaults: `{ maxmemory: '64mb' }`. */
+  /** Configuration by name, over the defaults: `{ maxmemory: '64mb' }`; a `requirepass` in place of the stored one. */
   settings?: Record<string, string> | undefined;
+  /** Abandons the start, after stopping what it had started. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface RedisHandle {
+  /** Password included. */
   url: string;
   port: number;
   /** The server's; in Docker that of the client that waits for it. */
@@ -60,7 +64,7 @@ const SPARING_SETTINGS = { 'stream-node-max-bytes': '16384' };
 
 /**
  * Starts a Redis in its own process group and resolves when it has loaded its data and answers PONG. It listens on
- * 127.0.0.1 only. A Redis that a killed supervisor left on the same data is stopped first. Throws with the end of the
+ * 127.0.0.1 only, and asks for the password of its folder. A Redis that a killed supervisor left on the same data is stopped first. Throws with the end of the
  * log when it does not start.
  */
 export async function startRedis({
@@ -68,12 +72,15 @@ export async function startRedis({
   server,
   port,
   preferredPort,
-  settings = {},
+  settings: { requirepass, ...settings } = {},
+  signal,
 }: RedisOptions): Promise<RedisHandle> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const folder = await realpath(dataDir);
   const launcher = server.kind === 'docker' ? dockerRedis(folder, server.image) : programRedis(folder, server.path);
   await launcher.stopOrphan();
+  const password = requirepass ?? (await redisPassword(folder));
+  await writeRedisConfig(folder, password);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await launch({
@@ -81,6 +88,8 @@ export async function startRedis({
         launcher,
         settings: { ...DURABLE_SETTINGS, ...SPARING_SETTINGS, ...settings },
         port: port ?? (await freePort(preferredPort)),
+        password,
+        signal,
       });
     } catch (error) {
       // Another process can take a port after we found it free and before Redis binds it.
@@ -95,9 +104,11 @@ interface Launch {
   launcher: RedisLauncher;
   settings: Record<string, string>;
   port: number;
+  password: string;
+  signal: AbortSignal | undefined;
 }
 
-async function launch({ folder, launcher, settings, port }: Launch): Promise<RedisHandle> {
+async function launch({ folder, launcher, settings, port, password, signal }: Launch): Promise<RedisHandle> {
   const log = join(folder, 'redis.log');
   const logDescriptor = openLog(log);
   const logStart = logLength(log);
@@ -118,10 +129,14 @@ async function launch({ folder, launcher, settings, port }: Launch): Promise<Red
   );
   const deadline = Date.now() + READY_WITHIN_MS;
   for (;;) {
-    const info = await pingRedis(port).catch(() => undefined);
+    const info = await pingRedis(port, password).catch(() => undefined);
     if (info && launcher.isOurs(info, child))
-      return { url: `redis://127.0.0.1:${port}`, port, pid: child.pid!, stop, exited };
+      return { url: `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}`, port, pid: child.pid!, stop, exited };
     if (ended) throw new Error(`Redis ended at start (${describeExit(ended)}):\n${logSince(log, logStart)}`);
+    if (signal?.aborted) {
+      await stop();
+      signal.throwIfAborted();
+    }
     if (Date.now() > deadline) {
       await stop();
       throw new Error(`Redis was not ready in ${READY_WITHIN_MS / 1000} s:\n${logSince(log, logStart)}`);

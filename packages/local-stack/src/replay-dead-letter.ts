@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { readDatabaseUrl } from '@sluice/daemon/config/database-url';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import { visible } from '@sluice/errors/visible';
 
 /** The type of event that the table is made to refuse for a moment. */
 const REFUSED_TYPE = 'DemoRefused';
@@ -45,7 +46,7 @@ export async function replayDeadLetter({
       url,
       body === undefined ? sent : { ...sent, method: 'POST', body: JSON.stringify(body) },
     );
-    if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${visible(await answer.text())}`);
     return (await answer.json()) as Record<string, unknown>;
   };
   const eventId = randomUUID();
@@ -62,7 +63,7 @@ export async function replayDeadLetter({
       );
     });
     if (letter === undefined) return false;
-    report(`dead letter ${letter.id}: ${letter.reason}, "${letter.message}"`);
+    report(visible(`dead letter ${letter.id}: ${letter.reason}, "${letter.message}"`));
     await allow(client);
     const { id } = await call(`${queryUrl}/api/dead-letters/replays`, { ids: [letter.id], reason: 'demo' });
     const replay = await until(signal, async () => {
@@ -71,7 +72,7 @@ export async function replayDeadLetter({
     });
     const { rows } = await client.query('SELECT 1 FROM events WHERE event_id = $1', [eventId]);
     report(
-      `the table accepts it again, the dead letter was replayed: ${String(replay?.['state'])}, stored ${rows.length === 1 ? 'once' : `${rows.length} times`}`,
+      `the table accepts it again, the dead letter was replayed (${visible(String(replay?.['state']))}) and is stored ${rows.length === 1 ? 'once' : `${rows.length} times`}`,
     );
     return rows.length === 1;
   } finally {

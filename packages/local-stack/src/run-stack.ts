@@ -1,3 +1,4 @@
+import { visibleLines } from '@sluice/errors/visible';
 import { type DaemonName } from './daemons.ts';
 import { startStack } from './stack.ts';
 import type { StackHandle } from './stack.ts';
@@ -16,6 +17,8 @@ export interface RunStackOptions {
   env: NodeJS.ProcessEnv;
   /** Which daemons to start, all four if not given. */
   daemons?: readonly DaemonName[] | undefined;
+  /** Whether a missing Redis may be installed or downloaded; true if not given. */
+  mayInstall?: boolean;
   /** Called with one line for each step of the stack. */
   report: (line: string) => void;
   /**
@@ -30,7 +33,16 @@ export interface RunStackOptions {
  * A second Ctrl-C kills what has not stopped. Resolves to the exit code when nothing is left running; an error is
  * printed on standard error and makes it 1.
  */
-export async function runStack({ dataDir, env, daemons, report, whenReady }: RunStackOptions): Promise<number> {
+export async function runStack({
+  dataDir,
+  env,
+  daemons,
+  mayInstall,
+  whenReady,
+  ...options
+}: RunStackOptions): Promise<number> {
+  // Lines quote logs, and so what clients sent.
+  const report = (line: string): void => options.report(visibleLines(line));
   const stopped = new AbortController();
   const untilStopped = new Promise<void>((resolve) => stopped.signal.addEventListener('abort', () => resolve()));
   let stack: StackHandle | undefined;
@@ -54,6 +66,7 @@ export async function runStack({ dataDir, env, daemons, report, whenReady }: Run
       dataDir,
       env,
       daemons,
+      mayInstall,
       report,
       preferredPorts: PREFERRED_PORTS,
       signal: stopped.signal,
@@ -63,7 +76,7 @@ export async function runStack({ dataDir, env, daemons, report, whenReady }: Run
   } catch (error) {
     code = EXIT_OK;
     if (!stopped.signal.aborted) {
-      process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`error: ${visibleLines(error instanceof Error ? error.message : String(error))}\n`);
       code = EXIT_FAILED;
     }
   }

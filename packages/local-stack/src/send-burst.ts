@@ -1,4 +1,5 @@
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
+import { visible } from '@sluice/errors/visible';
 import type { EventBatch } from './batch-events.ts';
 import type { BatchSender } from './post-batch.ts';
 
@@ -67,7 +68,7 @@ export async function sendBurst({ batches, sender, connections, onAcked, signal 
       count(result.answers, answer instanceof Error ? 'failed connections' : String(answer.status));
       const reason = answer instanceof Error ? answer.message : (answer.body.error?.message ?? 'no reason given');
       if (!(answer instanceof Error) && answer.status < 500 && answer.status !== 429) {
-        throw new Error(`ingest refuses the batch with ${answer.status}: ${reason}`);
+        throw new Error(`ingest refuses the batch with ${answer.status}: ${visible(reason)}`);
       }
       if (performance.now() > giveUpAt) {
         throw new Error(`ingest did not accept a batch within ${TRY_FOR_MS / 1000} s: ${reason}`);

@@ -1,4 +1,4 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { REPOSITORY } from './config.ts';
 import { startDaemon } from './daemon-process.ts';
@@ -8,6 +8,7 @@ import { findRedisServer } from './find-redis.ts';
 import { keepRunning } from './keep-running.ts';
 import { stopOrphanedDaemon } from './launch-daemon.ts';
 import { lockDataDir } from './lock-data-dir.ts';
+import { makeFolder } from './make-folder.ts';
 import { NICENESS } from './niceness.ts';
 import { startPostgres } from './postgres.ts';
 import type { PostgresHandle } from './postgres.ts';
@@ -33,6 +34,8 @@ export interface StackOptions {
   preferredPorts?: { postgres: number; redis: number };
   postgresSettings?: Record<string, string>;
   redisSettings?: Record<string, string>;
+  /** Whether a missing Redis may be installed or downloaded; true if not given. */
+  mayInstall?: boolean | undefined;
   /** Abandons a start, after stopping what it had started. */
   signal?: AbortSignal;
 }
@@ -56,7 +59,7 @@ export interface StackHandle {
  */
 export async function startStack(options: StackOptions): Promise<StackHandle> {
   const { env, report, signal, daemons: wanted = DAEMONS } = options;
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(options.dataDir);
   const dataDir = await realpath(options.dataDir);
   const unlock = await lockDataDir(dataDir);
   const daemons: Partial<Record<DaemonName, DaemonHandle>> = {};
@@ -123,11 +126,11 @@ async function addPostgres(
 }
 
 async function addRedis(
-  { env, report, preferredPorts, redisSettings: settings }: StackOptions,
+  { env, report, preferredPorts, redisSettings: settings, mayInstall, signal }: StackOptions,
   dataDir: string,
   servers: { stop(): Promise<void> }[],
 ): Promise<string> {
-  const server = await findRedisServer({ env, report });
+  const server = await findRedisServer({ env, report, mayInstall });
   const options = {
     dataDir: join(dataDir, 'redis'),
     server,
@@ -135,8 +138,10 @@ async function addRedis(
     settings,
   };
   let port: number | undefined;
-  const start = async () => {
-    const run = await startRedis({ ...options, port });
+  const start = async (unwanted: AbortSignal) => {
+    // A server that dies during the stop is started again: the writer still drains.
+    const signals = signal === undefined || port !== undefined ? [unwanted] : [unwanted, signal];
+    const run = await startRedis({ ...options, port, signal: AbortSignal.any(signals) });
     port = run.port;
     return run;
   };

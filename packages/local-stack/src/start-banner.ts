@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { PORTS, type DaemonName } from './daemons.ts';
 import type { StackHandle } from './stack.ts';
 
@@ -7,7 +8,8 @@ export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string 
   const query = urlOf('query-api', stack, env);
   const key = env['API_KEY'] ? `-H "X-API-Key: $API_KEY" ` : '';
   const event = {
-    eventId: '0193a1f2-7c1e-4b6e-9d53-6f2d1c9b8a70',
+    // New at each start: an event with the id of yesterday's would not be stored again.
+    eventId: randomUUID(),
     timestamp: new Date().toISOString(),
     eventType: 'CellChange',
     userName: 'ada',
@@ -26,11 +28,11 @@ export function startBanner(stack: StackHandle, env: NodeJS.ProcessEnv): string 
     'Send a first event:',
     '',
     `  curl -i ${ingest}/api/events -H 'Content-Type: application/json' ${key}\\`,
-    `    -d '${JSON.stringify({ events: [event] })}'`,
+    `    -d '${JSON.stringify({ events: [event] })}'; echo`,
     '',
     'See it stored:',
     '',
-    `  curl ${key}${query}/api/events/${event.eventId}`,
+    `  curl ${key}${query}/api/events/${event.eventId}; echo`,
     '',
     'Ctrl-C to stop.',
   ].join('\n');

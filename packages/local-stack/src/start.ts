@@ -8,10 +8,11 @@ const EXIT_USAGE = 2;
 
 const HELP = `Starts Sluice on this machine: Postgres, Redis and the four daemons.
 
-Usage: npx -y pnpm@12 start [--without DAEMON]... [--help]
+Usage: npx -y pnpm@12 start [--without DAEMON]... [--no-install] [--help]
 
   --without DAEMON  leaves out ${DAEMONS.join(', ')}, so that
                     "npx -y pnpm@12 dev DAEMON" can run it from changing code
+  --no-install      never installs a Redis with apt-get, nor pulls its image; fails when there is none
 
 Environment, also read from .env in the repository's root:
   SLUICE_DATA_DIR   where the data is stored, .sluice if not set
@@ -32,9 +33,14 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   try {
     const { values } = parseArgs({
-      options: { without: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
+      allowNegative: true,
+      options: {
+        without: { type: 'string', multiple: true },
+        install: { type: 'boolean', default: true },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
-    if (!values.help) return await start(daemonsWithout(values.without ?? []));
+    if (!values.help) return await start(daemonsWithout(values.without ?? []), values.install);
     process.stdout.write(HELP);
     return 0;
   } catch (error) {
@@ -49,12 +55,13 @@ function daemonsWithout(names: readonly string[]): readonly DaemonName[] {
   return DAEMONS.filter((each) => !names.includes(each));
 }
 
-async function start(daemons: readonly DaemonName[]): Promise<number> {
+async function start(daemons: readonly DaemonName[], mayInstall: boolean): Promise<number> {
   const env = readStackEnvironment();
   return runStack({
     dataDir: dataDirOf(env),
     env,
     daemons,
+    mayInstall,
     report: print,
     whenReady: async (stack) => {
       print(startBanner(stack, env));

@@ -9,6 +9,7 @@ Usage: npx -y pnpm@12 trace-demo [options]
   --jaeger URL   pages of the Jaeger that should get the traces; http://127.0.0.1:16686 if not set
   --json         print the spans as one JSON array, everything else on standard error
                  (pnpm prints a line of its own first: npx -y pnpm@12 --silent trace-demo --json)
+  --no-install   never installs a Redis with apt-get, nor pulls its image; fails when there is none
   --help
 
 The traces are drawn in the terminal. If a Jaeger answers, they are sent there too (OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -20,6 +21,8 @@ Exit codes: 0 done, 1 it did not work, 2 wrong options.
 export interface TraceDemoOptions {
   help: boolean;
   json: boolean;
+  /** Whether a missing Redis may be installed or downloaded. */
+  install: boolean;
   /** Without a slash at the end. */
   jaeger: string | undefined;
 }
@@ -28,9 +31,11 @@ export interface TraceDemoOptions {
 export function parseTraceDemoOptions(args: string[]): TraceDemoOptions {
   const { values } = parseArgs({
     args,
+    allowNegative: true,
     options: {
       help: { type: 'boolean', short: 'h', default: false },
       json: { type: 'boolean', default: false },
+      install: { type: 'boolean', default: true },
       jaeger: { type: 'string' },
     },
   });

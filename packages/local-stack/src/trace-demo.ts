@@ -73,6 +73,7 @@ async function traceDemo(options: TraceDemoOptions, env: NodeJS.ProcessEnv): Pro
   try {
     return await runStack({
       dataDir,
+      mayInstall: options.install,
       env: stackEnvironment(env, receiver.endpoint),
       report: print,
       whenReady: async (stack, signal) => {

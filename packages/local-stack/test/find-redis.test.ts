@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findRedisServer } from '../src/find-redis.ts';
@@ -25,4 +25,20 @@ test('takes valkey-server when there is no redis-server, or only one that is too
   expect(await find(folder)).toEqual({ kind: 'program', path });
   await program(folder, 'redis-server', 'Redis server v=6.0.16 sha=00000000:0');
   expect(await find(folder)).toEqual({ kind: 'program', path });
+});
+
+test('fetches nothing with mayInstall: false, and says so', async () => {
+  const folder = await temporaryFolder();
+  const calls = join(folder, 'calls');
+  // A Docker engine without the image.
+  await writeFile(join(folder, 'docker'), `#!/bin/sh\necho "$1" >> '${calls}'\n[ "$1" = version ]\n`, { mode: 0o755 });
+  const lines: string[] = [];
+  const found = findRedisServer({
+    env: { PATH: folder },
+    report: (line) => lines.push(line),
+    mayInstall: false,
+  });
+  await expect(found).rejects.toThrow(/^no Redis to start, and --no-install refuses to fetch one\. Do one of these/);
+  expect(lines).toEqual([]);
+  expect((await readFile(calls, 'utf8')).split('\n')).toEqual(['version', 'image', '']);
 });

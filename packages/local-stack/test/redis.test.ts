@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { findRedisServer } from '../src/find-redis.ts';
-import { startTimeOf } from '../src/process-info.ts';
+import { commandOf, startTimeOf } from '../src/process-info.ts';
 import { startRedis } from '../src/redis.ts';
 import type { RedisHandle, RedisOptions } from '../src/redis.ts';
 import { leaveBehind } from './fixtures/killed-supervisor.ts';
@@ -21,8 +23,10 @@ async function start(options: Omit<RedisOptions, 'server'>): Promise<RedisHandle
 
 /** Sends inline commands and answers everything that Redis sent; QUIT makes it close after its last answer. */
 async function ask(url: string, ...commands: string[]): Promise<string> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  socket.end([...commands, 'QUIT', ''].join('\r\n'));
+  const { port, password } = new URL(url);
+  const socket = connect(Number(port), '127.0.0.1');
+  const login = password === '' ? [] : [`AUTH ${password}`];
+  socket.end([...login, ...commands, 'QUIT', ''].join('\r\n'));
   let answer = '';
   socket.on('data', (chunk) => (answer += chunk.toString()));
   await once(socket, 'close');
@@ -78,6 +82,23 @@ test('stops a server that a killed supervisor left on the data, and nothing is l
   expect(await ask(redis.url, 'GET answer')).toContain('42');
 });
 
+test('asks for the password of its folder, which no other user can read and no command line shows', async () => {
+  const dataDir = await temporaryFolder();
+  const redis = await start({ dataDir });
+  const url = new URL(redis.url);
+  expect(url.password).toMatch(/^[0-9a-f]{48}$/);
+  for (const name of ['password', 'redis.conf']) {
+    const file = join(dataDir, name);
+    expect(readFileSync(file, 'utf8')).toContain(url.password);
+    expect(statSync(file).mode & 0o077, name).toBe(0);
+  }
+  expect(await commandOf(redis.pid)).not.toContain(url.password);
+  url.password = '';
+  expect(await ask(url.href, 'GET answer')).toContain('-NOAUTH');
+  url.password = 'wrong';
+  expect(await ask(url.href, 'GET answer')).toContain('-WRONGPASS');
+});
+
 test('runs several at once', async () => {
   const [one, two] = await Promise.all([
     start({ dataDir: await temporaryFolder() }),
@@ -85,6 +106,21 @@ test('runs several at once', async () => {
   ]);
   await ask(one.url, 'SET whose one');
   expect(await ask(two.url, 'GET whose')).toContain('$-1');
+});
+
+test('an aborted start ends at once, and leaves no process running', async () => {
+  const dataDir = await temporaryFolder();
+  // It never listens.
+  const path = join(dataDir, 'redis-server');
+  writeFileSync(path, '#!/bin/sh\necho $$ > pid\nexec sleep 600\n', { mode: 0o755 });
+  const stopping = new AbortController();
+  const started = startRedis({ dataDir, server: { kind: 'program', path }, signal: stopping.signal });
+  started.catch(() => {});
+  const pid = (): number => Number(readFileSync(join(dataDir, 'pid'), 'utf8'));
+  await expect.poll(() => startTimeOf(pid())).toBeDefined();
+  stopping.abort();
+  await expect(started).rejects.toThrow('aborted');
+  expect(await startTimeOf(pid())).toBeUndefined();
 });
 
 test('says what the server said when it does not start', async () => {

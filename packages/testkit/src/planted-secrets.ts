@@ -68,14 +68,13 @@ export async function startPlantedDaemons(): Promise<PlantedDaemons> {
   plant('OPERATOR_KEYS', operator.split(':')[1]);
 
   const [redisServer, postgres, s3, receiver] = await Promise.all([
-    ownRedis(),
+    ownRedis({ requirepass: redisPassword }),
     ownPostgres(),
     startS3Server(),
     startOtlpReceiver(),
   ]);
   const redis = new Redis(redisServer.url, { replyMapping: 'legacy', retryStrategy: () => 50 });
   redis.on('error', () => {});
-  await redis.config('SET', 'requirepass', redisPassword);
   const admin = new pg.Pool({ connectionString: postgres.url, max: 2 });
   admin.on('error', () => {});
   await admin.query(`CREATE ROLE planter SUPERUSER LOGIN PASSWORD '${databasePassword}'`);
@@ -91,7 +90,7 @@ export async function startPlantedDaemons(): Promise<PlantedDaemons> {
 
   const env = {
     LOG_LEVEL: 'trace',
-    REDIS_URL: withLogin(redisServer.url, '', redisPassword),
+    REDIS_URL: redisServer.url,
     DATABASE_URL: withLogin(postgres.url, 'planter', databasePassword),
     SLUICE_NAMESPACE: NAMESPACE,
     KEY_REFRESH_MS: '100',

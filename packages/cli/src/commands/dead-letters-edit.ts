@@ -1,14 +1,28 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
 import { type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { visible, visibleLines } from '@sluice/errors/visible';
 import { parseKeepingDigits } from '@sluice/events/json/parse-json';
 import type { CliConfig } from '../config.ts';
 import { parseId } from '../dead-letter-filter.ts';
+import { editText } from '../edit-text.ts';
 import type { Output } from '../output.ts';
+
+interface EditOptions {
+  payload?: string;
+  note?: string;
+  reason?: string;
+}
+
+/** What to send: the new payload, and the version that it is based on. */
+interface NewPayload {
+  readonly text: string;
+  readonly version: string | undefined;
+  /** The file with the text, for a message; and what removes it. */
+  readonly draft?: { readonly file: string; readonly remove: () => void };
+}
 
 /** `dead-letters edit ID`: changes the payload, in an editor or from a file. */
 export function addEditCommand(
@@ -20,25 +34,29 @@ export function addEditCommand(
     .description('change the payload of a dead letter, so that a replay of it can succeed')
     .argument('<id>', 'its id', parseId)
     .option('--payload <file>', 'the new payload, from a file (- for standard input) instead of an editor')
-    .option('--reason <text>', 'why, for the audit log')
+    .option('--note <text>', 'why, for the audit log')
+    // Its name in 0.1.0; in the other commands --reason is a filter.
+    .addOption(new Option('--reason <text>').hideHelp())
     .addHelpText(
       'after',
-      '\nExamples:\n  ./sluice dead-letters edit 42\n  ./sluice dead-letters edit 42 --payload fixed.json --reason "wrong unit"',
+      '\nExamples:\n  ./sluice dead-letters edit 42\n  ./sluice dead-letters edit 42 --payload fixed.json --note "wrong unit"',
     )
-    .action(async (id: string, options: { payload?: string; reason?: string }) => {
+    .action(async (id: string, { payload, note, reason }: EditOptions) => {
       const { api, output, config } = context();
       const edited =
-        options.payload === undefined
+        payload === undefined
           ? await inEditor(id, api, config)
-          : { text: readPayload(options.payload, config), version: undefined };
+          : { text: readPayload(payload, config), version: undefined };
       if (edited === null) {
         output.note('Nothing was changed.');
         return;
       }
-      const letter = await api.call('patch', '/api/dead-letters/{id}', {
-        path: { id },
-        body: { payload: parsePayload(edited.text), version: edited.version, reason: options.reason },
-      });
+      const letter = await orKeepDraft(edited, () =>
+        api.call('patch', '/api/dead-letters/{id}', {
+          path: { id },
+          body: { payload: parsePayload(edited.text), version: edited.version, reason: note ?? reason },
+        }),
+      );
       output.result(letter, `Dead letter ${id} has its new payload. Replay it: ./sluice dead-letters replay ${id}`);
     });
 }
@@ -51,28 +69,30 @@ function readPayload(file: string, { callerFolder }: CliConfig): string {
   }
 }
 
-/** Opens the payload in an editor. Answers the new text and the version it is based on; null when it is unchanged. */
-async function inEditor(
-  id: string,
-  api: ApiClient,
-  { editor }: CliConfig,
-): Promise<{ text: string; version: string } | null> {
+/** Opens the payload in an editor; null when it is unchanged. */
+async function inEditor(id: string, api: ApiClient, { editor }: CliConfig): Promise<NewPayload | null> {
   if (!process.stdin.isTTY)
     throw new CommandError('There is no terminal to edit at; give the new payload with --payload FILE.', EXIT.usage);
   const letter = await api.call('get', '/api/dead-letters/{id}', { path: { id } });
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-edit-'));
+  const before = `${visibleLines(JSON.stringify(letter.payload, null, 2))}\n`;
+  const { text, file, remove } = editText(editor, `dead-letter-${id}.json`, before);
+  if (text !== null) return { text, version: letter.version, draft: { file, remove } };
+  remove();
+  return null;
+}
+
+/** Sends the payload. When it is refused, the text that somebody has typed remains, and the error says where. */
+async function orKeepDraft<T>({ draft }: NewPayload, send: () => Promise<T>): Promise<T> {
   try {
-    const file = join(folder, `dead-letter-${id}.json`);
-    const before = `${JSON.stringify(letter.payload, null, 2)}\n`;
-    writeFileSync(file, before, { mode: 0o600 });
-    // A shell, because EDITOR may hold arguments ("code --wait").
-    const { status } = spawnSync(`${editor} "$0"`, [file], { stdio: 'inherit', shell: true });
-    if (status !== 0)
-      throw new CommandError(`The editor (${editor}) ended with ${status}; nothing was changed.`, EXIT.failed);
-    const after = readFileSync(file, 'utf8');
-    return after === before ? null : { text: after, version: letter.version };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    const sent = await send();
+    draft?.remove();
+    return sent;
+  } catch (error) {
+    if (draft === undefined || !(error instanceof CommandError)) throw error;
+    throw new CommandError(
+      `${error.message}\nYour text is still in ${draft.file}; correct it there and send it with --payload.`,
+      error.exitCode,
+    );
   }
 }
 
@@ -80,6 +100,6 @@ function parsePayload(text: string): unknown {
   try {
     return parseKeepingDigits(text);
   } catch (error) {
-    throw new CommandError(`The new payload is not JSON: ${(error as Error).message}`, EXIT.usage);
+    throw new CommandError(`The new payload is not JSON: ${visible((error as Error).message)}`, EXIT.usage);
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { parseId } from '../dead-letter-filter.ts';
-import type { Output } from '../output.ts';
+import { formatFacts, type Output } from '../output.ts';
 
 /** `dead-letters show ID`: shows everything that is known about one dead letter. */
 export function addShowCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
@@ -18,10 +18,7 @@ export function addShowCommand(parent: Command, context: () => { api: ApiClient;
 
 function formatLetter(letter: AnswerOf<'get', '/api/dead-letters/{id}'>): string {
   const { payload, original_payload: original, history, ...facts } = letter;
-  const width = Math.max(...Object.keys(facts).map((name) => name.length));
-  const lines = Object.entries(facts)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => `${name.padEnd(width)}  ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const lines = formatFacts(Object.entries(facts));
   for (const [name, value] of [
     ['payload', payload],
     ['original payload', original],

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { visible } from '@sluice/errors/visible';
 import type { CliConfig } from '../config.ts';
 import { type ConfigInput, type ConfigOptions, readConfigInput, withConfigOptions } from '../export-config-options.ts';
-import { formatTable, type Output } from '../output.ts';
+import { formatFacts, type Output } from '../output.ts';
 import { describeSchedule } from './exports-status.ts';
 
 type Config = AnswerOf<'get', '/export/config'>;
@@ -56,7 +57,7 @@ export function addExportsConfigCommands(exports: Command, context: Context): vo
       const lines = [found.destination, found.backup].map((each, at) => {
         const role = at === 0 ? 'destination' : 'backup';
         if (each === null) return `${role}: none`;
-        return each.ok ? `${role}: ${each.label ?? ''} works` : `${role}: ${each.message ?? ''} [${each.code ?? ''}]`;
+        return `${role}: ${visible(each.ok ? `${each.label ?? ''} works` : `${each.message ?? ''} [${each.code ?? ''}]`)}`;
       });
       output.result(found, lines.join('\n'));
       if (!found.ok) process.exitCode = EXIT.failed;
@@ -87,7 +88,7 @@ function formatConfig(config: Config): string {
     ['destination', config.destination],
     ['backup', config.backup],
   ] as const;
-  const rows = [
+  const facts: [string, unknown][] = [
     ['tenant', config.tenant],
     ['from', config.source === 'tenant' ? 'its own configuration' : "the server's variables"],
     [
@@ -101,9 +102,9 @@ function formatConfig(config: Config): string {
     ['schedule', describeSchedule(config.schedule)],
     ['next run', config.next_run_at],
     ['format', config.compression === 'none' ? config.format : `${config.format}, ${config.compression}`],
-    ...places.flatMap(([role, place]) => (place === null ? [] : [[role, describePlace(place)]])),
+    ...places.flatMap(([role, place]) => (place === null ? [] : [[role, describePlace(place)] as [string, unknown]])),
   ];
-  return formatTable(['', ''], rows, 400);
+  return formatFacts(facts).join('\n');
 }
 
 function describePlace(place: Config['destination']): string {

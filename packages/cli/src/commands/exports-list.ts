@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
-import { formatBytes, formatTable, type Output } from '../output.ts';
+import { formatBytes, formatMore, formatTable, type Output } from '../output.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 type State = AnswerOf<'get', '/export/runs/{id}'>['state'];
 const STATES: readonly State[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'];
@@ -37,13 +38,10 @@ export function addExportsListCommand(parent: Command, context: () => { api: Api
         run.error_code,
       ]);
       const headings = ['id', 'created', 'tenant', 'trigger', 'state', 'format', 'rows', 'bytes', 'error'];
-      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
       // Wide enough that ids are not cut: they are copied.
-      output.result(page, formatTable(headings, rows, Math.max(process.stdout.columns || 0, 160)) + more);
+      output.result(
+        page,
+        formatTable(headings, rows, Math.max(process.stdout.columns || 0, 160)) + formatMore(page.next_cursor),
+      );
     });
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
 }

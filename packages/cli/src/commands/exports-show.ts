@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
-import { formatBytes, formatTable, type Output } from '../output.ts';
+import { formatBytes, formatFacts, formatTable, type Output } from '../output.ts';
 import { parseRunId } from '../run-id.ts';
 
 /** `exports show ID`: shows everything that is known about one run. */
@@ -14,10 +14,7 @@ export function addExportsShowCommand(parent: Command, context: () => { api: Api
       const { api, output } = context();
       const run = await api.call('get', '/export/runs/{id}', { path: { id } });
       const { files, ...facts } = run;
-      const width = Math.max(...Object.keys(facts).map((name) => name.length));
-      const lines = Object.entries(facts)
-        .filter(([, value]) => value !== null)
-        .map(([name, value]) => `${name.padEnd(width)}  ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+      const lines = formatFacts(Object.entries(facts));
       const rows = files.map((file) => [file.key, file.rows, formatBytes(file.bytes), file.sha256]);
       const table = files.length === 0 ? '' : `\n${formatTable(['file', 'rows', 'bytes', 'SHA-256'], rows, 240)}`;
       output.result(run, lines.join('\n') + table);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { AnswerOf, ApiClient } from '@sluice/api-client/api-client';
+import { visible } from '@sluice/errors/visible';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 
 type TenantExports = AnswerOf<'get', '/export/status'>['tenants'][number];
@@ -34,7 +35,9 @@ function formatStatus(tenants: readonly TenantExports[]): string {
     each.paused === null
       ? []
       : [
-          `${each.tenant} is paused since ${each.paused.since.slice(0, 19)}: ${each.paused.reason} [${each.paused.code}]`,
+          visible(
+            `${each.tenant} is paused since ${each.paused.since.slice(0, 19)}: ${each.paused.reason} [${each.paused.code}]`,
+          ),
           'Fix it, then run "./sluice exports config test" and "./sluice exports retry" with the failed run.',
         ],
   );

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
-import { formatSeconds, formatTable, type Output } from '../output.ts';
+import { formatSeconds, formatMore, formatTable, type Output } from '../output.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 /** `jobs history [NAME]`: shows how runs ended. */
 export function addJobsHistoryCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
@@ -8,12 +9,12 @@ export function addJobsHistoryCommand(parent: Command, context: () => { api: Api
     .command('history')
     .description('runs of a job, or of all jobs, newest first')
     .argument('[name]', 'of this job only')
-    .option('--limit <n>', 'how many', '20')
+    .option('--limit <n>', 'how many', wholeNumber, 20)
     .option('--cursor <cursor>', 'continue after the previous page')
     .addHelpText('after', '\nExamples:\n  ./sluice jobs history\n  ./sluice jobs history close-sessions --limit 5')
-    .action(async (name: string | undefined, options: { limit: string; cursor?: string }) => {
+    .action(async (name: string | undefined, options: { limit: number; cursor?: string }) => {
       const { api, output } = context();
-      const query = { limit: Number(options.limit), cursor: options.cursor };
+      const query = { limit: options.limit, cursor: options.cursor };
       const page =
         name === undefined
           ? await api.call('get', '/api/jobs/runs', { query })
@@ -28,7 +29,9 @@ export function addJobsHistoryCommand(parent: Command, context: () => { api: Api
         run.error,
         run.id,
       ]);
-      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
-      output.result(page, formatTable(['at', 'job', 'state', 'by', 'rows', 'took', 'error', 'run'], rows) + more);
+      output.result(
+        page,
+        formatTable(['at', 'job', 'state', 'by', 'rows', 'took', 'error', 'run'], rows) + formatMore(page.next_cursor),
+      );
     });
 }

@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { visible } from '@sluice/errors/visible';
 import { followRun } from '../follow-run.ts';
 import { formatSeconds, type Output } from '../output.ts';
+import { waitOption } from '../wait-option.ts';
 
 /** `jobs run NAME`: runs a job now, and shows the progress. */
 export function addJobsRunCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
@@ -11,6 +13,7 @@ export function addJobsRunCommand(parent: Command, context: () => { api: ApiClie
     .description('run a job now')
     .argument('<name>', 'which; see "./sluice jobs list"')
     .option('--input <name=value...>', 'its input; a value that is JSON is sent as JSON, else as text', addInput)
+    .addOption(waitOption())
     .option('--no-wait', 'do not wait for the end')
     .addHelpText(
       'after',
@@ -25,7 +28,7 @@ export function addJobsRunCommand(parent: Command, context: () => { api: ApiClie
       }
       const ended = await followRun(api, run, output);
       const took = formatSeconds((ended.duration_ms ?? 0) / 1000);
-      const why = ended.error === null ? '' : `: ${ended.error}`;
+      const why = ended.error === null ? '' : `: ${visible(ended.error)}`;
       const how = `Run ${ended.id} of ${name} ${ended.state}${why}; ${ended.rows} rows in ${took}.`;
       output.result(ended, [how, ...describeDetails(ended.details)].join('\n'));
       if (ended.state !== 'succeeded') process.exitCode = EXIT.failed;
@@ -37,7 +40,7 @@ function describeDetails(details: unknown): string[] {
   return Object.entries(details as Record<string, unknown>)
     .map(([name, value]) => [name, JSON.stringify(value)] as const)
     .filter(([, text]) => !['[]', '{}', 'null'].includes(text))
-    .map(([name, text]) => `  ${name}: ${text}`);
+    .map(([name, text]) => visible(`  ${name}: ${text}`));
 }
 
 function addInput(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {

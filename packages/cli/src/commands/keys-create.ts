@@ -1,8 +1,10 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
 import { SCOPES, type Scope } from '@sluice/api-client/choices';
+import { visible } from '@sluice/errors/visible';
 import type { Output } from '../output.ts';
 import { timeAhead } from '../time-option.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface CreateOptions {
   scope: Scope[];
@@ -43,12 +45,7 @@ export function addKeysCreateCommand(parent: Command, context: () => { api: ApiC
           events_per_second: options.eventsPerSecond,
         },
       });
-      output.result(made, made.key);
-      output.note(`Key ${made.id} works everywhere within 30 s. Keep it safe: it cannot be shown again.`);
+      output.result(made, visible(made.key));
+      output.note(`Key ${visible(made.id)} works everywhere within 30 s. Keep it safe: it cannot be shown again.`);
     });
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
-import { formatTable, type Output } from '../output.ts';
+import { formatMore, formatTable, type Output } from '../output.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 /** `keys list`: shows what each key may do, without the keys themselves. */
 export function addKeysListCommand(parent: Command, context: () => { api: ApiClient; output: Output }): void {
@@ -8,13 +9,13 @@ export function addKeysListCommand(parent: Command, context: () => { api: ApiCli
     .command('list')
     .description('API keys, newest first')
     .option('--revoked', 'those that were revoked, too')
-    .option('--limit <n>', 'how many', '50')
+    .option('--limit <n>', 'how many', wholeNumber, 50)
     .option('--cursor <cursor>', 'continue after the previous page')
     .addHelpText('after', '\nExamples:\n  ./sluice keys list\n  ./sluice keys list --revoked --json')
-    .action(async (options: { revoked?: boolean; limit: string; cursor?: string }) => {
+    .action(async (options: { revoked?: boolean; limit: number; cursor?: string }) => {
       const { api, output } = context();
       const page = await api.call('get', '/api/keys', {
-        query: { revoked: options.revoked, limit: Number(options.limit), cursor: options.cursor },
+        query: { revoked: options.revoked, limit: options.limit, cursor: options.cursor },
       });
       const rows = page.keys.map((key) => [
         key.id,
@@ -25,7 +26,10 @@ export function addKeysListCommand(parent: Command, context: () => { api: ApiCli
         key.last_used_at?.slice(0, 19),
         key.revoked_at === null ? key.expires_at?.slice(0, 19) : `revoked ${key.revoked_at.slice(0, 19)}`,
       ]);
-      const more = page.next_cursor === null ? '' : `\nThere are more: add --cursor ${page.next_cursor}`;
-      output.result(page, formatTable(['id', 'name', 'scopes', 'tenant', 'made', 'last used', 'ends'], rows) + more);
+      output.result(
+        page,
+        formatTable(['id', 'name', 'scopes', 'tenant', 'made', 'last used', 'ends'], rows) +
+          formatMore(page.next_cursor),
+      );
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '@sluice/api-client/api-client';
+import { visible } from '@sluice/errors/visible';
 import { confirm } from '../confirm.ts';
 import type { Output } from '../output.ts';
 
@@ -18,6 +19,7 @@ export function addKeysRevokeCommand(parent: Command, context: () => { api: ApiC
       const { api, output } = context();
       await confirm(`Revoke key ${id}?`, options.yes === true);
       const key = await api.call('delete', '/api/keys/{id}', { path: { id } });
-      output.result(key, `Key ${id} (${key.name}) is revoked.`);
+      const since = key.revoked_at === null ? '' : ` since ${key.revoked_at.slice(0, 19)}`;
+      output.result(key, `Key ${id} (${visible(key.name)}) is revoked${since}.`);
     });
 }

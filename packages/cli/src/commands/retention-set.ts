@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ApiClient } from '@sluice/api-client/api-client';
+import { type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { confirm } from '../confirm.ts';
 import type { Output } from '../output.ts';
 
@@ -19,8 +19,20 @@ export function addRetentionSetCommand(parent: Command, context: () => { api: Ap
       const { api, output } = context();
       if (days > 0) await confirm(`Delete events of ${tenant} that are older than ${days} days?`, options.yes === true);
       const set = await api.call('put', '/api/retention/{tenant}', { path: { tenant }, body: { days } });
+      await warnOfUnknown(api, output, tenant);
       output.result(set, `Events of ${tenant} are stored ${days === 0 ? 'forever' : `for ${days} days`}.`);
     });
+}
+
+/** A misspelt tenant is not an error, because a retention may be set before the first event. */
+async function warnOfUnknown(api: ApiClient, output: Output, tenant: string): Promise<void> {
+  try {
+    const { events } = await api.call('get', '/api/events/recent', { query: { tenant, limit: 1 } });
+    if (events.length === 0) output.note(`No event of ${tenant} is stored: check the name.`);
+  } catch (error) {
+    // The key may not read events.
+    if (!(error instanceof CommandError)) throw error;
+  }
 }
 
 function parseDays(text: string): number {

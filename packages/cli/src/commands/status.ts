@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
+import { visibleLines } from '@sluice/errors/visible';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
+import { openWatchScreen } from '../watch-screen.ts';
 
 type QueueStatus = AnswerOf<'get', '/api/queue'>;
 type Daemons = AnswerOf<'get', '/api/daemons'>['daemons'];
@@ -18,18 +20,20 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
     .addHelpText('after', '\nExamples:\n  ./sluice status\n  ./sluice status --watch\n  ./sluice status --json')
     .action(async (options: { watch?: boolean }) => {
       const { api, output } = context();
-      for (;;) {
-        const status = await api.call('get', '/api/queue', {});
-        const daemons = await readDaemons(api);
-        if (options.watch && output.terminal && !output.json) process.stdout.write('\u001b[2J\u001b[H');
-        output.result(
-          { ...status, daemons: typeof daemons === 'string' ? null : daemons },
-          formatStatus(status, daemons),
-        );
-        if (!options.watch) return;
-        await delay(REFRESH_MS);
-      }
+      if (options.watch) return watch(api, output);
+      const { answers, text } = await readStatus(api);
+      output.result(answers, text);
     });
+}
+
+/** The answers that `status` shows, and their text. */
+async function readStatus(api: ApiClient): Promise<{ answers: object; text: string }> {
+  const status = await api.call('get', '/api/queue', {});
+  const daemons = await readDaemons(api);
+  return {
+    answers: { ...status, daemons: typeof daemons === 'string' ? null : daemons },
+    text: formatStatus(status, daemons),
+  };
 }
 
 /** The running daemons; or why they cannot be shown, e.g. to a key that may not see them. */
@@ -40,6 +44,38 @@ async function readDaemons(api: ApiClient): Promise<Daemons | string> {
     if (error instanceof CommandError && error.exitCode === EXIT.failed) return error.message;
     throw error;
   }
+}
+
+/** Shows the status again every second. While the query API is away, it shows the last one and since when, and retries. */
+async function watch(api: ApiClient, output: Output): Promise<never> {
+  const screen = output.terminal && !output.json ? openWatchScreen(process.stdout) : null;
+  let last: { readonly text: string; readonly at: number } | null = null;
+  let reported = '';
+  try {
+    for (;;) {
+      try {
+        const { answers, text } = await readStatus(api);
+        last = { text, at: Date.now() };
+        reported = '';
+        if (screen === null) output.result(answers, text);
+        else screen.draw(visibleLines(text));
+      } catch (error) {
+        if (!(error instanceof CommandError) || !passes(error)) throw error;
+        const since = last === null ? 'Not seen yet' : `Last seen ${formatSeconds((Date.now() - last.at) / 1000)} ago`;
+        if (screen !== null) screen.draw(visibleLines([`${since}: ${error.message}`, '', last?.text ?? ''].join('\n')));
+        else if (error.message !== reported) output.note(`${since}: ${error.message}`);
+        reported = error.message;
+      }
+      await delay(REFRESH_MS);
+    }
+  } finally {
+    screen?.close();
+  }
+}
+
+/** Whether the query API may answer later: it is away, restarts, or asks to wait. Any other refusal would only repeat. */
+function passes({ exitCode, status = 0 }: CommandError): boolean {
+  return exitCode === EXIT.unreachable || status === 429 || status >= 500;
 }
 
 /** The text of `status` for answers of `GET /api/queue` and `GET /api/daemons`. */

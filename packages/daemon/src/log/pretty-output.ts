@@ -1,5 +1,6 @@
 import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { visible, visibleLines } from '@sluice/errors/visible';
 import type { ErrorDescription } from './describe-error.ts';
 
 /** Fields with a fixed position in the line, and those that all lines share. */
@@ -24,7 +25,7 @@ export function prettyOutput(output: DestinationStream, colorize?: boolean): Des
       const below = fields.flatMap(([, value]) => (isError(value) ? stacksOf(value) : []));
       const said = [
         colors.gray(String(line['daemon'])),
-        String(line[messageKey]),
+        visible(String(line[messageKey])),
         ...plain.map(([name, value]) => `${colors.gray(`${name}=`)}${shown(value)}`),
       ].join(' ');
       return [said, ...below].join('\n');
@@ -40,7 +41,7 @@ function isError(value: unknown): value is ErrorDescription {
 /** The stacks of an error and of its causes, indented. */
 function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): string[] {
   return [
-    `    ${label}${visible(stack).replaceAll('\n', '\n    ')}`,
+    `    ${label}${visibleLines(stack).replaceAll('\n', '\n    ')}`,
     ...(cause === undefined ? [] : stacksOf(cause, 'caused by ')),
     ...errors.flatMap((each) => stacksOf(each, 'one of ')),
   ];
@@ -49,12 +50,4 @@ function stacksOf({ stack, cause, errors = [] }: ErrorDescription, label = ''): 
 /** A field's value: one word as it is, anything else as JSON. */
 function shown(value: unknown): string {
   return visible(typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : (JSON.stringify(value) ?? ''));
-}
-
-/** Escapes the characters that control a terminal: a text may quote what clients and servers sent. */
-function visible(text: string): string {
-  return text.replaceAll(
-    /(?![\n\t])\p{Cc}/gu,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

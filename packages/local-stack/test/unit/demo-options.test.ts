@@ -9,8 +9,13 @@ test('without options: 200,000 generated events in batches of 500 over 20 connec
     input: undefined,
     json: false,
     exit: false,
+    install: true,
     help: false,
   });
+});
+
+test('--no-install', () => {
+  expect(parseDemoOptions(['--no-install'])).toMatchObject({ install: false });
 });
 
 test.for([

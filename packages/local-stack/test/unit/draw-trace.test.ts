@@ -116,6 +116,21 @@ it.each([60, 80, 120, 200])('fits into %i columns', (width) => {
     expect(line.length, line).toBeLessThanOrEqual(width);
 });
 
+it('draws nothing that controls the terminal', () => {
+  const hostile = 'x\u001b]0;t\u0007\u009b2J\u202e\nFORGED';
+  const spans = STORY.map((each) => ({
+    ...each,
+    name: `${each.name}${hostile}`,
+    service: hostile,
+    statusMessage: hostile,
+    attributes: { ...each.attributes, 'sluice.outcome': hostile, 'db.query.text': `INSERT ${hostile}` },
+  }));
+  const drawn = drawTraces(linkedTraces(spans, 'client'), 990, { width: 200, color: false });
+  // oxlint-disable-next-line no-control-regex -- the test searches for these
+  for (const line of drawn) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\p{Cf}]/u);
+  expect(drawn.join('')).toContain(String.raw`x\u001b]0;t`);
+});
+
 it('colors for a terminal only, failures in red', () => {
   const colored = drawTraces(linkedTraces(STORY, 'client'), 990, { width: 100, color: true });
   expect(colored.find((line) => line.includes('INSERT'))).toContain('\u001b[31m');

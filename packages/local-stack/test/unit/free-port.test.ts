@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { assertPortFree, freePort } from '../../src/free-port.ts';
 import { chooseDaemonPorts } from '../../src/stack-ports.ts';
@@ -20,6 +24,22 @@ test.for(['127.0.0.1', '0.0.0.0', '::'])(
     );
   },
 );
+
+test.runIf(process.platform === 'linux')('names the program and its script, not the main thread', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-port-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const script = join(folder, 'listens.mjs');
+  writeFileSync(
+    script,
+    "import('node:net').then(({ createServer: s }) => { const l = s().listen(0, () => console.log(l.address().port)); });",
+  );
+  const child = spawn(process.execPath, ['--no-warnings', '--import', 'data:text/javascript,', script]);
+  onTestFinished(() => void child.kill());
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  await expect(assertPortFree({ port: Number(port), variable: 'INGEST_PORT' })).rejects.toThrow(
+    ` is taken by node listens.mjs, pid ${child.pid};`,
+  );
+});
 
 test('chooses the preferred port when it is free, else another', async () => {
   const taken = await takePort('127.0.0.1');

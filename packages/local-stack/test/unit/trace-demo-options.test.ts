@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { parseTraceDemoOptions } from '../../src/trace-demo-options.ts';
 
 it('accepts the pages of a Jaeger, without the slash at the end', () => {
-  expect(parseTraceDemoOptions([])).toEqual({ help: false, json: false, jaeger: undefined });
+  expect(parseTraceDemoOptions([])).toEqual({ help: false, json: false, install: true, jaeger: undefined });
+  expect(parseTraceDemoOptions(['--no-install'])).toMatchObject({ install: false });
   expect(parseTraceDemoOptions(['--jaeger', 'https://jaeger.example.com/ui/'])).toMatchObject({
     jaeger: 'https://jaeger.example.com/ui',
   });

@@ -68,7 +68,10 @@ export class BatchObserver {
     state.deadLetters += written.dead;
     state.transactions += 1;
     state.lastCommitAt = Date.now();
-    if (written.dead > 0) logger.warn({ dead: written.dead, stored: written.stored }, 'events became dead letters');
+    if (written.dead > 0) {
+      const reasons = [...new Set(written.letters.map(({ reason }) => reason))];
+      logger.warn({ dead: written.dead, stored: written.stored, reasons }, 'events became dead letters');
+    }
     if (state.stalled !== null) logger.info('stored after a stall; consuming continues');
     if (state.retrying !== null) logger.info({ code: state.retrying.code }, 'stored after retrying');
     state.stalled = null;
