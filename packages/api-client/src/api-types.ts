@@ -1712,8 +1712,11 @@ export interface paths {
                                         added: number;
                                         /** @description Ever acknowledged, after their COMMIT. */
                                         settled: number;
+                                        /** @description In the streams; a writer holds or will read them. */
                                         waiting: number;
-                                        /** @description added − settled − waiting, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again. */
+                                        /** @description In the streams, but held by no writer after their delivery. Writers take them back within a minute. */
+                                        orphaned: number;
+                                        /** @description added − settled − waiting − orphaned, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again. */
                                         drift: number;
                                     };
                                     events: {
@@ -1775,8 +1778,11 @@ export interface paths {
                                     added: number;
                                     /** @description Ever acknowledged, after their COMMIT. */
                                     settled: number;
+                                    /** @description In the streams; a writer holds or will read them. */
                                     waiting: number;
-                                    /** @description added − settled − waiting, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again. */
+                                    /** @description In the streams, but held by no writer after their delivery. Writers take them back within a minute. */
+                                    orphaned: number;
+                                    /** @description added − settled − waiting − orphaned, since the first was settled. Above 0: entries left the streams without a COMMIT. Below 0: a stream was made again. */
                                     drift: number;
                                 };
                                 events: {
@@ -1884,6 +1890,119 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/stalled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The entries that stall a writer, and why
+         * @description Needs the scope `operate`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            stalled: {
+                                shard: number | null;
+                                id: string;
+                                /** @description SQLSTATE, or `unknown`. */
+                                code: string;
+                                message: string;
+                                /** Format: date-time */
+                                since: string;
+                                /** @description The writer that holds it. */
+                                consumer: string;
+                            }[];
+                        };
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue/set-aside": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set entries aside that stall a writer, with a reason
+         * @description The writer that holds them makes dead letters of their events within a second, with the reason `set_aside` and this note as their message, and continues. They can be fixed and replayed. An entry that was stored meanwhile is left out of the answer.
+         *
+         *     Needs the scope `operate`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Entries, by id; left out, all that stall a writer. */
+                        ids?: string[];
+                        /** @description Why. The audit log stores it. */
+                        reason: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            set_aside: {
+                                shard: number | null;
+                                id: string;
+                                /** @description SQLSTATE, or `unknown`. */
+                                code: string;
+                                message: string;
+                                /** Format: date-time */
+                                since: string;
+                                /** @description The writer that holds it. */
+                                consumer: string;
+                            }[];
+                        };
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;

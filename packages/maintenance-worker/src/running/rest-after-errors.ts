@@ -15,8 +15,7 @@ export function restAfterErrors(worker: Worker, logger: Logger): void {
   let lastAt = 0;
   let timer: NodeJS.Timeout | undefined;
   worker.on('error', ({ message }) => {
-    if (message !== lastError)
-      logger.warn({ queue: worker.name, error: message }, 'BullMQ met an error; it retries');
+    if (message !== lastError) logger.warn({ queue: worker.name, error: message }, 'BullMQ met an error; it retries');
     lastError = message;
     const now = performance.now();
     if (now - lastAt > 2 * REST.maxMs) errors = 0;

@@ -31,7 +31,8 @@ export const wholeLetterSchema = Type.Object({
   raw: orNull(Type.String({ description: 'The bytes as base64, when there is no payload; the first 768 KiB.' })),
   raw_bytes: orNull(Type.Integer({ description: 'The number of all bytes, when there is no payload.' })),
   original_payload: Type.Unknown({
-    description: 'The payload that the client sent, when an operator has changed it, also before an earlier replay; else null.',
+    description:
+      'The payload that the client sent, when an operator has changed it, also before an earlier replay; else null.',
   }),
   origin: Type.Unknown({ description: 'Batch, index, receive time and client of the request that sent it.' }),
   stream: Type.String(),
