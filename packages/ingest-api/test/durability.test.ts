@@ -127,7 +127,7 @@ it('settings that could not be read in time are read again', async () => {
   const proxy = await startProxy(server.url, /config/i);
   onTestFinished(() => proxy.close());
   const ingest = await start({ QUEUE_TIMEOUT_MS: '200' }, proxy.url);
-  await ingest.logged(/settings of Redis cannot be read/);
+  await ingest.logged(/Redis settings not read/);
   expect((await get(`${ingest.url}/health`)).body.checks.durability).toBe('failed');
   proxy.release();
   await vi.waitFor(
