@@ -19,7 +19,7 @@ export interface Manifest {
   readonly rows: number;
   readonly bytes: number;
   /**
-   * Rows whose payload is too long to be read: in its place is `{"_bytes": 13373007, "_truncated": true}`. An archive has
+   * Rows whose payload is too long to be read: in its place is `{"_bytes": 688022, "_truncated": true}`. An archive has
    * all payloads whole.
    */
   readonly truncated_rows: number;
