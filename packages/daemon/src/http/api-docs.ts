@@ -39,7 +39,15 @@ const FAVICON = {
 };
 
 /** Colours with enough contrast for small text, and targets large enough for a finger (WCAG 2.2 AA). */
-const DOCS_STYLE = '';
+const DOCS_STYLE = `
+.swagger-ui .opblock-get .opblock-summary-method { background: #0b5cad }
+.swagger-ui .opblock-post .opblock-summary-method { background: #1b7a4b }
+.swagger-ui .opblock-put .opblock-summary-method { background: #8a5200 }
+.swagger-ui .opblock-patch .opblock-summary-method { background: #0f6b64 }
+.swagger-ui .opblock-delete .opblock-summary-method { background: #b3261e }
+.swagger-ui a, .swagger-ui .info a { color: #0b5cad }
+.swagger-ui .opblock-summary-control, .swagger-ui .opblock-control-arrow, .swagger-ui .authorization__btn,
+.swagger-ui .view-line-link { min-width: 24px; min-height: 24px }`;
 
 /** Serves OpenAPI 3.1 as a page at `/docs` and as JSON at `/docs/json`. Leads browsers from `/` to the page. */
 export async function addApiDocs(
