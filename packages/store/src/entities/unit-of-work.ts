@@ -15,8 +15,10 @@ import { ENTITIES } from './entities.ts';
  * @throws what `work` threw, or what Postgres answered; nothing is written then
  */
 export function inUnitOfWork<T>(database: Database, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+  // Making it takes longer than a transaction may be idle, where STATEMENT_TIMEOUT_MS is short and the machine is busy.
+  const { em } = ormOf(database);
   return inTransaction(database, async (db) => {
-    const entities = ormOf(database).em.fork();
+    const entities = em.fork();
     entities.setTransactionContext(db);
     const write = (): Promise<void> => entities.flush();
     const result = await work({ entities, db, write });
