@@ -34,7 +34,7 @@ const from = (address: string, key?: string) => ({
 const send = (address: string, key?: string): Promise<Answer> =>
   ingest.send({ events: [makeEvent()] }, from(address, key));
 
-/** Sends so many wrong keys that the address has to wait. */
+/** Sends wrong keys until the address has to wait. */
 async function guess(address: string, times = 30): Promise<void> {
   for (let at = 0; at < times; at += 1) expectError(await send(address, `guess-${at}`), 'unauthorized');
 }
@@ -77,7 +77,7 @@ describe('after thirty wrong keys from an address', () => {
     expect((await ingest.collect({ siteId: 'docs' }, from(address))).status).toBe(202);
   });
 
-  it('a port behind the address, or another address of the same IPv6 network, does not help', async () => {
+  it('a port after the address, or another address of the same IPv6 network, does not help', async () => {
     const address = newAddress();
     for (let at = 0; at < 30; at += 1) await send(`${address}:${40_000 + at}`, `guess-${at}`);
     expectError(await send(`${address}:50000`, 'guess'), 'rate_limited');

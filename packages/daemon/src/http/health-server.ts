@@ -1,6 +1,6 @@
 import Fastify from 'fastify';
 import { addMetricsRoute, type Metrics } from '../telemetry/metrics.ts';
-import { answerBrokenRequest } from './error-answers.ts';
+import { answerBrokenRequest } from './broken-requests.ts';
 import { addHealthMetrics } from './health-metrics.ts';
 import { addHealthRoutes, type HealthCheck, type HealthOptions } from './health.ts';
 import { listen, type ListeningServer } from './listen.ts';

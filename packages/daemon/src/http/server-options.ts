@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { FastifyHttpOptions } from 'fastify';
 import type { ApiErrorCode } from '@sluice/errors/api-errors';
-import { answerBrokenRequest, answerUnroutable } from './error-answers.ts';
+import { answerBrokenRequest } from './broken-requests.ts';
+import { answerUnroutable } from './error-answers.ts';
 
 /**
  * Fastify's options that all HTTP APIs of Sluice share.
