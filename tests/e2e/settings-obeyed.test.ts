@@ -101,8 +101,8 @@ it('settings of other programs are warned of by name at the start, and the log l
     DB_MAX_OVERFLOW: '10',
     OTEL_TRACES_SAMPLER: 'always_off',
   });
-  const warned = log.filter(({ msg }) => msg === 'a variable has no effect').map(({ variable }) => variable);
-  expect(warned.toSorted()).toEqual([
+  const warned = log.filter(({ msg }) => msg === 'a variable has no effect').map(({ variable }) => String(variable));
+  expect(warned.toSorted((a, b) => a.localeCompare(b))).toEqual([
     'DB_MAX_OVERFLOW',
     'JWT_SECRET_KEY',
     'OTEL_TRACES_SAMPLER',

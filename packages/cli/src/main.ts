@@ -73,6 +73,6 @@ function configOrExit(): CliConfig {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT.usage);
+    return process.exit(EXIT.usage);
   }
 }

@@ -96,6 +96,8 @@ async function develop(name: DaemonName, port: string | undefined): Promise<numb
       ...env,
       DATABASE_URL: stack.databaseUrl,
       REDIS_URL: stack.redisUrl,
+      // Meant for other servers: the stack's has no TLS.
+      ...(env['DATABASE_URL'] ? {} : { PGSSLMODE: undefined }),
       // Two writers of one name would read each other's entries as their own.
       WRITER_NAME: `${env['WRITER_NAME'] || 'writer'}-dev`,
       [PORTS[name].variable]: String(chosen),

@@ -17,6 +17,8 @@ import type { UnprivilegedUser } from './run-unprivileged.ts';
 const MiB = 1024 * 1024;
 /** Recovery after a crash replays up to max_wal_size before the first connection is accepted. */
 const READY_WITHIN_MS = 120_000;
+/** After this long, the reason of the wait is reported. */
+const TELL_AFTER_MS = 10_000;
 const FAST_STOP_WITHIN_MS = 60_000;
 const LAUNCH_ATTEMPTS = 10;
 const USER = 'sluice';
@@ -30,6 +32,10 @@ export interface PostgresOptions {
   preferredPort?: number | undefined;
   /** Server settings by name, over the defaults: `{ fsync: 'off' }`. */
   settings?: Record<string, string> | undefined;
+  /** Gives up a start that is under way; what was started is stopped. */
+  signal?: AbortSignal | undefined;
+  /** Given each new reason why the server is not ready after ten seconds. */
+  report?: ((reason: string) => void) | undefined;
 }
 
 export interface PostgresHandle {
@@ -59,6 +65,8 @@ export async function startPostgres({
   port,
   preferredPort,
   settings = {},
+  signal,
+  report,
 }: PostgresOptions): Promise<PostgresHandle> {
   const binaries = await findPostgresBinaries();
   const user = await unprivilegedUser();
@@ -75,6 +83,8 @@ export async function startPostgres({
         binaries,
         user,
         settings,
+        signal,
+        report,
         port: port ?? (await freePort(preferredPort)),
       });
     } catch (error) {
@@ -98,9 +108,11 @@ interface Launch {
   user: UnprivilegedUser;
   settings: Record<string, string>;
   port: number;
+  signal: PostgresOptions['signal'];
+  report: PostgresOptions['report'];
 }
 
-async function launch({ folder, cluster, binaries, user, settings, port }: Launch): Promise<PostgresHandle> {
+async function launch({ folder, cluster, binaries, user, settings, port, ...wait }: Launch): Promise<PostgresHandle> {
   const log = join(folder, 'postgres.log');
   const logDescriptor = openLog(log);
   const logStart = logLength(log);
@@ -134,6 +146,7 @@ async function launch({ folder, cluster, binaries, user, settings, port }: Launc
       url: urlOf('postgres'),
       exited,
       lastLog: () => logSince(log, logStart),
+      ...wait,
     });
   } catch (error) {
     await stop('immediate');
@@ -162,19 +175,24 @@ async function untilConnected({
   url,
   exited,
   lastLog,
+  signal,
+  report,
 }: {
   url: string;
   exited: Promise<Exit>;
   lastLog: () => string;
-}): Promise<void> {
+} & Pick<PostgresOptions, 'signal' | 'report'>): Promise<void> {
   let ended: Exit | undefined;
   void exited.then(
     (exit) => (ended = exit),
     () => (ended = { code: null, signal: null }),
   );
-  const deadline = Date.now() + READY_WITHIN_MS;
+  const startedAt = Date.now();
+  let told = '';
   for (;;) {
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+    signal?.throwIfAborted();
+    // The cluster has no TLS, whatever PGSSLMODE asks of other servers.
+    const client = new Client({ connectionString: url, ssl: false, connectionTimeoutMillis: 5_000 });
     client.on('error', () => {});
     try {
       await client.connect();
@@ -186,7 +204,12 @@ async function untilConnected({
         throw new Error(`Postgres ended at start (${describeExit(ended)}):\n${lastLog()}`, {
           cause: error,
         });
-      if (Date.now() > deadline)
+      const { message } = error as Error;
+      if (Date.now() > startedAt + TELL_AFTER_MS && message !== told) {
+        told = message;
+        report?.(`not ready yet: ${message}`);
+      }
+      if (Date.now() > startedAt + READY_WITHIN_MS)
         throw new Error(`Postgres was not ready in ${READY_WITHIN_MS / 1000} s:\n${lastLog()}`, {
           cause: error,
         });

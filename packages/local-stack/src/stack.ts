@@ -84,6 +84,8 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
     const defaults = { WRITER_NAME: 'writer-1', EXPORT_DIR: join(dataDir, 'exports') };
     // Their logs are files, and warnings are read from them.
     const fixed = { LOG_FORMAT: 'json', DATABASE_URL: databaseUrl, REDIS_URL: redisUrl };
+    // Meant for other servers: daemons refuse it where DATABASE_URL does not say the same.
+    if (!env['DATABASE_URL']) Object.assign(fixed, { PGSSLMODE: undefined });
     const daemonEnv = { ...defaults, ...env, ...ports, ...fixed };
     for (const name of DAEMONS.filter((each) => wanted.includes(each))) {
       const daemon = await startDaemon(
@@ -103,7 +105,7 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
 }
 
 async function addPostgres(
-  { report, preferredPorts, postgresSettings: settings }: StackOptions,
+  { report, preferredPorts, postgresSettings: settings, signal }: StackOptions,
   dataDir: string,
   servers: { stop(): Promise<void> }[],
 ): Promise<string> {
@@ -111,10 +113,13 @@ async function addPostgres(
     dataDir: join(dataDir, 'postgres'),
     preferredPort: preferredPorts?.postgres,
     settings,
+    report: (reason: string) => report(progressLine('postgres', reason)),
   };
   let port: number | undefined;
-  const start = async () => {
-    const run = await startPostgres({ ...options, port });
+  const start = async (unwanted: AbortSignal) => {
+    // A server that dies during the stop is started again: the writer still drains.
+    const signals = signal === undefined || port !== undefined ? [unwanted] : [unwanted, signal];
+    const run = await startPostgres({ ...options, port, signal: AbortSignal.any(signals) });
     // The daemons know it by this port, so a restart must use the same one.
     port = run.port;
     return run;

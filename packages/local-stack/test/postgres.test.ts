@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { startPostgres } from '../src/postgres.ts';
 import type { PostgresHandle, PostgresOptions } from '../src/postgres.ts';
 import { startTimeOf } from '../src/process-info.ts';
@@ -74,4 +74,32 @@ test('says what the server said when it does not start', async () => {
     settings: { max_connections: 'many' },
   });
   await expect(failed).rejects.toThrow(/Postgres ended at start \(exit code 1\):[^]*max_connections/);
+});
+
+test('starts whatever PGSSLMODE asks of other servers', async () => {
+  vi.stubEnv('PGSSLMODE', 'require');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { url } = await start({ dataDir: await temporaryFolder() });
+  vi.unstubAllEnvs();
+  expect(await ask(url, 'SELECT 1 AS one')).toEqual([1]);
+});
+
+test('says after ten seconds why it still waits, and gives up when it is told to, with the server stopped', async () => {
+  const dataDir = await temporaryFolder();
+  const access = join(dataDir, 'hba.conf');
+  await writeFile(access, 'host all all all reject\n');
+  const stop = new AbortController();
+  const reasons: string[] = [];
+  const started = startPostgres({
+    dataDir,
+    settings: { hba_file: access },
+    signal: stop.signal,
+    report(reason) {
+      reasons.push(reason);
+      stop.abort();
+    },
+  });
+  await expect(started).rejects.toThrow(/aborted/);
+  expect(reasons).toEqual([expect.stringMatching(/^not ready yet: pg_hba\.conf rejects connection/)]);
+  await expect(stat(join(dataDir, 'pgdata/postmaster.pid'))).rejects.toThrow('ENOENT');
 });

@@ -40,7 +40,7 @@ it.each([
   expect(await ask(withQuery(query))).toEqual({ ssl: true });
 });
 
-it.each(['', 'sslmode=disable'])('it is not reached with "%s"', async (query) => {
+it.each(['', 'sslmode=disable'])('with "%s" it is not reached', async (query) => {
   await expect(ask(withQuery(query))).rejects.toThrow(/no encryption/);
 });
 

@@ -10,7 +10,13 @@ export type DatabaseTls = Pick<
 
 /** Parameters of a database's URL that are read here. */
 export const TLS_PARAMETERS = [
-  ...['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'],
+  'sslmode',
+  'ssl',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'sslpassword',
+  'sslnegotiation',
 ] as const;
 
 /** With the meaning that libpq gives them; `no-verify` is pg's. */
@@ -57,7 +63,7 @@ export function readTls(
   try {
     createSecureContext(ssl);
   } catch (error) {
-    throw new Error(`names a certificate or a key that cannot be used: ${(error as Error).message}`);
+    throw new Error(`names a certificate or a key that cannot be used: ${(error as Error).message}`, { cause: error });
   }
   return { ssl, sslnegotiation: negotiation };
 }
@@ -102,7 +108,7 @@ function readIdentity(parameters: ReadonlyMap<string, string>): DatabaseTls {
   return {
     ...(cert === undefined ? {} : { cert, key }),
     ...(passphrase === undefined ? {} : { passphrase }),
-  } as DatabaseTls;
+  };
 }
 
 function read(parameter: string, path: string | undefined): string | undefined {
@@ -114,6 +120,8 @@ function read(parameter: string, path: string | undefined): string | undefined {
     return text;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`has the parameter ${parameter}, whose file is no certificate or cannot be read (${code})`);
+    throw new Error(`has the parameter ${parameter}, whose file is no certificate or cannot be read (${code})`, {
+      cause: error,
+    });
   }
 }

@@ -23,8 +23,17 @@ export interface DatabaseServer {
 
 /** Parameters of the URL that have an effect. Those of TLS are read in `database-tls.ts`. */
 export const DATABASE_PARAMETERS: readonly string[] = [
-  ...['host', 'port', 'user', 'password', 'dbname', 'options', 'connect_timeout'],
-  ...['client_encoding', 'gssencmode', 'target_session_attrs', 'channel_binding'],
+  'host',
+  'port',
+  'user',
+  'password',
+  'dbname',
+  'options',
+  'connect_timeout',
+  'client_encoding',
+  'gssencmode',
+  'target_session_attrs',
+  'channel_binding',
   ...TLS_PARAMETERS,
 ];
 
@@ -52,7 +61,7 @@ export function readDatabaseUrl(url: string): DatabaseServer {
   const text = url.trim().replace(/^(postgres(?:ql)?)\+\w+:/i, '$1:');
   if (!/^postgres(?:ql)?:\/\//i.test(text))
     throw new Error('must be a URL that starts with postgres:// or postgresql://');
-  const [address = '', query = ''] = split(text, '?');
+  const [address, query] = split(text, '?');
   const [authority] = split(address.slice(address.indexOf('//') + 2), '/');
   // An @ after the host is the rest of a password with a / or ? in it, which would name another server.
   const misplaced = query.includes('@') || address.lastIndexOf('@') > address.length - 1 - pathOf(address).length;
@@ -120,7 +129,10 @@ function readAddress(address: string, parameters: ReadonlyMap<string, string>) {
     const value = parameters.get(name);
     if (value !== undefined) kept.set(name, value);
   }
-  const [parsed, path] = readable(() => [parse(`${address}?${kept}`), decodeURIComponent(pathOf(address).slice(1))]);
+  const [parsed, path] = readable(() => [
+    parse(`${address}?${kept.toString()}`),
+    decodeURIComponent(pathOf(address).slice(1)),
+  ]);
   const port = Number(parsed.port || 5432);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error('must have a port from 1 to 65535');
   return {

@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { ConfigError } from './config-error.ts';
-import type { Environment } from './read-environment.ts';
 
 const NAME = /^[A-Za-z_]\w*$/;
 const HOW_TO_SAVE =
@@ -14,7 +13,7 @@ const HOW_TO_SAVE =
  * @throws ConfigError when Node's parser would leave something out: another encoding than UTF-8, a line that sets
  *   nothing, a name that cannot be a variable's, a quote that is not closed
  */
-export function readEnvFile(path: string): Environment {
+export function readEnvFile(path: string): NodeJS.Dict<string> {
   const text = decode(readBytes(path), path);
   if (text === null) return {};
   const problems = problemsOf(text, path);

@@ -1,10 +1,14 @@
 import type { TObject } from 'typebox';
-import type { VariableNotes } from './read-config.ts';
 import type { Environment } from './read-environment.ts';
 import { isServiceLink } from './service-links.ts';
 
 /** What a schema says of one variable, as far as its spelling is concerned. */
-type Property = VariableNotes & { readonly type?: string; readonly enum?: readonly string[] };
+interface Property {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly aliases?: Readonly<Record<string, string>>;
+  readonly refuseEmpty?: boolean;
+}
 
 const BOOLEANS: ReadonlyMap<string, string> = new Map([
   ...['true', '1', 'yes', 'y', 'on', 't'].map((word) => [word, 'true'] as const),
