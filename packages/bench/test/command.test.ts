@@ -38,27 +38,31 @@ it.each([
   { during: 'the start', args: ['ingest', '--quick'], says: /postgres +ready/ },
   // Would take an hour.
   { during: 'a statement', args: ['query', '--quick', '--rows', '100000000'], says: /storing events/ },
-])('Ctrl-C during $during ends it and leaves no process and no folder', { timeout: TIMEOUT_MS }, async ({ args, says }) => {
-  const folder = makeFolder();
-  const env = { PATH: process.env['PATH'], TMPDIR: folder, INIT_CWD: folder };
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  let seen: string[] = [];
-  const ended = new Promise<number | null>((done) => child.once('close', done));
-  child.stderr.on('data', (text: Buffer) => {
-    const before = stderr;
-    stderr += text.toString();
-    if (says.test(before) || !says.test(stderr)) return;
-    seen = processesOf(folder);
-    child.kill('SIGINT');
-  });
-  expect(await ended, stderr).toBe(130);
-  expect(stderr).toContain('stopping in order; Ctrl-C again to stop at once\n');
-  expect(stderr).toMatch(/\nstopped\n$/);
-  expect(readdirSync(folder)).toEqual([]);
-  if (process.platform === 'linux') expect(seen.length).toBeGreaterThan(1);
-  expect(processesOf(folder)).toEqual([]);
-});
+])(
+  'Ctrl-C during $during ends it and leaves no process and no folder',
+  { timeout: TIMEOUT_MS },
+  async ({ args, says }) => {
+    const folder = makeFolder();
+    const env = { PATH: process.env['PATH'], TMPDIR: folder, INIT_CWD: folder };
+    const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    let seen: string[] = [];
+    const ended = new Promise<number | null>((done) => child.once('close', done));
+    child.stderr.on('data', (text: Buffer) => {
+      const before = stderr;
+      stderr += text.toString();
+      if (says.test(before) || !says.test(stderr)) return;
+      seen = processesOf(folder);
+      child.kill('SIGINT');
+    });
+    expect(await ended, stderr).toBe(130);
+    expect(stderr).toContain('stopping in order; Ctrl-C again to stop at once\n');
+    expect(stderr).toMatch(/\nstopped\n$/);
+    expect(readdirSync(folder)).toEqual([]);
+    if (process.platform === 'linux') expect(seen.length).toBeGreaterThan(1);
+    expect(processesOf(folder)).toEqual([]);
+  },
+);
 
 it(
   'names each suite that fails, continues with the next, and leaves only the logs',
