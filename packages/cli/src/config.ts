@@ -11,8 +11,8 @@ export interface CliConfig {
   /** The folder to which file names on the command line are relative. */
   readonly callerFolder: string;
   readonly editor: string;
-  /** Where exports may lie on this machine: EXPORT_DIR, and that of the local stack. */
-  readonly exportFolders: readonly string[];
+  /** Where the local stack of this checkout exports to. */
+  readonly exportFolder: string;
 }
 
 const CHECKOUT = join(import.meta.dirname, '../../..');
@@ -24,15 +24,12 @@ const CHECKOUT = join(import.meta.dirname, '../../..');
  */
 export function readCliConfig(): CliConfig {
   const environment = readEnvironment(join(CHECKOUT, '.env'));
-  const { QUERY_URL, QUERY_PORT, API_KEY, VISUAL, EDITOR, EXPORT_DIR, SLUICE_DATA_DIR } = environment;
   return {
-    url: QUERY_URL || `http://127.0.0.1:${QUERY_PORT || '8081'}`,
-    urlFrom: QUERY_URL ? 'QUERY_URL' : 'QUERY_PORT',
-    key: API_KEY,
+    url: environment['QUERY_URL'] || `http://127.0.0.1:${environment['QUERY_PORT'] || '8081'}`,
+    urlFrom: environment['QUERY_URL'] ? 'QUERY_URL' : 'QUERY_PORT',
+    key: environment['API_KEY'] || undefined,
     callerFolder: process.cwd(),
-    editor: VISUAL || EDITOR || (process.platform === 'win32' ? 'notepad' : 'vi'),
-    exportFolders: [...(EXPORT_DIR ? [EXPORT_DIR] : []), join(SLUICE_DATA_DIR || '.sluice', 'exports')].map((folder) =>
-      resolve(CHECKOUT, folder),
-    ),
+    editor: environment['VISUAL'] || environment['EDITOR'] || (process.platform === 'win32' ? 'notepad' : 'vi'),
+    exportFolder: resolve(CHECKOUT, environment['SLUICE_DATA_DIR'] || '.sluice', 'exports'),
   };
 }

@@ -46,9 +46,11 @@ function makeFolder(): string {
   }
 }
 
+/** Leaves Ctrl-C to the editor. */
+function ignore(): void {}
+
 function runEditor(editor: string, file: string): void {
   // Ctrl-C is for the editor; without a listener it would end this process under the editor.
-  const ignore = (): void => {};
   process.on('SIGINT', ignore);
   // An editor writes its screen to standard output, which may be a pipe: `sluice --json dead-letters edit 42 | jq`.
   const stdio = ['inherit', process.stdout.isTTY ? 'inherit' : 2, 'inherit'] as const;

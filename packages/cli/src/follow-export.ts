@@ -39,24 +39,24 @@ export function followVerification(api: ApiClient, first: Verification, output: 
  * Where a run's file is: as the API says, its URI, its path when it is on this machine, else its path below the server's
  * EXPORT_DIR.
  */
-function placeOf(run: ExportRun, key: string, folders: readonly string[]): string {
+function placeOf(run: ExportRun, key: string, folder: string): string {
   if (run.manifest_location !== null) return run.manifest_location;
   const { kind, bucket, prefix } = run.destination;
   const path = `${prefix === '' ? '' : `${prefix}/`}${key}`;
   if (kind === 's3') return `s3://${bucket ?? ''}/${path}`;
-  const here = folders.map((folder) => join(folder, path)).find((file) => existsSync(file));
-  return here ?? `${path}, in the server's EXPORT_DIR`;
+  const here = join(folder, path);
+  return existsSync(here) ? here : `${path}, in the server's EXPORT_DIR`;
 }
 
 /**
  * A run's state in a sentence.
  *
- * @param folders where its files may be on this machine
+ * @param folder where its files are if the API is that of the local stack
  */
-export function describeExport(run: ExportRun, folders: readonly string[]): string {
+export function describeExport(run: ExportRun, folder: string): string {
   const size = `${run.rows_done.toLocaleString('en')} ${run.rows_done === 1 ? 'row' : 'rows'}, ${formatBytes(run.bytes_done)}`;
   if (run.state === 'succeeded') {
-    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${visible(placeOf(run, run.manifest_key, folders))}`}.`;
+    return `Export ${run.id} succeeded: ${size}${run.manifest_key === null ? '' : `; its manifest is ${visible(placeOf(run, run.manifest_key, folder))}`}.`;
   }
   const why =
     run.error === null ? '' : visible(`: ${run.error}${run.error_code === null ? '' : ` [${run.error_code}]`}`);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, existsSync, globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +12,9 @@ const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 const KEY = 'the-operators-key';
 const EVENTS = 40;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
-const exportDir = mkdtempSync(join(tmpdir(), 'sluice-exports-'));
+const dataDir = mkdtempSync(join(tmpdir(), 'sluice-data-'));
+const exportDir = join(dataDir, 'exports');
+mkdirSync(exportDir);
 let operations: Operations;
 
 beforeAll(async () => {
@@ -48,7 +50,7 @@ describe('exporting', () => {
     );
     const id = stdout.split(' ')[1]!;
     // Where the files are on this machine, a path that can be pasted.
-    const here = await sluice(['exports', 'run', '--format', 'ndjson'], undefined, { EXPORT_DIR: exportDir });
+    const here = await sluice(['exports', 'run', '--format', 'ndjson'], undefined, { SLUICE_DATA_DIR: dataDir });
     expect(existsSync(/its manifest is (.+)\.$/m.exec(here.stdout)![1]!)).toBe(true);
 
     const run = await json('exports', 'show', id);

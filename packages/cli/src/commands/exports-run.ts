@@ -49,7 +49,7 @@ export function addExportsRunCommand(
         return;
       }
       const ended = await followExport(api, run, output);
-      output.result(ended, describeExport(ended, config.exportFolders));
+      output.result(ended, describeExport(ended, config.exportFolder));
       if (ended.state !== 'succeeded') process.exitCode = EXIT.failed;
     });
 }

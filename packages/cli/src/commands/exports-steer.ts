@@ -26,7 +26,7 @@ export function addExportsSteerCommands(
       const { api, output, config } = context();
       const queued = await api.call('post', '/export/runs/{id}/retry', { path: { id }, body: {} });
       const run = wait ? await followExport(api, queued, output) : queued;
-      output.result(run, describeExport(run, config.exportFolders));
+      output.result(run, describeExport(run, config.exportFolder));
       if (run.state === 'failed') process.exitCode = EXIT.failed;
     });
   parent
@@ -37,6 +37,6 @@ export function addExportsSteerCommands(
     .action(async (id: string) => {
       const { api, output, config } = context();
       const run = await api.call('post', '/export/runs/{id}/cancel', { path: { id }, body: {} });
-      output.result(run, describeExport(run, config.exportFolders));
+      output.result(run, describeExport(run, config.exportFolder));
     });
 }

@@ -19,35 +19,112 @@ const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/u;
 const UUID = '0b3f6a52-6d0e-4c57-9a38-5f0d7a1c9e11';
 const TIME = '2026-11-29T09:30:00.000Z';
 const LETTER = {
-  ...{ id: HOSTILE, tenant: HOSTILE, event_id: HOSTILE, event_type: HOSTILE, source: HOSTILE, reason: HOSTILE },
-  ...{ sqlstate: HOSTILE, message: HOSTILE, state: 'dead', attempts: 1, trace_id: HOSTILE, first_failed_at: TIME },
-  ...{ detail: HOSTILE, payload: { [HOSTILE]: HOSTILE }, original_payload: [HOSTILE], origin: { client: HOSTILE } },
-  ...{ history: [{ message: HOSTILE }], replays: [HOSTILE], version: HOSTILE },
+  id: HOSTILE,
+  tenant: HOSTILE,
+  event_id: HOSTILE,
+  event_type: HOSTILE,
+  source: HOSTILE,
+  reason: HOSTILE,
+  sqlstate: HOSTILE,
+  message: HOSTILE,
+  state: 'dead',
+  attempts: 1,
+  trace_id: HOSTILE,
+  first_failed_at: TIME,
+  detail: HOSTILE,
+  payload: { [HOSTILE]: HOSTILE },
+  original_payload: [HOSTILE],
+  origin: { client: HOSTILE },
+  history: [{ message: HOSTILE }],
+  replays: [HOSTILE],
+  version: HOSTILE,
 };
 const REPLAY = {
-  ...{ id: UUID, state: 'succeeded', matched: 1, replayed: 0, failed: 1, skipped: 0, rate: 1, error: HOSTILE },
+  id: UUID,
+  state: 'succeeded',
+  matched: 1,
+  replayed: 0,
+  failed: 1,
+  skipped: 0,
+  rate: 1,
+  error: HOSTILE,
 };
 const RUN = {
-  ...{ id: UUID, tenant: HOSTILE, state: 'failed', trigger: HOSTILE, format: HOSTILE, created_at: TIME, rows_done: 1 },
-  ...{ rows_expected: 1, bytes_done: 1, manifest_key: HOSTILE, error: HOSTILE, error_code: HOSTILE },
-  ...{ destination: { kind: 's3', bucket: HOSTILE, prefix: HOSTILE }, files: [{ key: HOSTILE, sha256: HOSTILE }] },
+  id: UUID,
+  tenant: HOSTILE,
+  state: 'failed',
+  trigger: HOSTILE,
+  format: HOSTILE,
+  created_at: TIME,
+  rows_done: 1,
+  rows_expected: 1,
+  bytes_done: 1,
+  manifest_key: HOSTILE,
+  error: HOSTILE,
+  error_code: HOSTILE,
+  destination: {
+    kind: 's3',
+    bucket: HOSTILE,
+    prefix: HOSTILE,
+  },
+  files: [
+    {
+      key: HOSTILE,
+      sha256: HOSTILE,
+    },
+  ],
 };
 const CONFIG = {
-  ...{ tenant: HOSTILE, source: 'tenant', enabled: true, schedule: { cron: HOSTILE, time_zone: HOSTILE } },
-  ...{ next_run_at: HOSTILE, format: HOSTILE, compression: HOSTILE, backup: null },
-  paused: { reason: HOSTILE, code: HOSTILE, since: TIME },
+  tenant: HOSTILE,
+  source: 'tenant',
+  enabled: true,
+  schedule: {
+    cron: HOSTILE,
+    time_zone: HOSTILE,
+  },
+  next_run_at: HOSTILE,
+  format: HOSTILE,
+  compression: HOSTILE,
+  backup: null,
+  paused: {
+    reason: HOSTILE,
+    code: HOSTILE,
+    since: TIME,
+  },
   destination: {
-    ...{ kind: 's3', bucket: HOSTILE, prefix: HOSTILE, endpoint: HOSTILE },
-    credentials: { set: true, access_key_id: HOSTILE, problem: HOSTILE },
+    kind: 's3',
+    bucket: HOSTILE,
+    prefix: HOSTILE,
+    endpoint: HOSTILE,
+    credentials: {
+      set: true,
+      access_key_id: HOSTILE,
+      problem: HOSTILE,
+    },
   },
 };
 const KEY = {
-  ...{ id: HOSTILE, name: HOSTILE, scopes: [HOSTILE], tenant: HOSTILE, created_at: TIME, last_used_at: HOSTILE },
-  ...{ expires_at: HOSTILE, revoked_at: HOSTILE, key: HOSTILE },
+  id: HOSTILE,
+  name: HOSTILE,
+  scopes: [HOSTILE],
+  tenant: HOSTILE,
+  created_at: TIME,
+  last_used_at: HOSTILE,
+  expires_at: HOSTILE,
+  revoked_at: HOSTILE,
+  key: HOSTILE,
 };
 const JOB_RUN = {
-  ...{ id: UUID, job: HOSTILE, state: 'failed', requested_by: HOSTILE, rows: 1, rows_expected: null, duration_ms: 1 },
-  ...{ created_at: TIME, error: HOSTILE, details: { [HOSTILE]: HOSTILE } },
+  id: UUID,
+  job: HOSTILE,
+  state: 'failed',
+  requested_by: HOSTILE,
+  rows: 1,
+  rows_expected: null,
+  duration_ms: 1,
+  created_at: TIME,
+  error: HOSTILE,
+  details: { [HOSTILE]: HOSTILE },
 };
 const RETENTION = { tenant: HOSTILE, days: 7, updated_at: TIME, updated_by: HOSTILE };
 const COUNTS = {
@@ -60,8 +137,19 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   'GET /api/queue': {
     shards: [
       {
-        ...{ shard: HOSTILE, length: 1, bytes: 1, pending: 1, lag: HOSTILE, oldest_age_seconds: 1 },
-        consumers: [{ name: HOSTILE, pending: 1, idle_ms: 1 }],
+        shard: HOSTILE,
+        length: 1,
+        bytes: 1,
+        pending: 1,
+        lag: HOSTILE,
+        oldest_age_seconds: 1,
+        consumers: [
+          {
+            name: HOSTILE,
+            pending: 1,
+            idle_ms: 1,
+          },
+        ],
         conservation: COUNTS,
       },
     ],
@@ -77,8 +165,16 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   'POST /api/dead-letters/discards': { discarded: 1 },
   'POST /api/dead-letters/replays': {
     ...REPLAY,
-    ...{ tried: 1, would_store: 0, would_duplicate: 1 },
-    would_fail: [{ id: HOSTILE, reason: HOSTILE, message: HOSTILE }],
+    tried: 1,
+    would_store: 0,
+    would_duplicate: 1,
+    would_fail: [
+      {
+        id: HOSTILE,
+        reason: HOSTILE,
+        message: HOSTILE,
+      },
+    ],
   },
   'GET /api/events/recent': { events: [] },
   'POST /export/run': RUN,
@@ -88,12 +184,26 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
     tenants: [
       {
         ...CONFIG,
-        ...{ lag_seconds: 1, totals: { rows: 1, bytes: 1 }, last_run: { state: HOSTILE, created_at: TIME } },
+        lag_seconds: 1,
+        totals: {
+          rows: 1,
+          bytes: 1,
+        },
+        last_run: {
+          state: HOSTILE,
+          created_at: TIME,
+        },
       },
     ],
   },
   [`POST /export/runs/${UUID}/verify`]: {
-    ...{ id: UUID, run_id: UUID, state: 'succeeded', ok: false, problems: [HOSTILE], error: HOSTILE, rows_done: 1 },
+    id: UUID,
+    run_id: UUID,
+    state: 'succeeded',
+    ok: false,
+    problems: [HOSTILE],
+    error: HOSTILE,
+    rows_done: 1,
   },
   [`POST /export/runs/${UUID}/retry`]: RUN,
   [`POST /export/runs/${UUID}/cancel`]: RUN,
@@ -103,8 +213,15 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   'GET /api/jobs': {
     jobs: [
       {
-        ...{ name: HOSTILE, schedule: { cron: HOSTILE }, next_run_at: HOSTILE, stale: true, description: HOSTILE },
-        last_run: { state: HOSTILE, created_at: HOSTILE },
+        name: HOSTILE,
+        schedule: { cron: HOSTILE },
+        next_run_at: HOSTILE,
+        stale: true,
+        description: HOSTILE,
+        last_run: {
+          state: HOSTILE,
+          created_at: HOSTILE,
+        },
       },
     ],
   },

@@ -12,8 +12,15 @@ const COUNTS = {
   events: { settled: 0, stored: 0, duplicate: 0, dead: 0, drift: 0 },
 };
 const STATUS = {
-  ...{ shards: [], totals: { length: 7, bytes: 1, pending: 1 }, conservation: COUNTS },
-  ...{ drain_rate_per_second: 1, seconds_to_empty: 7 },
+  shards: [],
+  totals: {
+    length: 7,
+    bytes: 1,
+    pending: 1,
+  },
+  conservation: COUNTS,
+  drain_rate_per_second: 1,
+  seconds_to_empty: 7,
 };
 const ENTER = '\u001b[?1049h';
 const LEAVE = '\u001b[?1049l';

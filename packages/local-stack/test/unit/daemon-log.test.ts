@@ -48,13 +48,11 @@ test('the end of a problem is shown after the problem, and only then', () => {
   ]);
 });
 
+function dead(count: number, ...reasons: string[]): object {
+  return { level: 40, msg: 'events became dead letters', dead: count, reasons };
+}
+
 test('dead letters are shown with their number, their reasons, and the command', () => {
-  const dead = (count: number, ...reasons: string[]): object => ({
-    level: 40,
-    msg: 'events became dead letters',
-    dead: count,
-    reasons,
-  });
   expect(shownOf([dead(1, 'invalid_value')])).toEqual([
     'warn   1 event became a dead letter (invalid_value): ./sluice dead-letters list',
   ]);
