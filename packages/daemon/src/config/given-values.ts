@@ -26,8 +26,8 @@ export function givenValues(schema: TObject, environment: Environment): Record<s
   for (const [name, property] of Object.entries(schema.properties)) {
     const value = environment[name];
     if (value === undefined || isServiceLink(name, value)) continue;
-    const { refuseEmpty } = property as unknown as Property;
-    if (value.trim() !== '') given[name] = spelled(value, property as unknown as Property);
+    const { refuseEmpty } = property as Property;
+    if (value.trim() !== '') given[name] = spelled(value, property);
     else if (refuseEmpty === true) given[name] = '';
   }
   if ('LOG_LEVEL' in schema.properties && given['LOG_LEVEL'] === undefined && isDebug(environment))
