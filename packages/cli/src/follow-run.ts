@@ -23,7 +23,7 @@ export async function followRun(api: ApiClient, first: RunStatus, output: Output
   let run = first;
   bar?.start(1, 0, shownOf(run));
   const unfollow = leaveAloneOnInterrupt(bar, output, `Run ${run.id}`);
-  if (bar === null) output.note(`Run ${run.id} of ${run.job} is ${run.state}.`);
+  if (bar === null) output.note(visible(`Run ${run.id} of ${run.job} is ${run.state}.`));
   try {
     while (!ENDED.has(run.state)) {
       await delay(CHECK_MS);

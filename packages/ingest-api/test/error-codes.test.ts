@@ -249,10 +249,12 @@ async function requestDuringStop(): Promise<RawAnswer> {
   return answer;
 }
 
+function guess(at: number): Promise<Answer> {
+  return ingest.send({ events: [makeEvent()] }, { 'x-api-key': `guess-${at}`, 'x-forwarded-for': '203.0.113.7' });
+}
+
 /** Sends wrong keys from one address until the next one is not looked at. */
 async function guessTooOften(): Promise<Answer> {
-  const guess = (at: number) =>
-    ingest.send({ events: [makeEvent()] }, { 'x-api-key': `guess-${at}`, 'x-forwarded-for': '203.0.113.7' });
   for (let at = 0; at < 30; at += 1) expectError(await guess(at), 'unauthorized');
   return guess(30);
 }

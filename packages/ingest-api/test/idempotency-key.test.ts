@@ -122,7 +122,7 @@ describe('another body under a used key', () => {
 
   it('one of two that come at the same time is accepted', async () => {
     const answers = await Promise.all([1, 2, 3, 4].map((v) => ingest.send(batchOf(v), keyed('k-6'))));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 422, 422, 422]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 422, 422, 422]);
     expect(await ingest.queued()).toHaveLength(1);
   });
 });

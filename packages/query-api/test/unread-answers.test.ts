@@ -85,7 +85,7 @@ it('pages that nobody reads hold no more than the tenant may, and are cut', asyn
   // Another tenant is served meanwhile, and so are small answers of this one.
   expect((await operations.ask('POST', '/api/events/query', { limit: 10 }, 'b')).status).toBe(200);
   expect((await operations.ask('GET', '/api/dead-letters', undefined, 'a')).status).toBe(200);
-  // Whoever takes nothing for WRITE_TIMEOUT_MS is cut; then there is room again.
+  // A client that takes nothing for WRITE_TIMEOUT_MS is cut; then there is room again.
   await vi.waitFor(async () => {
     expect((await operations.ask('POST', '/api/events/query', { limit: 1_000 }, 'a')).status).toBe(200);
   }, PATIENCE);
@@ -134,7 +134,7 @@ it('live tails that are resumed and never read hold a few megabytes each', async
     ),
   );
   await vi.waitFor(() => expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200)), PATIENCE);
-  // Whoever reads gets all of them.
+  // A client that reads gets all of them.
   let text = '';
   const reader = await openConnection(operations.query.url);
   sockets.push(reader);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type AnswerOf, type ApiClient, CommandError } from '@sluice/api-client/api-client';
 import { EXIT } from '@sluice/api-client/exit-codes';
-import { visibleLines } from '@sluice/errors/visible';
+import { visible, visibleLines } from '@sluice/errors/visible';
 import { formatBytes, formatSeconds, formatTable, type Output } from '../output.ts';
 import { openWatchScreen } from '../watch-screen.ts';
 
@@ -20,7 +20,10 @@ export function addStatusCommand(program: Command, context: () => { api: ApiClie
     .addHelpText('after', '\nExamples:\n  ./sluice status\n  ./sluice status --watch\n  ./sluice status --json')
     .action(async (options: { watch?: boolean }) => {
       const { api, output } = context();
-      if (options.watch) return watch(api, output);
+      if (options.watch) {
+        await watch(api, output);
+        return;
+      }
       const { answers, text } = await readStatus(api);
       output.result(answers, text);
     });
@@ -105,7 +108,7 @@ export function formatStatus(
     stalled === undefined
       ? []
       : [
-          `${name}: STALLED since ${timeOfDay(stalled.since)}: ${stalled.message} [${stalled.code}], ${counted(stalled.entries, 'entry', 'entries')}`,
+          `${visible(`${name}: STALLED since ${timeOfDay(stalled.since)}: ${stalled.message} [${stalled.code}]`)}, ${counted(stalled.entries, 'entry', 'entries')}`,
         ],
   );
   return [
@@ -135,7 +138,7 @@ function formatDaemons(daemons: Daemons): readonly string[] {
   ]);
   const failures = daemons.flatMap(({ instance, checks }) =>
     Object.entries(checks).flatMap(([check, { status, message, since }]) =>
-      status === 'ok' ? [] : [`${instance}: ${check} failed since ${timeOfDay(since)}${message ? `: ${message}` : ''}`],
+      status === 'ok' ? [] : [visible(`${instance}: ${check} failed since ${timeOfDay(since)}${message ? `: ${message}` : ''}`)],
     ),
   );
   return [formatTable(['daemon', 'instance', 'version', 'up', 'status'], rows), ...failures];

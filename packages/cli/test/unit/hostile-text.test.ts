@@ -128,7 +128,7 @@ const JOB_RUN = {
 };
 const RETENTION = { tenant: HOSTILE, days: 7, updated_at: TIME, updated_by: HOSTILE };
 const COUNTS = {
-  entries: { added: 1, settled: 0, waiting: 1, drift: 0 },
+  entries: { added: 1, settled: 0, waiting: 1, orphaned: 0, drift: 0 },
   events: { settled: 0, stored: 0, duplicate: 0, dead: 0, drift: 0 },
 };
 
@@ -153,11 +153,30 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
         conservation: COUNTS,
       },
     ],
+    consumers: [
+      { name: HOSTILE, shards: [0], stalled: { since: TIME, code: HOSTILE, message: HOSTILE, entries: 1 } },
+    ],
     totals: { length: 1, bytes: 1, pending: 1 },
     conservation: COUNTS,
     drain_rate_per_second: 0,
     seconds_to_empty: null,
   },
+  'GET /api/daemons': {
+    daemons: [
+      {
+        daemon: HOSTILE,
+        instance: HOSTILE,
+        version: HOSTILE,
+        started_at: TIME,
+        reported_at: TIME,
+        status: 'unhealthy',
+        ready: false,
+        checks: { [HOSTILE]: { status: 'failed', message: HOSTILE, since: TIME } },
+      },
+    ],
+  },
+  'GET /api/queue/stalled': { stalled: [{ id: HOSTILE, code: HOSTILE, message: HOSTILE }] },
+  'POST /api/queue/set-aside': { set_aside: [HOSTILE] },
   'GET /api/dead-letters': { dead_letters: [LETTER], next_cursor: HOSTILE },
   'GET /api/dead-letters/summary': { groups: [{ reason: HOSTILE, event_type: HOSTILE, hour: HOSTILE, count: 1 }] },
   'GET /api/dead-letters/42': LETTER,
@@ -239,6 +258,7 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
 /** Every command, as it is typed; those that ask are told --yes. */
 const COMMANDS: readonly (readonly string[])[] = [
   ['status'],
+  ['queue', 'set-aside', '--note', 'x', '--yes'],
   ['dead-letters', 'list'],
   ['dead-letters', 'list', '--summary'],
   ['dead-letters', 'show', '42'],

@@ -8,11 +8,12 @@ import { sendJson, startFakeApi } from '../fixtures/fake-api.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 const COUNTS = {
-  entries: { added: 1, settled: 0, waiting: 1, drift: 0 },
+  entries: { added: 1, settled: 0, waiting: 1, orphaned: 0, drift: 0 },
   events: { settled: 0, stored: 0, duplicate: 0, dead: 0, drift: 0 },
 };
 const STATUS = {
   shards: [],
+  consumers: [],
   totals: {
     length: 7,
     bytes: 1,
@@ -28,7 +29,8 @@ const LEAVE = '\u001b[?1049l';
 /** Types `sluice status --watch`, ends it with Ctrl-C once it has asked `asks` times; the first answers are `how`. */
 async function watch(how: readonly number[], asks: number, redirected = ''): Promise<string> {
   const left = [...how];
-  const api = await startFakeApi((_request, response) => {
+  const api = await startFakeApi(({ path }, response) => {
+    if (path === '/api/daemons') return sendJson(response, 200, { daemons: [] });
     const status = left.shift() ?? 200;
     if (status === 0) response.destroy();
     else sendJson(response, status, status === 200 ? STATUS : { error: { code: 'busy', message: 'not now' } });
@@ -42,7 +44,7 @@ async function watch(how: readonly number[], asks: number, redirected = ''): Pro
     `stty rows 40 cols 120; '${process.execPath}' '${MAIN}' status --watch ${redirected} &
      until [ -e enough ]; do sleep 0.1; done; kill -INT $! || echo gone; wait $! || echo "code $?"`,
   );
-  await vi.waitFor(() => expect(api.requests.length).toBeGreaterThan(asks), { timeout: 120_000 });
+  await vi.waitFor(() => expect(api.requests.filter(({ path }) => path === '/api/queue').length).toBeGreaterThan(asks), { timeout: 120_000 });
   writeFileSync(join(folder, 'enough'), '');
   return shown;
 }

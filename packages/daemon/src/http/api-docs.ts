@@ -31,7 +31,7 @@ const DOCS_POLICY = [
 
 /** A gate in a stream. */
 const FAVICON = {
-  filename: 'sluice.svg',
+  filename: 'icon.svg',
   rel: 'icon',
   sizes: 'any',
   type: 'image/svg+xml',
@@ -80,7 +80,7 @@ export async function addApiDocs(
   await server.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: DOCS_POLICY,
-    theme: { title, favicon: [FAVICON], css: [{ filename: 'sluice.css', content: DOCS_STYLE }] },
+    theme: { title, favicon: [FAVICON], css: [{ filename: 'docs.css', content: DOCS_STYLE }] },
     // The base layout has no bar with a field for documents of other servers.
     uiConfig: { layout: 'BaseLayout', deepLinking: true, persistAuthorization: true, tryItOutEnabled: true },
   });

@@ -32,6 +32,7 @@ export function answerBrokenRequest(
 /** Calls `then` once every whole request of a connection is answered. */
 function whenAnswered(socket: Socket & { _httpMessage?: ServerResponse | null }, then: () => void): void {
   // Node has no other way to find the response that is due on a socket; its own handler of broken requests reads it too.
+  // oxlint-disable-next-line no-underscore-dangle -- Node's own name
   const due = socket._httpMessage;
   if (!due) return then();
   if (due.req.complete) {

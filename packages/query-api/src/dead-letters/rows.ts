@@ -84,7 +84,7 @@ interface Content {
 }
 
 /** Puts the event or the bytes into a row; the bytes only where there is no event. */
-function withContent<Row extends Content & ListedLetter>({ event, raw, raw_bytes: bytes, ...row }: Row): ListedLetter {
+function withContent({ event, raw, raw_bytes: bytes, ...row }: Content & ListedLetter): ListedLetter {
   return {
     ...row,
     payload: jsonOf(event),

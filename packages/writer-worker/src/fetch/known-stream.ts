@@ -2,7 +2,7 @@ import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { isAfter } from '@sluice/stream/measure-shard';
 
 /**
- * The reader may go on with something else for this long, in milliseconds, and still count as one that was reading. What is
+ * The reader may do something else for this long, in milliseconds, and still count as one that was reading. What is
  * added while it reads is delivered at once.
  */
 const GAP_MS = 100;
