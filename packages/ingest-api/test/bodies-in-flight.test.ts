@@ -31,7 +31,7 @@ interface HeldRequest {
 async function hold(body: string | Buffer, headers = ''): Promise<HeldRequest> {
   const bytes = Buffer.from(body);
   const socket = await openConnection(ingest.url);
-  const head = `POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n${headers}Content-Length: ${bytes.length}\r\n\r\n`;
+  const head = `POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${bytes.length}\r\n\r\n`;
   const early = exchange(socket, Buffer.concat([Buffer.from(head), bytes.subarray(0, -1)]));
   early.catch(() => {});
   return {

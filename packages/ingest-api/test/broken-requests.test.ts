@@ -17,12 +17,12 @@ afterAll(() => ingest.stop());
 it.each([
   ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
   ['no HTTP at all', 'hello?\r\n\r\n'],
-  ['an unknown method', 'EVENTS /api/events HTTP/1.1\r\nHost: h\r\n\r\n'],
-  ['a header without a colon', 'GET /live HTTP/1.1\r\nHost: h\r\nnonsense\r\n\r\n'],
-  ['a line break in a header', 'GET /live HTTP/1.1\r\nHost: h\r\nX-Api-Key: a\nb\r\n\r\n'],
+  ['an unknown method', 'EVENTS /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  ['a header without a colon', 'GET /live HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n'],
+  ['a line break in a header', 'GET /live HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: a\nb\r\n\r\n'],
   ['no Host', 'GET /live HTTP/1.1\r\n\r\n'],
-  ['a URL that cannot be decoded', 'GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n'],
-  ['chunks without a length', 'POST /api/events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+  ['a URL that cannot be decoded', 'GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+  ['chunks without a length', 'POST /api/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
 ])('%s is answered with 400, and the daemon keeps running', async (_what, bytes) => {
   expectError(await answeredPromptly(() => sendRaw(ingest.url, bytes)), 'invalid_request');
   expect((await get(`${ingest.url}/live`)).body).toEqual({ alive: true });
@@ -30,8 +30,8 @@ it.each([
 
 describe('after a whole request on the same connection', () => {
   const body = JSON.stringify({ events: [makeEvent()] });
-  const whole = `POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  const head = 'POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n';
+  const whole = `POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const head = 'POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
 
   it.each([
     ['no HTTP', 'GARBAGE\r\n\r\n', 400],
@@ -67,13 +67,13 @@ async function answersTo(bytes: string, endAtOnce = false): Promise<number[]> {
 }
 
 it('headers of more than 16 KiB are answered with 431', async () => {
-  const request = `GET /live HTTP/1.1\r\nHost: h\r\n${'X-A: b\r\n'.repeat(4_000)}\r\n`;
+  const request = `GET /live HTTP/1.1\r\nHost: localhost\r\n${'X-A: b\r\n'.repeat(4_000)}\r\n`;
   expectError(await answeredPromptly(() => sendRaw(ingest.url, request)), 'headers_too_large');
 });
 
 it('an unknown Expect is ignored', async () => {
   const body = JSON.stringify({ events: [makeEvent()] });
-  const head = `POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+  const head = `POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
   expect((await sendRaw(ingest.url, `${head}\r\nExpect: miracles\r\n\r\n${body}`)).status).toBe(202);
 });
 
@@ -85,7 +85,7 @@ it.each([
   ['POST', '/pixel.gif', 'GET'],
   ['POST', '/health', 'GET'],
 ])('%s %s is answered with 405 and Allow: %s', async (method, path, allow) => {
-  const answer = await sendRaw(ingest.url, `${method} ${path}?a=b HTTP/1.1\r\nHost: h\r\n\r\n`);
+  const answer = await sendRaw(ingest.url, `${method} ${path}?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   expectError(answer, 'method_not_allowed', new RegExp(`${path} takes ${allow}, not ${method}`));
   expect(answer.headers.get('allow')).toBe(allow);
 });
@@ -93,6 +93,6 @@ it.each([
 it.each(['/', '/api', '/api/events/', '/API/EVENTS', '/constructor', '/__proto__', '//'])(
   '%s is answered with 404',
   async (path) => {
-    expectError(await sendRaw(ingest.url, `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`), 'not_found');
+    expectError(await sendRaw(ingest.url, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`), 'not_found');
   },
 );

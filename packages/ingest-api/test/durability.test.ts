@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { asRedisUser } from '@sluice/testkit/as-redis-user';
 import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
@@ -79,7 +80,7 @@ it.each(['-config', '-config -info'])(
   'a user without rights (%s) is "memory", and the log says why',
   async (denied) => {
     await admin.call('ACL', 'SETUSER', 'limited', 'reset', 'on', '>pass', '~*', '&*', '+@all', ...denied.split(' '));
-    const ingest = await start({}, server.url.replace('redis://', 'redis://limited:pass@'));
+    const ingest = await start({}, asRedisUser(server.url, 'limited', 'pass'));
     expect(await durabilityOf(ingest)).toBe('memory');
     await expectWarned(ingest, /does not let this user read its settings/);
   },

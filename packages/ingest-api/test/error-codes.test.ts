@@ -222,7 +222,7 @@ it('the details of an unexpected error are in the log, under the request id, and
 async function bodiesInFlight(): Promise<Answer | RawAnswer> {
   const socket = await openConnection(roomy.url);
   const head =
-    'POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 900001\r\n\r\n';
+    'POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900001\r\n\r\n';
   const held = exchange(socket, head + ' '.repeat(900_000));
   held.catch(() => {});
   const answer = await roomy.send(' '.repeat(900_000));

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { asRedisUser } from '@sluice/testkit/as-redis-user';
 import { expectError } from '@sluice/testkit/expect-error';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
@@ -54,7 +55,7 @@ it('a Redis that forgot its keys does not make another body a resend', async () 
 
 it('a user without the right to SET enqueues all the same, and the log says so once', async () => {
   await admin.call('ACL', 'SETUSER', 'limited', 'reset', 'on', '>pass', '~*', '&*', '+@all', '-set');
-  ingest = await startIngest({}, { redisUrl: server.url.replace('redis://', 'redis://limited:pass@') });
+  ingest = await startIngest({}, { redisUrl: asRedisUser(server.url, 'limited', 'pass') });
   expect((await send(1, 'k-4')).status).toBe(202);
   expect((await send(2, 'k-4')).status).toBe(202);
   await ingest.logged(/Idempotency-Key not remembered/);

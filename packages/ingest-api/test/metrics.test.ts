@@ -82,10 +82,10 @@ describe('after a mix of requests', () => {
     expect((await get(`${ingest.url}/pixel.gif?siteId=other`)).status).toBe(401);
     expect((await get(`${ingest.url}/api/one-of-any-number-of-paths`)).status).toBe(404);
     expect((await get(`${ingest.url}/api/events`)).status).toBe(405);
-    expect((await sendRaw(ingest.url, 'PROPFIND /api/any HTTP/1.1\r\nHost: h\r\n\r\n')).status).toBe(404);
-    expect((await sendRaw(ingest.url, 'GET /%E0%A4%A HTTP/1.1\r\nHost: h\r\n\r\n')).status).toBe(400);
+    expect((await sendRaw(ingest.url, 'PROPFIND /api/any HTTP/1.1\r\nHost: localhost\r\n\r\n')).status).toBe(404);
+    expect((await sendRaw(ingest.url, 'GET /%E0%A4%A HTTP/1.1\r\nHost: localhost\r\n\r\n')).status).toBe(400);
     expect((await sendRaw(ingest.url, 'HELLO\r\n\r\n')).status).toBe(400);
-    const tooLong = `GET /live HTTP/1.1\r\nHost: h\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`;
+    const tooLong = `GET /live HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`;
     expect((await sendRaw(ingest.url, tooLong)).status).toBe(431);
   });
   afterAll(() => ingest.stop());

@@ -70,6 +70,7 @@ it('every error code of a batch is explained under its status', () => {
     'method_not_allowed',
     'request_timeout',
     'headers_too_large',
+    'misdirected_request',
     'internal_error',
     'no_valid_events',
   ]);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { asRedisUser } from '@sluice/testkit/as-redis-user';
 import { get } from '@sluice/testkit/http';
 import { startIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
@@ -17,11 +18,8 @@ let server: OwnServer;
 let redisUrl: string;
 
 beforeAll(async () => {
-  server = await ownRedis();
-  const admin = new Redis(server.url);
-  await admin.config('SET', 'requirepass', PASSWORD);
-  admin.disconnect();
-  redisUrl = server.url.replace('redis://', `redis://:${PASSWORD}@`);
+  server = await ownRedis({ requirepass: PASSWORD });
+  redisUrl = server.url;
 });
 afterAll(() => server.remove());
 
@@ -68,7 +66,7 @@ it.each([
 });
 
 it('the test’s Redis does ask for its password', async () => {
-  const stranger = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });
+  const stranger = new Redis(asRedisUser(server.url), { lazyConnect: true, retryStrategy: () => null });
   stranger.on('error', () => {});
   await expect(stranger.set('a', 'b')).rejects.toThrow(/NOAUTH/);
   stranger.disconnect();

@@ -74,7 +74,7 @@ describe('a key', () => {
 
   it('sent twice, or as two headers of one name, is refused or is one tenant’s', async () => {
     const body = JSON.stringify({ events: [makeEvent()] });
-    const head = `POST /api/events HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    const head = `POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
     const raw = (headers: string) => sendRaw(ingest.url, `${head}\r\n${headers}\r\n\r\n${body}`);
     expectError(await raw('X-API-Key: acme-key\r\nX-API-Key: rival-key'), 'unauthorized');
     expectError(await raw('X-API-Key: acme-key\r\nx-api-key: acme-key'), 'unauthorized');

@@ -206,7 +206,7 @@ describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
       total_events: COUNT,
       events_by_type: exact.events_by_type,
     });
-    for (const name of ['unique_users', 'unique_sessions', 'unique_workbooks'] as const) {
+    for (const name of ['unique_users', 'unique_sessions', 'unique_resources', 'unique_workbooks'] as const) {
       expect(Math.abs(body[name] - exact[name]) / exact[name], name).toBeLessThan(5 * 0.016);
     }
   });
@@ -301,6 +301,7 @@ function counted(some: readonly Edit[]) {
     events_by_type: Object.fromEntries([...types].map(([type, all]) => [type, all.length])),
     unique_users: new Set(some.map(({ userName }) => userName)).size,
     unique_sessions: new Set(some.map(({ sessionId }) => sessionId)).size,
+    unique_resources: new Set(some.map(({ workbookName }) => workbookName)).size,
     unique_workbooks: new Set(some.map(({ workbookName }) => workbookName)).size,
   };
 }

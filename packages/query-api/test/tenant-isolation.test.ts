@@ -61,7 +61,7 @@ describe("another tenant's operator", () => {
       .poll(async () => (await operations.ask('GET', '/api/daemons', undefined, 'o')).body.daemons)
       .not.toEqual([]);
     expect((await attack('GET', '/api/daemons')).body).toEqual({ daemons: [] });
-    expect((await attack('GET', '/api/queue')).body.consumers).toEqual([]);
+    expect((await attack('GET', '/api/queue')).status).toBe(403);
   });
 
   it('cannot name another tenant', async () => {
@@ -128,7 +128,7 @@ describe("another tenant's operator", () => {
       replay.body.id,
     ]);
     expect(frozen).toEqual({ tenant: 'evil', upper_id: own });
-    expect((await attack('POST', '/api/dead-letters/discards', { filter: {}, reason: 'x' })).body).toEqual({
+    expect((await attack('POST', '/api/dead-letters/discards', { filter: {}, reason: 'x' })).body).toMatchObject({
       discarded: 1,
     });
     expect((await operations.ask('GET', `/api/dead-letters/${theirs}`, undefined, 'v')).body.state).toBe('dead');

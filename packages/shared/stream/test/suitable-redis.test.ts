@@ -77,8 +77,8 @@ it('a database number that the server has is used', async () => {
 });
 
 it('a process that is busy while it connects reports no outage', async () => {
-  const { redis, lines } = await connected({}, '');
-  const busy = connectRedis(`redis://127.0.0.1:${String(redis.options.port)}`, {
+  const { server, lines } = await connected({}, '');
+  const busy = connectRedis(server.url, {
     name: 'busy',
     logger: pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[0]) }),
     commandTimeoutMs: 1_000,
