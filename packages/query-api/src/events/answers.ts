@@ -4,8 +4,8 @@ import { Type } from 'typebox';
 export const wireEventSchema = Type.Object(
   {
     eventId: Type.Unknown({ description: 'The id that the client sent, else the one it was given.' }),
-    eventType: Type.String(),
-    timestamp: Type.String({ description: 'When it occurred; UTC, unless a page sent a time that had to be guessed.' }),
+    eventType: Type.Unknown({ description: 'A text; of a page, what it sent.' }),
+    timestamp: Type.Unknown({ description: 'When it occurred, in UTC; of a page, what it sent.' }),
   },
   {
     additionalProperties: true,

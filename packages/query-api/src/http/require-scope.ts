@@ -34,7 +34,7 @@ export function addAuthentication(server: FastifyInstance, keys: KeyRing, wrongK
       ...route.schema,
       security: [{ apiKey: [scope] }, { bearer: [scope] }, ...(keys.open ? [{}] : [])],
       description: [route.schema?.description, `Needs the scope \`${scope}\`.`].filter(Boolean).join('\n\n'),
-      response: { ...(route.schema?.response as object), ...errorResponses('query', 401, 403, 429) },
+      response: { ...(route.schema?.response as object), ...errorResponses('query', 401, 403, 429, 431) },
     };
   });
   server.addHook('onRequest', async (request) => {
