@@ -55,6 +55,17 @@ export const LONG_SUITES: readonly LongSuite[] = [
     short: [project('faults')],
   },
   {
+    name: 'schemathesis',
+    proves: 'both APIs answer as their OpenAPI documents say, to whatever the documents allow and do not allow',
+    needs: 'Python 3.10 with venv, and a package index: it installs Schemathesis with pip below node_modules/.cache',
+    // The second seed is another in each run; the report names it.
+    full: [
+      ['node', 'tests/long/schemathesis/main.ts'],
+      ['node', 'tests/long/schemathesis/main.ts', '--seed', String(Date.now() % 1_000_000_000)],
+    ],
+    short: [['node', 'tests/long/schemathesis/main.ts', '--short']],
+  },
+  {
     name: 'upgrade',
     proves: "the previous release's writer stores on the schema of this version",
     needs: 'the history of the repository, from which it checks the previous release out and installs it',

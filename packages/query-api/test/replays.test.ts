@@ -42,6 +42,7 @@ describe('a dry run', () => {
       would_duplicate: 1,
       would_skip: 1,
       would_fail: bad.map((id) => ({ id, reason: 'invalid_value', message: 'poisoned' })),
+      nothing_to_do: [],
     });
     expect(await everything()).toEqual(before);
     expect(await pipeline.redis.xlen(pipeline.stream)).toBe(0);

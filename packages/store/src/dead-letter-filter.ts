@@ -1,4 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { parseTimestamp } from '@sluice/events/timestamp';
 
 /** Selects dead letters. A field that is not given matches all. A replay stores it as JSON. */
 export interface DeadLetterFilter {
@@ -40,8 +41,8 @@ export function matches(filter: DeadLetterFilter, owner: string | null): RawBuil
     filter.reason === undefined ? null : sql<SqlBool>`reason = ${filter.reason}`,
     filter.event_type === undefined ? null : sql<SqlBool>`event_type = ${filter.event_type}`,
     filter.tenant === undefined ? null : sql<SqlBool>`tenant = ${filter.tenant}`,
-    filter.since === undefined ? null : sql<SqlBool>`first_failed_at >= ${filter.since}::timestamptz`,
-    filter.until === undefined ? null : sql<SqlBool>`first_failed_at < ${filter.until}::timestamptz`,
+    filter.since === undefined ? null : sql<SqlBool>`first_failed_at >= ${inUtc(filter.since)}::timestamptz`,
+    filter.until === undefined ? null : sql<SqlBool>`first_failed_at < ${inUtc(filter.until)}::timestamptz`,
     filter.replay_id === undefined ? null : sql<SqlBool>`replay_id = ${filter.replay_id}::uuid`,
     filter.text === undefined
       ? null
@@ -49,4 +50,9 @@ export function matches(filter: DeadLetterFilter, owner: string | null): RawBuil
                       OR strpos(lower(${EVENT_JSON}), lower(${filter.text})) > 0)`,
   ].filter((each) => each !== null);
   return conditions.length === 0 ? sql<SqlBool>`true` : sql.join(conditions, sql` AND `);
+}
+
+/** Postgres knows no offset above 15:59, RFC 3339 all up to 23:59. */
+function inUtc(time: string): string {
+  return parseTimestamp(time)?.iso ?? time;
 }

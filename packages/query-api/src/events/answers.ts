@@ -4,10 +4,8 @@ import { Type } from 'typebox';
 export const wireEventSchema = Type.Object(
   {
     eventId: Type.Unknown({ description: 'The id that the client sent, else the one that Sluice assigned.' }),
-    eventType: Type.String(),
-    timestamp: Type.String({
-      description: 'When it occurred, in UTC. For web collection: the text that the page sent.',
-    }),
+    eventType: Type.Unknown({ description: 'A text; of a page, what it sent.' }),
+    timestamp: Type.Unknown({ description: 'When it occurred, in UTC; of a page, what it sent.' }),
   },
   {
     additionalProperties: true,

@@ -41,7 +41,7 @@ export async function addAuthentication(
       description: [route.schema?.description, `Needs the scope \`${scope}\`.`].filter(Boolean).join('\n\n'),
       response: {
         ...(route.schema?.response as object),
-        ...errorResponses('query', 401, 403, 429, ...(keys.open ? [415, 421] : [])),
+        ...errorResponses('query', 401, 403, 429, 431, ...(keys.open ? [415, 421] : [])),
       },
     };
   });
