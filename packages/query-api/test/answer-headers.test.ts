@@ -114,7 +114,7 @@ describe('the page of the documentation', () => {
     const html = page.bytes.toString();
     expect(html).toContain('<title>Sluice query API</title>');
     expect(html).not.toMatch(/<script>|<style|style="/);
-    const icon = /href="([^"]*sluice\.svg)"/.exec(html)![1]!;
+    const icon = /href="([^"]*icon\.svg)"/.exec(html)![1]!;
     expect((await ask('GET', new URL(icon, `${operations.query.url}/docs/`).pathname)).headers['content-type']).toBe(
       'image/svg+xml',
     );

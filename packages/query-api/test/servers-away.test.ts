@@ -68,5 +68,5 @@ it('serves its documentation, with the headers of helmet', async () => {
   expect(answer.body.openapi).toBe('3.1.0');
   const page = await fetch(`${url}/docs`);
   expect(page.status).toBe(200);
-  expect(page.headers.get('content-security-policy')).toMatch(/default-src 'self'/);
+  expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none'; script-src 'self'/);
 });

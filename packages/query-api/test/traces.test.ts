@@ -75,7 +75,7 @@ it('a request is a span named by its route, with its statements below it', async
 it('shows that the queue is read from Redis', async () => {
   const { server, children } = await traced('GET', '/api/queue');
   expect(server.name).toBe('GET /api/queue');
-  expect(new Set(children.map(({ name }) => name))).toEqual(new Set(['scan', 'time', 'xinfo', 'memory', 'eval']));
+  expect(new Set(children.map(({ name }) => name))).toEqual(new Set(['scan', 'time', 'xinfo', 'memory', 'eval', 'zrange', 'mget']));
 });
 
 it('a path that is no route gives no name, and what is asked all the time no span', async () => {
@@ -102,7 +102,7 @@ it('an answer of 5xx is an error, and one of 4xx is not', async () => {
   await database.query('ALTER TABLE audit_log RENAME TO audit_log_away');
   const failed = await traced('GET', '/api/audit-log');
   await database.query('ALTER TABLE audit_log_away RENAME TO audit_log');
-  expect(failed.status).toBe(500);
+  expect(failed.status).toBe(503);
   expect(failed.server.status).toBe('error');
   expect(failed.children.map(({ status }) => status)).toContain('error');
   expect((await traced('GET', '/api/dead-letters?limit=0')).server.status).toBe('unset');
