@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, inject, it, vi } from 'vitest';
 import { type OwnServer, ownPostgres, ownRedis } from '@sluice/testkit/own-servers';
+import { runCommand } from '@sluice/testkit/run-command';
 import { type Scrape, scrape } from '@sluice/testkit/scrape';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 
@@ -10,6 +11,11 @@ let postgres: OwnServer;
 let query: TestDaemon;
 beforeAll(async () => {
   [redis, postgres] = await Promise.all([ownRedis({}, inject('runFolder')), ownPostgres({}, inject('runFolder'))]);
+  // The check of Postgres asks for Sluice's tables.
+  const migrated = await runCommand(import.meta.resolve('../../maintenance-worker/src/migrate.ts').replace('file://', ''), [], {
+    env: { DATABASE_URL: postgres.url },
+  });
+  expect(migrated.code, migrated.stderr).toBe(0);
   query = await startTestDaemon('query-api', { REDIS_URL: redis.url, DATABASE_URL: postgres.url });
 });
 afterAll(async () => {
