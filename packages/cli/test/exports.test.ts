@@ -25,6 +25,10 @@ beforeAll(async () => {
   const events = Array.from({ length: EVENTS }, () => makeEvent());
   expect((await post(`${pipeline.ingest.url}/api/events`, { events })).status).toBe(202);
   await pipeline.stored(EVENTS);
+  // An export ends where the oldest open transaction of the server began, which may be another test's.
+  await expect
+    .poll(() => pipeline.database.query('SELECT FROM events WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())'))
+    .toEqual([]);
 });
 afterAll(() => operations.stop());
 
@@ -46,7 +50,7 @@ describe('exporting', () => {
     const { code, stdout, stderr } = await sluice(['exports', 'run', '--format', 'ndjson']);
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(
-      /^Export [0-9a-f-]{36} succeeded: 40 rows, .*its manifest is .*, in the server's EXPORT_DIR\.$/m,
+      /^Export [0-9a-f-]{36} succeeded: 40 rows, .*its manifest is \/.*\/manifest\.json\.$/m,
     );
     const id = stdout.split(' ')[1]!;
     // Where the files are on this machine, a path that can be pasted.
@@ -71,7 +75,8 @@ describe('exporting', () => {
 
   it('does not wait with --no-wait', async () => {
     const { id, state } = await json('exports', 'run', '--since', '1h', '--no-wait');
-    expect(state).toBe('queued');
+    // A worker may have begun it before the answer was made.
+    expect(['queued', 'running']).toContain(state);
     expect(await json('exports', 'list', '--limit', '1')).toMatchObject({ runs: [{ id }] });
   });
 

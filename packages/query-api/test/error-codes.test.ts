@@ -153,8 +153,8 @@ async function whileUnread(tenants: readonly string[]): Promise<Answer> {
   const narrow = await startTestDaemon('query-api', {
     DATABASE_URL: operations.pipeline.database.url,
     OPERATOR_KEYS: ['default', 'acme', 'globex'].map((tenant) => operatorKey(`ada@${tenant}`, tenant)).join(','),
-    UNREAD_BYTES_PER_TENANT: String(16 * 1024 * 1024),
-    UNREAD_BYTES: String(20 * 1024 * 1024),
+    UNREAD_BYTES_PER_TENANT: String(20 * 1024 * 1024),
+    UNREAD_BYTES: String(22 * 1024 * 1024),
   });
   const sockets: Socket[] = [];
   try {
