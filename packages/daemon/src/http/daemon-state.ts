@@ -47,7 +47,7 @@ const CHECK_MS = 2_000;
 /** How often an unchanged state is published, in milliseconds. */
 const PUBLISH_MS = 5_000;
 
-/** How long withdrawing the state may delay the stop, in milliseconds. */
+/** How long the last report and withdrawing the state may delay the stop, in milliseconds. */
 const WITHDRAW_MS = 500;
 
 /**
@@ -106,11 +106,11 @@ export function startStateReports(options: {
   void reports.now();
   return {
     async stop() {
-      await reports.stop();
-      // A server that is away forgets the state by itself.
+      const withdrawn = reports.stop().then(() => options.withdraw(instance));
+      // A server that is away forgets the state by itself; one that hangs also keeps the last report from ending.
       await waitAtMost(
         WITHDRAW_MS,
-        options.withdraw(instance).catch(() => {}),
+        withdrawn.catch(() => {}),
       );
     },
   };
