@@ -243,9 +243,10 @@ export interface paths {
                             events: ({
                                 /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
-                                eventType: string;
-                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
-                                timestamp: string;
+                                /** @description A text; of a page, what it sent. */
+                                eventType: unknown;
+                                /** @description When it occurred, in UTC; of a page, what it sent. */
+                                timestamp: unknown;
                             } & {
                                 [key: string]: unknown;
                             })[];
@@ -300,9 +301,10 @@ export interface paths {
                             events: ({
                                 /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
-                                eventType: string;
-                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
-                                timestamp: string;
+                                /** @description A text; of a page, what it sent. */
+                                eventType: unknown;
+                                /** @description When it occurred, in UTC; of a page, what it sent. */
+                                timestamp: unknown;
                             } & {
                                 [key: string]: unknown;
                             })[];
@@ -355,9 +357,10 @@ export interface paths {
                             events: ({
                                 /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
-                                eventType: string;
-                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
-                                timestamp: string;
+                                /** @description A text; of a page, what it sent. */
+                                eventType: unknown;
+                                /** @description When it occurred, in UTC; of a page, what it sent. */
+                                timestamp: unknown;
                             } & {
                                 [key: string]: unknown;
                             })[];
@@ -409,9 +412,10 @@ export interface paths {
                         "application/json": {
                             /** @description The id that the client sent, else the one that Sluice assigned. */
                             eventId: unknown;
-                            eventType: string;
-                            /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
-                            timestamp: string;
+                            /** @description A text; of a page, what it sent. */
+                            eventType: unknown;
+                            /** @description When it occurred, in UTC; of a page, what it sent. */
+                            timestamp: unknown;
                         } & {
                             [key: string]: unknown;
                         };
@@ -634,9 +638,10 @@ export interface paths {
                             events: ({
                                 /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;
-                                eventType: string;
-                                /** @description When it occurred, in UTC. For web collection: the text that the page sent. */
-                                timestamp: string;
+                                /** @description A text; of a page, what it sent. */
+                                eventType: unknown;
+                                /** @description When it occurred, in UTC; of a page, what it sent. */
+                                timestamp: unknown;
                             } & {
                                 [key: string]: unknown;
                             })[];

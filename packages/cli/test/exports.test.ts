@@ -49,9 +49,7 @@ describe('exporting', () => {
   it('runs, waits, shows, lists and verifies', async () => {
     const { code, stdout, stderr } = await sluice(['exports', 'run', '--format', 'ndjson']);
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(
-      /^Export [0-9a-f-]{36} succeeded: 40 rows, .*its manifest is \/.*\/manifest\.json\.$/m,
-    );
+    expect(stdout).toMatch(/^Export [0-9a-f-]{36} succeeded: 40 rows, .*its manifest is \/.*\/manifest\.json\.$/m);
     const id = stdout.split(' ')[1]!;
     // Where the files are on this machine, a path that can be pasted.
     const here = await sluice(['exports', 'run', '--format', 'ndjson'], undefined, { SLUICE_DATA_DIR: dataDir });

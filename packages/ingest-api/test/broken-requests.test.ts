@@ -22,7 +22,10 @@ it.each([
   ['a line break in a header', 'GET /live HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: a\nb\r\n\r\n'],
   ['no Host', 'GET /live HTTP/1.1\r\n\r\n'],
   ['a URL that cannot be decoded', 'GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n'],
-  ['chunks without a length', 'POST /api/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+  [
+    'chunks without a length',
+    'POST /api/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+  ],
 ])('%s is answered with 400, and the daemon keeps running', async (_what, bytes) => {
   expectError(await answeredPromptly(() => sendRaw(ingest.url, bytes)), 'invalid_request');
   expect((await get(`${ingest.url}/live`)).body).toEqual({ alive: true });

@@ -118,7 +118,9 @@ describe('GET /api/dead-letters', () => {
 });
 
 const download = (query = '', headers = {}) =>
-  fetch(`${operations.query.url}/api/dead-letters${query}`, { headers: { accept: 'application/x-ndjson', ...headers } });
+  fetch(`${operations.query.url}/api/dead-letters${query}`, {
+    headers: { accept: 'application/x-ndjson', ...headers },
+  });
 
 describe('as a download', () => {
   it('has all matches with their payloads, a line each', async () => {

@@ -12,9 +12,13 @@ let query: TestDaemon;
 beforeAll(async () => {
   [redis, postgres] = await Promise.all([ownRedis({}, inject('runFolder')), ownPostgres({}, inject('runFolder'))]);
   // The check of Postgres asks for Sluice's tables.
-  const migrated = await runCommand(import.meta.resolve('../../maintenance-worker/src/migrate.ts').replace('file://', ''), [], {
-    env: { DATABASE_URL: postgres.url },
-  });
+  const migrated = await runCommand(
+    import.meta.resolve('../../maintenance-worker/src/migrate.ts').replace('file://', ''),
+    [],
+    {
+      env: { DATABASE_URL: postgres.url },
+    },
+  );
   expect(migrated.code, migrated.stderr).toBe(0);
   query = await startTestDaemon('query-api', { REDIS_URL: redis.url, DATABASE_URL: postgres.url });
 });

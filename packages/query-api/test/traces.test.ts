@@ -75,7 +75,9 @@ it('a request is a span named by its route, with its statements below it', async
 it('shows that the queue is read from Redis', async () => {
   const { server, children } = await traced('GET', '/api/queue');
   expect(server.name).toBe('GET /api/queue');
-  expect(new Set(children.map(({ name }) => name))).toEqual(new Set(['scan', 'time', 'xinfo', 'memory', 'eval', 'zrange', 'mget']));
+  expect(new Set(children.map(({ name }) => name))).toEqual(
+    new Set(['scan', 'time', 'xinfo', 'memory', 'eval', 'zrange', 'mget']),
+  );
 });
 
 it('a path that is no route gives no name, and what is asked all the time no span', async () => {

@@ -153,9 +153,7 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
         conservation: COUNTS,
       },
     ],
-    consumers: [
-      { name: HOSTILE, shards: [0], stalled: { since: TIME, code: HOSTILE, message: HOSTILE, entries: 1 } },
-    ],
+    consumers: [{ name: HOSTILE, shards: [0], stalled: { since: TIME, code: HOSTILE, message: HOSTILE, entries: 1 } }],
     totals: { length: 1, bytes: 1, pending: 1 },
     conservation: COUNTS,
     drain_rate_per_second: 0,

@@ -44,7 +44,10 @@ async function watch(how: readonly number[], asks: number, redirected = ''): Pro
     `stty rows 40 cols 120; '${process.execPath}' '${MAIN}' status --watch ${redirected} &
      until [ -e enough ]; do sleep 0.1; done; kill -INT $! || echo gone; wait $! || echo "code $?"`,
   );
-  await vi.waitFor(() => expect(api.requests.filter(({ path }) => path === '/api/queue').length).toBeGreaterThan(asks), { timeout: 120_000 });
+  await vi.waitFor(
+    () => expect(api.requests.filter(({ path }) => path === '/api/queue').length).toBeGreaterThan(asks),
+    { timeout: 120_000 },
+  );
   writeFileSync(join(folder, 'enough'), '');
   return shown;
 }
