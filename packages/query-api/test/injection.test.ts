@@ -117,6 +117,20 @@ it.each(HOSTILE)('%j as anything else is refused or finds nothing', async (text)
   expectHarmless(await get(`/api/sessions/plain?cursor=${encoded}`), 'cursor of a session');
 });
 
+it.each(HOSTILE)('%j as a tenant, with a key of all tenants, is refused or has no event', async (text) => {
+  const encoded = encodeURIComponent(text.toWellFormed());
+  expectHarmless(await operations.ask('POST', '/api/events/query', { tenant: text }, 'the-key'), 'query');
+  for (const path of ['/api/events/statistics', '/api/events/recent', '/api/sessions', '/api/sessions/plain'])
+    expectHarmless(await operations.ask('GET', `${path}?tenant=${encoded}`, undefined, 'the-key'), path);
+});
+
+it('ids of dead letters beyond what a column holds are refused', async () => {
+  for (const id of [32862847253702810000, 2 ** 63, '9'.repeat(19)]) {
+    const answer = await operations.ask('POST', '/api/dead-letters/replays', { ids: [id], dry_run: true }, 'the-key');
+    expect(answer.status, String(id)).toBe(400);
+  }
+});
+
 it('and everything is still there', async () => {
   expect((await operations.pipeline.database.query('SELECT FROM events')).length).toBe(HOSTILE.length + 2);
   const { body } = await operations.ask('POST', '/api/events/query', { user_names: [SECRET] }, 'the-key');

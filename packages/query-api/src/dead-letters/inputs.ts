@@ -39,7 +39,7 @@ export const choiceProperties = {
       Type.Unsafe<string | number>({
         anyOf: [
           { type: 'string', pattern: ID_PATTERN },
-          { type: 'integer', minimum: 1 },
+          { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
         ],
       }),
       {

@@ -8,7 +8,7 @@ import { nestingError } from '@sluice/events/json/read-body';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { parseTimestamp } from '@sluice/events/timestamp';
 import { cursorProperty, type Order } from '../http/paging.ts';
-import { oneOf } from '../http/schemas.ts';
+import { oneOf, words } from '../http/schemas.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { TotalMethod } from './rows.ts';
 
@@ -21,13 +21,7 @@ const values = (description: string, maxLength?: number) =>
 
 /** The tenant of the events. Only a key of all tenants may choose. */
 export const tenantProperty = {
-  tenant: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 64,
-      description: 'The tenant of the events; by default that of the key, or `default`.',
-    }),
-  ),
+  tenant: Type.Optional(words(64, 'The tenant of the events; by default that of the key, or `default`.')),
 };
 
 /** The fields that every reader of events can filter by. */
