@@ -90,7 +90,7 @@ function withContent({ event, raw, raw_bytes: bytes, ...row }: Content & ListedL
     payload: jsonOf(event),
     raw: event === null ? raw : null,
     raw_bytes: event === null ? bytes : null,
-  } as unknown as ListedLetter;
+  };
 }
 
 /** Counts dead letters by reason, event type and hour. */
