@@ -16,6 +16,7 @@ beforeAll(async () => {
     import.meta.resolve('../../maintenance-worker/src/migrate.ts').replace('file://', ''),
     [],
     {
+      cwd: import.meta.dirname,
       env: { DATABASE_URL: postgres.url },
     },
   );
