@@ -95,8 +95,13 @@ export const postEventsSchema = {
       },
     ),
     422: Type.Object(
-      { ...answer, error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }) },
-      { description: `No event is valid. \`idempotency_key_reused\`: ${API_ERRORS.idempotency_key_reused.meaning}` },
+      {
+        ...Type.Partial(Type.Object(answer)).properties,
+        error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }),
+      },
+      {
+        description: `No event is valid. \`idempotency_key_reused\`, which has the error alone: ${API_ERRORS.idempotency_key_reused.meaning}`,
+      },
     ),
     ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 500, 503),
   },
