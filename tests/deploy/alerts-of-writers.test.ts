@@ -6,6 +6,7 @@ import { makeEvent, type WireEvent } from '@sluice/testkit/make-event';
 import { needsProgram } from '@sluice/testkit/needs';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
+import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 
 describe.skipIf(inject('programs').prometheus === null)('alerts of writers', needsProgram('prometheus'), () => {
@@ -13,6 +14,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
   let postgres: TcpProxy;
   let port: number;
   let prometheus: TestPrometheus;
+  let writer: TestDaemon;
 
   beforeAll(async () => {
     const closed = await freePort();
@@ -50,19 +52,10 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
     await redis.xdel(stream, id!);
     await expectSilent('SluiceEntriesLost');
     // The writer may report it before the first scrape; then no rate shows it.
-    const writer = await startWriter('writer-0', { RECLAIM_IDLE_MS: '500' });
+    const first = await startWriter('writer-0', { RECLAIM_IDLE_MS: '500' });
     await prometheus.firing('SluiceEntriesLost');
-    await writer.stop();
-    await startWriter('writer-1', { STATEMENT_TIMEOUT_MS: '45000' });
-  });
-
-  it('SluiceStreamLost: the stream is deleted', async () => {
-    await expectSilent('SluiceStreamLost');
-    // An entry that was never read is not missed.
-    await send();
-    await pipeline.drained();
-    await pipeline.redis.del(pipeline.stream);
-    await prometheus.firing('SluiceStreamLost');
+    await first.stop();
+    writer = await startWriter('writer-1', { STATEMENT_TIMEOUT_MS: '45000' });
   });
 
   it('SluiceSpansDropped: the collector is away', async () => {
@@ -105,6 +98,20 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
     await prometheus.firing('SluiceWriterStalled');
     await pipeline.database.query('ALTER TABLE elsewhere RENAME TO events');
     await pipeline.drained();
+  });
+
+  it('SluiceStreamLost: the stream is deleted, with an entry of a writer that died', async () => {
+    await expectSilent('SluiceStreamLost');
+    const { redis, stream } = pipeline;
+    await writer.stop();
+    // A stream of which everything was read is no loss.
+    await redis.xadd(stream, '*', 'v', '1');
+    await redis.xreadgroup('GROUP', WRITERS_GROUP, 'gone', 'STREAMS', stream, '>');
+    writer = await startWriter('writer-1', { STATEMENT_TIMEOUT_MS: '45000' });
+    await send();
+    await expect.poll(() => redis.xlen(stream), { timeout: 180_000 }).toBe(1);
+    await redis.del(stream);
+    await prometheus.firing('SluiceStreamLost');
   });
 
   it('SluiceBreakerOpen and SluiceDependencyDown: Postgres is away', async () => {
