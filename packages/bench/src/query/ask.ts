@@ -20,8 +20,9 @@ export function createQueryClient(url: string, signal: AbortSignal): QueryClient
       new Promise((resolve, reject) => {
         signal.throwIfAborted();
         const text = body === undefined ? '' : JSON.stringify(body);
+        // An API that runs open takes no POST without a media type, also when it has no body.
         const headers =
-          body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+          method === 'GET' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
         const sent = request({ hostname, port, path, method, agent, headers }, (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
