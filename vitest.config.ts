@@ -32,8 +32,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'servers',
-          // Each file has databases, streams and daemons of its own; a process of its own would only load all modules again.
-          isolate: false,
           include: [
             'packages/{*,shared/*}/test/*.test.ts',
             'tests/e2e/**/*.test.ts',

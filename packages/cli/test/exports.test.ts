@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { post } from '@sluice/testkit/http';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
@@ -26,9 +26,13 @@ beforeAll(async () => {
   expect((await post(`${pipeline.ingest.url}/api/events`, { events })).status).toBe(202);
   await pipeline.stored(EVENTS);
   // An export ends where the oldest open transaction of the server began, which may be another test's.
-  await expect
-    .poll(() => pipeline.database.query('SELECT FROM events WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())'))
-    .toEqual([]);
+  await vi.waitFor(
+    async () => {
+      const open = 'SELECT FROM events WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())';
+      expect(await pipeline.database.query(open)).toEqual([]);
+    },
+    { timeout: 180_000, interval: 50 },
+  );
 });
 afterAll(() => operations.stop());
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { type CommandResult, runCommand } from '@sluice/testkit/run-command';
 
@@ -56,12 +56,13 @@ describe('jobs run', () => {
   it('Ctrl-C leaves the run running, and says so', async () => {
     const { database } = operations.pipeline;
     const blocker = await database.connect();
+    onTestFinished(() => blocker.end());
     await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
     const env = { PATH: process.env['PATH'], QUERY_URL: operations.query.url, API_KEY: KEY };
     const command = spawn(process.execPath, [MAIN, 'jobs', 'run', 'close-sessions'], { cwd: import.meta.dirname, env });
     let said = '';
     command.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    await vi.waitFor(() => expect(said).toContain('It is running'), { timeout: 180_000, interval: 20 });
+    await vi.waitFor(() => expect(said).toMatch(/ is running\./), { timeout: 180_000, interval: 20 });
     command.kill('SIGINT');
     expect(await once(command, 'close')).toEqual([null, 'SIGINT']);
     const id = /Run (\S+) continues\./.exec(said)?.[1];
@@ -78,6 +79,7 @@ describe('jobs run', () => {
   it('does not wait with --no-wait', async () => {
     // As long as this is held, the run cannot have ended.
     const blocker = await operations.pipeline.database.connect();
+    onTestFinished(() => blocker.end());
     await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
     const { code, stdout } = await sluice('jobs', 'run', 'close-sessions', '--no-wait');
     await blocker.end();
