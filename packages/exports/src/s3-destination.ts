@@ -185,6 +185,7 @@ async function upload(
     return (await running.done()).ETag;
   } catch (error) {
     if (running.uploadId !== undefined) {
+      // A failed removal must not hide why the upload failed.
       await client.send(new AbortMultipartUploadCommand({ ...at, UploadId: running.uploadId })).catch(() => {});
     }
     throw error;

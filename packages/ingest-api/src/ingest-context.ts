@@ -8,7 +8,7 @@ import type { HealthCheck } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
 import type { IngestConfig } from './config.ts';
-import type { HeldBodies } from './doors/receive-body.ts';
+import type { HeldBodies } from './doors/held-bodies.ts';
 
 /** Dependencies of the routes. */
 export interface IngestContext {

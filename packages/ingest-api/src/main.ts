@@ -18,7 +18,7 @@ import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
 import { readIngestConfig } from './config.ts';
-import { createHeldBodies } from './doors/receive-body.ts';
+import { createHeldBodies } from './doors/held-bodies.ts';
 import { ingestChecks } from './ingest-checks.ts';
 import { buildServer } from './server.ts';
 

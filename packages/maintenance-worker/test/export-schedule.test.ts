@@ -304,6 +304,7 @@ const rotate = (keys: string): Promise<JobResult> =>
   rotateExportKeysJob.run(
     {
       database: opened,
+      // The job talks to Postgres alone.
       redis: null as unknown as Redis,
       config: configOf({ EXPORT_ENCRYPTION_KEYS: keys }),
       logger: createLogger({ daemon: 'test', version: '0', level: 'fatal' }),

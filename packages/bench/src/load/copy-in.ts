@@ -11,6 +11,7 @@ interface CopyConnection {
 /** Sends one buffer of rows by `COPY … FROM STDIN`; resolves when Postgres has committed them. */
 export function copyIn(client: Client, statement: string, rows: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
+    // pg's types have neither COPY nor a query of one's own with its protocol's messages.
     let failure: Error | undefined;
     const copy = {
       submit: (connection: Connection) => (connection as unknown as CopyConnection).query(statement),

@@ -1,55 +1,13 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '@sluice/errors/api-errors';
+import type { HeldBody } from './held-bodies.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** What was received of its body; null for a route without one. */
     heldBody: HeldBody | null;
   }
-}
-
-/** A decoded body in the memory of this process, from its first byte to the end of the answer. */
-export interface HeldBody {
-  readonly bytes: number;
-  /** Adds a part. Returns false, and adds nothing, when all bodies together would be too large. */
-  add(bytes: number): boolean;
-  /** Call it once the request is over. Nothing can be added after it. */
-  release(): void;
-}
-
-/** The decoded bodies of all requests in flight. */
-export interface HeldBodies {
-  /** Begins a body, of no bytes yet. */
-  begin(): HeldBody;
-}
-
-/** @param maxBytes most bytes of all bodies together; one body alone may always be held */
-export function createHeldBodies(maxBytes: number): HeldBodies {
-  let held = 0;
-  return {
-    begin() {
-      let bytes = 0;
-      let isOver = false;
-      return {
-        get bytes() {
-          return bytes;
-        },
-        add(more) {
-          const others = held - bytes;
-          if (isOver || (others > 0 && held + more > maxBytes)) return false;
-          bytes += more;
-          held += more;
-          return true;
-        },
-        release() {
-          isOver = true;
-          held -= bytes;
-          bytes = 0;
-        },
-      };
-    },
-  };
 }
 
 /** A body may unpack to this many bytes, however small it is. */

@@ -6,6 +6,7 @@ import { ApiError } from '@sluice/errors/api-errors';
 import { type KeyedRequest, keyedRequestId } from '@sluice/events/event-id';
 import type { Backlog } from '@sluice/stream/backlog-meter';
 import { claimKey } from '@sluice/stream/claim-key';
+import { refusalOf } from '@sluice/stream/redis-refusal';
 import { queueUnavailable } from './queue-unavailable.ts';
 
 /** Remembers which body an `Idempotency-Key` was used with first. */
@@ -63,7 +64,7 @@ export function createIdempotencyKeys(options: {
       return first;
     } catch (error) {
       // Without an answer, adding the batch would fail too.
-      if (!isRefusal(error)) throw queueUnavailable(error);
+      if (refusalOf(error) === null) throw queueUnavailable(error);
       const reason = refusals.news(error);
       if (reason !== null) logger.warn({ error: reason }, 'Idempotency-Key not remembered; enqueued all the same');
       return null;
@@ -82,9 +83,4 @@ export function createIdempotencyKeys(options: {
       );
     },
   };
-}
-
-/** True for an error that Redis answered with: no right to the command, no memory. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError';
 }

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { CheckResult, HealthCheck } from '@sluice/daemon/http/health';
-import { messageOf } from '@sluice/errors/message-of';
-import { refusalOf } from './redis-refusal.ts';
+import { describeRedisError, refusalOf } from './redis-refusal.ts';
 import { isAfterDrop } from './suitable-redis.ts';
 
 /**
@@ -42,9 +41,8 @@ export function redisCheck(
       } catch (error) {
         // Without a connection a command only says that it could not be sent.
         const cause = redis.status === 'ready' ? error : (connectionError ?? error);
-        const refusal = refusalOf(cause);
-        const reason = refusal ?? { code: 'UNREACHABLE', message: `Redis cannot be reached: ${messageOf(cause)}` };
-        return { ok: false, detail: { ...detail, code: reason.code, error: reason.message } };
+        const code = refusalOf(cause)?.code ?? 'UNREACHABLE';
+        return { ok: false, detail: { ...detail, code, error: describeRedisError(cause) } };
       }
     },
   };

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { UnsuitableRedisError } from './redis-refusal.ts';
+import { refusalOf, UnsuitableRedisError } from './redis-refusal.ts';
 
 /** Oldest major version that has what Sluice needs: scripts with flags, `entries-added`. */
 const OLDEST_MAJOR = 7;
@@ -14,8 +14,7 @@ const OLDEST_MAJOR = 7;
  */
 export function useSuitableOnly(redis: Redis): void {
   redis.on('error', (error: Error) => {
-    const isRefusal = error.name === 'ReplyError' || error instanceof UnsuitableRedisError;
-    if (isRefusal && redis.status === 'connect') redis.disconnect(true);
+    if (refusalOf(error) !== null && redis.status === 'connect') redis.disconnect(true);
   });
   // ioredis has written its handshake by then and waits for the replies, so this INFO is answered before it is ready.
   redis.on('connect', () => {

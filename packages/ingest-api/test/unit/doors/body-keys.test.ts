@@ -7,7 +7,7 @@ import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { decodeEntry, type EntryFields, type EntryHeader } from '@sluice/stream/stream-entry';
 import { exampleDoor } from '@sluice/testkit/specimens/example-source';
 import { readIngestConfig } from '../../../src/config.ts';
-import { createHeldBodies } from '../../../src/doors/receive-body.ts';
+import { createHeldBodies } from '../../../src/doors/held-bodies.ts';
 import { buildServer } from '../../../src/server.ts';
 
 /** Events that a key may send. Time does not pass in this test, so no more are allowed. */

@@ -1,4 +1,4 @@
-import { BACKSLASH, CLOSE_BRACE, COMMA, OPEN_BRACE, QUOTE, skipSpace } from './bytes.ts';
+import { CLOSE_BRACE, COMMA, OPEN_BRACE, QUOTE, skipSpace, skipString } from './bytes.ts';
 
 /** Limits that can be checked without parsing. */
 export interface ByteLimits {
@@ -22,7 +22,7 @@ export function exceededLimit(json: Uint8Array, limits: ByteLimits): keyof ByteL
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at]!;
     if (byte === QUOTE) {
-      at = endOfString(json, at);
+      at = skipString(json, at) - 1;
     } else if (byte === COMMA) {
       values += 1;
       if (values > limits.values) return 'values';
@@ -60,9 +60,9 @@ export function countElements(json: Uint8Array, name: Uint8Array): number {
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at]!;
     if (byte === QUOTE) {
-      const end = endOfString(json, at);
-      if (depth === 1) isNamed = Buffer.compare(json.subarray(at, end + 1), name) === 0;
-      at = end;
+      const end = skipString(json, at);
+      if (depth === 1) isNamed = Buffer.compare(json.subarray(at, end), name) === 0;
+      at = end - 1;
     } else if (byte === COMMA) {
       if (isCounting && depth === 2) count += 1;
       if (depth === 1) isNamed = false;
@@ -77,11 +77,4 @@ export function countElements(json: Uint8Array, name: Uint8Array): number {
     }
   }
   return count;
-}
-
-/** @returns the index of the closing quote, or the end */
-function endOfString(json: Uint8Array, open: number): number {
-  let at = open + 1;
-  while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
-  return at;
 }

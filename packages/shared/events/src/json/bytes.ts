@@ -1,7 +1,7 @@
 /*
  * The bytes that mean something in JSON, and the white space between them. Everything that reads JSON by its bytes uses
- * these. `skip-json.ts` is strict: it reads bytes that nothing has parsed. `locate-events.ts` and `nesting-depth.ts` are
- * lenient: they read only what JSON.parse accepts, or give only a bound.
+ * these. `skip-json.ts` is strict: it reads bytes that nothing has parsed. `locate-events.ts`, `byte-limits.ts`
+ * and `written-out.ts` are lenient: they read only what JSON.parse accepts, or give only a bound.
  */
 
 export const QUOTE = 0x22;
@@ -26,6 +26,17 @@ export function skipSpace(body: Uint8Array, from: number): number {
     const byte = body[at]!;
     if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return at;
     at += 1;
+  }
+  return at;
+}
+
+/** Lenient: the index after the string that opens at `from`, or the end. */
+export function skipString(body: Uint8Array, from: number): number {
+  let at = from + 1;
+  while (at < body.length) {
+    const byte = body[at];
+    if (byte === QUOTE) return at + 1;
+    at += byte === BACKSLASH ? 2 : 1;
   }
   return at;
 }

@@ -1,5 +1,4 @@
 import {
-  BACKSLASH,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COLON,
@@ -8,6 +7,7 @@ import {
   OPEN_BRACKET,
   QUOTE,
   skipSpace,
+  skipString,
 } from './bytes.ts';
 
 /*
@@ -64,17 +64,6 @@ function elementsOf(body: Buffer, open: number): EventSpan[] {
     spans.push({ start: at, end });
     at = end;
   }
-}
-
-/** @returns the index after the closing quote */
-function skipString(body: Buffer, from: number): number {
-  let at = from + 1;
-  while (at < body.length) {
-    const byte = body[at];
-    if (byte === QUOTE) return at + 1;
-    at += byte === BACKSLASH ? 2 : 1;
-  }
-  return at;
 }
 
 /** @returns the index after the value that starts at `from` */

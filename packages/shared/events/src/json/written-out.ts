@@ -1,4 +1,4 @@
-import { BACKSLASH, MINUS, NINE, POINT, QUOTE, ZERO } from './bytes.ts';
+import { MINUS, NINE, POINT, QUOTE, skipString, ZERO } from './bytes.ts';
 
 /*
  * Postgres writes the numbers of jsonb without an exponent: the five characters `1e308` are read back as 309 digits. An
@@ -25,8 +25,7 @@ export function writtenOutBytes(json: Uint8Array): number {
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at]!;
     if (byte === QUOTE) {
-      at += 1;
-      while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
+      at = skipString(json, at) - 1;
     } else if (byte === MINUS || isDigit(byte)) {
       const end = endOfNumber(json, at);
       if (hasExponent(json, at, end)) {
