@@ -218,16 +218,15 @@ it('the details of an unexpected error are in the log, under the request id, and
   expect(line['err']).toMatchObject({ type: 'TypeError', message: 'secret details of the defect' });
 });
 
-/** Sends two bodies that together are too large: which of them is refused depends on whose bytes arrive last. */
-async function bodiesInFlight(): Promise<Answer | RawAnswer> {
-  const socket = await openConnection(roomy.url);
+/** Holds two requests that together are too large, each but for its last byte. The one whose bytes arrive last is refused. */
+async function bodiesInFlight(): Promise<RawAnswer> {
   const head =
     'POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900001\r\n\r\n';
-  const held = exchange(socket, head + ' '.repeat(900_000));
-  held.catch(() => {});
-  const answer = await roomy.send(' '.repeat(900_000));
-  const refused = answer.status === 503 ? answer : await held;
-  socket.destroy();
+  const sockets = await Promise.all([openConnection(roomy.url), openConnection(roomy.url)]);
+  const answers = sockets.map((socket) => exchange(socket, head + ' '.repeat(900_000)));
+  const refused = await Promise.race(answers);
+  for (const socket of sockets) socket.destroy();
+  await Promise.allSettled(answers);
   return refused;
 }
 
