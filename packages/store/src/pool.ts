@@ -18,15 +18,17 @@ export function openPool(options: PoolOptions): pg.Pool {
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     keepAlive: true,
     types,
-  });
+    // Awaited before the connection's first use: pg warns of a statement that is sent while another one runs.
+    async onConnect(client: pg.ClientBase) {
+      endWhenSilent(client as Client, options.statementTimeoutMs + SILENCE_MARGIN_MS);
+      await prepareSession(client, options);
+    },
+  } as pg.PoolConfig);
   // A connection that the server ends emits `error`; without a listener that ends the process. Its statement is rejected
   // as well, and the pool makes a new connection.
   pool.on('error', () => {});
   pool.on('connect', (client) => {
     client.on('error', () => {});
-    endWhenSilent(client as Client, options.statementTimeoutMs + SILENCE_MARGIN_MS);
-    prepareSession(client, options.schema);
-    if (options.transactionTimeoutMs !== undefined) limitTransactions(client, options.transactionTimeoutMs);
   });
   return pool;
 }
@@ -83,27 +85,26 @@ function endWhenSilent(client: Client, silenceMs: number): void {
 /**
  * Sets what statements rely on, whatever the role or the database sets. Without `array_nulls` a null in an array is the text
  * "NULL". The schema that has the tables comes first in search_path: a schema of the role's name, made later, would come
- * before it, and new partitions would be made there.
+ * before it, and new partitions would be made there. An older server would refuse `transaction_timeout` as a start-up
+ * parameter, together with the connection.
  *
- * @param schema the only one to use; left out, the one that has the tables
+ * @param options.schema the only one to use; left out, the one that has the tables
  */
-function prepareSession(client: pg.PoolClient, schema: string | undefined): void {
+async function prepareSession(
+  client: pg.ClientBase,
+  { schema, transactionTimeoutMs }: Pick<PoolOptions, 'schema' | 'transactionTimeoutMs'>,
+): Promise<void> {
   const path =
     schema === undefined
       ? `(SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), false)
           FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
           WHERE c.oid = to_regclass('sluice_migrations') AND n.nspname IS DISTINCT FROM current_schema())`
       : `set_config('search_path', quote_ident(${pg.escapeLiteral(schema)}), false)`;
+  const timeout =
+    transactionTimeoutMs === undefined
+      ? ''
+      : `, (SELECT set_config('transaction_timeout', '${transactionTimeoutMs}', false)
+            WHERE current_setting('server_version_num')::int >= 170000)`;
   // On a broken connection the next statement fails too.
-  client.query(`SELECT set_config('array_nulls', 'on', false), ${path}`).catch(() => {});
-}
-
-/** Sets transaction_timeout. As a start-up parameter, an older server would refuse it together with the connection. */
-function limitTransactions(client: pg.PoolClient, timeoutMs: number): void {
-  client
-    .query(
-      `SELECT set_config('transaction_timeout', '${timeoutMs}', false) WHERE current_setting('server_version_num')::int >= 170000`,
-    )
-    // On a broken connection the next statement fails too.
-    .catch(() => {});
+  await client.query(`SELECT set_config('array_nulls', 'on', false), ${path}${timeout}`).catch(() => {});
 }

@@ -14,7 +14,10 @@ const OLDEST_MAJOR = 7;
  */
 export function useSuitableOnly(redis: Redis): void {
   redis.on('error', (error: Error) => {
-    if (refusalOf(error) !== null && redis.status === 'connect') redis.disconnect(true);
+    if (refusalOf(error) === null || redis.status !== 'connect') return;
+    redis.disconnect(true);
+    // It only ends the stream. A reply that is on its way to ioredis would make the connection ready before it closes.
+    redis.stream.destroy();
   });
   // ioredis has written its handshake by then and waits for the replies, so this INFO is answered before it is ready.
   redis.on('connect', () => {
