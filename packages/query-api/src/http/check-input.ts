@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '@sluice/errors/api-errors';
 import { MAX_EVENT_VALUES } from '@sluice/events/canonical-event';
-import { readBody } from '@sluice/events/json/read-body';
+import { readBody, refuseUnsafe } from '@sluice/events/json/read-body';
 import { parseTimestamp, restorePlus } from '@sluice/events/timestamp';
 
 declare module 'fastify' {
@@ -54,6 +54,7 @@ export function addInputChecks(server: FastifyInstance): void {
     }
     try {
       const { parsed, text } = readBody(body as Buffer, MAX_VALUES);
+      if (typeof parsed === 'object' && parsed !== null) refuseUnsafe(parsed, 0);
       request.bodyText = text;
       done(null, parsed);
     } catch (error) {
