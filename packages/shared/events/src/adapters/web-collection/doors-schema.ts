@@ -37,7 +37,7 @@ const accepted = {
       ],
     },
   ),
-  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 500, 503),
+  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 431, 500, 503),
 };
 
 /** OpenAPI of `POST /collect`. */
