@@ -82,5 +82,6 @@ export const pixelSchema = {
     '2xx': { description: 'The event is in the queue.', content: picture },
     '4xx': { description: 'The event is not in the queue; X-Sluice-Error says why.', content: picture },
     '5xx': { description: 'The event is not in the queue; X-Sluice-Error says why.', content: picture },
+    ...errorResponses('ingest', 431),
   },
 };
