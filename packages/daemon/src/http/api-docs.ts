@@ -56,7 +56,7 @@ const DOCS_STYLE = `
 .swagger-ui .btn.execute, .swagger-ui .opblock .btn.execute { background: #0b5cad; border-color: #0b5cad; color: #fff }
 .swagger-ui .btn.cancel, .swagger-ui .btn.reset { color: #b3261e; border-color: #b3261e }
 .swagger-ui .response-col_links, .swagger-ui .parameter__in, .swagger-ui .parameter__type,
-.swagger-ui .prop-format, .swagger-ui .response-control-media-type__accept-message { color: #3b4151 }
+.swagger-ui .prop-format { color: #3b4151 }
 .swagger-ui .response-control-media-type__accept-message { color: #1b5e20 }
 .swagger-ui .response-control-media-type--accept-controller select { border-color: #1b5e20 }
 .swagger-ui .parameter__name.required span, .swagger-ui .parameter__name.required::after { color: #b3261e }
