@@ -10,7 +10,7 @@ const KEY = 'the-operators-key';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: KEY });
+  operations = await startOperations({ API_KEY: KEY }, { ingest: false });
   await operations.startMaintenance();
   await vi.waitFor(
     async () => expect((await operations.ask('GET', '/api/jobs', undefined, KEY)).body.jobs.length).toBeGreaterThan(3),

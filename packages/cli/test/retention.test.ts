@@ -8,7 +8,7 @@ const KEY = 'the-operators-key';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: KEY });
+  operations = await startOperations({ API_KEY: KEY }, { ingest: false });
 });
 afterAll(() => operations.stop());
 

@@ -6,7 +6,7 @@ const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations();
+  operations = await startOperations({}, { ingest: false });
 });
 afterAll(() => operations.stop());
 

@@ -6,7 +6,7 @@ const LETTERS = 2_000;
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations();
+  operations = await startOperations({}, { ingest: false });
 });
 afterAll(() => operations.stop());
 beforeEach(() =>

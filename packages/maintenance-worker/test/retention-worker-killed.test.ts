@@ -17,7 +17,7 @@ let operations: Operations;
 let opened: Database;
 let worker: TestDaemon;
 beforeAll(async () => {
-  operations = await startOperations();
+  operations = await startOperations({}, { ingest: false });
   opened = openDatabase({ url: database().url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
   for (const [partition, events] of [
     [OLD, OLD_EVENTS],

@@ -5,7 +5,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: 'the-key' });
+  operations = await startOperations({ API_KEY: 'the-key' }, { ingest: false });
   await operations.pipeline.database.query(`
     INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
     SELECT 'default', gen_random_uuid(), 'A', now(), now(), 'governance-tracker', jsonb_build_object('n', n)

@@ -10,12 +10,15 @@ const IN_A_DAY = new Date(Date.now() + 86_400_000).toISOString();
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({
-    API_KEY: 'the-key',
-    OPERATOR_KEYS: operatorKey('ada', 'a'),
-    LOG_LEVEL: 'trace',
-    KEY_REFRESH_MS: '100',
-  });
+  operations = await startOperations(
+    {
+      API_KEY: 'the-key',
+      OPERATOR_KEYS: operatorKey('ada', 'a'),
+      LOG_LEVEL: 'trace',
+      KEY_REFRESH_MS: '100',
+    },
+    { ingest: false },
+  );
 });
 afterAll(() => operations.stop());
 

@@ -9,7 +9,10 @@ let operations: Operations;
 /** Ids in the order of their making: 5 of acme, 4 of globex, 3 old ones of acme. */
 let ids: string[];
 beforeAll(async () => {
-  operations = await startOperations({ TRACE_URL_TEMPLATE: 'http://localhost:16686/trace/{trace_id}' });
+  operations = await startOperations(
+    { TRACE_URL_TEMPLATE: 'http://localhost:16686/trace/{trace_id}' },
+    { ingest: false },
+  );
   const { seed } = operations;
   ids = [
     ...(await seed(5, { tenant: 'acme', traceparent: `00-${TRACE}-b7ad6b7169203331-01`, event: { big: 1 } })),

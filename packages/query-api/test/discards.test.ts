@@ -3,7 +3,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations();
+  operations = await startOperations({}, { ingest: false });
 });
 afterAll(() => operations.stop());
 beforeEach(() => operations.pipeline.database.query('TRUNCATE dead_letters, audit_log'));

@@ -7,7 +7,7 @@ let operations: Operations;
 let id: string;
 let event: WireEvent;
 beforeAll(async () => {
-  operations = await startOperations({ MAX_EVENT_BYTES: '2000' });
+  operations = await startOperations({ MAX_EVENT_BYTES: '2000' }, { ingest: false });
 });
 afterAll(() => operations.stop());
 beforeEach(async () => {

@@ -19,13 +19,16 @@ let id: string;
 beforeAll(async () => {
   const nobody = await freePort();
   [operations, alone, open] = await Promise.all([
-    startOperations({
-      API_KEY: 'the-key',
-      OPERATOR_KEYS: operatorKey('ada@acme', 'a'),
-      REQUEST_TIMEOUT_MS: '500',
-      STATEMENT_TIMEOUT_MS: '300',
-      TAIL_STREAMS_PER_KEY: '0',
-    }),
+    startOperations(
+      {
+        API_KEY: 'the-key',
+        OPERATOR_KEYS: operatorKey('ada@acme', 'a'),
+        REQUEST_TIMEOUT_MS: '500',
+        STATEMENT_TIMEOUT_MS: '300',
+        TAIL_STREAMS_PER_KEY: '0',
+      },
+      { ingest: false },
+    ),
     startTestDaemon('query-api', {
       API_KEY: 'the-key',
       DATABASE_URL: `postgres://127.0.0.1:${nobody}/nothing`,

@@ -15,13 +15,16 @@ let operations: Operations;
 /** A query API without EXPORT_ENCRYPTION_KEYS, on the same database. */
 let keyless: TestDaemon;
 beforeAll(async () => {
-  operations = await startOperations({
-    API_KEY: 'the-key',
-    EXPORT_DIR: exportDir,
-    EXPORT_ENCRYPTION_KEYS: firstKey,
-    EXPORT_SCHEDULE: 'daily',
-    EXPORT_FORMAT: 'csv',
-  });
+  operations = await startOperations(
+    {
+      API_KEY: 'the-key',
+      EXPORT_DIR: exportDir,
+      EXPORT_ENCRYPTION_KEYS: firstKey,
+      EXPORT_SCHEDULE: 'daily',
+      EXPORT_FORMAT: 'csv',
+    },
+    { ingest: false },
+  );
   keyless = await startTestDaemon('query-api', { DATABASE_URL: operations.pipeline.database.url });
 });
 afterAll(() => Promise.all([operations.stop(), keyless.stop()]));

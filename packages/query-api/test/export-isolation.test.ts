@@ -13,11 +13,14 @@ let operations: Operations;
 let attacker: string;
 let reader: string;
 beforeAll(async () => {
-  operations = await startOperations({
-    API_KEY: 'the-key',
-    EXPORT_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
-    CLIENT_S3_BUCKET: 'servers-bucket',
-  });
+  operations = await startOperations(
+    {
+      API_KEY: 'the-key',
+      EXPORT_ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+      CLIENT_S3_BUCKET: 'servers-bucket',
+    },
+    { ingest: false },
+  );
   const make = async (scopes: string[]): Promise<string> => {
     const { status, body } = await operations.ask(
       'POST',

@@ -24,7 +24,7 @@ beforeAll(async () => {
     CLIENT_S3_ACCESS_KEY: 'SERVERSACCESSKEY',
     CLIENT_S3_SECRET_KEY: SERVERS_SECRET,
   };
-  operations = await startOperations({ API_KEY: 'the-key', ...env });
+  operations = await startOperations({ API_KEY: 'the-key', ...env }, { ingest: false });
   maintenance = await operations.startMaintenance({
     ...env,
     EXPORT_WEBHOOK_URL: `${endpoint}/hook`,

@@ -4,7 +4,10 @@ import { operatorKey, type Operations, startOperations } from '@sluice/testkit/o
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: 'the-key', OPERATOR_KEYS: operatorKey('ada@acme', 'a') });
+  operations = await startOperations(
+    { API_KEY: 'the-key', OPERATOR_KEYS: operatorKey('ada@acme', 'a') },
+    { ingest: false },
+  );
 });
 afterAll(() => operations.stop());
 beforeEach(() =>

@@ -20,7 +20,7 @@ const NO_TIMES = ['9999-99-99T99:99:99.999999Z', '2026-02-30T09:30:00.000000Z', 
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: 'the-key', RATE_LIMIT_PER_MINUTE: '0' });
+  operations = await startOperations({ API_KEY: 'the-key', RATE_LIMIT_PER_MINUTE: '0' }, { ingest: false });
 });
 afterAll(() => operations.stop());
 

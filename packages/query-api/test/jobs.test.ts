@@ -14,10 +14,13 @@ const INPUT = {
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({
-    API_KEY: 'the-key',
-    OPERATOR_KEYS: [operatorKey('olga', 'o'), operatorKey('mallory@evil', 'm')].join(','),
-  });
+  operations = await startOperations(
+    {
+      API_KEY: 'the-key',
+      OPERATOR_KEYS: [operatorKey('olga', 'o'), operatorKey('mallory@evil', 'm')].join(','),
+    },
+    { ingest: false },
+  );
 });
 afterAll(() => operations.stop());
 beforeEach(async () => {

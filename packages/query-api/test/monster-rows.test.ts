@@ -9,7 +9,7 @@ const MONSTERS = 40;
 let operations: Operations;
 let letters: string[];
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: 'the-key' });
+  operations = await startOperations({ API_KEY: 'the-key' }, { ingest: false });
   const { database } = operations.pipeline;
   await database.query(`
     WITH made AS (

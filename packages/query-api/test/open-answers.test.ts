@@ -8,7 +8,10 @@ const PATIENCE = { timeout: 180_000, interval: 20 };
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ OPERATOR_KEYS: [operatorKey('ada', 'a'), operatorKey('bob', 'b')].join(',') });
+  operations = await startOperations(
+    { OPERATOR_KEYS: [operatorKey('ada', 'a'), operatorKey('bob', 'b')].join(',') },
+    { ingest: false },
+  );
   // More than the connection's buffers hold, so that who does not read keeps the answer open.
   await operations.pipeline.database.query(
     `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)

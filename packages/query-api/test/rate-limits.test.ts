@@ -9,17 +9,20 @@ const STRONG = 'a-key-of-more-than-24-characters';
 let operations: Operations;
 let open: TestDaemon;
 beforeAll(async () => {
-  operations = await startOperations({
-    API_KEY: 'the-key',
-    OPERATOR_KEYS: [
-      operatorKey('ada', 'a'),
-      operatorKey('bob', 'b'),
-      operatorKey('carl', 'c'),
-      operatorKey('eve', STRONG),
-    ].join(','),
-    RATE_LIMIT_PER_MINUTE: '3',
-    TRUST_PROXY: 'loopback',
-  });
+  operations = await startOperations(
+    {
+      API_KEY: 'the-key',
+      OPERATOR_KEYS: [
+        operatorKey('ada', 'a'),
+        operatorKey('bob', 'b'),
+        operatorKey('carl', 'c'),
+        operatorKey('eve', STRONG),
+      ].join(','),
+      RATE_LIMIT_PER_MINUTE: '3',
+      TRUST_PROXY: 'loopback',
+    },
+    { ingest: false },
+  );
   open = await startTestDaemon('query-api', {
     DATABASE_URL: operations.pipeline.database.url,
     RATE_LIMIT_PER_MINUTE: '2',

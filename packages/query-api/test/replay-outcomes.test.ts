@@ -3,7 +3,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations();
+  operations = await startOperations({}, { ingest: false });
   await operations.refusePoison();
   await Promise.all([operations.pipeline.startWriter('writer-1'), operations.startMaintenance()]);
 });

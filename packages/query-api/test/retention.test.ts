@@ -5,7 +5,10 @@ import { RETENTION } from '../src/retention/rows.ts';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ API_KEY: 'the-key', OPERATOR_KEYS: operatorKey('ada@acme', 'a') });
+  operations = await startOperations(
+    { API_KEY: 'the-key', OPERATOR_KEYS: operatorKey('ada@acme', 'a') },
+    { ingest: false },
+  );
 });
 afterAll(() => operations.stop());
 beforeEach(() => operations.pipeline.database.query('TRUNCATE tenant_retention, audit_log'));

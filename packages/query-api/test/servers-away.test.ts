@@ -6,7 +6,7 @@ import { startTestDaemon } from '@sluice/testkit/test-daemon';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations();
+  operations = await startOperations({}, { ingest: false });
 });
 afterAll(() => operations.stop());
 

@@ -3,7 +3,7 @@ import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
 beforeAll(async () => {
-  operations = await startOperations({ RATE_LIMIT_PER_MINUTE: '0' });
+  operations = await startOperations({ RATE_LIMIT_PER_MINUTE: '0' }, { ingest: false });
   await operations.pipeline.database.query(
     `INSERT INTO sessions (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count, ended_at)
      SELECT 'default', 'session ' || n || ' / "ü"', CASE WHEN n % 3 > 0 THEN 'user-' || n % 3 END,

@@ -13,14 +13,17 @@ let theirs: string;
 let nobodys: string;
 let theirReplay: string;
 beforeAll(async () => {
-  operations = await startOperations({
-    API_KEY: 'the-key',
-    OPERATOR_KEYS: [
-      operatorKey('mallory@evil', ATTACKER),
-      operatorKey('victor@victim', 'v'),
-      operatorKey('olga', 'o'),
-    ].join(','),
-  });
+  operations = await startOperations(
+    {
+      API_KEY: 'the-key',
+      OPERATOR_KEYS: [
+        operatorKey('mallory@evil', ATTACKER),
+        operatorKey('victor@victim', 'v'),
+        operatorKey('olga', 'o'),
+      ].join(','),
+    },
+    { ingest: false },
+  );
 });
 afterAll(() => operations.stop());
 beforeEach(async () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
       ',',
     ),
   };
-  operations = await startOperations({ ...keys, ...LITTLE_HEAP, WRITE_TIMEOUT_MS: '600000' });
+  operations = await startOperations({ ...keys, ...LITTLE_HEAP, WRITE_TIMEOUT_MS: '600000' }, { ingest: false });
   const { database, namespace } = operations.pipeline;
   impatient = await startTestDaemon('query-api', {
     ...keys,

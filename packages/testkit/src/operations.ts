@@ -59,9 +59,17 @@ export function operatorKey(who: string, key: string): string {
   return `${who}:${createHash('sha256').update(key).digest('hex')}`;
 }
 
-/** Starts a pipeline without a writer, and a query API. */
-export async function startOperations(env: Record<string, string> = {}): Promise<Operations> {
-  const pipeline = await startPipeline();
+/**
+ * Starts a pipeline without a writer, and a query API.
+ *
+ * @param env of the query API
+ * @param options.ingest false for tests that send no events: a start takes a second of processor time
+ */
+export async function startOperations(
+  env: Record<string, string> = {},
+  options: { ingest?: boolean } = {},
+): Promise<Operations> {
+  const pipeline = await startPipeline(options);
   const { database, namespace } = pipeline;
   const shared = { REDIS_URL: inject('redisUrl'), SLUICE_NAMESPACE: namespace, DATABASE_URL: database.url };
   const query = await startTestDaemon('query-api', { ...shared, ...env });

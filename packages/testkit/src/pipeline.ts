@@ -11,6 +11,7 @@ export interface Pipeline {
   readonly namespace: string;
   /** Key of shard 0. */
   readonly stream: string;
+  /** @throws when the pipeline was started without it */
   readonly ingest: TestDaemon;
   /** Starts one more writer; it is stopped with the pipeline. */
   startWriter(name: string, env?: Record<string, string>): Promise<TestDaemon>;
@@ -23,6 +24,8 @@ export interface Pipeline {
 
 /** The servers of a pipeline, when not those that all test files share. */
 export interface PipelineOptions {
+  /** False for tests that put entries on the stream themselves: a start takes a second of processor time. */
+  readonly ingest?: boolean;
   readonly redisUrl?: string;
   readonly databaseUrl?: string;
   readonly env?: Record<string, string>;
@@ -31,7 +34,7 @@ export interface PipelineOptions {
 /** How long a test waits for what must happen: for a machine that hangs, not a slow one. */
 const PATIENCE = { timeout: 180_000, interval: 20 };
 
-/** Starts ingest, and no writer yet. */
+/** Starts ingest unless it is not wanted, and no writer yet. */
 export async function startPipeline(options: PipelineOptions = {}): Promise<Pipeline> {
   const database = await createTestDatabase();
   const redisUrl = options.redisUrl ?? inject('redisUrl');
@@ -39,8 +42,8 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
   const redis = new Redis(redisUrl, { replyMapping: 'legacy' });
   redis.on('error', () => {});
   const env = { REDIS_URL: redisUrl, SLUICE_NAMESPACE: namespace, ...options.env };
-  const ingest = await startTestDaemon('ingest-api', env);
-  const writers: TestDaemon[] = [];
+  const ingest = options.ingest === false ? null : await startTestDaemon('ingest-api', env);
+  const daemons: TestDaemon[] = ingest === null ? [] : [ingest];
   const lengths = async (): Promise<number> => {
     const keys = await redis.keys(`${namespace}:{events:*}`);
     const all = await Promise.all(keys.map((key) => redis.xlen(key)));
@@ -55,7 +58,10 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
     redis,
     namespace,
     stream: `${namespace}:{events:0}`,
-    ingest,
+    get ingest() {
+      if (ingest === null) throw new Error('this pipeline was started without ingest');
+      return ingest;
+    },
     async startWriter(name, more = {}) {
       const databaseUrl = options.databaseUrl ?? database.url;
       const writer = await startTestDaemon('writer-worker', {
@@ -64,7 +70,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
         WRITER_NAME: name,
         ...more,
       });
-      writers.push(writer);
+      daemons.push(writer);
       return writer;
     },
     drained: () =>
@@ -78,7 +84,7 @@ export async function startPipeline(options: PipelineOptions = {}): Promise<Pipe
         if (found < count) throw new Error(`${found} of ${count} events are stored`);
       }, PATIENCE),
     async stop() {
-      await Promise.all([ingest, ...writers].map((daemon) => daemon.stop()));
+      await Promise.all(daemons.map((daemon) => daemon.stop()));
       const keys = await redis.keys(`${namespace}:*`);
       if (keys.length > 0) await redis.del(keys);
       redis.disconnect();

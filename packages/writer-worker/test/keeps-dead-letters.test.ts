@@ -9,7 +9,7 @@ let pipeline: Pipeline;
 
 beforeAll(async () => {
   receiver = await startOtlpReceiver();
-  pipeline = await startPipeline();
+  pipeline = await startPipeline({ ingest: false });
 });
 afterAll(async () => {
   await pipeline.stop();

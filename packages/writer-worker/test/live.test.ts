@@ -43,7 +43,7 @@ async function expectSigns(url: string, count: number): Promise<void> {
 
 describe('/live does not ask for a restart, because the writer keeps trying,', () => {
   it('while there is nothing to do', async () => {
-    const pipeline = await startPipeline();
+    const pipeline = await startPipeline({ ingest: false });
     const { url } = await pipeline.startWriter('writer-1', { RECLAIM_IDLE_MS: '1000' });
     await expect.poll(() => ready(url), PATIENCE).toBe(200);
     await expectSigns(url, 3);
@@ -52,7 +52,7 @@ describe('/live does not ask for a restart, because the writer keeps trying,', (
   });
 
   it('while Postgres is away', async () => {
-    const pipeline = await startPipeline();
+    const pipeline = await startPipeline({ ingest: false });
     const proxy = await startTcpProxy(Number(new URL(pipeline.database.url).port));
     const { url } = await pipeline.startWriter('writer-1', { DATABASE_URL: proxy.through(pipeline.database.url) });
     await expect.poll(() => ready(url), PATIENCE).toBe(200);
@@ -67,7 +67,7 @@ describe('/live does not ask for a restart, because the writer keeps trying,', (
 
   it('while Redis is away', async () => {
     const redis = await ownRedis();
-    const pipeline = await startPipeline({ redisUrl: redis.url });
+    const pipeline = await startPipeline({ ingest: false, redisUrl: redis.url });
     const { url } = await pipeline.startWriter('writer-1');
     await expect.poll(() => ready(url), PATIENCE).toBe(200);
     await redis.stop();
@@ -80,7 +80,7 @@ describe('/live does not ask for a restart, because the writer keeps trying,', (
   });
 
   it('while it is stalled', async () => {
-    const pipeline = await startPipeline();
+    const pipeline = await startPipeline({ ingest: false });
     const { url } = await pipeline.startWriter('writer-1');
     await expect.poll(() => ready(url), PATIENCE).toBe(200);
     await pipeline.database.query('ALTER TABLE events RENAME TO events_away');
@@ -106,7 +106,7 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
   let stop: () => Promise<void>;
 
   beforeEach(async () => {
-    pipeline = await startPipeline();
+    pipeline = await startPipeline({ ingest: false });
     proxy = await startTcpProxy(Number(new URL(inject('redisUrl')).port));
     opened = openDatabase({
       url: pipeline.database.url,

@@ -11,7 +11,7 @@ import { readMetrics } from './fixtures/read-metrics.ts';
 
 let pipeline: Pipeline;
 beforeEach(async () => {
-  pipeline = await startPipeline();
+  pipeline = await startPipeline({ ingest: false });
 });
 afterEach(() => pipeline.stop());
 

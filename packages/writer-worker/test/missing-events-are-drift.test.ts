@@ -6,7 +6,7 @@ import { enqueue } from './fixtures/enqueue.ts';
 
 let pipeline: Pipeline;
 beforeAll(async () => {
-  pipeline = await startPipeline();
+  pipeline = await startPipeline({ ingest: false });
 });
 afterAll(() => pipeline.stop());
 

@@ -11,7 +11,7 @@ let pipeline: Pipeline;
 
 beforeAll(async () => {
   redisServer = await ownRedis();
-  pipeline = await startPipeline({ redisUrl: redisServer.url });
+  pipeline = await startPipeline({ ingest: false, redisUrl: redisServer.url });
 });
 afterAll(async () => {
   await pipeline.stop();

@@ -12,7 +12,7 @@ const TAKEN_BACK = 'entries that no consumer held were taken back';
 
 let pipeline: Pipeline;
 beforeEach(async () => {
-  pipeline = await startPipeline();
+  pipeline = await startPipeline({ ingest: false });
 });
 afterEach(() => pipeline.stop());
 

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => server.remove());
 beforeEach(async () => {
   admin = new Redis(server.url, { replyMapping: 'legacy' });
-  pipeline = await startPipeline({ redisUrl: server.url });
+  pipeline = await startPipeline({ ingest: false, redisUrl: server.url });
   writer = await pipeline.startWriter('writer-1', { RECLAIM_IDLE_MS: '400' });
   await enqueue(pipeline, makeEvents(1));
   await pipeline.drained();

@@ -12,7 +12,7 @@ let receiver: OtlpReceiver;
 let writer: TestDaemon;
 
 beforeAll(async () => {
-  pipeline = await startPipeline();
+  pipeline = await startPipeline({ ingest: false });
   await refusePoison(pipeline);
 });
 afterAll(() => pipeline.stop());
