@@ -9,6 +9,7 @@ import { startPostgres } from '@sluice/local-stack/postgres';
 import { startRedis } from '@sluice/local-stack/redis';
 import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
+import { memoryFolder } from '@sluice/testkit/memory-folder';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -60,17 +61,19 @@ async function startServers(): Promise<Servers> {
     if (asked || (await engineAnswers())) return startContainers();
   }
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  // Redis answers nobody while it waits for its disk, and all tests share it.
+  const redisFolder = await mkdtemp(join(memoryFolder(), 'sluice-test-redis-'));
   const server = await findRedisServer({ env: process.env, report: (line) => process.stdout.write(`${line}\n`) });
   // A test that loses power proves nothing about fsync; without it the suite is faster. Redis keeps it: ingest reads it.
-  const settings = { shared_buffers: '256MB', max_connections: '300', fsync: 'off' };
+  const settings = { shared_buffers: '256MB', max_connections: '300', fsync: 'off', full_page_writes: 'off' };
   const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), settings });
-  const redis = await startRedis({ dataDir: join(folder, 'redis'), server });
+  const redis = await startRedis({ dataDir: redisFolder, server });
   return {
     databaseUrl: postgres.url,
     redisUrl: redis.url,
     async stop() {
       await Promise.all([postgres.stop('immediate'), redis.stop()]);
-      await rm(folder, { recursive: true, force: true });
+      await Promise.all([folder, redisFolder].map((each) => rm(each, { recursive: true, force: true })));
     },
   };
 }

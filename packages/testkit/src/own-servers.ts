@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findRedisServer } from '@sluice/local-stack/find-redis';
 import { startPostgres } from '@sluice/local-stack/postgres';
 import { startRedis } from '@sluice/local-stack/redis';
+import { memoryFolder } from './memory-folder.ts';
 
 /** A server that one test may stop, pause or break. */
 export interface OwnServer {
@@ -18,7 +18,7 @@ export interface OwnServer {
 }
 
 /** Starts a Redis for one test, with its data in a new folder within `parent`. */
-export async function ownRedis(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
+export async function ownRedis(settings: Record<string, string> = {}, parent = memoryFolder()): Promise<OwnServer> {
   const folder = await mkdtemp(join(parent, 'sluice-redis-'));
   // The first start chooses a free port; later ones must use the same.
   let port: number | undefined;
@@ -41,7 +41,7 @@ export async function ownRedis(settings: Record<string, string> = {}, parent = t
 }
 
 /** Starts a Postgres for one test, with its data in a new folder within `parent`. */
-export async function ownPostgres(settings: Record<string, string> = {}, parent = tmpdir()): Promise<OwnServer> {
+export async function ownPostgres(settings: Record<string, string> = {}, parent = memoryFolder()): Promise<OwnServer> {
   const folder = await mkdtemp(join(parent, 'sluice-postgres-'));
   let port: number | undefined;
   const start = () => startPostgres({ dataDir: folder, port, settings: { shared_buffers: '64MB', ...settings } });
