@@ -12,7 +12,7 @@ export default defineConfig({
     retry: 0,
     env: COMPILE_CACHE,
     // Tests of servers wait more than they work; Vitest's own choice is one worker where there are two cores.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: Math.max(5, availableParallelism()),
     reporters: ['default', './tests/setup/report-left-out.ts'],
     projects: [
       {
