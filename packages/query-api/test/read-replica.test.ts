@@ -28,7 +28,7 @@ beforeAll(async () => {
   const port = await freePort();
   primary = await startPostgres({ dataDir: first, port, settings: SETTINGS });
   const opened = openDatabase({ url: primary.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
-  await prepareDatabase(opened, new Date());
+  await prepareDatabase(opened);
   await opened.close();
   // A copy of a server that was stopped in order is as good as a base backup.
   await primary.stop();

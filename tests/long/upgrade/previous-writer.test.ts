@@ -83,7 +83,7 @@ it('a writer of the previous release stores on, exactly once, while and after th
   await vi.waitFor(async () => expect(await stored()).toBe(100), PATIENCE);
 
   const opened = openDatabase({ url: database.url, poolSize: 2, statementTimeoutMs: 60_000, applicationName: 'test' });
-  const [, prepared] = await Promise.all([send(200), prepareDatabase(opened, new Date())]);
+  const [, prepared] = await Promise.all([send(200), prepareDatabase(opened)]);
   expect(prepared.serverVersion).toBeGreaterThan(0);
   await opened.close();
   await send(300);

@@ -21,7 +21,7 @@ export async function makeDatabase(serverUrl: string, name: string, schema: 'slu
 export async function prepareTables(url: string): Promise<void> {
   const database = openDatabase({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'bench' });
   try {
-    await prepareDatabase(database, new Date());
+    await prepareDatabase(database);
   } finally {
     await database.close();
   }

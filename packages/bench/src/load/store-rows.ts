@@ -24,9 +24,7 @@ const SEEN = `seen AS (
   )`;
 
 const INTO_SLUICE = `
-  WITH made AS MATERIALIZED (${MADE}), ${SEEN}, ledger AS (
-    INSERT INTO event_ids (tenant, event_id, stored_at) SELECT 'default', event_id, now() FROM made
-  )
+  WITH made AS MATERIALIZED (${MADE}), ${SEEN}
   INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source,
                       actor, session_id, correlation_id, resource, payload)
   SELECT 'default', event_id, event_type, occurred_at, now(), 'governance-tracker', ${COLUMNS} FROM made`;

@@ -161,14 +161,14 @@ function configuredTenants(after: string): RawBuilder<unknown> {
              WHERE enabled AND paused_at IS NULL AND tenant > ${after}`;
 }
 
-/** Tenants of the id ledger without a configuration, found by jumping from one to the next in the primary key. */
+/** Tenants with events and without a configuration, found by jumping from one to the next in the segments' indexes. */
 function otherTenants(after: string): RawBuilder<unknown> {
   return sql`
     WITH RECURSIVE names AS (
-      (SELECT tenant, stored_at FROM event_ids WHERE tenant > ${after} ORDER BY tenant LIMIT 1)
+      (SELECT tenant, stored_at FROM events WHERE tenant > ${after} ORDER BY tenant, occurred_at LIMIT 1)
       UNION ALL
       SELECT next.* FROM names CROSS JOIN LATERAL (
-        SELECT e.tenant, e.stored_at FROM event_ids e WHERE e.tenant > names.tenant ORDER BY e.tenant LIMIT 1) next
+        SELECT e.tenant, e.stored_at FROM events e WHERE e.tenant > names.tenant ORDER BY e.tenant, e.occurred_at LIMIT 1) next
     )
     SELECT tenant, stored_at AS since FROM names
     WHERE NOT EXISTS (SELECT FROM export_configs c WHERE c.tenant = names.tenant)`;

@@ -132,8 +132,7 @@ function conditionsAfter(place: Place, order: Order): RawBuilder<SqlBool>[] {
 }
 
 /**
- * Reads one event by its id. The ledger knows when it was stored, and so its partition. Without the ledger every
- * partition would be searched (104 ms instead of 1.2).
+ * Reads one event by its id, from the unique indexes of the segments.
  *
  * @param id a UUID, or any other text that the client sent as the id
  * @throws ApiError `not_found`, also for an event of another tenant
@@ -145,20 +144,8 @@ export async function findEvent(
   untilGone: UntilGone,
 ): Promise<StoredEvent> {
   const eventId = isUuid(id) ? id.toLowerCase() : eventIdFromName(tenant, id);
-  const ledger = await sql<{ stored_at: string }>`
-    SELECT stored_at::text FROM event_ids WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(
-    db,
-    untilGone,
-  );
-  const storedAt = ledger.rows[0]?.stored_at;
-  if (storedAt === undefined) throw noSuchEvent(id);
   const { rows } = await sql<StoredEvent>`
-    SELECT ${WIRE_COLUMNS} FROM events
-    WHERE stored_at = ${storedAt}::timestamptz AND tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(
-    db,
-    untilGone,
-  );
-  // Retention may drop its partition between the two statements.
+    SELECT ${WIRE_COLUMNS} FROM events WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(db, untilGone);
   if (rows[0] === undefined) throw noSuchEvent(id);
   return rows[0];
 }

@@ -4,7 +4,7 @@ import { ApiError } from '@sluice/errors/api-errors';
 /** @throws ApiError `not_found` for a tenant without any data: most likely a typing error */
 export async function requireTenant(db: Kysely<unknown>, tenant: string): Promise<void> {
   const { rows } = await sql<{ known: boolean }>`
-    SELECT EXISTS (SELECT FROM event_ids WHERE tenant = ${tenant})
+    SELECT EXISTS (SELECT FROM events WHERE tenant = ${tenant})
         OR EXISTS (SELECT FROM sessions WHERE tenant = ${tenant})
         OR EXISTS (SELECT FROM export_configs WHERE tenant = ${tenant}) AS known`.execute(db);
   if (rows[0]?.known === true) return;

@@ -14,7 +14,7 @@ import type { ConcurrentIndex } from './migration.ts';
 export async function buildIndex(
   database: Database,
   client: Client,
-  { name, definition }: ConcurrentIndex,
+  { name, definition, unique = false }: ConcurrentIndex,
 ): Promise<void> {
   const db = database.on(client);
   const { rows } = await sql<{ valid: boolean }>`
@@ -22,12 +22,12 @@ export async function buildIndex(
   if (rows[0]?.valid === true) return;
   await withoutTimeouts(database, client, async () => {
     if (rows[0] !== undefined) await sql`DROP INDEX CONCURRENTLY IF EXISTS ${sql.table(name)}`.execute(db);
-    await sql`CREATE INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(db);
+    await sql`CREATE ${sql.raw(unique ? 'UNIQUE ' : '')}INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(db);
   });
 }
 
 /** Runs `work` without time-outs: an index of a large table takes hours, in which the server is silent. */
-async function withoutTimeouts(database: Database, client: Client, work: () => Promise<void>): Promise<void> {
+export async function withoutTimeouts(database: Database, client: Client, work: () => Promise<void>): Promise<void> {
   const db = database.on(client);
   const { stream } = client.connection;
   const silenceMs = stream.timeout ?? 0;

@@ -5,6 +5,8 @@ import * as rollups from './0004-rollups.ts';
 import * as exportRuns from './0005-exports.ts';
 import * as apiKeys from './0006-api-keys.ts';
 import * as sessionOrder from './0007-session-order.ts';
+import * as segmentColumn from './0008-segment-column.ts';
+import * as segments from './0009-segments.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, in the order in which they are applied. */
@@ -16,4 +18,6 @@ export const MIGRATIONS: readonly Migration[] = [
   exportRuns,
   apiKeys,
   sessionOrder,
+  segmentColumn,
+  segments,
 ];

@@ -161,7 +161,7 @@ export async function insertDeadLetters(
     ) AS i (tenant, event_id, event_type, source, reason, sqlstate, message, detail, body, raw, origin, stream, entry_id,
             entry_index, trace_id, replay_of)
     WHERE event_id IS NULL OR NOT EXISTS (
-      SELECT 1 FROM event_ids l WHERE l.tenant = i.tenant AND l.event_id = i.event_id)
+      SELECT 1 FROM events e WHERE e.tenant = i.tenant AND e.event_id = i.event_id)
     ORDER BY stream, entry_id, entry_index
     ON CONFLICT (stream, entry_id, entry_index) DO UPDATE SET
       attempts = d.attempts + 1,

@@ -7,6 +7,7 @@ import type { DeathCause } from '../dead-letter-reasons.ts';
 import { inTransaction } from '../transaction.ts';
 import { areKnown, deadEntry, deadEvents, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
+import { enterSegment } from './enter-segment.ts';
 import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
 import { classifyFailure, type Failure, mayBeRowError } from './failure-policy.ts';
 import { screenEvents } from './screen-events.ts';
@@ -21,7 +22,7 @@ type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Writ
  * bad event and for each unreadable entry.
  *
  * First one statement screens all events at once. Halving inside savepoints finds what screening does not see, with at
- * most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only the ledger and events are written.
+ * most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only events are written.
  * Sessions are counted once, last, from what was really inserted: when they were counted per half, the rolled-back halves
  * left row locks in an order that deadlocked in 14 of 40 tries.
  *
@@ -63,6 +64,7 @@ async function isolate(
   const events = firstOfEachId(
     [...entryOf].flatMap(([event, { setAside }]) => (setAside === undefined ? [event] : [])),
   );
+  const segment = await enterSegment(db);
   const poisoned: Poisoned[] = await screen(db, events);
   moved();
   const bad = new Set(poisoned.map((each) => each.event));
@@ -70,7 +72,7 @@ async function isolate(
   const rest = events.filter((event) => !bad.has(event));
   // Screening found nothing: then the whole is sure to fail, so halving starts at once.
   const halves = poisoned.length > 0 || aside.length > 0 ? [rest] : halvesOf(rest);
-  const found: Found = { stored, poisoned, moved, refusals: [] };
+  const found: Found = { segment, stored, poisoned, moved, refusals: [] };
   for (const half of halves) await bisect(db, half, found);
   if (stored.length > 0) await upsertSessions(stored).execute(db);
   moved();
@@ -81,7 +83,7 @@ async function isolate(
   if (refusal !== undefined && stored.length === 0 && !(await areKnown(db, drafts))) throw refusal.error;
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   moved();
-  await settleReplays(db, entries);
+  await settleReplays(db, entries, segment);
   const total = entryOf.size + unreadable.length;
   const duplicates = total - stored.length - letters.length;
   return { stored: stored.length, dead: letters.length, duplicates, letters };
@@ -89,6 +91,8 @@ async function isolate(
 
 /** Results of a bisection so far. */
 interface Found {
+  /** The hot segment. */
+  readonly segment: number;
   readonly stored: StoredRow[];
   readonly poisoned: Poisoned[];
   readonly moved: () => void;
@@ -100,7 +104,7 @@ interface Found {
 async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], found: Found): Promise<void> {
   if (events.length === 0) return;
   const attempt = await inSpan('isolate half', { attributes: { 'sluice.events': events.length } }, (span) =>
-    inSavepoint(db, span, async () => (await insertEvents(events).execute(db)).rows),
+    inSavepoint(db, span, async () => (await insertEvents(events, found.segment).execute(db)).rows),
   );
   found.moved();
   if (attempt.ok) {

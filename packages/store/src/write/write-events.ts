@@ -1,14 +1,14 @@
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { Database } from '../database.ts';
 import { executeNamed } from '../named-statement.ts';
-import type { Client } from '../pool.ts';
 import { inTransaction } from '../transaction.ts';
 import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
+import { enterSegment } from './enter-segment.ts';
 import { insertEventsAndSessions } from './event-statements.ts';
 import { settleReplays } from './settle-replays.ts';
 
-/** Name of the statement on each connection; its text is the same for all batches. */
+/** Name of the statement on each connection, before the segment's number; its text is the same for all batches. */
 const STORE_EVENTS = 'store-events';
 
 /** What one transaction did. The three numbers add up to the events and unreadable entries it was given. */
@@ -24,10 +24,8 @@ export interface Written {
 }
 
 /**
- * Stores the events of readable entries in one transaction: all ids go into the ledger, the events with new ids into
- * `events`, and sessions are counted from just those. It is one statement, which is a transaction by itself. Without BEGIN
- * and COMMIT there is one round trip instead of three; each would wait for the event loop, which decodes meanwhile. Only
- * entries that replay dead letters need another statement in the same transaction.
+ * Stores the events of readable entries in one transaction: those whose id is in no segment go into the hot one, and
+ * sessions are counted from just those.
  *
  * @param options.stop cancels the statement on the server; the transaction is then rolled back
  * @param options.moved called after each statement
@@ -39,20 +37,17 @@ export async function writeEvents(
   { stop, moved = () => {} }: { stop?: AbortSignal; moved?: () => void } = {},
 ): Promise<Written> {
   const events = entries.flatMap((entry) => entry.events);
-  const query = insertEventsAndSessions(firstOfEachId(events)).compile(database.db);
-  const insert = async (client: Client): Promise<number> => {
-    const rows = await executeNamed(database, client, { name: STORE_EVENTS, query }, stop);
+  const stored = await inTransaction(database, async (db, client) => {
+    const segment = await enterSegment(db);
+    const query = insertEventsAndSessions(firstOfEachId(events), segment).compile(db);
+    const rows = await executeNamed(database, client, { name: `${STORE_EVENTS}-${segment}`, query }, stop);
     moved();
+    if (entries.some((entry) => entry.replayOf !== null)) {
+      await settleReplays(db, entries, segment);
+      moved();
+    }
     return Number(rows[0]?.stored ?? 0);
-  };
-  const stored = entries.some((entry) => entry.replayOf !== null)
-    ? await inTransaction(database, async (db, client) => {
-        const inserted = await insert(client);
-        await settleReplays(db, entries);
-        moved();
-        return inserted;
-      })
-    : await database.withClient(insert);
+  });
   return { stored, duplicates: events.length - stored, dead: 0, letters: [] };
 }
 
