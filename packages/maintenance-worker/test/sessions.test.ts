@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { openDatabase, type Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
+import { enterSegment } from '@sluice/store/write/enter-segment';
 import { insertEventsAndSessions } from '@sluice/store/write/event-statements';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { closeSessions } from '../src/jobs/close-sessions.ts';
@@ -47,7 +49,8 @@ function eventOf(sessionId: string, tenant = 'default'): CanonicalEvent {
     payload: '{}',
   };
 }
-const write = (events: readonly CanonicalEvent[]) => insertEventsAndSessions(events).execute(opened.db);
+const write = (events: readonly CanonicalEvent[]) =>
+  inTransaction(opened, async (db) => insertEventsAndSessions(events, await enterSegment(db)).execute(db));
 
 /** `count` sessions of a tenant, last seen so long ago. */
 const seed = (count: number, age: string, tenant = 'default', ended = false) =>

@@ -26,7 +26,10 @@ export const SERVES: DatabaseNeeds = {
 };
 
 /** Needs of a server that is only read, such as a replica. */
-export const READS: DatabaseNeeds = { writes: false, privileges: { events: ['SELECT'], segments: ['SELECT'], sessions: ['SELECT'] } };
+export const READS: DatabaseNeeds = {
+  writes: false,
+  privileges: { events: ['SELECT'], segments: ['SELECT'], sessions: ['SELECT'] },
+};
 
 /** What keeps a daemon from its work on a server that answers, and what an operator can do. */
 export interface Obstacle {

@@ -1,5 +1,4 @@
 import { makePartitions } from '@sluice/store/layout/partitions';
-import { PARTITIONS_AHEAD } from '@sluice/store/prepare-database';
 import { HOUR_MS, type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
 
 /** Makes the missing partitions of this week and the next two. */
@@ -13,6 +12,6 @@ export const makePartitionsJob = {
 } satisfies Job;
 
 async function makeMissing({ database }: JobContext): Promise<JobResult> {
-  const made = await makePartitions(database, new Date(), PARTITIONS_AHEAD);
+  const made = await makePartitions(database, new Date(), 2);
   return { rows: made.length, details: { made } };
 }

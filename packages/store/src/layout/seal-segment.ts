@@ -44,8 +44,8 @@ async function buildHashIndex(db: Kysely<unknown>, relation: string, column: str
 /** Notes the bounds of a segment that nobody writes to, and that it is sealed. */
 async function noteSealed(db: Kysely<unknown>, relation: string): Promise<void> {
   const { rows } = await sql<Bounds>`
-    SELECT count(*) AS rows, ${isoTime(sql`min(stored_at)`)} AS stored_from, ${isoTime(sql`max(stored_at)`)} AS stored_to,
-           ${isoTime(sql`min(occurred_at)`)} AS occurred_from, ${isoTime(sql`max(occurred_at)`)} AS occurred_to,
+    SELECT count(*) AS rows, ${isoTime(sql`min(stored_at)`)} AS stored_from, ${isoTime(sql`max(stored_at) + interval '1 microsecond'`)} AS stored_to,
+           ${isoTime(sql`min(occurred_at)`)} AS occurred_from, ${isoTime(sql`max(occurred_at) + interval '1 microsecond'`)} AS occurred_to,
            max(tx)::text AS tx_to
     FROM ${sql.table(relation)}`.execute(db);
   const bounds = rows[0]!;

@@ -21,7 +21,7 @@ export interface Segment {
   readonly from: number;
   readonly to: number;
   readonly state: SegmentState;
-  /** Bounds of its times, ISO 8601 UTC with microseconds; null until it is sealed, and for what an older version left. */
+  /** Bounds of its times, inclusive and exclusive, ISO 8601 UTC with microseconds; null until it is sealed, and for what an older version left. */
   readonly storedFrom: string | null;
   readonly storedTo: string | null;
   readonly occurredFrom: string | null;

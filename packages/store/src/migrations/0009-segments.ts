@@ -75,7 +75,7 @@ export const statements: readonly string[] = [
    END $$`,
   // Every transaction that stores events holds this lock, shared, until it ends: whoever takes it exclusively knows that
   // all rows of the segment are committed. A later statement of the same function sees what was committed meanwhile.
-  `CREATE FUNCTION sluice_hot_segment() RETURNS integer LANGUAGE plpgsql AS $$
+  `CREATE FUNCTION sluice_hot_segment() RETURNS integer LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
    DECLARE hot integer;
    BEGIN
      PERFORM pg_advisory_xact_lock_shared(${SEGMENT_LOCK});

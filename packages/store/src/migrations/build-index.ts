@@ -22,7 +22,9 @@ export async function buildIndex(
   if (rows[0]?.valid === true) return;
   await withoutTimeouts(database, client, async () => {
     if (rows[0] !== undefined) await sql`DROP INDEX CONCURRENTLY IF EXISTS ${sql.table(name)}`.execute(db);
-    await sql`CREATE ${sql.raw(unique ? 'UNIQUE ' : '')}INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(db);
+    await sql`CREATE ${sql.raw(unique ? 'UNIQUE ' : '')}INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(
+      db,
+    );
   });
 }
 

@@ -12,7 +12,11 @@ export const prepareWeeklyPartitions: OnlineStep = async (database, client) => {
     SELECT c.relname AS name FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = to_regclass('events') AND c.relkind = 'r' ORDER BY 1`.execute(db);
   for (const { name } of partitions)
-    await buildIndex(database, client, { name: `${name}_id`, definition: `ON "${name}" (event_id, tenant)`, unique: true });
+    await buildIndex(database, client, {
+      name: `${name}_id`,
+      definition: `ON "${name}" (event_id, tenant)`,
+      unique: true,
+    });
   const { rows: open } = await sql`
     SELECT FROM pg_constraint
     WHERE conrelid = to_regclass('events') AND conname = 'events_before_segments' AND NOT convalidated`.execute(db);
