@@ -7,8 +7,10 @@ import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
+import { messageOf } from '@sluice/errors/message-of';
 import { openDatabase } from '@sluice/store/database';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
+import { KnownIds } from '@sluice/store/write/known-ids';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
 import { streamKey } from '@sluice/stream/stream-keys';
@@ -72,6 +74,9 @@ await startOrExit('writer-worker', async () => {
   const observer = new BatchObserver(shared);
   const processing = {
     ...shared,
+    known: new KnownIds(database, (error) =>
+      logger.warn({ error: messageOf(error) }, 'ids of older segments not read'),
+    ),
     breaker,
     observer,
     consumer: config.WRITER_NAME,
