@@ -72,11 +72,12 @@ await startOrExit('writer-worker', async () => {
   const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
   const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
   const observer = new BatchObserver(shared);
+  const idsNotRead = (error: unknown): void =>
+    logger.warn({ error: messageOf(error) }, 'ids of older segments could not be read; every id is looked up there');
+  const known = new KnownIds(database, idsNotRead);
   const processing = {
     ...shared,
-    known: new KnownIds(database, (error) =>
-      logger.warn({ error: messageOf(error) }, 'ids of older segments not read'),
-    ),
+    known,
     breaker,
     observer,
     consumer: config.WRITER_NAME,
@@ -102,6 +103,8 @@ await startOrExit('writer-worker', async () => {
 
   const consuming = consumeWhenReady(database, {
     ...shared,
+    // A failure shows at the first batch.
+    onReady: () => known.refresh().catch(() => {}),
     openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
     buffer,
     namespace: config.SLUICE_NAMESPACE,

@@ -36,7 +36,7 @@ export async function copyEvents(
   if (encoded === null || known.hasStored(encoded.ids)) return false;
   const ids = events.map(({ eventId }) => eventId);
   for (let attempt = 1; ; attempt += 1) {
-    if (known.hot === 0) await known.refresh();
+    await known.refreshIfNeeded();
     const suspects = known.suspects(ids, encoded.ids);
     const segment = known.hot;
     const column = <K extends keyof (typeof suspects)[number]>(name: K): string =>

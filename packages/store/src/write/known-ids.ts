@@ -6,6 +6,9 @@ import { hashId, IdFilter, type IdHash } from './id-filter.ts';
 /** Room in a filter for ids of a segment whose number of rows is unknown, because it is not sealed yet. */
 const UNSEALED_ROWS = 1_000_000;
 
+/** Wait before ids are read again that could not be read, in milliseconds. */
+const RETRY_MS = 10_000;
+
 /** An id, and the segments that may have it. */
 export interface Suspect extends Range {
   readonly id: string;
@@ -39,6 +42,8 @@ export class KnownIds {
   /** Ids that this writer stored in the hot segment. */
   #own = new IdFilter(UNSEALED_ROWS);
   #ownIds = 0;
+  /** By `performance.now()`. */
+  #failedAt = -RETRY_MS;
   readonly #hash: IdHash = { first: 0, step: 0 };
   readonly #onFailure: (error: unknown) => void;
 
@@ -77,10 +82,19 @@ export class KnownIds {
     // What retention took away is not there any more, and needs no filter.
     this.#covered = this.#covered.filter((each) => this.#older.some((range) => isIn(each, range)));
     this.#loading ??= this.#load(complete)
-      .catch(this.#onFailure)
+      .catch((error: unknown) => {
+        this.#failedAt = performance.now();
+        this.#onFailure(error);
+      })
       .finally(() => {
         this.#loading = null;
       });
+  }
+
+  /** Refreshes when nothing is known yet, and when ids could not be read a while ago. */
+  async refreshIfNeeded(): Promise<void> {
+    const mayRead = this.#loading === null && performance.now() - this.#failedAt > RETRY_MS;
+    if (this.#hot === 0 || (mayRead && this.uncovered > 0)) await this.refresh();
   }
 
   /** Notes ids that this writer stored in the hot segment. */
