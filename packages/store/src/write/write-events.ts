@@ -5,7 +5,7 @@ import { inTransaction } from '../transaction.ts';
 import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { enterSegment } from './enter-segment.ts';
-import { insertEventsAndSessions } from './event-statements.ts';
+import { insertEvents } from './event-statements.ts';
 import { settleReplays } from './settle-replays.ts';
 
 /** Name of the statement on each connection, before the segment's number; its text is the same for all batches. */
@@ -24,8 +24,7 @@ export interface Written {
 }
 
 /**
- * Stores the events of readable entries in one transaction: those whose id is in no segment go into the hot one, and
- * sessions are counted from just those.
+ * Stores the events of readable entries in one transaction: those whose id is in no segment go into the hot one.
  *
  * @param options.stop cancels the statement on the server; the transaction is then rolled back
  * @param options.moved called after each statement
@@ -39,7 +38,7 @@ export async function writeEvents(
   const events = entries.flatMap((entry) => entry.events);
   const stored = await inTransaction(database, async (db, client) => {
     const segment = await enterSegment(db);
-    const query = insertEventsAndSessions(firstOfEachId(events), segment).compile(db);
+    const query = insertEvents(firstOfEachId(events), segment).compile(db);
     const rows = await executeNamed(database, client, { name: `${STORE_EVENTS}-${segment}`, query }, stop);
     moved();
     if (entries.some((entry) => entry.replayOf !== null)) {

@@ -10,6 +10,6 @@ export const EventId = defineEntity({
   properties: {
     tenant: p.text().primary(),
     eventId: p.uuid().primary(),
-    storedAt: p.datetime(6),
+    storedAt: p.datetime(6).nullable(),
   },
 });

@@ -19,6 +19,8 @@ export const RollupGeneration = defineEntity({
     floor: p.datetime(6),
     /** When it was folded last. */
     foldedAt: p.datetime(6),
+    /** What was committed before this time is in it; null before it was folded first. */
+    foldedTo: p.datetime(6).nullable(),
     /** How many events are in it. */
     events: p.bigint().defaultRaw('0'),
   },

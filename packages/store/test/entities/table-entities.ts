@@ -1,4 +1,5 @@
 import { DeadLetter } from './dead-letter.ts';
+import { DeletionHorizon } from './deletion-horizon.ts';
 import { EventId } from './event-id.ts';
 import { Event } from './event.ts';
 import { ExpiringPartition } from './expiring-partition.ts';
@@ -11,12 +12,13 @@ import { Job } from './job.ts';
 import { KeptPartition } from './kept-partition.ts';
 import { Replay } from './replay.ts';
 import { RollupGeneration } from './rollup-generation.ts';
-import { RollupDay, RollupHour } from './rollup.ts';
-import { Session } from './session.ts';
+import { RollupDay, RollupHour, RollupWeek } from './rollup.ts';
+import { RebuiltSession, Session } from './session.ts';
 
 /** The tables that daemons use by SQL alone, described once more: a second opinion on what the migrations make. */
 export const TABLE_ENTITIES = [
   DeadLetter,
+  DeletionHorizon,
   Event,
   EventId,
   ExpiringPartition,
@@ -27,9 +29,11 @@ export const TABLE_ENTITIES = [
   Job,
   JobRun,
   KeptPartition,
+  RebuiltSession,
   Replay,
   RollupDay,
   RollupGeneration,
   RollupHour,
+  RollupWeek,
   Session,
 ];
