@@ -253,6 +253,7 @@ describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
     expect(new Date(body.last_event_at)).toEqual(new Date(inOrder.at(-1)!.timestamp));
     expect(body.events).toEqual(inOrder.slice(0, 1_000).map(wire));
 
+    await foldAll(operations.pipeline.database);
     const starts = [...bySession].map(([session, all]) => ({
       session,
       start: all.map((e) => e.timestamp).toSorted()[0]!,

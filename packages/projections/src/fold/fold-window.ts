@@ -1,15 +1,10 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FoldedProjection } from '@sluice/store/projection';
 import type { Generation } from './generations.ts';
+import { windowGroups } from './window-groups.ts';
 
 /** Memory for one hash table of a window; with the server's default of 4 MB they are on disk. */
 const WINDOW_MEMORY = '64MB';
-
-/**
- * Payloads above this size, in bytes as stored, are not looked into for the names of machine and domain: Postgres keeps them
- * outside of the row, and reading a window of them would read all of their bytes.
- */
-const INLINE_BYTES = 2_000;
 
 /**
  * Adds events to projections, in one statement and one pass.
@@ -30,18 +25,7 @@ export async function foldWindow(
     projection.fold({ generation, state, events: which, groups: sql`window_groups` }),
   );
   const { rows } = await sql<{ events: string }>`
-    WITH window_groups AS MATERIALIZED (${groupsOf(which)}), ${sql.join(parts, sql`, `)}
+    WITH window_groups AS MATERIALIZED (${windowGroups(which)}), ${sql.join(parts, sql`, `)}
     SELECT coalesce(sum(events), 0) AS events FROM window_groups`.execute(db);
   return Number(rows[0]!.events);
-}
-
-function groupsOf(which: RawBuilder<SqlBool>): RawBuilder<unknown> {
-  const name = (property: string): RawBuilder<unknown> => sql`
-    min((payload ->> ${sql.lit(property)}) COLLATE "C") FILTER (WHERE pg_column_size(payload) <= ${sql.lit(INLINE_BYTES)})`;
-  return sql`
-    SELECT tenant, date_bin('1 hour', occurred_at, 'epoch') AS hour, session_id, actor, event_type, count(*) AS events,
-           min(occurred_at) AS first_at, max(occurred_at) AS last_at, max(stored_at) AS last_stored_at,
-           ${name('machineName')} AS machine_name, ${name('userDomain')} AS user_domain
-    FROM events WHERE ${which}
-    GROUP BY tenant, hour, session_id, actor, event_type`;
 }
