@@ -1,6 +1,5 @@
 import { DeadLetter } from './dead-letter.ts';
 import { DeletionHorizon } from './deletion-horizon.ts';
-import { EventId } from './event-id.ts';
 import { Event } from './event.ts';
 import { ExpiringPartition } from './expiring-partition.ts';
 import { ExportPosition } from './export-position.ts';
@@ -13,6 +12,7 @@ import { KeptPartition } from './kept-partition.ts';
 import { Replay } from './replay.ts';
 import { RollupGeneration } from './rollup-generation.ts';
 import { RollupDay, RollupHour, RollupWeek } from './rollup.ts';
+import { Segment } from './segment.ts';
 import { RebuiltSession, Session } from './session.ts';
 
 /** The tables that daemons use by SQL alone, described once more: a second opinion on what the migrations make. */
@@ -20,7 +20,6 @@ export const TABLE_ENTITIES = [
   DeadLetter,
   DeletionHorizon,
   Event,
-  EventId,
   ExpiringPartition,
   ExportPosition,
   ExportRun,
@@ -35,5 +34,6 @@ export const TABLE_ENTITIES = [
   RollupGeneration,
   RollupHour,
   RollupWeek,
+  Segment,
   Session,
 ];
