@@ -178,12 +178,14 @@ it('random batches end as if each event had been stored alone, whatever is bad a
       const { code, message, detail, kind } = classifyFailure(fate.error);
       return [
         {
-          id: idOf(event),
           kind,
-          reason: reasonOf(code),
-          sqlstate: code,
-          message: fate.column === undefined ? message : `${fate.column}: ${message}`,
-          detail,
+          letter: {
+            id: idOf(event),
+            reason: reasonOf(code),
+            sqlstate: code,
+            message: fate.column === undefined ? message : `${fate.column}: ${message}`,
+            detail,
+          },
         },
       ];
     });
@@ -208,7 +210,7 @@ it('random batches end as if each event had been stored alone, whatever is bad a
       "SELECT tenant || ' ' || event_id AS id, reason, sqlstate, message, detail FROM dead_letters WHERE entry_id = $1",
       [`${entries}-0`],
     );
-    expect(byId(letters), `round ${round}`).toEqual(byId(dead.map(({ kind: _, ...letter }) => letter)));
+    expect(byId(letters), `round ${round}`).toEqual(byId(dead.map(({ letter }) => letter)));
     if (round % 7 === 0) await rotateHotSegment(opened);
     if (round % 20 === 0) await sealHotSegment(opened);
   }
@@ -227,8 +229,10 @@ it('every value is stored as the usual statement stores it', async () => {
   const other = canonical({ ...one, eventId: randomUUID() });
   await inTransaction(opened, async (db) => insertEvents([one], await enterSegment(db)).execute(db));
   await isolatePoison(opened, [entryOf([other, canonical({ eventType: 'Raise22023' })])]);
-  const rows = await database.query<{ row: Record<string, unknown> }>('SELECT to_jsonb(e) AS row FROM events AS e');
-  const values = rows.map(({ row: { event_id: _, tx: __, stored_at: ___, ...rest } }) => rest);
+  const rows = await database.query<{ row: Record<string, unknown> }>(
+    "SELECT to_jsonb(e) - '{event_id,tx,stored_at}'::text[] AS row FROM events AS e",
+  );
+  const values = rows.map(({ row }) => row);
   expect(values).toHaveLength(2);
   expect(values[0]).toEqual(values[1]);
 });
@@ -237,7 +241,7 @@ it('every value is stored as the usual statement stores it', async () => {
 const OF_NO_EVENT = `
   40001 40003 40P01 08006 57P01 57P03 55P03 57014 25006 25P03 25P04 53000
   53100 53200 53300 53400 42501 42601 42703 42P01 28000 3D000 XX000 54011
-  54023 P0002 P0003 P0004 SL000 SL001 0A000 2F005 21000`;
+  54023 P0002 P0003 P0004 SL000 SL001 SL003 0A000 2F005 21000`;
 
 it.each(OF_NO_EVENT.trim().split(/\s+/))(
   '%s is no error of an event: it comes out as it is, and nothing is stored',

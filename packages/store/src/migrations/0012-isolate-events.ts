@@ -64,7 +64,7 @@ export const statements: readonly string[] = [
      -- In the order of the ids: concurrent batches with the same ids wait for one another, never in a circle. What is
      -- undone and done again has higher ids than all that is held meanwhile.
      -- An id that is stored is a duplicate. Another transaction may still store it in the hot segment: see below.
-     SELECT array_agg(r.place ORDER BY r.id, r.tenant), array_agg(r.known ORDER BY r.id, r.tenant)
+     SELECT array_agg(r.place ORDER BY r.id, r.tenant COLLATE "C"), array_agg(r.known ORDER BY r.id, r.tenant COLLATE "C")
      INTO places, outcomes
      FROM (
        SELECT i.*, (SELECT 'duplicate' FROM events AS e
@@ -84,7 +84,7 @@ export const statements: readonly string[] = [
            WHERE r.outcome IS NULL;
            GET DIAGNOSTICS inserted = ROW_COUNT;
            IF inserted <> cardinality(array_positions(outcomes[first:last], NULL)) THEN
-             RAISE EXCEPTION 'a trigger skips rows' USING ERRCODE = 'SL001';
+             RAISE EXCEPTION 'a trigger skips rows' USING ERRCODE = 'SL003';
            END IF;
            FOR n IN first..last LOOP
              outcomes[n] := coalesce(outcomes[n], 'stored');
@@ -104,7 +104,7 @@ export const statements: readonly string[] = [
        EXCEPTION WHEN OTHERS THEN
          GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
                                  refused_by = CONSTRAINT_NAME, relation = TABLE_NAME;
-         IF first > one_by_one_to AND (state = 'SL001' OR ${isRefused}) THEN
+         IF first > one_by_one_to AND (state = 'SL003' OR ${isRefused}) THEN
            one_by_one_to := last;
            CONTINUE;
          END IF;
