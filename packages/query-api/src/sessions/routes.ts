@@ -93,7 +93,7 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
       const session = await findSession(db, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };
       const reading = { gone, held: request.held };
-      const { events, end } = await readEventPage(db, { filter, order: by, after }, { limit }, reading);
+      const { events, end } = await readEventPage(readDatabase, { filter, order: by, after }, { limit }, reading);
       const next = { next_cursor: end === null ? null : cursorAfter(end, list) };
       return reply.type(JSON_TYPE).send(pageText(events, next, session));
     },
