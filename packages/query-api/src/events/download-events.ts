@@ -6,7 +6,7 @@ import { withTimeoutHint } from '../http/database-errors.ts';
 import { linesInPieces } from '../http/lines.ts';
 import { placeOf } from '../http/paging.ts';
 import { TIMEOUT_HINT } from './inputs.ts';
-import { BY_EVENT_TIME, type EventChunk, type EventList, readEvents } from './rows.ts';
+import { BY_EVENT_TIME, type EventChunk, type EventList, readEvents } from './read-events.ts';
 
 /** Most events in one read of a download; their payloads together are at most `READ_CHUNK_BYTES`. */
 const DOWNLOAD_EVENTS = 100;
@@ -24,7 +24,9 @@ export async function* downloadEvents(
   for (let after = list.after; ;) {
     const from = after;
     const read = (): Promise<EventChunk> =>
-      withTimeoutHint(TIMEOUT_HINT, () => readEvents(database, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone));
+      withTimeoutHint(TIMEOUT_HINT, () =>
+        readEvents(database, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone),
+      );
     // Only the first statement is a child of the request's span: a trace with thousands could not be read.
     const { events, more } = await (from === list.after ? read() : untraced(read));
     yield* linesInPieces(events, toWire);

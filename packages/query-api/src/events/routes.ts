@@ -13,6 +13,7 @@ import { JSON_TYPE, nextCursor, oneOf } from '../http/schemas.ts';
 import { tenantOf } from '../http/tenants.ts';
 import type { QueryContext } from '../query-context.ts';
 import { wireEventSchema } from './answers.ts';
+import { countEvents } from './count-events.ts';
 import { downloadEvents } from './download-events.ts';
 import {
   DEFAULT_EVENTS,
@@ -27,7 +28,8 @@ import {
 } from './inputs.ts';
 import { readNewestStored } from './newest-stored.ts';
 import { pageText } from './page-text.ts';
-import { countEvents, eventList, findEvent, readEventPage } from './rows.ts';
+import { eventList } from './read-events.ts';
+import { findEvent, readEventPage } from './rows.ts';
 
 /** What the newest events are: those that occurred last, or those that were stored last. */
 type Newest = 'occurred' | 'stored';
@@ -107,7 +109,9 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
         return reply.type(JSON_TYPE).send(
           pageText(events, {
             next_cursor: end === null ? null : cursorAfter(end, list),
-            ...(method === null ? {} : { total: await countEvents(readDatabase, filter, method, gone), total_method: method }),
+            ...(method === null
+              ? {}
+              : { total: await countEvents(readDatabase, filter, method, gone), total_method: method }),
           }),
         );
       });
@@ -140,7 +144,7 @@ function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryC
         const reading = { gone: untilGone(reply), held: request.held };
         const { events } =
           by === 'stored'
-            ? await readNewestStored(readDatabase.db, tenant, limit, reading)
+            ? await readNewestStored(readDatabase, tenant, limit, reading)
             : await readEventPage(readDatabase, { filter: { tenant }, order: 'desc' }, { limit }, reading);
         return reply.type(JSON_TYPE).send(pageText(events, {}));
       },

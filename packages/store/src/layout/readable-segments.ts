@@ -39,6 +39,7 @@ export interface WantedRows {
   readonly occurredUntil?: string | undefined;
   readonly storedFrom?: string | undefined;
   readonly storedBefore?: string | undefined;
+  readonly storedUntil?: string | undefined;
   /** An xid8 as text: only rows with this `tx` or a higher one. */
   readonly txFrom?: string | undefined;
 }
@@ -51,6 +52,7 @@ export function mayHold(segment: ReadableSegment, wanted: WantedRows): boolean {
     isBefore(segment.occurredFrom, wanted.occurredBefore) &&
     isUntil(segment.occurredFrom, wanted.occurredUntil) &&
     isBefore(segment.storedFrom, wanted.storedBefore) &&
+    isUntil(segment.storedFrom, wanted.storedUntil) &&
     (segment.txTo === null || wanted.txFrom === undefined || segment.txTo >= BigInt(wanted.txFrom))
   );
 }

@@ -77,6 +77,9 @@ export function inGroups<Row>(
   return groups.filter((group) => group.length > 0);
 }
 
+/** The order of storing, the newest first. */
+export const byStoring = { descending: true, boundOf: ({ storedTo }: ReadableSegment) => storedTo } as const;
+
 /** Whether a segment may hold a row that comes before this one. */
 function mayPrecede<Row>(segment: ReadableSegment, row: Row, { descending, keyOf, boundOf }: WalkOrder<Row>): boolean {
   const bound = boundOf(segment);
