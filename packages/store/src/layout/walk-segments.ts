@@ -38,9 +38,9 @@ export interface Walk<Row> extends WalkOrder<Row> {
 export interface WalkOrder<Row> {
   readonly descending: boolean;
   /** The key of a row, as texts that compare; the first one is the time. */
-  keyOf(row: Row): readonly string[];
+  readonly keyOf: (row: Row) => readonly string[];
   /** The bound of a segment in this order: the exclusive end of its times in a descending one, else their start. */
-  boundOf(segment: ReadableSegment): string | null;
+  readonly boundOf: (segment: ReadableSegment) => string | null;
 }
 
 /** Rows of a list. */
@@ -75,6 +75,12 @@ export function inGroups<Row>(
   for (let at = FIRST, size = 2 * FIRST; at < known.length; at += size, size = Math.min(2 * size, MOST))
     groups.push(known.slice(at, at + size));
   return groups.filter((group) => group.length > 0);
+}
+
+/** Segments from the oldest to the newest, as many together as one statement may plan. For readers of whole windows. */
+export function oldestFirst(segments: readonly ReadableSegment[]): ReadableSegment[][] {
+  const ordered = segments.toSorted((a, b) => a.from - b.from || (a.storedFrom! < b.storedFrom! ? -1 : 1));
+  return Array.from({ length: Math.ceil(ordered.length / MOST) }, (_, at) => ordered.slice(at * MOST, (at + 1) * MOST));
 }
 
 /** The order of storing, the newest first. */
