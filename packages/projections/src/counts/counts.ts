@@ -1,5 +1,4 @@
 import type { Database } from '@sluice/store/database';
-import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
 import type { Folded, FoldedProjection, FoldOptions } from '@sluice/store/projection';
 import { inTransaction } from '@sluice/store/transaction';
 import { dropRetired } from './drop-retired.ts';
@@ -26,7 +25,6 @@ async function foldLive(database: Database, options: FoldOptions): Promise<Folde
     const generations = await lockGenerations(db);
     if (!generations.some(({ state }) => state === 'live')) await beginGeneration(db, 'live');
   });
-  await summarizeNewBlocks(database, new Date());
   const folded = await fold(database, 'live', options);
   await dropRetired(database, options.goOn);
   return folded;

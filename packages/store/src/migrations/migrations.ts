@@ -7,6 +7,7 @@ import * as apiKeys from './0006-api-keys.ts';
 import * as sessionOrder from './0007-session-order.ts';
 import * as segmentColumn from './0008-segment-column.ts';
 import * as segments from './0009-segments.ts';
+import * as segmentUpkeep from './0011-segment-upkeep.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, in the order in which they are applied. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   sessionOrder,
   segmentColumn,
   segments,
+  segmentUpkeep,
 ];
