@@ -5,6 +5,7 @@ import { addHealthRoutes } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { openDatabase, type Database } from '@sluice/store/database';
+import { KnownIds } from '@sluice/store/write/known-ids';
 import { type Answer, get } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { ownRedis } from '@sluice/testkit/own-servers';
@@ -147,6 +148,7 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
           batch,
           {
             ...context,
+            known: new KnownIds(opened),
             observer,
             consumer: 'writer-1',
             stopFetching: stopFetching.signal,

@@ -85,6 +85,21 @@ export const statements: readonly string[] = [
      END IF;
      RETURN hot;
    END $$`,
+  // For a COPY, which stores all or nothing: it only begins when its segment is hot and none of its ids is in another one.
+  `CREATE FUNCTION sluice_enter_segment(expected integer, ids uuid[], segments_from integer[], segments_to integer[])
+   RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+   BEGIN
+     IF sluice_hot_segment() <> expected THEN
+       RAISE EXCEPTION 'segment % takes no more events', expected USING ERRCODE = 'SL001';
+     END IF;
+     IF ids <> '{}' AND EXISTS (
+       SELECT FROM unnest(ids, segments_from, segments_to) AS s (id, first, beyond) CROSS JOIN LATERAL (
+         SELECT FROM events AS e
+         WHERE e.event_id = s.id AND e.segment >= s.first AND e.segment < s.beyond OFFSET 0) AS found)
+     THEN
+       RAISE EXCEPTION 'an id is stored already' USING ERRCODE = 'SL002';
+     END IF;
+   END $$`,
   'ALTER TABLE events ALTER COLUMN segment SET DEFAULT sluice_hot_segment()',
   'DROP TABLE event_ids',
   // What a writer of 0.1.0 sends next ends with this message, and stops it: the error is none of an event.

@@ -1,5 +1,4 @@
 import { DeadLetter } from './dead-letter.ts';
-import { EventId } from './event-id.ts';
 import { Event } from './event.ts';
 import { ExpiringPartition } from './expiring-partition.ts';
 import { ExportPosition } from './export-position.ts';
@@ -12,13 +11,13 @@ import { KeptPartition } from './kept-partition.ts';
 import { Replay } from './replay.ts';
 import { RollupGeneration } from './rollup-generation.ts';
 import { RollupDay, RollupHour } from './rollup.ts';
+import { Segment } from './segment.ts';
 import { Session } from './session.ts';
 
 /** The tables that daemons use by SQL alone, described once more: a second opinion on what the migrations make. */
 export const TABLE_ENTITIES = [
   DeadLetter,
   Event,
-  EventId,
   ExpiringPartition,
   ExportPosition,
   ExportRun,
@@ -31,5 +30,6 @@ export const TABLE_ENTITIES = [
   RollupDay,
   RollupGeneration,
   RollupHour,
+  Segment,
   Session,
 ];
