@@ -1,13 +1,12 @@
 import { DeadLetter } from './dead-letter.ts';
 import { Event } from './event.ts';
-import { ExpiringPartition } from './expiring-partition.ts';
+import { ExpiringSegment } from './expiring-segment.ts';
 import { ExportPosition } from './export-position.ts';
 import { ExportRun } from './export-run.ts';
 import { FenceCluster } from './fence-cluster.ts';
 import { FenceObservation } from './fence-observation.ts';
 import { JobRun } from './job-run.ts';
 import { Job } from './job.ts';
-import { KeptPartition } from './kept-partition.ts';
 import { Replay } from './replay.ts';
 import { RollupGeneration } from './rollup-generation.ts';
 import { RollupDay, RollupHour } from './rollup.ts';
@@ -18,14 +17,13 @@ import { Session } from './session.ts';
 export const TABLE_ENTITIES = [
   DeadLetter,
   Event,
-  ExpiringPartition,
+  ExpiringSegment,
   ExportPosition,
   ExportRun,
   FenceCluster,
   FenceObservation,
   Job,
   JobRun,
-  KeptPartition,
   Replay,
   RollupDay,
   RollupGeneration,
