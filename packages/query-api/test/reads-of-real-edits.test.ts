@@ -1,8 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { fold } from '@sluice/projections/counts/fold';
-import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
-import { openDatabase, type Database } from '@sluice/store/database';
-import { inTransaction } from '@sluice/store/transaction';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import {
   type Edit,
@@ -17,7 +14,6 @@ const FOLDED = 8_000;
 const COUNT = 10_000;
 
 let operations: Operations;
-let opened: Database;
 let edits: Edit[];
 
 beforeAll(async () => {
@@ -27,32 +23,15 @@ beforeAll(async () => {
   const { pipeline } = operations;
   await pipeline.startWriter('writer-1');
   await storeThroughPipeline(pipeline, edits.slice(0, FOLDED));
-  opened = openDatabase({
-    url: pipeline.database.url,
-    poolSize: 2,
-    statementTimeoutMs: 30_000,
-    applicationName: 'sluice-maintenance',
-  });
-  await inTransaction(opened, async (db) => {
-    await lockGenerations(db);
-    await beginGeneration(db, 'live');
-  });
-  // Transactions of other test files hold the fence back for a moment.
-  await vi.waitFor(
-    async () => {
-      await fold(opened, 'live', { goOn: () => true });
-      const [folded] = await pipeline.database.query<{ events: number }>(
-        "SELECT coalesce(sum(events), 0)::int AS events FROM rollup_days WHERE dimension = 'event_type'",
-      );
-      expect(folded!.events).toBe(FOLDED);
-    },
-    { timeout: 180_000, interval: 50 },
+  await foldAll(pipeline.database);
+  const [folded] = await pipeline.database.query<{ events: number }>(
+    "SELECT coalesce(sum(events), 0)::int AS events FROM rollup_days WHERE dimension = 'event_type'",
   );
+  expect(folded!.events).toBe(FOLDED);
   await storeThroughPipeline(pipeline, edits.slice(FOLDED));
 });
 afterAll(async () => {
   if (!realEditsAreThere) return;
-  await opened.close();
   await operations.stop();
 });
 
@@ -274,6 +253,7 @@ describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
     expect(new Date(body.last_event_at)).toEqual(new Date(inOrder.at(-1)!.timestamp));
     expect(body.events).toEqual(inOrder.slice(0, 1_000).map(wire));
 
+    await foldAll(operations.pipeline.database);
     const starts = [...bySession].map(([session, all]) => ({
       session,
       start: all.map((e) => e.timestamp).toSorted()[0]!,

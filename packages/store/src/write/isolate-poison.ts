@@ -8,7 +8,7 @@ import { inTransaction } from '../transaction.ts';
 import { areKnown, deadEntry, deadEvents, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { enterSegment } from './enter-segment.ts';
-import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
+import { insertEvents } from './event-statements.ts';
 import { classifyFailure, type Failure, mayBeRowError } from './failure-policy.ts';
 import { screenEvents } from './screen-events.ts';
 import { settleReplays } from './settle-replays.ts';
@@ -23,8 +23,6 @@ type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Writ
  *
  * First one statement screens all events at once. Halving inside savepoints finds what screening does not see, with at
  * most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only events are written.
- * Sessions are counted once, last, from what was really inserted: when they were counted per half, the rolled-back halves
- * left row locks in an order that deadlocked in 14 of 40 tries.
  *
  * @param transact runs the transaction; that of a dry run rolls it back
  * @param moved called after each step of a few statements
@@ -68,32 +66,30 @@ async function isolate(
   const poisoned: Poisoned[] = await screen(db, events);
   moved();
   const bad = new Set(poisoned.map((each) => each.event));
-  const stored: StoredRow[] = [];
   const rest = events.filter((event) => !bad.has(event));
   // Screening found nothing: then the whole is sure to fail, so halving starts at once.
   const halves = poisoned.length > 0 || aside.length > 0 ? [rest] : halvesOf(rest);
-  const found: Found = { segment, stored, poisoned, moved, refusals: [] };
+  const found: Found = { segment, stored: 0, poisoned, moved, refusals: [] };
   for (const half of halves) await bisect(db, half, found);
-  if (stored.length > 0) await upsertSessions(stored).execute(db);
-  moved();
   const byEntry = Map.groupBy([...poisoned, ...aside], ({ event }) => entryOf.get(event)!);
   const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
   // A dead letter that fails again in its replay is one again, whatever happened to others.
   const refusal = found.refusals.find(({ event }) => entryOf.get(event)!.replayOf === null);
-  if (refusal !== undefined && stored.length === 0 && !(await areKnown(db, drafts))) throw refusal.error;
+  if (refusal !== undefined && found.stored === 0 && !(await areKnown(db, drafts))) throw refusal.error;
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   moved();
   await settleReplays(db, entries, segment);
   const total = entryOf.size + unreadable.length;
-  const duplicates = total - stored.length - letters.length;
-  return { stored: stored.length, dead: letters.length, duplicates, letters };
+  const duplicates = total - found.stored - letters.length;
+  return { stored: found.stored, dead: letters.length, duplicates, letters };
 }
 
 /** Results of a bisection so far. */
 interface Found {
   /** The hot segment. */
   readonly segment: number;
-  readonly stored: StoredRow[];
+  /** Number of new events. */
+  stored: number;
   readonly poisoned: Poisoned[];
   readonly moved: () => void;
   /** Errors that are row errors only when another event can be stored. */
@@ -104,11 +100,11 @@ interface Found {
 async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], found: Found): Promise<void> {
   if (events.length === 0) return;
   const attempt = await inSpan('isolate half', { attributes: { 'sluice.events': events.length } }, (span) =>
-    inSavepoint(db, span, async () => (await insertEvents(events, found.segment).execute(db)).rows),
+    inSavepoint(db, span, async () => Number((await insertEvents(events, found.segment).execute(db)).rows[0]!.stored)),
   );
   found.moved();
   if (attempt.ok) {
-    found.stored.push(...attempt.value);
+    found.stored += attempt.value;
   } else if (events.length === 1) {
     if (attempt.failure.kind !== 'row') found.refusals.push({ event: events[0]!, error: attempt.error });
     found.poisoned.push({ event: events[0]!, cause: causeOfFailure(attempt.failure) });

@@ -1,4 +1,5 @@
 import { DeadLetter } from './dead-letter.ts';
+import { DeletionHorizon } from './deletion-horizon.ts';
 import { Event } from './event.ts';
 import { ExpiringSegment } from './expiring-segment.ts';
 import { ExportPosition } from './export-position.ts';
@@ -9,13 +10,14 @@ import { JobRun } from './job-run.ts';
 import { Job } from './job.ts';
 import { Replay } from './replay.ts';
 import { RollupGeneration } from './rollup-generation.ts';
-import { RollupDay, RollupHour } from './rollup.ts';
+import { RollupDay, RollupHour, RollupWeek } from './rollup.ts';
 import { Segment } from './segment.ts';
-import { Session } from './session.ts';
+import { RebuiltSession, Session } from './session.ts';
 
 /** The tables that daemons use by SQL alone, described once more: a second opinion on what the migrations make. */
 export const TABLE_ENTITIES = [
   DeadLetter,
+  DeletionHorizon,
   Event,
   ExpiringSegment,
   ExportPosition,
@@ -24,10 +26,12 @@ export const TABLE_ENTITIES = [
   FenceObservation,
   Job,
   JobRun,
+  RebuiltSession,
   Replay,
   RollupDay,
   RollupGeneration,
   RollupHour,
+  RollupWeek,
   Segment,
   Session,
 ];

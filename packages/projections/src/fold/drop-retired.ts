@@ -1,16 +1,18 @@
 import { sql } from 'kysely';
 import type { Database } from '@sluice/store/database';
+import type { FoldedProjection } from '@sluice/store/projection';
 import { inTransaction } from '@sluice/store/transaction';
 
-/** Rows that one transaction deletes. */
-const BATCH = 10_000;
-
 /**
- * Deletes roll-ups that are no longer read, one batch per transaction.
+ * Deletes generations that are no longer read, one batch per transaction.
  *
  * @param goOn called between two batches; false ends the work
  */
-export async function dropRetired(database: Database, goOn: () => boolean): Promise<void> {
+export async function dropRetired(
+  database: Database,
+  projections: readonly FoldedProjection[],
+  goOn: () => boolean,
+): Promise<void> {
   while (goOn()) {
     const left = await inTransaction(database, async (db) => {
       const { rows } = await sql<{ generation: number }>`
@@ -18,12 +20,7 @@ export async function dropRetired(database: Database, goOn: () => boolean): Prom
         FOR UPDATE SKIP LOCKED`.execute(db);
       if (rows[0] === undefined) return false;
       const { generation } = rows[0];
-      for (const table of ['rollup_hours', 'rollup_days']) {
-        const { numAffectedRows = 0n } = await sql`
-          DELETE FROM ${sql.table(table)} WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM ${sql.table(table)} WHERE generation = ${generation} LIMIT ${BATCH}))`.execute(db);
-        if (numAffectedRows > 0n) return true;
-      }
+      for (const { rebuild } of projections) if (await rebuild.drop(db, generation)) return true;
       await sql`DELETE FROM rollup_generations WHERE generation = ${generation}`.execute(db);
       return true;
     });
