@@ -112,11 +112,12 @@ async function holding<T>(
       await sql.raw('SET LOCAL idle_in_transaction_session_timeout = 0').execute(transaction);
       await sql.raw(`SET LOCAL lock_timeout = ${HOLD_TIMEOUT_MS}`).execute(transaction);
       await sql`LOCK TABLE ${tables} IN SHARE MODE`.execute(transaction);
-      const { rows } = await sql`
-        SELECT FROM segments WHERE state = 'sealed' AND relation = ANY(${sources.map(({ segment }) => segment.relation)}::text[])`.execute(
+      // Without parameters: the portal of a statement with some would keep its snapshot, which no copy is older than.
+      const { rows } = await sql<{ relation: string }>`SELECT relation FROM segments WHERE state = 'sealed'`.execute(
         transaction,
       );
-      if (rows.length !== sources.length) return null;
+      const sealed = new Set(rows.map(({ relation }) => relation));
+      if (!sources.every(({ segment }) => sealed.has(segment.relation))) return null;
       return work((relation, bounds, signal) => swapIn(transaction, relation, { sources, bounds, signal }));
     });
   } catch (error) {
