@@ -8,6 +8,7 @@ import * as sessionOrder from './0007-session-order.ts';
 import * as segmentColumn from './0008-segment-column.ts';
 import * as segments from './0009-segments.ts';
 import * as foldedSessions from './0010-folded-sessions.ts';
+import * as segmentUpkeep from './0011-segment-upkeep.ts';
 import * as isolateEvents from './0012-isolate-events.ts';
 import type { Migration } from './migration.ts';
 
@@ -23,5 +24,6 @@ export const MIGRATIONS: readonly Migration[] = [
   segmentColumn,
   segments,
   foldedSessions,
+  segmentUpkeep,
   isolateEvents,
 ];
