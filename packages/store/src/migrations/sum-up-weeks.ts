@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { ROLLUP_LOCK } from '../rollup-lock.ts';
-import { withoutTimeouts } from './build-index.ts';
+import { withoutTimeouts } from '../without-timeouts.ts';
 import type { OnlineStep } from './migration.ts';
 
 /**

@@ -5,6 +5,7 @@ import type { Destination, DestinationSettings } from '@sluice/exports/destinati
 import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@sluice/exports/manifest';
 import { inTransaction } from '@sluice/store/transaction';
 import type { JobContext } from '../jobs/job.ts';
+import { goneFrom } from '../retention/gone-from.ts';
 import { ARCHIVE_COLUMNS, archiveFormat, type ArchiveRow } from './archive-format.ts';
 import { checkAgainstManifest } from './check-against-manifest.ts';
 import { makeManifest } from './make-manifest.ts';
@@ -14,25 +15,31 @@ import { EXPORT_TIMEOUT_MS, readInBatches } from './read-in-batches.ts';
 import { writeFiles } from './write-files.ts';
 
 /**
- * Archives a detached partition, then verifies the archive. Nothing may write to the table any more.
+ * Archives the events that go with a detached segment, then verifies the archive. Nothing may write to its table any more.
  *
- * The archive is Parquet with all tenants and all columns. It goes to S3_BACKUP_BUCKET, else to the destination of the
- * variables. A partition that was archived before is only verified again.
+ * The archive is Parquet with all columns, and all tenants but those that keep their events. It goes to S3_BACKUP_BUCKET, else
+ * to the destination of the variables. A segment that was archived before is only verified again.
  *
- * @throws when the archive is not exactly the table; the table must not be dropped then
+ * @throws when the archive is not exactly those events; the table must not be dropped then
  */
-export async function archivePartition(context: JobContext, table: string, signal: AbortSignal): Promise<Archived> {
+export async function archiveSegment(
+  context: JobContext,
+  segment: ArchivedTable,
+  signal: AbortSignal,
+): Promise<Archived> {
   const db = context.database.db;
+  const table = segment.relation;
   const rowsThere = await inTransaction(context.database, async (transaction) => {
-    // Counting a week of events takes longer than any other statement of a job.
+    // Counting a segment takes longer than any other statement of a job.
     await sql.raw(`SET LOCAL statement_timeout = ${EXPORT_TIMEOUT_MS}`).execute(transaction);
-    const { rows } = await sql<{ count: string }>`SELECT count(*) FROM ${sql.table(table)}`.execute(transaction);
+    const { rows } = await sql<{ count: string }>`
+      SELECT count(*) FROM ${sql.table(table)} WHERE ${goneFrom(segment)}`.execute(transaction);
     return Number(rows[0]?.count);
   });
   const run = (await archivedBefore(db, table)) ?? (await begin(context, db, table));
   const destinations = await openRunDestinations(db, run, context.config.exports);
   try {
-    const manifest = run.manifest ?? (await write(run.id, run.key, table, destinations, context, signal));
+    const manifest = run.manifest ?? (await write(run.id, run.key, segment, destinations, context, signal));
     if (manifest.rows !== rowsThere) {
       throw new Error(`the archive of ${table} has ${manifest.rows} rows, the table ${rowsThere}`);
     }
@@ -60,6 +67,13 @@ export async function archivePartition(context: JobContext, table: string, signa
 
 /** Bytes of one file of an archive before the next one begins. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** A detached table of events. */
+export interface ArchivedTable {
+  readonly relation: string;
+  /** Tenants whose events another segment has taken over. */
+  readonly keepers: readonly string[];
+}
 
 /** A verified archive. */
 export interface Archived {
@@ -113,12 +127,13 @@ async function begin({ config }: JobContext, db: Kysely<unknown>, table: string)
 async function write(
   id: string,
   key: string,
-  table: string,
+  segment: ArchivedTable,
   destinations: readonly Destination[],
   { database }: JobContext,
   signal: AbortSignal,
 ): Promise<Manifest> {
-  const query = sql<ArchiveRow>`SELECT ${ARCHIVE_COLUMNS} FROM ${sql.table(table)}`;
+  const query = sql<ArchiveRow>`
+    SELECT ${ARCHIVE_COLUMNS} FROM ${sql.table(segment.relation)} WHERE ${goneFrom(segment)}`;
   const files: ManifestFile[] = await readInBatches(database, query, (batches) =>
     writeFiles(key.slice(0, -MANIFEST_NAME.length - 1), batches, {
       format: archiveFormat,
@@ -135,7 +150,7 @@ async function write(
     {
       since: null,
       until: null,
-      partition: table,
+      partition: segment.relation,
       from_tx: null,
       to_tx: null,
       stored_before: null,
