@@ -154,13 +154,15 @@ describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
       ['day', 86_400_000, '2015-09-07T07:00:00Z', '2015-09-12T03:10:00Z'],
       ['hour', 3_600_000, '2015-09-11T01:15:00Z', '2015-09-12T06:50:00Z'],
       ['minute', 60_000, '2015-09-12T01:00:30Z', '2015-09-12T03:00:00Z'],
+      ['week', 604_800_000, '2015-08-20T07:00:00Z', '2015-09-23T03:10:00Z'],
     ] as const) {
       const { body } = await operations.ask(
         'GET',
         `/api/events/statistics?interval=${interval}&start_time=${start}&end_time=${end}`,
       );
       const inside = edits.filter((edit) => matches(edit, { start_time: start, end_time: end }));
-      const first = Math.floor(Date.parse(start) / length) * length;
+      const monday = interval === 'week' ? Date.parse('1970-01-05') : 0;
+      const first = monday + Math.floor((Date.parse(start) - monday) / length) * length;
       const expected = [];
       for (let at = first; at < Date.parse(end); at += length) {
         const ofBucket = inside.filter(

@@ -142,7 +142,7 @@ it('all requests of a large transaction are linked to, though OpenTelemetry woul
 });
 
 describe('a batch with an event that Postgres refuses', () => {
-  it('has a span for each step of the search, and one for the dead letter in the trace of its request', async () => {
+  it('has a span for the search, and one for the dead letter in the trace of its request', async () => {
     const [good, bad] = [clientTrace(), clientTrace('00')];
     const [poison] = makeEvents(1, { eventType: 'Poison' });
     await enqueue(pipeline, makeEvents(5), good);
@@ -161,15 +161,13 @@ describe('a batch with an event that Postgres refuses', () => {
       },
     });
     const isolate = child(span!, 'isolate events');
-    const halves = named('isolate half');
-    expect(halves.length).toBeGreaterThan(3);
-    expect(halves.every(({ parentSpanId, status }) => parentSpanId === isolate.spanId && status === 'unset')).toBe(
-      true,
-    );
-    expect(halves.filter(({ attributes }) => attributes['db.response.status_code'] === '22023').length).toBeGreaterThan(
-      1,
-    );
-    expect(childrenOf(halves[0]!).map(({ scope }) => scope)).toContain('@opentelemetry/instrumentation-pg');
+    const search = child(isolate, 'isolate rows');
+    // The statement has not failed: to find the bad event is its purpose.
+    expect(search).toMatchObject({
+      status: 'unset',
+      attributes: { 'sluice.events': 8, 'sluice.events.refused': 1 },
+    });
+    expect(childrenOf(search).map(({ scope }) => scope)).toEqual(['@opentelemetry/instrumentation-pg']);
 
     const letters = await pipeline.database.query<{ id: string; reason: string }>(
       'SELECT id, reason FROM dead_letters',

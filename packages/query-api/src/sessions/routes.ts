@@ -6,7 +6,8 @@ import { setDataAge } from '../data-age.ts';
 import { wireEventSchema } from '../events/answers.ts';
 import { columnText, rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
 import { pageText } from '../events/page-text.ts';
-import { eventList, readEventPage } from '../events/rows.ts';
+import { eventList } from '../events/read-events.ts';
+import { readEventPage } from '../events/rows.ts';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
 import { cursorAfter, type Order, pagePropertiesOf, placeIn, readPage } from '../http/paging.ts';
@@ -99,7 +100,7 @@ export function addSessionRoutes(server: FastifyInstance, context: QueryContext)
       const session = await findSession(readDatabase, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };
       const reading = { gone, held: request.held };
-      const { events, end } = await readEventPage(db, { filter, order: by, after }, { limit }, reading);
+      const { events, end } = await readEventPage(readDatabase, { filter, order: by, after }, { limit }, reading);
       const next = { next_cursor: end === null ? null : cursorAfter(end, list) };
       return reply.type(JSON_TYPE).send(pageText(events, next, session));
     },

@@ -46,7 +46,7 @@ async function makeSegment(db: Kysely<unknown>, state: 'hot' | 'next'): Promise<
   const { number } = rows[0]!;
   const relation = segmentTable(number);
   for (const statement of [
-    `CREATE TABLE ${relation} (LIKE events INCLUDING DEFAULTS)`,
+    `CREATE TABLE ${relation} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`,
     // VACUUM and ANALYZE come with sealing; until then VACUUM would only find rows that are all new.
     `ALTER TABLE ${relation} SET (autovacuum_vacuum_insert_threshold = -1)`,
     `ALTER TABLE ${relation} ALTER segment SET DEFAULT ${number}, ADD CONSTRAINT ${relation}_number CHECK (segment = ${number})`,

@@ -9,6 +9,7 @@ import * as segmentColumn from './0008-segment-column.ts';
 import * as segments from './0009-segments.ts';
 import * as foldedSessions from './0010-folded-sessions.ts';
 import * as segmentUpkeep from './0011-segment-upkeep.ts';
+import * as isolateEvents from './0012-isolate-events.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, in the order in which they are applied. */
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   segments,
   foldedSessions,
   segmentUpkeep,
+  isolateEvents,
 ];

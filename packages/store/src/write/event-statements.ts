@@ -50,7 +50,7 @@ function insertNew(events: readonly CanonicalEvent[], segment: number): RawBuild
       -- A subquery that gives a value stays one, with an index scan for each id; EXISTS may become a join over everything.
       WHERE (SELECT true FROM events AS e
              WHERE e.event_id = i.event_id AND e.tenant = i.tenant AND e.segment < ${segment}::integer LIMIT 1) IS NULL
-      ORDER BY event_id, tenant
+      ORDER BY event_id, tenant COLLATE "C"
       ON CONFLICT (event_id, tenant) DO NOTHING
       RETURNING event_id
     )`;
