@@ -34,7 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'packages/store/src/migrations/0009-segments.ts',
     from: 'IF sluice_hot_segment() <> expected THEN',
     to: 'IF sluice_hot_segment() IS NULL THEN',
-    fault: 'writer-sleeps-through-rotations',
+    fault: 'writer-asleep',
     finds: /^I1: \d+ ids are stored twice/,
   },
   {

@@ -28,7 +28,7 @@ beforeEach(async () => {
   log.length = 0;
   await rig.database.query(`DROP TABLE IF EXISTS ${WEEK.name}`);
   await rig.database.query(
-    `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations, expiring_partitions, kept_partitions,
+    `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_weeks, rollup_generations, expiring_partitions, kept_partitions,
               tenant_retention, export_configs, export_positions, export_runs`,
   );
   await makePartitions(rig.opened, WEEK.from, 0);

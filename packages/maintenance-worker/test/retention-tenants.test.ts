@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 beforeEach(() =>
   rig.database.query(
-    `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_generations, kept_partitions, tenant_retention,
+    `TRUNCATE events, event_ids, rollup_hours, rollup_days, rollup_weeks, rollup_generations, kept_partitions, tenant_retention,
               export_configs, export_positions`,
   ),
 );

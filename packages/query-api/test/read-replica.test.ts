@@ -68,8 +68,6 @@ async function store(id: string): Promise<void> {
     `WITH event AS (
        INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, session_id, source, payload)
        VALUES ('default', $1::text::uuid, 'A', now(), now(), $1::text, 'governance-tracker', '{}') RETURNING *
-     ), ledger AS (
-       INSERT INTO event_ids SELECT tenant, event_id, stored_at FROM event
      ), letter AS (
        INSERT INTO dead_letters (reason, message, raw, stream, entry_id, entry_index) VALUES ('x', $1::text, '', 's', $1::text, -1)
      )

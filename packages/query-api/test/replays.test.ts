@@ -7,9 +7,7 @@ beforeAll(async () => {
   await operations.refusePoison();
 });
 afterAll(() => operations.stop());
-beforeEach(() =>
-  operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events, event_ids, sessions'),
-);
+beforeEach(() => operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events, sessions'));
 
 const create = (body: object) => operations.ask('POST', '/api/dead-letters/replays', body);
 
@@ -21,7 +19,7 @@ describe('a dry run', () => {
     const [stored] = await seed(1, { event: { eventType: 'CellChange' } });
     await pipeline.database.query(
       `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
-       SELECT 'default', event_id, 'CellChange', now(), now(), 'governance-tracker', '{}' FROM dead_letters WHERE id = $1`,
+       SELECT 'default', event_id, 'x', now(), now(), 'governance-tracker', '{}' FROM dead_letters WHERE id = $1`,
       [stored],
     );
     await pipeline.database.query(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEntry } from '@sluice/stream/stream-entry';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { makeEvents, type WireEvent } from '@sluice/testkit/make-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { openDatabase, type Database } from '../src/database.ts';
@@ -32,7 +33,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   statements = [];
-  await database.query('TRUNCATE events, event_ids, sessions, dead_letters');
+  await database.query('TRUNCATE events, event_ids, sessions, dead_letters, rollup_generations');
 });
 
 let entries = 0;
@@ -55,13 +56,14 @@ function entryOf(events: readonly WireEvent[], clientIp: string | null = null): 
   return decodeEntry({ key: 'shard', id: `${entries}-0`, fields: fields.map((field) => Buffer.from(field)) });
 }
 
-const counts = async () =>
-  (
-    await database.query(
-      `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids,
-              (SELECT count(*)::int FROM dead_letters) AS dead, (SELECT coalesce(sum(event_count), 0)::int FROM sessions) AS in_sessions`,
-    )
-  )[0];
+async function counts() {
+  await foldAll(database);
+  const [found] = await database.query(
+    `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids,
+            (SELECT count(*)::int FROM dead_letters) AS dead, (SELECT coalesce(sum(event_count), 0)::int FROM sessions) AS in_sessions`,
+  );
+  return found;
+}
 
 /** `count` events in the order of their ids, of which those at the given places are refused by the table. */
 function withPoison(count: number, places: readonly number[]): WireEvent[] {

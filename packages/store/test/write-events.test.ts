@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { openDatabase, type Database } from '../src/database.ts';
 import { writeEvents } from '../src/write/write-events.ts';
@@ -18,7 +19,7 @@ afterAll(async () => {
   await database.drop();
 });
 beforeEach(async () => {
-  await database.query('TRUNCATE events, sessions');
+  await database.query('TRUNCATE events, sessions, rollup_generations');
 });
 
 const write = (events: readonly CanonicalEvent[], by = opened) =>
@@ -202,6 +203,7 @@ describe('sessions', () => {
     const events = ['09:00', '11:00', '10:00'].map((time) => canonical({ occurredAt: `2026-01-31T${time}:00.000Z` }));
     await write(events);
     await write([...events, canonical({ occurredAt: '2026-01-31T08:00:00.000Z' })]);
+    await foldAll(database);
     const [session] = await database.query(
       `SELECT event_count, actor, ended_at, started_at AT TIME ZONE 'UTC' = '2026-01-31 08:00' AS starts_early,
               last_event_at AT TIME ZONE 'UTC' = '2026-01-31 11:00' AS ends_late FROM sessions`,
@@ -211,10 +213,13 @@ describe('sessions', () => {
 
   it('are not made of events without one, and reopen when an event arrives', async () => {
     await write([canonical({ sessionId: null })]);
+    await foldAll(database);
     expect(await database.query('SELECT 1 FROM sessions')).toHaveLength(0);
     await write([canonical()]);
+    await foldAll(database);
     await database.query('UPDATE sessions SET ended_at = now()');
     await write([canonical()]);
+    await foldAll(database);
     expect(await database.query('SELECT event_count, ended_at FROM sessions')).toEqual([
       { event_count: '2', ended_at: null },
     ]);
@@ -228,6 +233,7 @@ it('does not deadlock when many batches hold the same new ids and sessions in di
     const results = await Promise.all(batches.map((batch) => write(batch)));
     expect(results.reduce((sum, each) => sum + each.stored, 0)).toBe(500);
   }
+  await foldAll(database);
   const counted = await database.query('SELECT sum(event_count)::int AS counted FROM sessions');
   expect(counted).toEqual([{ counted: 8 * 500 }]);
 });

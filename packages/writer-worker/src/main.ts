@@ -69,15 +69,14 @@ await startOrExit('writer-worker', async () => {
     lingerMs: config.WRITER_LINGER_MS,
   };
   const buffer = new BatchBuffer(limits);
-  const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
-  const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
-  const observer = new BatchObserver(shared);
   const idsNotRead = (error: unknown): void =>
     logger.warn({ error: messageOf(error) }, 'ids of older segments could not be read; every id is looked up there');
   const known = new KnownIds(database, idsNotRead);
+  const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress, known });
+  const shared = { database, redis, logger, state, metrics, progress, known, stopFetching: stopFetching.signal };
+  const observer = new BatchObserver(shared);
   const processing = {
     ...shared,
-    known,
     breaker,
     observer,
     consumer: config.WRITER_NAME,

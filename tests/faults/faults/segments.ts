@@ -98,7 +98,7 @@ export const filtersLost: Fault = {
 };
 
 export const writerSleepsThroughRotations: Fault = {
-  name: 'writer-sleeps-through-rotations',
+  name: 'writer-asleep',
   does: 'a writer is frozen (SIGSTOP) while another one stores and two segments rotate; then it resumes with what it knew',
   recoversWithinMs: 20_000,
   setup: { env: { RECLAIM_IDLE_MS: '2000', STATEMENT_TIMEOUT_MS: '1000' } },

@@ -73,7 +73,7 @@ export const statements: readonly string[] = [
        DROP TABLE events_weekly;
      END IF;
    END $$`,
-  // Every transaction that stores events holds this lock, shared, until it ends: whoever takes it exclusively knows that
+  // Every transaction that stores events holds this lock, shared, until it ends: the one that takes it exclusively knows that
   // all rows of the segment are committed. A later statement of the same function sees what was committed meanwhile.
   `CREATE FUNCTION sluice_hot_segment() RETURNS integer LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
    DECLARE hot integer;

@@ -14,7 +14,7 @@ const SEGMENT_CLOSED = 'SL001';
 const ID_KNOWN = 'SL002';
 const UNIQUE_VIOLATION = '23505';
 
-/** A rotation between two tries is rare; so many in a row are not that. */
+/** A rotation between two tries is rare, and several in a row are something else. */
 const TRIES = 5;
 
 /**

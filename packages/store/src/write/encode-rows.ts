@@ -20,7 +20,7 @@ const ROW_OVERHEAD = 160;
  * Writes events as the rows of `COPY … FROM STDIN (FORMAT binary)`. Postgres takes them in 3.4 ms for 500 instead of 5.6 for
  * arrays of text, and this takes half the time of making those.
  *
- * @returns null when a value has no binary form here: Postgres shall see its text, and say what is wrong with it
+ * @returns null when a value has no binary form here: Postgres should see its text, and say what is wrong with it
  */
 export function encodeRows(events: readonly CanonicalEvent[]): EncodedRows | null {
   const out = new Rows(events);

@@ -6,7 +6,6 @@ import { inTransaction } from '../transaction.ts';
 import { areKnown, deadEntry, deadEvents, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { enterSegment } from './enter-segment.ts';
-import { type StoredRow, upsertSessions } from './event-statements.ts';
 import { classifyFailure, type Failure } from './failure-policy.ts';
 import { isolateEvents, RefusedError } from './isolate-events.ts';
 import { settleReplays } from './settle-replays.ts';
@@ -65,8 +64,6 @@ async function isolate(
     causeOfNul === undefined ? [[], events] : [events.filter(hasNul), events.filter((event) => !hasNul(event))];
   const { stored, refused } = await isolateEvents(db, sendable, segment);
   moved();
-  if (stored.length > 0) await upsertSessions(stored.map(storedRow)).execute(db);
-  moved();
   const poisoned: Poisoned[] = [
     ...unsendable.map((event) => ({ event, cause: causeOfNul! })),
     ...refused.map(({ event, refusal }) => ({ event, cause: causeOfFailure(classifyFailure(refusal)) })),
@@ -90,10 +87,6 @@ async function isolate(
 
 function hasNul(event: CanonicalEvent): boolean {
   return Object.values(event).some((value) => typeof value === 'string' && value.includes('\0'));
-}
-
-function storedRow({ tenant, eventId, sessionId, actor, occurredAt }: CanonicalEvent): StoredRow {
-  return { tenant, event_id: eventId, session_id: sessionId, actor, occurred_at: new Date(occurredAt) };
 }
 
 function causeOfFailure({ code, message, detail }: Failure): DeathCause {

@@ -6,7 +6,7 @@ import { copyEvents } from './copy-events.ts';
 import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { enterSegment } from './enter-segment.ts';
-import { insertEventsAndSessions } from './event-statements.ts';
+import { insertEvents } from './event-statements.ts';
 import type { KnownIds } from './known-ids.ts';
 import { settleReplays } from './settle-replays.ts';
 
@@ -49,7 +49,7 @@ export async function writeEvents(
   }
   const stored = await inTransaction(database, async (db, client) => {
     const segment = await enterSegment(db);
-    const query = insertEventsAndSessions(different, segment).compile(db);
+    const query = insertEvents(different, segment).compile(db);
     const rows = await executeNamed(database, client, { name: `${STORE_EVENTS}-${segment}`, query }, stop);
     moved();
     if (replays) {

@@ -31,5 +31,7 @@ export const Segment = defineEntity({
     hotAt: p.datetime(6).nullable(),
     closedAt: p.datetime(6).nullable(),
     sealedAt: p.datetime(6).nullable(),
+    /** When the last attempt to seal it began. */
+    sealingAt: p.datetime(6).nullable(),
   },
 });
