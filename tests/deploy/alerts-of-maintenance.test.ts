@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { partitionOf } from '@sluice/store/layout/partitions';
 import { ROLLUP_LOCK } from '@sluice/store/rollup-lock';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
