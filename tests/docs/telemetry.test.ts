@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { createIngestMetrics } from '@sluice/accept/ingest-metrics';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { addHeldBytesMetrics } from '@sluice/daemon/http/held-bytes-metrics';
 import { addHttpMetrics } from '@sluice/daemon/http/http-metrics';
 import { createMetrics, type Metrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
@@ -26,10 +27,12 @@ const SERVER = { addHook() {} } as never;
 const REGISTRIES: Record<string, (registry: Metrics) => void> = {
   'ingest-api': (registry) => {
     createIngestMetrics(registry, NOTHING);
+    addHeldBytesMetrics(registry, NOTHING, 0);
     addHttpMetrics(SERVER, registry);
   },
   'query-api': (registry) => {
     createQueryMetrics(registry, NOTHING);
+    addHeldBytesMetrics(registry, NOTHING, 0);
     createPoolMetrics(registry);
     addHttpMetrics(SERVER, registry);
   },

@@ -41,7 +41,7 @@ function expectNews(lines: readonly Record<string, unknown>[]): void {
 /** How often a daemon has said ready, and how often not. */
 const saidOf = (name: DaemonName) => [linesOf(name, 'not ready').length, linesOf(name, 'ready').length];
 
-/** Resolves when every daemon has logged this message so many times. */
+/** Resolves when every daemon has logged this message that many times. */
 const untilAllSaid = (message: string, times: number) =>
   vi.waitFor(() => {
     for (const name of DAEMONS) expect(linesOf(name, message), `${name}: ${message}`).toHaveLength(times);

@@ -128,7 +128,7 @@ function isTimeZone(zone: string): boolean {
 
 function wholeNumber(value: unknown, name: string, minimum: number, maximum: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum) return value;
-  throw new RangeError(`has a ${name} that is not a whole number from ${minimum} to ${maximum}`);
+  throw new RangeError(`has ${name} that is not a whole number from ${minimum} to ${maximum}`);
 }
 
 function only(given: Record<string, unknown>, names: readonly string[]): void {

@@ -9,6 +9,7 @@ import { warnOfWeakKey } from '@sluice/access/weak-key';
 import { readEnvironment } from '@sluice/daemon/config/read-environment';
 import { startStateReports } from '@sluice/daemon/http/daemon-state';
 import { addHealthMetrics } from '@sluice/daemon/http/health-metrics';
+import { addHeldBytesMetrics } from '@sluice/daemon/http/held-bytes-metrics';
 import { listen } from '@sluice/daemon/http/listen';
 import { startLog } from '@sluice/daemon/log/start-log';
 import { useMemoryProfile } from '@sluice/daemon/memory';
@@ -79,12 +80,14 @@ await startOrExit('ingest-api', async () => {
   addHealthMetrics(registry, checks);
   const published = { daemon: 'ingest-api', checks, logger, ...statesIn(meter, namespace) };
   const reports = parts.adopt(startStateReports(published), stop);
+  const heldBodies = createHeldBodies(config.MAX_IN_FLIGHT_BYTES);
+  addHeldBytesMetrics(registry, () => heldBodies.bytes, config.MAX_IN_FLIGHT_BYTES);
   let stopping = false;
   const server = await buildServer({
     config,
     keys: withStoredKeys(config.configuredKeys, followed.keys),
     quotas: createQuotas(config.INGEST_RATE_LIMIT),
-    heldBodies: createHeldBodies(config.MAX_IN_FLIGHT_BYTES),
+    heldBodies,
     queue,
     idempotencyKeys: createIdempotencyKeys({
       redis,

@@ -5,6 +5,7 @@ import { expectError } from '@sluice/testkit/expect-error';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { exchange, openConnection, type RawAnswer } from '@sluice/testkit/raw-http';
+import { scrape } from '@sluice/testkit/scrape';
 
 const MIB = 1024 * 1024;
 const PATIENCE = { timeout: 180_000, interval: 20 };
@@ -70,6 +71,17 @@ it('a compressed body counts with what it unpacks to', async () => {
   const { refused, survivor } = await holdBoth(...both);
   expectError(refused, 'overloaded');
   expect((await survivor.finish()).status).toBe(202);
+});
+
+it('/metrics shows what bodies in flight hold, and the limit', async () => {
+  const held = async () => (await scrape(ingest.url)).value('sluice_held_bytes');
+  await expect.poll(held, PATIENCE).toBe(0);
+  const body = batchOf(300_000);
+  const request = await hold(body);
+  await expect.poll(held, PATIENCE).toBe(body.length - 1);
+  expect((await scrape(ingest.url)).value('sluice_held_max_bytes')).toBe(MIB);
+  await request.finish();
+  await expect.poll(held, PATIENCE).toBe(0);
 });
 
 it('bodies that were answered, refused or given up are not held any more', async () => {

@@ -24,6 +24,12 @@ const bodyOf = (path: string) => operation(path, 'post').requestBody?.content['a
 
 const operation = (path: string, method: string): Operation => api.paths[path]![method]!;
 
+it('every route documents that headers may be too large', () => {
+  for (const [path, methods] of Object.entries(api.paths))
+    for (const { responses } of Object.values(methods))
+      expect(responses['431']?.description, path).toContain('headers_too_large');
+});
+
 it('is OpenAPI 3.1 and lists every route', () => {
   expect(api.openapi).toMatch(/^3\.1\./);
   const routes = Object.entries(api.paths).flatMap(([path, methods]) =>

@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import { addApiDocs } from '@sluice/daemon/http/api-docs';
 import { addHealthRoutes } from '@sluice/daemon/http/health';
+import { addHeldBytesMetrics } from '@sluice/daemon/http/held-bytes-metrics';
 import { createHttpServer } from '@sluice/daemon/http/http-server';
 import { refuseForeignPages } from '@sluice/daemon/http/open-mode';
 import { addMetricsRoute } from '@sluice/daemon/telemetry/metrics';
@@ -91,7 +92,8 @@ export async function buildServer(context: QueryContext): Promise<FastifyInstanc
     answerPrivately(api);
     await addAuthentication(api, context.keys, config.RATE_LIMIT_PER_MINUTE > 0);
     if (context.keys.open) requireJson(api);
-    limitHeldAnswers(api, { perTenant: config.UNREAD_BYTES_PER_TENANT, perProcess: config.UNREAD_BYTES });
+    const limits = { perTenant: config.UNREAD_BYTES_PER_TENANT, perProcess: config.UNREAD_BYTES };
+    addHeldBytesMetrics(context.registry, limitHeldAnswers(api, limits), config.UNREAD_BYTES);
     endRevoked(api, context.keys, config.KEY_REFRESH_MS);
     await api.register(async (reads) => {
       addDataAge(reads, context.dataAge);

@@ -50,6 +50,23 @@ describe('POST /export/config/test', () => {
     expect([await s3.keys('client'), await s3.keys('backup')]).toEqual([[], []]);
   });
 
+  it.each(['bucket', 'credentials'] as const)(
+    'names the problem of a stored configuration whose %s is bad, without a body and with an empty one',
+    async (wrong) => {
+      const bad =
+        wrong === 'bucket' ? at('missing-bucket') : at('client', { access_key_id: 'N', secret_access_key: 'w' });
+      await ask('PUT', '/export/config', { destination: bad, backup: at('backup') });
+      const code = wrong === 'bucket' ? 'no_bucket' : 'bad_credentials';
+      const part = { ok: false, code, message: expect.stringContaining(`s3://${bad.bucket}/acme/raw/: `) as string };
+      for (const body of [undefined, {}]) {
+        const found = await ask('POST', '/export/config/test', body);
+        expect(found).toMatchObject({ ...part, destination: part, backup: { ok: true } });
+      }
+      // A destination of the body is tested instead of the stored one.
+      expect(await ask('POST', '/export/config/test', { destination: at('client') })).toMatchObject({ ok: true });
+    },
+  );
+
   it.each([
     ['bad_credentials', () => at('client', { access_key_id: 'NOBODY', secret_access_key: 'wrong' })],
     ['no_bucket', () => at('missing-bucket')],

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 import { openConnection } from '@sluice/testkit/raw-http';
+import { scrape } from '@sluice/testkit/scrape';
 
 const MIB = 1024 * 1024;
 const PATIENCE = { timeout: 180_000, interval: 50 };
@@ -82,6 +83,10 @@ it('pages that nobody reads hold no more than the tenant may, and are cut', asyn
   const statuses = answers.map(({ status }) => status);
   expect(new Set(statuses)).toEqual(new Set([200, 429]));
   expect(memory() - before).toBeLessThan(250 * MIB);
+  const metrics = await scrape(operations.query.url);
+  const held = metrics.value('sluice_held_bytes')!;
+  expect(held).toBeGreaterThan(MIB);
+  expect(held).toBeLessThanOrEqual(metrics.value('sluice_held_max_bytes')!);
   // Another tenant is served meanwhile, and so are small answers of this one.
   expect((await operations.ask('POST', '/api/events/query', { limit: 10 }, 'b')).status).toBe(200);
   expect((await operations.ask('GET', '/api/dead-letters', undefined, 'a')).status).toBe(200);

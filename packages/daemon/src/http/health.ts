@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { errorResponses } from '@sluice/errors/error-schema';
 import { messageOf } from '@sluice/errors/message-of';
 import { VERSION } from '@sluice/errors/version';
 import { withTimeout } from '../retry/with-timeout.ts';
@@ -72,7 +73,12 @@ function docs(summary: string, answers: Record<number, { description: string; ex
     status,
     { description, type: 'object', additionalProperties: true, examples: [example] },
   ]);
-  return { tags: ['health'], summary, response: Object.fromEntries(response) };
+  return {
+    tags: ['health'],
+    summary,
+    // The one error that can come before the route.
+    response: { ...Object.fromEntries(response), ...errorResponses('query', 431) },
+  };
 }
 
 const HEALTH_EXAMPLE = { version: '0.1.0', uptime_seconds: 4711, timestamp: '2026-11-21T09:30:00.000Z' };

@@ -9,6 +9,8 @@ export interface HeldBody {
 
 /** The decoded bodies of all requests in flight. */
 export interface HeldBodies {
+  /** Of all together. */
+  readonly bytes: number;
   /** Begins a body, of no bytes yet. */
   begin(): HeldBody;
 }
@@ -17,6 +19,9 @@ export interface HeldBodies {
 export function createHeldBodies(maxBytes: number): HeldBodies {
   let held = 0;
   return {
+    get bytes() {
+      return held;
+    },
     begin() {
       let bytes = 0;
       let isOver = false;

@@ -37,8 +37,9 @@ const RETRY_AFTER_SECONDS = 5;
  * keeps an answer until its client takes it, so one client with 24 unread pages would hold 1.5 GB.
  *
  * @param server with authentication: keys of all tenants are counted together, as one tenant more
+ * @returns how many bytes all of them hold now
  */
-export function limitHeldAnswers(server: FastifyInstance, limits: HeldLimits): void {
+export function limitHeldAnswers(server: FastifyInstance, limits: HeldLimits): () => number {
   const ledger = createLedger(limits);
   // A getter would be shared by all requests, so the value is set for each of them.
   server.decorateRequest('held', null as unknown as HeldAnswer);
@@ -53,15 +54,20 @@ export function limitHeldAnswers(server: FastifyInstance, limits: HeldLimits): v
     if (refusal === null) done();
     else done(refusal);
   });
+  return () => ledger.bytes;
 }
 
 /** Counts by tenant, and all together. */
 function createLedger({ perTenant, perProcess }: HeldLimits): {
+  readonly bytes: number;
   open(tenant: string | null): { held: HeldAnswer; release: () => void };
 } {
   const byTenant = new Map<string | null, number>();
   let total = 0;
   return {
+    get bytes() {
+      return total;
+    },
     open(tenant) {
       let held = 0;
       let released = false;

@@ -73,7 +73,9 @@ async function probe(open: () => Promise<Destination>): Promise<ProbeResult> {
     return { ok: true, label: destination.label };
   } catch (error) {
     if (limit.aborted) {
-      return { ok: false, code: 'unreachable', message: `There was no answer within ${PROBE_TIMEOUT_MS / 1000} s.` };
+      const where = destination === null ? '' : `${destination.label}: `;
+      const message = `${where}there was no answer within ${PROBE_TIMEOUT_MS / 1000} s.`;
+      return { ok: false, code: 'unreachable', message };
     }
     if (error instanceof DestinationError) return { ok: false, code: error.code, message: error.message };
     return { ok: false, code: 'bad_destination', message: messageOf(error) };

@@ -103,6 +103,6 @@ export const postEventsSchema = {
         description: `No event is valid. \`idempotency_key_reused\`, which has the error alone: ${API_ERRORS.idempotency_key_reused.meaning}`,
       },
     ),
-    ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 500, 503),
+    ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 431, 500, 503),
   },
 };

@@ -37,7 +37,7 @@ const accepted = {
       ],
     },
   ),
-  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 500, 503),
+  ...errorResponses('ingest', 400, 401, 403, 413, 415, 422, 429, 431, 500, 503),
 };
 
 /** OpenAPI of `POST /collect`. */
@@ -82,5 +82,6 @@ export const pixelSchema = {
     '2xx': { description: 'The event is in the queue.', content: picture },
     '4xx': { description: 'The event is not in the queue; X-Sluice-Error says why.', content: picture },
     '5xx': { description: 'The event is not in the queue; X-Sluice-Error says why.', content: picture },
+    ...errorResponses('ingest', 431),
   },
 };
