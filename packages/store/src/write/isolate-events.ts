@@ -16,7 +16,7 @@ export async function isolateEvents(
   events: readonly CanonicalEvent[],
   segment: number,
 ): Promise<Isolated> {
-  if (events.length === 0) return { stored: [], refused: [] };
+  if (events.length === 0) return { stored: 0, refused: [] };
   return inSpan('isolate rows', { attributes: { 'sluice.events': events.length } }, async (span) => {
     const column = (name: TextField): string => arrayLiteral(events.map((event) => event[name]));
     // unnest() would flatten an array of arrays, so each event's flags are sent as one array literal.
@@ -28,19 +28,18 @@ export async function isolateEvents(
         ${column('sessionId')}::text[], ${column('correlationId')}::text[], ${column('resource')}::text[],
         ${column('clientIp')}::text[], ${column('traceId')}::text[], ${column('source')}::text[], ${flags}::text[],
         ${column('payload')}::text[])`.execute(db);
-    const others = new Set(rows.map(({ place }) => place - 1));
-    const stored = events.filter((_, at) => !others.has(at));
     const refused = rows.flatMap((row) =>
       row.outcome === 'refused' ? [{ event: events[row.place - 1]!, refusal: refusalOf(row) }] : [],
     );
     span.setAttribute('sluice.events.refused', refused.length);
-    return { stored, refused };
+    return { stored: events.length - rows.length, refused };
   });
 }
 
-/** What became of events. Those in neither list are stored already, or a trigger left them out. */
+/** What became of events. Those that are neither are stored already, or a trigger left them out. */
 export interface Isolated {
-  readonly stored: readonly CanonicalEvent[];
+  /** Number of new events. */
+  readonly stored: number;
   readonly refused: readonly { readonly event: CanonicalEvent; readonly refusal: Refusal }[];
 }
 

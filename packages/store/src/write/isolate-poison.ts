@@ -75,14 +75,13 @@ async function isolate(
   const stall = refused.find(
     ({ event, refusal }) => classifyFailure(refusal).kind !== 'row' && entryOf.get(event)!.replayOf === null,
   );
-  if (stall !== undefined && stored.length === 0 && !(await areKnown(db, drafts)))
-    throw new RefusedError(stall.refusal);
+  if (stall !== undefined && stored === 0 && !(await areKnown(db, drafts))) throw new RefusedError(stall.refusal);
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   moved();
   await settleReplays(db, entries, segment);
   const total = entryOf.size + unreadable.length;
-  const duplicates = total - stored.length - letters.length;
-  return { stored: stored.length, dead: letters.length, duplicates, letters };
+  const duplicates = total - stored - letters.length;
+  return { stored, dead: letters.length, duplicates, letters };
 }
 
 function hasNul(event: CanonicalEvent): boolean {
