@@ -28,6 +28,14 @@ import {
 import { redisReplyCut } from './faults/redis-reply-cut.ts';
 import { redisSlow } from './faults/redis-slow.ts';
 import { replayKilled } from './faults/replay-killed.ts';
+import {
+  filtersLost,
+  maintenanceAway,
+  rotationBlocked,
+  sealingKilled,
+  segmentsRotate,
+  writerSleepsThroughRotations,
+} from './faults/segments.ts';
 import { settleReplyCut } from './faults/settle-reply-cut.ts';
 import { tableLocked } from './faults/table-locked.ts';
 import { writerFrozen } from './faults/writer-frozen.ts';
@@ -72,6 +80,12 @@ export const FAULTS: readonly Fault[] = [
   postgresDiskFull,
   tableLocked,
   missingPartition,
+  segmentsRotate,
+  rotationBlocked,
+  sealingKilled,
+  filtersLost,
+  writerSleepsThroughRotations,
+  maintenanceAway,
   deadlockStorm,
   poisonOneIn500,
   poisonAll,

@@ -10,7 +10,7 @@ import { MIGRATIONS } from '../src/migrations/migrations.ts';
 import { prepareDatabase } from '../src/prepare-database.ts';
 import { inTransaction } from '../src/transaction.ts';
 import { enterSegment } from '../src/write/enter-segment.ts';
-import { insertEventsAndSessions } from '../src/write/event-statements.ts';
+import { insertEvents } from '../src/write/event-statements.ts';
 
 const eventOf = (n: number): CanonicalEvent => ({
   tenant: 'default',
@@ -99,7 +99,7 @@ async function writeAsBefore(n: number): Promise<void> {
 /** @returns the number of new events */
 async function write(opened: Database, n: number): Promise<number> {
   return inTransaction(opened, async (db) => {
-    const { rows } = await insertEventsAndSessions([eventOf(n)], await enterSegment(db)).execute(db);
+    const { rows } = await insertEvents([eventOf(n)], await enterSegment(db)).execute(db);
     return Number(rows[0]!.stored);
   });
 }

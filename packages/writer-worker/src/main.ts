@@ -7,8 +7,10 @@ import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
+import { messageOf } from '@sluice/errors/message-of';
 import { openDatabase } from '@sluice/store/database';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
+import { KnownIds } from '@sluice/store/write/known-ids';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
 import { streamKey } from '@sluice/stream/stream-keys';
@@ -67,8 +69,11 @@ await startOrExit('writer-worker', async () => {
     lingerMs: config.WRITER_LINGER_MS,
   };
   const buffer = new BatchBuffer(limits);
-  const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
-  const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
+  const idsNotRead = (error: unknown): void =>
+    logger.warn({ error: messageOf(error) }, 'ids of older segments could not be read; every id is looked up there');
+  const known = new KnownIds(database, idsNotRead);
+  const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress, known });
+  const shared = { database, redis, logger, state, metrics, progress, known, stopFetching: stopFetching.signal };
   const observer = new BatchObserver(shared);
   const processing = {
     ...shared,
@@ -92,11 +97,19 @@ await startOrExit('writer-worker', async () => {
   const checks = writerChecks({ redis, database, state, work: () => Promise.all(shardKeys.map(tryShard)) });
   const health = { ...address, registry, checks, live: () => liveCheck(live) };
   const { url } = parts.adopt(await startHealthServer(health), stop);
-  const reports = { daemon: 'writer-worker', name: config.WRITER_NAME, checks, stalled: () => stallOf(state), logger };
-  parts.adopt(startStateReports({ ...reports, ...statesIn(redis, config.SLUICE_NAMESPACE) }), stop);
+  const published = {
+    daemon: 'writer-worker',
+    name: config.WRITER_NAME,
+    checks,
+    stalled: () => stallOf(state),
+    logger,
+  };
+  const reports = parts.adopt(startStateReports({ ...published, ...statesIn(redis, config.SLUICE_NAMESPACE) }), stop);
 
   const consuming = consumeWhenReady(database, {
     ...shared,
+    // A failure shows at the first batch.
+    onReady: () => known.refresh().catch(() => {}),
     openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
     buffer,
     namespace: config.SLUICE_NAMESPACE,
@@ -117,5 +130,8 @@ await startOrExit('writer-worker', async () => {
     await consuming;
     clearTimeout(deadline);
   });
-  runUntilStopped({ url, parts }, { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS });
+  runUntilStopped(
+    { url, parts, reports },
+    { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
+  );
 });

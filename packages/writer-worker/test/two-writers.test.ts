@@ -17,7 +17,7 @@ it('two writers share one stream and store each event once', async () => {
 
   // Nothing can be stored until both have taken a part of the backlog.
   const blocker = await database.connect();
-  await blocker.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   const small = { WRITER_BATCH_EVENTS: '100', WRITER_CONCURRENCY: '1' };
   const writers = await Promise.all([pipeline.startWriter('writer-1', small), pipeline.startWriter('writer-2', small)]);
   await expect
@@ -48,8 +48,5 @@ it('the same ids from three clients at once are stored once, without deadlock', 
   await pipeline.drained();
   expect(await database.query("SELECT count(*)::int AS events FROM events WHERE session_id = 'shared'")).toEqual([
     { events: 1_000 },
-  ]);
-  expect(await database.query("SELECT event_count::int FROM sessions WHERE session_id = 'shared'")).toEqual([
-    { event_count: 1_000 },
   ]);
 });

@@ -138,9 +138,7 @@ function formatDaemons(daemons: Daemons): readonly string[] {
   ]);
   const failures = daemons.flatMap(({ instance, checks }) =>
     Object.entries(checks).flatMap(([check, { status, message, since }]) =>
-      status === 'ok'
-        ? []
-        : [visible(`${instance}: ${check} failed since ${timeOfDay(since)}${message ? `: ${message}` : ''}`)],
+      status === 'ok' ? [] : [visible(`${instance}: ${check}: ${message ?? 'failed'} (since ${timeOfDay(since)})`)],
     ),
   );
   return [formatTable(['daemon', 'instance', 'version', 'up', 'status'], rows), ...failures];

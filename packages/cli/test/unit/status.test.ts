@@ -51,7 +51,7 @@ it('daemons are listed, with the reason why one cannot do its work', () => {
   };
   const text = formatStatus(queue(0, 0, 0), [daemon]);
   expect(text).toMatch(/ingest-api \W+host-1:4711 \W+0\.2\.0 \W+42 min \W+unhealthy/);
-  expect(text).toMatch(/^ingest-api:host-1:4711: redis failed since \d\d:41:23: Redis is a read-only replica\.$/m);
+  expect(text).toMatch(/^ingest-api:host-1:4711: redis: Redis is a read-only replica\. \(since \d\d:41:23\)$/m);
   expect(text).not.toContain('queue failed');
 });
 

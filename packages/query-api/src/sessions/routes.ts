@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { foldAgeSeconds } from '@sluice/projections/fold/fold-age';
+import { setDataAge } from '../data-age.ts';
 import { wireEventSchema } from '../events/answers.ts';
 import { columnText, rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
 import { pageText } from '../events/page-text.ts';
@@ -37,14 +39,15 @@ const showQuery = Type.Object(
 );
 
 /** `GET /api/sessions`, and `GET /api/sessions/{session_id}` with its events. */
-export function addSessionRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
+export function addSessionRoutes(server: FastifyInstance, context: QueryContext): void {
+  const { readDatabase, backlogMeter } = context;
   server.get('/api/sessions', {
     config: { scope: 'read' },
     schema: {
       tags: ['sessions'],
       summary: 'List sessions by their start, newest first',
       description:
-        'A session closes once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again.',
+        'A session closes at its SessionEnd, or once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again. The list is up to ten seconds old; `X-Data-Age` says how old.',
       querystring: listQuery,
       response: {
         200: Type.Object({ sessions: Type.Array(Type.Object(sessionProperties)), next_cursor: nextCursor }),
@@ -61,6 +64,8 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
         ...rangeOf(query),
       };
       const gone = untilGone(reply);
+      // Read before the list, which is at least as new.
+      setDataAge(reply, [backlogMeter.backlog?.ageSeconds, await foldAgeSeconds(readDatabase.db)]);
       const { rows, next } = await withTimeoutHint('give a start_time or a user_name.', () =>
         readPage(sessionsBy(filter, by), query, (after, limit) =>
           listSessions(readDatabase.db, { filter, order: by, after, limit }, gone),
@@ -75,6 +80,7 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
     schema: {
       tags: ['sessions'],
       summary: 'Show one session with its events, oldest first',
+      description: 'Exact to the last stored event.',
       params,
       querystring: showQuery,
       response: {
@@ -89,9 +95,8 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
       const sessionId = columnText(id);
       const list = eventList(['events of a session', tenant, sessionId], by);
       const after = placeIn(cursor, list);
-      const db = readDatabase.db;
       const gone = untilGone(reply);
-      const session = await findSession(db, tenant, sessionId, gone);
+      const session = await findSession(readDatabase, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };
       const reading = { gone, held: request.held };
       const { events, end } = await readEventPage(readDatabase, { filter, order: by, after }, { limit }, reading);

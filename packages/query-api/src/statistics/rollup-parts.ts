@@ -42,11 +42,12 @@ export async function readRollupPosition(db: Kysely<unknown>): Promise<RollupPos
  */
 export function countedParts(source: CountSource, dimensions: readonly Dimension[]): RawBuilder<unknown> {
   const { tenant, parts, position, interval } = source;
-  const { whole, days, hours, edges, excess } = parts;
+  const { whole, weeks, days, hours, edges, excess } = parts;
   if (whole === null || position === null) return union(edges.map((range) => fromEvents(source, dimensions, range)));
   const tail: Tail = { tx: position.tx, floor: position.floor };
   return union([
-    ...(days === null ? [] : [fromRollup(sql`rollup_days`, days)]),
+    ...weeks.map((range) => fromRollup(sql`rollup_weeks`, range)),
+    ...days.map((range) => fromRollup(sql`rollup_days`, range)),
     ...hours.map((range) => fromRollup(sql`rollup_hours`, range)),
     ...edges.map((range) => fromEvents(source, dimensions, range)),
     fromEvents(source, dimensions, whole, { tail }),

@@ -23,11 +23,19 @@ export async function makeSegments(database: Database): Promise<string[]> {
     const relation = await inTransaction(database, async (db) => {
       await sql`SELECT pg_advisory_xact_lock(${MAKE_LOCK.toString()}::bigint)`.execute(db);
       const { rows } = await sql`SELECT FROM segments WHERE state = ${state}`.execute(db);
-      return rows.length > 0 ? null : makeSegment(db, state);
+      if (rows.length > 0 || (state === 'hot' && (await openNext(db)))) return null;
+      return makeSegment(db, state);
     });
     if (relation !== null) made.push(relation);
   }
   return made;
+}
+
+/** Makes the next segment hot where none is: one of a higher number would leave it behind. @returns false without a next one */
+async function openNext(db: Kysely<unknown>): Promise<boolean> {
+  const opened = await sql`
+    UPDATE segments SET state = 'hot', hot_at = clock_timestamp() WHERE state = 'next'`.execute(db);
+  return opened.numAffectedRows === 1n;
 }
 
 /** Makes the segment of the next number. */
@@ -38,7 +46,7 @@ async function makeSegment(db: Kysely<unknown>, state: 'hot' | 'next'): Promise<
   const { number } = rows[0]!;
   const relation = segmentTable(number);
   for (const statement of [
-    `CREATE TABLE ${relation} (LIKE events INCLUDING DEFAULTS)`,
+    `CREATE TABLE ${relation} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`,
     // VACUUM and ANALYZE come with sealing; until then VACUUM would only find rows that are all new.
     `ALTER TABLE ${relation} SET (autovacuum_vacuum_insert_threshold = -1)`,
     `ALTER TABLE ${relation} ALTER segment SET DEFAULT ${number}, ADD CONSTRAINT ${relation}_number CHECK (segment = ${number})`,
@@ -66,7 +74,7 @@ const BLOCKS = `stored_at, event_type text_bloom_ops (n_distinct_per_range = 32)
   resource text_bloom_ops (n_distinct_per_range = 600), correlation_id text_bloom_ops (n_distinct_per_range = 300)`;
 
 /** Writers name the segment itself, so its privileges count and not those of `events`. */
-async function grantAsOnEvents(db: Kysely<unknown>, relation: string): Promise<void> {
+export async function grantAsOnEvents(db: Kysely<unknown>, relation: string): Promise<void> {
   const { rows } = await sql<{ privilege: string; grantee: string }>`
     SELECT a.privilege_type AS privilege,
            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee

@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
-import { inTransaction } from '../transaction.ts';
 import { SEGMENT_LOCK } from './segment-lock.ts';
+import { unlessLocked } from './unless-locked.ts';
 
 /**
  * Longest wait for the transactions that store events, in milliseconds. New ones wait behind this one, so it bounds how long
@@ -9,21 +10,30 @@ import { SEGMENT_LOCK } from './segment-lock.ts';
  */
 const LOCK_TIMEOUT_MS = 150;
 
-/** SQLSTATE of a lock that was not free in time. */
-const LOCK_NOT_AVAILABLE = '55P03';
+/** How often it is tried, and the pause between two tries, in milliseconds: the writers' time. */
+const TRIES = 5;
+const PAUSE_MS = 300;
 
 /**
  * Closes the hot segment and makes the next one hot, in one transaction: a crash before its COMMIT changes nothing. With
  * the lock, every transaction that stored in the closed one has ended: it is complete, and its rows are visible to all.
  *
  * @param relation the segment to close
- * @returns false when a transaction that stores events took longer than the writers may wait
+ * @returns false when transactions that store events took longer each time than the writers may wait
  * @throws when no segment is next
  */
 export async function rotateSegment(database: Database, relation: string): Promise<boolean> {
-  try {
-    await inTransaction(database, async (db) => {
-      await sql.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`).execute(db);
+  for (let attempt = 1; ; attempt += 1) {
+    if (await tryRotating(database, relation)) return true;
+    if (attempt === TRIES) return false;
+    await delay(PAUSE_MS);
+  }
+}
+
+function tryRotating(database: Database, relation: string): Promise<boolean> {
+  return unlessLocked(
+    database,
+    async (db) => {
       await sql`SELECT pg_advisory_xact_lock(${SEGMENT_LOCK.toString()}::bigint)`.execute(db);
       const closed = await sql`
         UPDATE segments SET state = 'closed', closed_at = clock_timestamp()
@@ -33,10 +43,7 @@ export async function rotateSegment(database: Database, relation: string): Promi
       const opened = await sql`
         UPDATE segments SET state = 'hot', hot_at = clock_timestamp() WHERE state = 'next'`.execute(db);
       if (opened.numAffectedRows !== 1n) throw new Error(`no segment comes after ${relation}; it stays hot`);
-    });
-    return true;
-  } catch (error) {
-    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return false;
-    throw error;
-  }
+    },
+    LOCK_TIMEOUT_MS,
+  );
 }

@@ -12,7 +12,9 @@ import { isoTime } from '../iso-time.ts';
  * - `sealed`: indexed, frozen, and its bounds are known.
  * - `expiring`: retention is taking it away.
  */
-export type SegmentState = 'next' | 'hot' | 'closed' | 'sealed' | 'expiring';
+export type SegmentState = (typeof STATES)[number];
+
+const STATES = ['next', 'hot', 'closed', 'sealed', 'expiring'] as const;
 
 /** A table of events: the partition of `events` for some running numbers, or a weekly partition of an older version. */
 export interface Segment {
@@ -41,4 +43,13 @@ export async function listSegments(db: Kysely<unknown>): Promise<Segment[]> {
            tx_to::text AS "txTo", rows
     FROM segments ORDER BY segment_from, stored_from NULLS LAST`.execute(db);
   return rows.map((row) => ({ ...row, rows: row.rows === null ? null : Number(row.rows) }));
+}
+
+/** Number of segments in each state. */
+export async function countSegments(db: Kysely<unknown>): Promise<ReadonlyMap<SegmentState, number>> {
+  const counts = new Map<SegmentState, number>(STATES.map((state) => [state, 0]));
+  const { rows } = await sql<{ state: SegmentState; count: string }>`
+    SELECT state, count(*) FROM segments GROUP BY state`.execute(db);
+  for (const { state, count } of rows) counts.set(state, Number(count));
+  return counts;
 }

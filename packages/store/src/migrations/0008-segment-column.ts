@@ -8,7 +8,7 @@ export const name = '0008-segment-column';
 export const compatibleSince = '0.1.0';
 
 export const statements: readonly string[] = [
-  // Whoever holds a lock on events is waited for this long; then the daemon tries the whole migration again.
+  // It waits this long for a transaction that holds a lock on events; then the daemon tries the whole migration again.
   "SET LOCAL lock_timeout = '5s'",
   // A constant default is noted in the catalog and rewrites no row.
   'ALTER TABLE events ADD COLUMN segment integer NOT NULL DEFAULT 0',

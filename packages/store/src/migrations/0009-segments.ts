@@ -73,7 +73,7 @@ export const statements: readonly string[] = [
        DROP TABLE events_weekly;
      END IF;
    END $$`,
-  // Every transaction that stores events holds this lock, shared, until it ends: whoever takes it exclusively knows that
+  // Every transaction that stores events holds this lock, shared, until it ends: the one that takes it exclusively knows that
   // all rows of the segment are committed. A later statement of the same function sees what was committed meanwhile.
   `CREATE FUNCTION sluice_hot_segment() RETURNS integer LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
    DECLARE hot integer;
@@ -84,6 +84,21 @@ export const statements: readonly string[] = [
        RAISE EXCEPTION 'no segment takes events' USING ERRCODE = 'SL000', HINT = 'sluice jobs run rotate-segments';
      END IF;
      RETURN hot;
+   END $$`,
+  // For a COPY, which stores all or nothing: it only begins when its segment is hot and none of its ids is in another one.
+  `CREATE FUNCTION sluice_enter_segment(expected integer, ids uuid[], segments_from integer[], segments_to integer[])
+   RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+   BEGIN
+     IF sluice_hot_segment() <> expected THEN
+       RAISE EXCEPTION 'segment % takes no more events', expected USING ERRCODE = 'SL001';
+     END IF;
+     IF ids <> '{}' AND EXISTS (
+       SELECT FROM unnest(ids, segments_from, segments_to) AS s (id, first, beyond) CROSS JOIN LATERAL (
+         SELECT FROM events AS e
+         WHERE e.event_id = s.id AND e.segment >= s.first AND e.segment < s.beyond OFFSET 0) AS found)
+     THEN
+       RAISE EXCEPTION 'an id is stored already' USING ERRCODE = 'SL002';
+     END IF;
    END $$`,
   'ALTER TABLE events ALTER COLUMN segment SET DEFAULT sluice_hot_segment()',
   'DROP TABLE event_ids',

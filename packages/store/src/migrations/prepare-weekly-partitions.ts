@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { buildIndex, withoutTimeouts } from './build-index.ts';
+import { withoutTimeouts } from '../without-timeouts.ts';
+import { buildIndex } from './build-index.ts';
 import type { OnlineStep } from './migration.ts';
 
 /**

@@ -4,41 +4,15 @@ import { segmentTable } from '../layout/segment-table.ts';
 import { arrayLiteral } from './array-literal.ts';
 
 /**
- * Inserts into the hot segment and sessions in one statement. Its result is the number of new events.
+ * Inserts into the hot segment. The result is the number of new events.
  *
- * Order prevents deadlock: events go in by (event_id, tenant), sessions by their key. Unordered, concurrent batches with
- * the same ids deadlocked in 9 of 24 tries in spite of DO NOTHING; ordered, never in 180.
+ * Order prevents deadlock: events go in by (event_id, tenant). Unordered, concurrent batches with the same ids deadlocked
+ * in 9 of 24 tries in spite of DO NOTHING; ordered, never in 180.
  *
  * @param segment what `enterSegment` returned in this transaction
  */
-export function insertEventsAndSessions(
-  events: readonly CanonicalEvent[],
-  segment: number,
-): RawBuilder<{ stored: string }> {
-  return sql`${insertNew(events, segment)}, seen AS (${upsertSessionsFrom(sql`stored`)})
-    SELECT count(*) AS stored FROM stored`;
-}
-
-/** Inserts events only, for use in a savepoint. Sessions are counted at the end, from its rows. */
-export function insertEvents(events: readonly CanonicalEvent[], segment: number): RawBuilder<StoredRow> {
-  return sql`${insertNew(events, segment)} SELECT tenant, event_id, session_id, actor, occurred_at FROM stored`;
-}
-
-/** A row of `stored`; sessions are counted from these. */
-export interface StoredRow {
-  tenant: string;
-  event_id: string;
-  session_id: string | null;
-  actor: string | null;
-  occurred_at: Date;
-}
-
-/** Counts sessions from the rows of `insertEvents`. */
-export function upsertSessions(rows: readonly StoredRow[]): RawBuilder<unknown> {
-  const column = <K extends keyof StoredRow>(name: K): StoredRow[K][] => rows.map((row) => row[name]);
-  return upsertSessionsFrom(sql`unnest(
-    ${column('tenant')}::text[], ${column('session_id')}::text[], ${column('actor')}::text[], ${column('occurred_at')}::timestamptz[]
-  ) AS i (tenant, session_id, actor, occurred_at)`);
+export function insertEvents(events: readonly CanonicalEvent[], segment: number): RawBuilder<{ stored: string }> {
+  return sql`${insertNew(events, segment)} SELECT count(*) AS stored FROM stored`;
 }
 
 /**
@@ -76,9 +50,9 @@ function insertNew(events: readonly CanonicalEvent[], segment: number): RawBuild
       -- A subquery that gives a value stays one, with an index scan for each id; EXISTS may become a join over everything.
       WHERE (SELECT true FROM events AS e
              WHERE e.event_id = i.event_id AND e.tenant = i.tenant AND e.segment < ${segment}::integer LIMIT 1) IS NULL
-      ORDER BY event_id, tenant
+      ORDER BY event_id, tenant COLLATE "C"
       ON CONFLICT (event_id, tenant) DO NOTHING
-      RETURNING tenant, event_id, session_id, actor, occurred_at
+      RETURNING event_id
     )`;
 }
 
@@ -104,19 +78,4 @@ function isSameOrigin(one: CanonicalEvent, other: CanonicalEvent): boolean {
     one.traceId === other.traceId &&
     one.source === other.source
   );
-}
-
-function upsertSessionsFrom(rows: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`
-    INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
-    SELECT tenant, session_id, max(actor), min(occurred_at), max(occurred_at), now(), count(*)
-    FROM ${rows} WHERE session_id IS NOT NULL
-    GROUP BY tenant, session_id ORDER BY tenant, session_id
-    ON CONFLICT (tenant, session_id) DO UPDATE SET
-      actor = coalesce(s.actor, excluded.actor),
-      started_at = least(s.started_at, excluded.started_at),
-      last_event_at = greatest(s.last_event_at, excluded.last_event_at),
-      last_seen_at = greatest(s.last_seen_at, excluded.last_seen_at),
-      event_count = s.event_count + excluded.event_count,
-      ended_at = NULL`;
 }
