@@ -12,6 +12,12 @@ export const DAYS = 84;
 /** Rows of one INSERT; larger ones are no faster and show no progress. */
 const CHUNK = 50_000;
 
+/** Rows of a sealed segment: as many as the maintenance worker closes one at. */
+const SEGMENT_ROWS = 500_000;
+
+/** Rows that stay in the hot segment: fewer than that, with room for the tenant of below. Questions find it nearly full. */
+const HOT_ROWS = 450_000;
+
 /** Events of one correlation id. */
 export const EVENTS_PER_CORRELATION = 20;
 
@@ -34,12 +40,17 @@ const MADE = `
 const PAYLOAD = `jsonb_build_object('machineName', 'PC-' || session % ${USERS}, 'sheetName', 'Sheet1',
   'cellAddress', '$C$' || cell, 'oldValue', cell::text, 'newValue', (cell + 1)::text)`;
 
-/** Stores events in Sluice's own tables as writers do: events, sessions. */
+/**
+ * Stores events in Sluice's own tables as writers do: events, sessions. Segments are sealed on the way; the last one stays
+ * hot.
+ *
+ * @param options.seal seals the hot segment
+ */
 export async function storeEvents(
   db: Client,
-  options: { tenant: string; rows: number; onProgress: (stored: number) => void },
+  options: { tenant: string; rows: number; seal: () => Promise<void>; onProgress: (stored: number) => void },
 ): Promise<void> {
-  const { tenant, rows, onProgress } = options;
+  const { tenant, rows, seal, onProgress } = options;
   const resource = tenant === WIDE_TENANT ? `'Page ' || i` : `'Budget ' || workbook || '.xlsx'`;
   for (let first = 0; first < rows; first += CHUNK) {
     const last = Math.min(first + CHUNK, rows) - 1;
@@ -60,6 +71,7 @@ export async function storeEvents(
        FROM made ORDER BY i`,
       [first, last, rows, tenant],
     );
+    if ((rows - last - 1) % SEGMENT_ROWS === HOT_ROWS) await seal();
     onProgress(last + 1);
   }
 }
