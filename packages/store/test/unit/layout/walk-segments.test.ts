@@ -54,30 +54,31 @@ it('page by page, every row comes once and in order, however early a read is cut
   const seeds: Promise<void>[] = [];
   forSeeds((random) => seeds.push(walkAll(random)), 300);
   await Promise.all(seeds);
-
-  async function walkAll(random: Random): Promise<void> {
-    const { segments, rows } = randomSegments(random);
-    const descending = random.int(2) === 0;
-    const limit = 1 + random.int(15);
-    const expected = sorted(rows, descending);
-    const found: Row[] = [];
-    for (let isCut = true; isCut;) {
-      const left = expected.slice(found.length);
-      const page = await walkSegments(segments, { limit, ...orderOf(descending) }, async (some, until) => {
-        const here = left.filter(({ segment }) => some.some(({ from }) => from === segment));
-        const wanted = until === undefined ? here : here.filter((row) => left.indexOf(row) <= left.indexOf(until));
-        // As large payloads cut a read: at least one row comes.
-        const most = Math.min(limit, random.int(3) === 0 ? 1 + random.int(3) : limit);
-        return { rows: wanted.slice(0, most), isCut: wanted.length > most || most === limit };
-      });
-      expect(page.rows).toEqual(left.slice(0, page.rows.length));
-      if (page.isCut) expect(page.rows.length).toBeGreaterThan(0);
-      found.push(...page.rows);
-      isCut = page.isCut && found.length < expected.length;
-    }
-    expect(found).toEqual(expected);
-  }
 });
+
+/** Reads all pages of a random list, and compares each with the plain sort. */
+async function walkAll(random: Random): Promise<void> {
+  const { segments, rows } = randomSegments(random);
+  const descending = random.int(2) === 0;
+  const limit = 1 + random.int(15);
+  const expected = sorted(rows, descending);
+  const found: Row[] = [];
+  for (let isCut = true; isCut;) {
+    const left = expected.slice(found.length);
+    const page = await walkSegments(segments, { limit, ...orderOf(descending) }, async (some, until) => {
+      const here = left.filter(({ segment }) => some.some(({ from }) => from === segment));
+      const wanted = until === undefined ? here : here.filter((row) => left.indexOf(row) <= left.indexOf(until));
+      // As large payloads cut a read: at least one row comes.
+      const most = Math.min(limit, random.int(3) === 0 ? 1 + random.int(3) : limit);
+      return { rows: wanted.slice(0, most), isCut: wanted.length > most || most === limit };
+    });
+    expect(page.rows).toEqual(left.slice(0, page.rows.length));
+    if (page.isCut) expect(page.rows.length).toBeGreaterThan(0);
+    found.push(...page.rows);
+    isCut = page.isCut && found.length < expected.length;
+  }
+  expect(found).toEqual(expected);
+}
 
 it('a full page of the newest asks nothing of older segments', async () => {
   const segments = Array.from({ length: 100 }, (_, at): ReadableSegment => {
