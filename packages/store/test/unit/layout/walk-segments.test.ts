@@ -52,12 +52,12 @@ const sorted = (rows: readonly Row[], descending: boolean): Row[] => {
 
 it('page by page, every row comes once and in order, however early a read is cut', async () => {
   const seeds: Promise<void>[] = [];
-  forSeeds((random) => seeds.push(walkAll(random)), 300);
+  forSeeds((random) => seeds.push(expectAllPages(random)), 300);
   await Promise.all(seeds);
 });
 
 /** Reads all pages of a random list, and compares each with the plain sort. */
-async function walkAll(random: Random): Promise<void> {
+async function expectAllPages(random: Random): Promise<void> {
   const { segments, rows } = randomSegments(random);
   const descending = random.int(2) === 0;
   const limit = 1 + random.int(15);
