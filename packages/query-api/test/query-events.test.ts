@@ -287,7 +287,7 @@ describe('what is refused, by name', () => {
   });
 
   it.each([
-    ['interval=week', /interval must be one of minute, hour, day/],
+    ['interval=month', /interval must be one of minute, hour, day, week/],
     ['distinct=no', /distinct/],
     ['interval=minute&start_time=2026-01-01T00:00:00Z', /1500 buckets/],
     ['start_time=yesterday', /start_time/],

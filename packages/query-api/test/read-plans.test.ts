@@ -90,11 +90,7 @@ const KINDS = [
   {
     kind: 'sealed',
     isOne: ({ hashed }: ReadableSegment) => hashed,
-    // Of few types, Postgres takes an unknown one for less rare than it is; the block ranges then find nothing in 2 ms.
-    mayUse: (columns: readonly string[]) =>
-      new RegExp(
-        `^events_s\\d+_(${['time', ...columns, ...(columns.includes('event_type') ? ['blocks'] : [])].join('|')})$`,
-      ),
+    mayUse: (columns: readonly string[]) => new RegExp(`^events_s\\d+_(${['time', ...columns].join('|')})$`),
   },
   {
     kind: 'weekly',

@@ -72,14 +72,23 @@ function onFields(filter: EventFilter, hashed: boolean, except?: string): RawBui
 function equals(column: string, value: string, tenant: string, hashed: boolean): RawBuilder<SqlBool> {
   const isEqual = sql<SqlBool>`${sql.ref(column)} = ${value}`;
   if (!hashed) return isEqual;
-  return sql<SqlBool>`(${isEqual} AND ${hashOf(sql.ref(column))} = ${hashOf(sql`${value}::text`, sql`${tenant}::text`)})`;
+  return byHash(column, sql`= ${hashOf(sql`${value}::text`, sql`${tenant}::text`)}`, isEqual);
 }
 
 function equalsAny(column: string, values: readonly string[], tenant: string, hashed: boolean): RawBuilder<SqlBool> {
   const isAny = sql<SqlBool>`${sql.ref(column)} = ANY(${values}::text[])`;
   if (!hashed) return isAny;
   const hashes = values.map((value) => hashOf(sql`${value}::text`, sql`${tenant}::text`));
-  return sql<SqlBool>`(${isAny} AND ${hashOf(sql.ref(column))} = ANY(ARRAY[${sql.join(hashes)}]))`;
+  return byHash(column, sql`= ANY(ARRAY[${sql.join(hashes)}])`, isAny);
+}
+
+/**
+ * Compares the hash, and then the value itself. The planner multiplies the shares of two conditions that say the same: it
+ * would expect 17 rows of 3,364, and sort them all instead of reading the first hundred in their order. Of a CASE it knows
+ * nothing, and takes a half.
+ */
+function byHash(column: string, isHash: RawBuilder<unknown>, isValue: RawBuilder<SqlBool>): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(${hashOf(sql.ref(column))} ${isHash} AND CASE WHEN ${isValue} THEN true ELSE false END)`;
 }
 
 function onTheRest({ tenant, start, end, payload }: EventFilter): RawBuilder<SqlBool>[] {

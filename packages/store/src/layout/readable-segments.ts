@@ -101,11 +101,19 @@ function fromList(segments: readonly Segment[]): ReadableSegment[] {
 function fromSegment(segment: Segment): ReadableSegment {
   const { from, to, state, storedFrom, storedTo, occurredFrom, occurredTo, txTo } = segment;
   if (state === 'next' || state === 'hot' || state === 'closed') return { ...UNKNOWN, from, to };
-  if (from > 0) {
-    const tx = txTo === null ? null : BigInt(txTo);
-    return { from, to, weekly: false, hashed: true, storedFrom, storedTo, occurredFrom, occurredTo, txTo: tx };
-  }
-  return { ...UNKNOWN, from, to, weekly: true, storedFrom, storedTo, occurredTo: latestOccurred(storedTo!) };
+  const weekly = from === 0;
+  return {
+    from,
+    to,
+    weekly,
+    hashed: !weekly,
+    storedFrom,
+    storedTo,
+    occurredFrom,
+    // Of a weekly partition as 0.1.0 left it, only the bounds of its table are known.
+    occurredTo: occurredTo ?? latestOccurred(storedTo!),
+    txTo: txTo === null ? null : BigInt(txTo),
+  };
 }
 
 const UNKNOWN = {
