@@ -34,7 +34,7 @@ const MADE = `
 const PAYLOAD = `jsonb_build_object('machineName', 'PC-' || session % ${USERS}, 'sheetName', 'Sheet1',
   'cellAddress', '$C$' || cell, 'oldValue', cell::text, 'newValue', (cell + 1)::text)`;
 
-/** Stores events in Sluice's own tables as writers do: events, sessions. */
+/** Stores events in Sluice's own tables as writers do. A rebuild makes their sessions. */
 export async function storeEvents(
   db: Client,
   options: { tenant: string; rows: number; onProgress: (stored: number) => void },
@@ -44,14 +44,7 @@ export async function storeEvents(
   for (let first = 0; first < rows; first += CHUNK) {
     const last = Math.min(first + CHUNK, rows) - 1;
     await db.query(
-      `WITH made AS (${MADE}), seen AS (
-         INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
-         SELECT $4::text, 'session-' || session, 'user-' || session % ${USERS}, min(occurred_at), max(occurred_at),
-                max(occurred_at), count(*)
-         FROM made GROUP BY session
-         ON CONFLICT (tenant, session_id) DO UPDATE SET last_event_at = excluded.last_event_at,
-           last_seen_at = excluded.last_seen_at, event_count = s.event_count + excluded.event_count
-       )
+      `WITH made AS (${MADE})
        INSERT INTO events (stored_at, tenant, event_id, event_type, occurred_at, received_at, actor, session_id,
                            correlation_id, resource, source, payload)
        SELECT occurred_at + interval '200 ms', $4::text, event_id, event_type, occurred_at, occurred_at + interval '100 ms',
