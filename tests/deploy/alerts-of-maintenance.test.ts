@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { partitionOf } from '@sluice/store/layout/partitions';
 import { ROLLUP_LOCK } from '@sluice/store/rollup-lock';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
@@ -58,12 +57,21 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance',
     expect(alert.annotations['summary']).toBe('The job expire-history is stale');
   });
 
-  it('SluicePartitionMissing: the partition of the next week is gone', async () => {
-    await expectSilent('SluicePartitionMissing');
-    const next = partitionOf(partitionOf(new Date()).to);
-    await operations.pipeline.database.query(`DROP TABLE ${next.name}`);
-    const alert = await prometheus.firing('SluicePartitionMissing');
-    expect(alert.annotations['summary']).toBe('1 partitions of this week and the next are missing');
+  it('SluiceSegmentMissing: the next segment is gone', async () => {
+    await expectSilent('SluiceSegmentMissing');
+    await operations.pipeline.database.query("DELETE FROM segments WHERE state = 'next'");
+    const alert = await prometheus.firing('SluiceSegmentMissing');
+    expect(alert.annotations['summary']).toBe('1 of the hot segment and the next is missing');
+  });
+
+  it('SluiceSegmentsUnsealed: one was closed an hour ago', async () => {
+    await expectSilent('SluiceSegmentsUnsealed');
+    await operations.pipeline.database.query(
+      `INSERT INTO segments (relation, segment_from, segment_to, state, closed_at)
+       VALUES ('events_s0', 0, 1, 'closed', now() - interval '1 hour')`,
+    );
+    const alert = await prometheus.firing('SluiceSegmentsUnsealed');
+    expect(alert.annotations['summary']).toMatch(/^A closed segment has waited for 1h/);
   });
 
   it('SluiceFenceHeldBack: a transaction stays open', async () => {
