@@ -214,7 +214,7 @@ interface NewPosition {
 
 async function moveTo({ db, position }: StepContext, to: NewPosition, events: number): Promise<void> {
   // A maintenance worker of 0.1.0 does not say this, and is refused: it folds no sessions.
-  await sql`SELECT set_config('sluice.folds', 'sessions', true)`.execute(db);
+  await sql`SELECT set_config('sluice_fold.of', 'sessions', true)`.execute(db);
   await sql`
     UPDATE rollup_generations
     SET tx = ${to.tx}::xid8, floor = ${to.floor}::timestamptz, folded_at = clock_timestamp(), events = events + ${events},
