@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'packages/projections/src/fold/fold.ts',
     from: 'AND tx >= ${position.tx}::xid8`;',
     to: "AND tx >= '3'::xid8`;",
-    fault: 'maintenance-away',
+    fault: 'maintenance-half-open',
     finds: /^I2: session-\d+ counts/,
   },
   {
