@@ -1,3 +1,4 @@
+import { foldAll } from '@sluice/testkit/fold-all';
 import type { FaultRig } from './fault-rig.ts';
 import type { RequestLog } from './request-log.ts';
 
@@ -66,6 +67,7 @@ export async function checkStorage(rig: FaultRig, log: RequestLog, wipedAt: numb
 
 /** I2: session counters equal the stored events of each session; and no two segments hold the same id. */
 async function checkCounters(rig: FaultRig): Promise<string[]> {
+  await foldAll({ url: rig.postgresServer.url, query: (text) => rig.sql(text) });
   const wrong = await rig.sql<{ session_id: string; counted: string; stored: string }>(`
     SELECT coalesce(s.session_id, e.session_id) AS session_id, coalesce(s.event_count, 0) AS counted, coalesce(e.stored, 0) AS stored
     FROM sessions s

@@ -46,11 +46,11 @@ export const MUTANTS: readonly Mutant[] = [
     finds: /^I1: .* is a dead letter, though nothing is wrong with it/,
   },
   {
-    name: 'sessions are counted from what was sent, not from what was new',
-    file: 'packages/store/src/write/event-statements.ts',
-    from: 'upsertSessionsFrom(sql`stored`)',
-    to: 'upsertSessionsFrom(sql`input`)',
-    fault: 'commit-reply-cut',
+    name: 'a fold begins before what the last one has folded',
+    file: 'packages/projections/src/fold/fold.ts',
+    from: 'AND tx >= ${position.tx}::xid8`;',
+    to: "AND tx >= '3'::xid8`;",
+    fault: 'maintenance-half-open',
     finds: /^I2: session-\d+ counts/,
   },
   {

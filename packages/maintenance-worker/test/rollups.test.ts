@@ -4,6 +4,7 @@ import { PROJECTIONS } from '@sluice/projections/all-projections';
 import { dropRetired } from '@sluice/projections/fold/drop-retired';
 import { foldedOf } from '@sluice/projections/fold/folded-of';
 import { rebuildFolded } from '@sluice/projections/fold/rebuild';
+import { openDatabase } from '@sluice/store/database';
 import { inTransaction } from '@sluice/store/transaction';
 import { foldRollupsJob } from '../src/jobs/fold-rollups.ts';
 import type { JobContext } from '../src/jobs/job.ts';
@@ -129,6 +130,64 @@ describe('folding', () => {
     await rig.store(30);
     await rig.foldUntil(1_030);
     await expectExact(rig);
+  });
+
+  it('takes smaller windows where one takes longer than a statement may', async () => {
+    await rig.foldUntil(0);
+    for (let batch = 0; batch < 40; batch += 1) await rig.store(100);
+    // Any window of more than about a thousand events takes too long.
+    await rig.database.query(`
+      CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM pg_sleep((SELECT sum(events) FROM added WHERE dimension = 'event_type') / 1500.0);
+        RETURN NULL;
+      END $$`);
+    await rig.database.query(`
+      CREATE TRIGGER take_long AFTER INSERT ON rollup_hours REFERENCING NEW TABLE AS added
+      FOR EACH STATEMENT EXECUTE FUNCTION take_long()`);
+    const hasty = openDatabase({
+      url: rig.database.url,
+      poolSize: 1,
+      statementTimeoutMs: 3_000,
+      applicationName: 'sluice-maintenance',
+    });
+    try {
+      await vi.waitFor(async () => {
+        await foldLiveOnce(hasty);
+        const [live] = await rig.database.query("SELECT events::int FROM rollup_generations WHERE state = 'live'");
+        expect(live).toEqual({ events: 4_000 });
+      }, PATIENCE);
+    } finally {
+      await hasty.close();
+      await rig.database.query('DROP TRIGGER take_long ON rollup_hours; DROP FUNCTION take_long');
+    }
+    await expectExact(rig);
+  });
+
+  it('says up to which time everything that was committed is in, also while a transaction is open', async () => {
+    await rig.store(10);
+    await rig.foldUntil(10);
+    const slow = await rig.database.connect();
+    await slow.query('BEGIN; SELECT pg_current_xact_id()');
+    await rig.database.query('SELECT pg_current_xact_id()');
+    const [before] = await rig.database.query('SELECT clock_timestamp() AS at');
+    await rig.store(5);
+    await foldLiveOnce(rig.opened);
+    const readPosition = async () =>
+      (await rig.database.query("SELECT folded_to, events::int FROM rollup_generations WHERE state = 'live'"))[0]!;
+    // Stored since, and not in.
+    const position = await readPosition();
+    expect(position).toMatchObject({ events: 10 });
+    expect((position['folded_to'] as Date).getTime()).toBeLessThanOrEqual((before!['at'] as Date).getTime());
+    await slow.query('COMMIT');
+    await slow.end();
+    const [after] = await rig.database.query('SELECT clock_timestamp() AS at');
+    await vi.waitFor(async () => {
+      await foldLiveOnce(rig.opened);
+      const { folded_to: foldedTo, events } = await readPosition();
+      expect(events).toBe(15);
+      expect((foldedTo as Date).getTime()).toBeGreaterThanOrEqual((after!['at'] as Date).getTime());
+    }, PATIENCE);
   });
 
   it('by several workers at once counts everything once', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readConservation } from '@sluice/stream/conservation';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
@@ -41,10 +42,12 @@ it('a writer killed after COMMIT and before acknowledging stores nothing twice',
   const next = await pipeline.startWriter('writer-1');
   await pipeline.drained();
   expect(await pendingOf()).toBe(0);
+  await foldAll(database);
   const counted = await database.query(
-    `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids`,
+    `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids,
+            (SELECT sum(event_count)::int FROM sessions) AS in_sessions`,
   );
-  expect(counted).toEqual([{ events: 500, ids: 500 }]);
+  expect(counted).toEqual([{ events: 500, ids: 500, in_sessions: 500 }]);
   expect((await get(`${next.url}/health`)).body.details.consumer).toMatchObject({
     stored_events: 0,
     duplicate_events: 500,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
@@ -48,5 +49,9 @@ it('the same ids from three clients at once are stored once, without deadlock', 
   await pipeline.drained();
   expect(await database.query("SELECT count(*)::int AS events FROM events WHERE session_id = 'shared'")).toEqual([
     { events: 1_000 },
+  ]);
+  await foldAll(database);
+  expect(await database.query("SELECT event_count::int FROM sessions WHERE session_id = 'shared'")).toEqual([
+    { event_count: 1_000 },
   ]);
 });

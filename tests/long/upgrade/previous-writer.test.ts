@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
@@ -100,6 +101,10 @@ it('a writer of the previous release stops at the migration, and a new one store
   expect(await stored()).toBe(600);
   expect(await database.query('SELECT FROM dead_letters')).toHaveLength(0);
   expect(await database.query('SELECT count(DISTINCT event_id)::int AS ids FROM events')).toEqual([{ ids: 600 }]);
+  // The old writers have counted their sessions, and the fold the others.
+  await foldAll(database);
+  const [sessions] = await database.query('SELECT sum(event_count)::int AS events FROM sessions');
+  expect(sessions).toEqual({ events: 600 });
   // The columns that this version's runner added exist: all of this ran on the new schema.
   expect(await database.query('SELECT FROM sluice_migrations WHERE finished')).not.toHaveLength(0);
 }, 600_000);

@@ -41,7 +41,7 @@ const PAYLOAD = `jsonb_build_object('machineName', 'PC-' || session % ${USERS}, 
   'cellAddress', '$C$' || cell, 'oldValue', cell::text, 'newValue', (cell + 1)::text)`;
 
 /**
- * Stores events as writers do. Segments are sealed on the way; the last one stays hot. Sessions come with the roll-ups.
+ * Stores events as writers do. Segments are sealed on the way; the last one stays hot. A rebuild makes their sessions.
  *
  * @param options.seal seals the hot segment
  */

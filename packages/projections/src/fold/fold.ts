@@ -15,6 +15,12 @@ const ONE_GO_MS = 60_000;
 /** Target number of events for one transaction while folding a backlog. */
 const WINDOW_EVENTS = 200_000;
 
+/** Least target, after windows that took longer than a statement may. */
+const LEAST_WINDOW_EVENTS = 1_000;
+
+/** SQLSTATE of a statement that was cancelled, by its time-out or by somebody. */
+const STATEMENT_TIMEOUT = '57014';
+
 /** A window with more than this times the target is narrowed first: after a quiet stretch it may be days wide. */
 const MOST_WINDOWS = 4;
 
@@ -44,13 +50,21 @@ export async function fold(
   state: Generation['state'],
   options: FoldOptions & { windowEvents?: number },
 ): Promise<Folded> {
-  const { windowEvents = WINDOW_EVENTS } = options;
+  let { windowEvents = WINDOW_EVENTS } = options;
   let events = 0;
   let widthMs = FIRST_WINDOW_MS;
   await observeTransactions(database.db);
   while (options.goOn()) {
     const size = { widthMs, windowEvents };
-    const step = await inTransaction(database, (db) => foldStep(db, projections, state, size));
+    let step: Step;
+    try {
+      step = await inTransaction(database, (db) => foldStep(db, projections, state, size));
+    } catch (error) {
+      // On a machine that is too busy for a window, each later one would be larger still.
+      if ((error as { code?: unknown }).code !== STATEMENT_TIMEOUT || windowEvents <= LEAST_WINDOW_EVENTS) throw error;
+      windowEvents = Math.max(LEAST_WINDOW_EVENTS, Math.round(windowEvents / 4));
+      continue;
+    }
     if (step.did !== 'too_many' && step.events > 0) {
       events += step.events;
       options.onEvents?.(events);
@@ -200,7 +214,7 @@ interface NewPosition {
 
 async function moveTo({ db, position }: StepContext, to: NewPosition, events: number): Promise<void> {
   // A maintenance worker of 0.1.0 does not say this, and is refused: it folds no sessions.
-  await sql`SELECT set_config('sluice.folds', 'sessions', true)`.execute(db);
+  await sql`SELECT set_config('sluice_fold.of', 'sessions', true)`.execute(db);
   await sql`
     UPDATE rollup_generations
     SET tx = ${to.tx}::xid8, floor = ${to.floor}::timestamptz, folded_at = clock_timestamp(), events = events + ${events},

@@ -23,10 +23,11 @@ export async function sessionWithTail(
       CASE WHEN excluded.session_id IS NULL THEN s.${column} WHEN s.session_id IS NULL THEN excluded.${column} ELSE ${merge}
       END AS ${column}`;
   });
-  const tail = await tailOf(
-    db,
-    sql<SqlBool>`${its} AND ${hashOf(sql`session_id`)} = ${hashOf(sql`${sessionId}::text`)}`,
-  );
+  // The tenant is hidden from the index by tenant and time: the planner would take it for a segment without statistics, and
+  // read the whole tenant. Left are the block ranges of hot segments and the hashes of sealed ones.
+  const ofTenant = sql<SqlBool>`tenant || '' = ${tenant}`;
+  const hashed = sql<SqlBool>`${hashOf(sql`session_id`)} = ${hashOf(sql`${sessionId}::text`, sql`${tenant}::text`)}`;
+  const tail = await tailOf(db, sql<SqlBool>`session_id = ${sessionId} AND ${hashed} AND ${ofTenant}`);
   return sql`
     WITH s AS (SELECT tenant, session_id, ${SESSION_NAMES} FROM sessions WHERE ${its}),
          excluded AS (${sessionsOf(sql`(${windowGroups(tail)}) AS g`)})

@@ -48,7 +48,7 @@ export const statements: readonly string[] = [
   // A maintenance worker of 0.1.0 knows neither weeks nor sessions: its folds would leave them out.
   `CREATE FUNCTION sluice_refuse_old_fold() RETURNS trigger LANGUAGE plpgsql AS $$
    BEGIN
-     IF coalesce(current_setting('sluice.folds', true), '') <> 'sessions' THEN
+     IF coalesce(current_setting('sluice_fold.of', true), '') <> 'sessions' THEN
        RAISE EXCEPTION 'sessions are folded since Sluice 0.2.0: stop this maintenance worker and start one of 0.2.0 or later'
          USING ERRCODE = '0A000';
      END IF;
