@@ -62,8 +62,11 @@ it('where no segment is hot, the next one becomes it', async () => {
 
 it('a segment has three indexes while it is written to, and eight once it is sealed', async () => {
   const indexes = async (relation: string): Promise<number> =>
-    (await database.query<{ count: number }>(`SELECT count(*)::int FROM pg_index WHERE indrelid = '${relation}'::regclass`))[0]!
-      .count;
+    (
+      await database.query<{ count: number }>(
+        `SELECT count(*)::int FROM pg_index WHERE indrelid = '${relation}'::regclass`,
+      )
+    )[0]!.count;
   expect(await indexes((await hot()).relation)).toBe(3);
   const { relation } = await sealHotSegment(opened);
   expect(await indexes(relation)).toBe(8);
@@ -134,7 +137,12 @@ describe('the number of events in the hot segment', () => {
 
   it('is analysed at three numbers only', () => {
     const due = (events: number, analysedAt: number) => isAnalyzeDue({ events, analysedAt });
-    expect([due(9_999, -1), due(10_000, -1), due(49_999, 10_001), due(50_000, 10_001)]).toEqual([false, true, false, true]);
+    expect([due(9_999, -1), due(10_000, -1), due(49_999, 10_001), due(50_000, 10_001)]).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
     expect([due(199_999, 50_000), due(200_000, 50_000), due(5_000_000, 200_000)]).toEqual([false, true, false]);
   });
 });
@@ -177,7 +185,7 @@ describe('sealing', () => {
   it('is done by one worker at a time', async () => {
     const { relation } = await rotateHotSegment(opened);
     const results = await Promise.all([1, 2].map(() => sealSegment(opened, relation, NO_SIGNAL)));
-    expect(results.toSorted()).toEqual([false, true]);
+    expect(results.filter(Boolean)).toHaveLength(1);
     expect(await states()).toContain(`${relation} sealed`);
   });
 

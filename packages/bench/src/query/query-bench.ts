@@ -7,7 +7,6 @@ import type { Progress } from '../progress.ts';
 import { createQueryClient, type QueryClient, timePeer, timeSluice, walkCursors } from './ask.ts';
 import { connectUntilAborted } from './connect-until-aborted.ts';
 import { storeEvents, WIDE_TENANT } from './dataset.ts';
-import { makePastPartitions } from './make-past-partitions.ts';
 import {
   dayQuestions,
   everythingQuestions,
@@ -60,7 +59,6 @@ export async function runQueryBench(
   const client = createQueryClient(stack.daemons['query-api']!.url, signal);
   let writer: SteadyWriter | undefined;
   try {
-    await makePastPartitions(stack.databaseUrl);
     const stored = report.start('storing events', options.rows);
     await storeEvents(db, { tenant: 'default', rows: options.rows, onProgress: stored });
     await storeEvents(db, { tenant: WIDE_TENANT, rows: WIDE_ROWS, onProgress: () => {} });

@@ -6,7 +6,6 @@ import type { Figure } from '../figure.ts';
 import { createQueryClient, type QueryClient } from '../query/ask.ts';
 import { connectUntilAborted } from '../query/connect-until-aborted.ts';
 import { storeEvents } from '../query/dataset.ts';
-import { makePastPartitions } from '../query/make-past-partitions.ts';
 import { type SuiteContext, withServers } from '../with-servers.ts';
 import type { LoadResults } from './load-results.ts';
 
@@ -38,7 +37,6 @@ export async function runExportsSuite(options: BenchOptions, context: SuiteConte
     running.defer(() => db.end());
     const client = createQueryClient(stack.daemons['query-api']!.url, signal);
     running.defer(() => client.close());
-    await makePastPartitions(stack.databaseUrl);
     const { rows } = options;
     await storeEvents(db, { tenant: TENANT, rows, onProgress: progress.start('storing events', rows) });
     await db.query('VACUUM ANALYZE');
