@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ROLLUP_LOCK } from '@sluice/store/rollup-lock';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { needsProgram } from '@sluice/testkit/needs';
@@ -83,6 +84,18 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance',
     const alert = await prometheus.firing('SluiceFenceHeldBack');
     expect(alert.annotations['summary']).toMatch(/^A transaction has been open for (?:59m|1h)/);
     await holder.query('COMMIT');
+    await holder.end();
+  });
+  it('SluiceFoldLags: folds wait for a lock', async () => {
+    await expectSilent('SluiceFoldLags');
+    const { database } = operations.pipeline;
+    await prometheus.answered('sluice_fold_lag_seconds < 120');
+    const holder = await database.connect();
+    await holder.query('SELECT pg_advisory_lock($1::bigint)', [ROLLUP_LOCK]);
+    // As if the last fold had been an hour ago.
+    await holder.query("UPDATE rollup_generations SET folded_to = folded_to - interval '1 hour'");
+    const alert = await prometheus.firing('SluiceFoldLags');
+    expect(alert.annotations['summary']).toMatch(/^Sessions and roll-ups are 1h/);
     await holder.end();
   });
 });

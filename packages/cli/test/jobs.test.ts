@@ -96,7 +96,18 @@ describe('jobs run', () => {
 
   it.each([
     [['frobnicate'], 1, /There is no job frobnicate/],
-    [['make-partitions', '--input', 'weeks=3'], 1, /no property called weeks/],
+    [['make-partitions', '--input', 'weeks=3'], 1, /There is no property called weeks; none is known\./],
+    [['expire-partitions', '--input', 'dryrun=true'], 1, /There is no property called dryrun; known: dry_run\./],
+    [['expire-partitions', '--input', 'dry_run=yes'], 1, /dry_run must be boolean\./],
+    [['expire-partitions', '--input', 'dry_run=1'], 1, /dry_run must be boolean\./],
+    [
+      ['expire-partitions', '--input', 'dry_run=true', 'toString=1'],
+      1,
+      /no property called toString; known: dry_run\./,
+    ],
+    [['verify-export', '--input', 'run_id=7'], 1, /run_id must be string\./],
+    [['verify-export', '--input', 'run_id=abc'], 1, /run_id must match format "uuid"\./],
+    [['verify-export'], 1, /run_id is missing\./],
     [['make-partitions', '--input', 'weeks'], 2, /name=value/],
     [[], 2, /missing required argument/],
   ])('%j ends with %i and says why', async (args, code, message) => {

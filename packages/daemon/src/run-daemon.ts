@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace';
 import { ConfigError, EXIT_CONFIG } from './config/config-error.ts';
+import type { StateReports } from './http/daemon-state.ts';
 import type { Logger } from './log/logger.ts';
 import { redactText } from './log/redact-text.ts';
 import { flushTraces } from './telemetry/flush-traces.ts';
@@ -16,6 +17,8 @@ export interface RunningDaemon {
    * finishes what is running, and closes connections.
    */
   readonly parts: AsyncDisposableStack;
+  /** What tells in the log whether it can do its work. */
+  readonly reports: Pick<StateReports, 'announce'>;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface ReadyMessage {
 }
 
 /**
- * Reports that the daemon is ready. Stops it in order on SIGTERM, SIGINT, an uncaught error, or when the parent that
+ * Reports that the daemon listens. Stops it in order on SIGTERM, SIGINT, an uncaught error, or when the parent that
  * started it is gone. A second signal, or the deadline, ends the process at once.
  */
 export function runUntilStopped(
@@ -50,7 +53,8 @@ export function runUntilStopped(
     logger.info('stopped');
   });
   process.once('disconnect', () => grace.close());
-  logger.info({ url: daemon.url }, 'ready');
+  logger.info({ url: daemon.url }, 'listening');
+  daemon.reports.announce();
   const message: ReadyMessage = { type: 'ready', daemon: name, url: daemon.url };
   process.send?.(message);
 }

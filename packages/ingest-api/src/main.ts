@@ -77,7 +77,8 @@ await startOrExit('ingest-api', async () => {
 
   const checks = ingestChecks({ redis, queue, admission, config, storedKeys: followed.keys });
   addHealthMetrics(registry, checks);
-  parts.adopt(startStateReports({ daemon: 'ingest-api', checks, logger, ...statesIn(meter, namespace) }), stop);
+  const published = { daemon: 'ingest-api', checks, logger, ...statesIn(meter, namespace) };
+  const reports = parts.adopt(startStateReports(published), stop);
   let stopping = false;
   const server = await buildServer({
     config,
@@ -107,5 +108,5 @@ await startOrExit('ingest-api', async () => {
   parts.defer(() => {
     stopping = true;
   });
-  runUntilStopped({ url, parts }, { name: 'ingest-api', logger, shutdownTimeoutMs });
+  runUntilStopped({ url, parts, reports }, { name: 'ingest-api', logger, shutdownTimeoutMs });
 });

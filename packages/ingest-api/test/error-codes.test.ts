@@ -62,7 +62,7 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
   malformed_json: { by: () => ingest.send('{"events":[', KEY), message: /not JSON/ },
   invalid_encoding: { by: () => ingest.send(Buffer.from('{"events":["\xff"]}', 'latin1'), KEY), message: /UTF-8/ },
   nesting_too_deep: {
-    by: () => ingest.send({ events: [makeEvent({ deep: nested(32) })] }, KEY),
+    by: () => ingest.send({ events: [makeEvent()], meta: nested(33) }, KEY),
     message: /nested 32 deep/,
   },
   misdirected_request: {
@@ -73,7 +73,7 @@ const ERRORS: Record<IngestErrorCode, { by: () => Promise<Answer | RawAnswer>; m
     by: () => full.send({ events: [makeEvent()] }, { origin: 'https://evil.example' }),
     message: /pages of other sites\. Add their origin to CORS_ORIGINS/,
   },
-  forbidden_property: { by: () => ingest.send('{"events":[{"__proto__":1}]}', KEY), message: /__proto__/ },
+  forbidden_property: { by: () => ingest.send('{"__proto__":1,"events":[]}', KEY), message: /__proto__/ },
   invalid_body: { by: () => ingest.send({ event: makeEvent() }, KEY), message: /"events"/ },
   invalid_request: {
     by: () => ingest.send({ events: [makeEvent()] }, { ...KEY, 'idempotency-key': 'two words' }),
@@ -182,8 +182,14 @@ const REJECTED: Record<RejectionCode, { event: unknown; field?: string; message:
     message: /RFC 3339/,
   },
   timestamp_in_future: { event: makeEvent({ timestamp: IN_TWO_DAYS }), field: 'timestamp', message: /24 hours/ },
+  nesting_too_deep: { event: makeEvent({ deep: nested(32) }), field: 'deep', message: /nested 32 deep/ },
+  forbidden_property: {
+    event: { ...makeEvent(), a: JSON.parse('{"__proto__":1}') as unknown },
+    field: 'a',
+    message: /__proto__/,
+  },
   // JSON has no literal for infinity: the marker is replaced in the body's text.
-  invalid_number: { event: makeEvent({ newValue: 'INFINITE' }), message: /64-bit float/ },
+  invalid_number: { event: makeEvent({ newValue: 'INFINITE' }), field: 'newValue', message: /64-bit float/ },
   event_too_large: { event: makeEvent({ newValue: 'x'.repeat(256 * 1024) }), message: /2623\d\d bytes.* 262144/ },
   too_many_values: {
     event: makeEvent({ v: Array(20_000).fill(0) }),

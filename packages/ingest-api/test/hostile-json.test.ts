@@ -34,21 +34,53 @@ async function expectRefusal(body: string | Buffer, code: ApiErrorCode, message?
   expect(await ingest.entries()).toEqual([]);
 }
 
+/** Fails unless only this event of the batch is rejected, and neither of the others' neighbours travels with them. */
+async function expectRejectedAlone(bad: string, code: string, field: string | undefined): Promise<void> {
+  const good = [makeEvent({ n: 1 }), makeEvent({ n: 2 })] as const;
+  const { status, body } = await send(batchOf([JSON.stringify(good[0]), bad, JSON.stringify(good[1])]));
+  expect(status, code).toBe(202);
+  expect(body).toMatchObject({ accepted: 2, rejected: 1, errors: [{ index: 1, code }] });
+  expect(body.errors[0].field).toBe(field);
+  expect((await ingest.queued()).map(({ index, event }) => [index, event])).toEqual([
+    [0, good[0]],
+    [2, good[1]],
+  ]);
+  expect((await ingest.entries()).every((entry) => !entry.body.includes(bad))).toBe(true);
+  await ingest.clear();
+  const alone = await send(batchOf([bad]));
+  expectError(alone, 'no_valid_events');
+  expect(alone.body).toMatchObject({ accepted: 0, rejected: 1, errors: [{ index: 0, code }] });
+  expect(await ingest.entries()).toEqual([]);
+}
+
+/** An event with this JSON text among its properties. */
+const eventWith = (text: string): string => `${JSON.stringify(makeEvent()).slice(0, -1)},${text}}`;
+
 describe('a property called __proto__', () => {
   const escaped = '\\u005f\\u005fproto\\u005F_';
   it.each([
+    ['of an event', '"__proto__":{"tenant":"other"}', '__proto__'],
+    ['of an event, with a scalar', '"__proto__":1', '__proto__'],
+    ['deep in an event', '"a":{"b":[{"c":{"__proto__":{"x":1}}}]}', 'a'],
+    ['written with escapes', `"${escaped}":{}`, '__proto__'],
+    ['with white space before its colon', '"__proto__" \n\t :{}', '__proto__'],
+  ])('%s costs that event alone', async (_where, text, field) =>
+    expectRejectedAlone(eventWith(text), 'forbidden_property', field),
+  );
+
+  it.each([
     ['of the body', `{"__proto__":{"events":[]},"events":[${JSON.stringify(makeEvent())}]}`],
-    ['of an event', withProperty('"__proto__":{"tenant":"other"}')],
-    ['of an event, with a scalar', withProperty('"__proto__":1')],
-    ['deep in an event', withProperty('"a":{"b":[{"c":{"__proto__":{"x":1}}}]}')],
     ['beside the events', `{"events":[${JSON.stringify(makeEvent())}],"meta":{"__proto__":{}}}`],
-    ['written with escapes', withProperty(`"${escaped}":{}`)],
-    ['with white space before its colon', withProperty('"__proto__" \n\t :{}')],
+    ['deep beside the events', `{"meta":[{"a":{"${escaped}":1}}],"events":[${JSON.stringify(makeEvent())}]}`],
   ])('%s is refused', async (_where, body) => expectRefusal(body, 'forbidden_property', /__proto__/));
 
   it('is refused by /collect, in a body and in a query', async () => {
-    expectError(await ingest.collect('{"siteId":"docs","a":{"__proto__":1}}'), 'forbidden_property');
-    expectError(await get(`${ingest.url}/collect?siteId=docs&__proto__=1`), 'forbidden_property');
+    const refused = [
+      await ingest.collect('{"siteId":"docs","a":{"__proto__":1}}'),
+      await get(`${ingest.url}/collect?siteId=docs&__proto__=1`),
+    ];
+    for (const answer of refused) expectError(answer, 'no_valid_events', /forbidden_property: .*__proto__/);
+    expect(await ingest.entries()).toEqual([]);
   });
 
   it('is only text in a value, and "constructor" and "prototype" are names like any other', async () => {
@@ -65,21 +97,27 @@ describe('nesting', () => {
     expect((await send(`{"events":[${JSON.stringify(makeEvent())}],"meta":${arrays(32)}}`)).status).toBe(202);
   });
 
-  it.each([33, 100_000])('of %i levels is refused, wherever it is', async (depth) => {
+  it.each([33, 100_000, 400_000])('of %i levels costs the event that has it alone, wherever it is', async (depth) => {
+    await expectRejectedAlone(eventWith(`"a":${arrays(depth - 1)}`), 'nesting_too_deep', 'a');
+    await expectRejectedAlone(arrays(depth), 'nesting_too_deep', undefined);
+    if (depth > 200_000) return;
+    await expectRejectedAlone(eventWith(`"b":[],"a":${objects(depth - 1)}`), 'nesting_too_deep', 'a');
+    expectError(await ingest.collect(`{"a":${arrays(depth)}}`), 'no_valid_events', /nesting_too_deep: .*32 deep/);
+  });
+
+  it.each([33, 100_000])('of %i levels beside the events is refused', async (depth) => {
     const event = JSON.stringify(makeEvent());
-    await expectRefusal(withProperty(`"a":${arrays(depth - 1)}`), 'nesting_too_deep', /32 deep/);
-    await expectRefusal(withProperty(`"a":${objects(depth - 1)}`), 'nesting_too_deep');
-    await expectRefusal(`{"events":[${event},${arrays(depth)}]}`, 'nesting_too_deep');
-    await expectRefusal(`{"events":[${event}],"meta":${arrays(depth)}}`, 'nesting_too_deep');
+    await expectRefusal(`{"events":[${event}],"meta":${arrays(depth)}}`, 'nesting_too_deep', /32 deep/);
     await expectRefusal(`{"meta":${objects(depth)},"events":[${event}]}`, 'nesting_too_deep');
-    expectError(await ingest.collect(`{"a":${arrays(depth)}}`), 'nesting_too_deep');
   });
 
   it('of millions of levels does not cost memory for each of them', async () => {
     const before = resetPeakMemory(ingest.daemon.pid);
-    await expectRefusal('['.repeat(16_000_000), 'nesting_too_deep');
-    await expectRefusal(`{"events":[${objects(2_500_000)}]}`, 'nesting_too_deep');
-    await expectRefusal(withProperty(`"s":"\\"[{","a":${arrays(8_000_000)}`), 'nesting_too_deep');
+    await expectRefusal('['.repeat(16_000_000), 'too_many_values');
+    await expectRefusal(`{"events":[${objects(2_500_000)}]}`, 'too_many_values');
+    await expectRefusal(withProperty(`"s":"\\"[{","a":${arrays(8_000_000)}`), 'too_many_values');
+    // Just as many as there may be.
+    await expectRefusal(`{"events":[${arrays(999_000)}]}`, 'no_valid_events', /No event/);
     expect(peakMemory(ingest.daemon.pid) - before).toBeLessThan(300 * 1024 * 1024);
   });
 

@@ -6,8 +6,15 @@ export const PROBLEMS_ENDED_BY: Readonly<Record<string, readonly string[]>> = {
   'spans reach the collector again': ['spans do not reach the collector; they are dropped and counted'],
   'Redis is back': ['Redis cannot be reached'],
   'queue has room again': ['queue is full: answering 429'],
-  'API keys read from Redis again': ['API keys not read from Redis; using the last known set'],
-  'API keys refreshed again': ['API keys not refreshed; using the last known set'],
+  ready: ['not ready'],
+  'API keys read from Redis again': [
+    'API keys not read from Redis; using the last known set',
+    'API keys not read from Redis; none is known yet',
+  ],
+  'API keys refreshed again': [
+    'API keys not refreshed; using the last known set',
+    'API keys not refreshed; none is known yet',
+  ],
   'batches are enqueued again': ['batch not enqueued; answered 503'],
   'live tail poll works again': ['live tail poll failed'],
   'stored after retrying': ['storing failed; retrying'],

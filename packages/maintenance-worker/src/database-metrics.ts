@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import { foldAgeSeconds } from '@sluice/projections/fold/fold-age';
 import type { Database } from '@sluice/store/database';
 import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { fenceAge } from '@sluice/store/fence/fence-age';
@@ -26,13 +27,22 @@ interface Seen {
   /** Scheduled jobs, and whether each is stale. */
   readonly jobs: ReadonlyMap<string, boolean> | null;
   readonly fenceSeconds: number | null;
+  /** Its `age` is null before the first fold. */
+  readonly fold: { readonly age: number | null } | null;
   readonly unsealed: UnsealedSegments | null;
   readonly segments: ReadonlyMap<SegmentState, number> | null;
   /** Dead letters by reason. */
   readonly letters: ReadonlyMap<string, number> | null;
 }
 
-const NOTHING: Seen = { jobs: null, fenceSeconds: null, unsealed: null, segments: null, letters: null };
+const NOTHING: Seen = {
+  jobs: null,
+  fenceSeconds: null,
+  fold: null,
+  unsealed: null,
+  segments: null,
+  letters: null,
+};
 
 /**
  * Adds the metrics that are read from Postgres at each scrape. All maintenance workers report the same values, also one
@@ -64,6 +74,16 @@ export function addDatabaseMetrics(registry: Metrics, database: Database, segmen
       registers: [],
       async collect() {
         setOrRemove(this, (await look()).fenceSeconds);
+      },
+    }),
+  );
+  add(
+    new Gauge({
+      name: 'sluice_fold_lag_seconds',
+      help: 'How far roll-ups and lists of sessions are behind what is committed; absent before the first fold.',
+      registers: [],
+      async collect() {
+        setOrRemove(this, (await look()).fold?.age ?? null);
       },
     }),
   );
@@ -174,6 +194,7 @@ async function lookOnce(database: Database): Promise<Seen> {
   return {
     jobs: await part(staleJobs),
     fenceSeconds: await part(async (db) => (await fenceAge(db)).seconds),
+    fold: await part(async (db) => ({ age: await foldAgeSeconds(db) })),
     unsealed: await part(readUnsealed),
     segments: await part(countSegments),
     letters: await part(openLetters),

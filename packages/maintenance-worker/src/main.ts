@@ -114,8 +114,8 @@ await startOrExit('maintenance-worker', async () => {
   ];
   const health = { host: config.HOST, port: config.MAINTENANCE_PORT, registry, checks };
   const { url } = parts.adopt(await startHealthServer(health), stop);
-  const reports = { daemon: 'maintenance-worker', checks, logger, ...statesIn(redis, namespace) };
-  parts.adopt(startStateReports(reports), stop);
+  const published = { daemon: 'maintenance-worker', checks, logger, ...statesIn(redis, namespace) };
+  const reports = parts.adopt(startStateReports(published), stop);
   // Deferred last, so that these stop first, all at once. Each waits for its own runs; `/health` answers meanwhile.
   parts.defer(async () => {
     stopping.abort();
@@ -123,7 +123,7 @@ await startOrExit('maintenance-worker', async () => {
     await waitAtMost(config.SHUTDOWN_TIMEOUT_MS * 0.6, Promise.all(running.map(stop)));
   });
   runUntilStopped(
-    { url, parts },
+    { url, parts, reports },
     { name: 'maintenance-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
   );
 });

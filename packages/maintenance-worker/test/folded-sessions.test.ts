@@ -143,13 +143,13 @@ describe('random events', () => {
       const batches = Array.from({ length: 5 }, () => randomEvents(random, 40));
       stored.push(...batches.flat());
       for (const batch of batches) await storeModel(rig, batch);
-      let over = false;
+      const over = new AbortController();
       const folds = Promise.allSettled(
         [1, 2].map(() => foldLiveOnce(rig.opened, { windowEvents: random.pick([5, 40]) })),
       ).finally(() => {
-        over = true;
+        over.abort();
       });
-      while (!over && killed < 5 * (round + 1)) {
+      while (!over.signal.aborted && killed < 5 * (round + 1)) {
         const { rowCount } = await killer.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE datname = current_database() AND application_name = 'sluice-maintenance' AND xact_start IS NOT NULL
@@ -171,11 +171,11 @@ describe('random events', () => {
 const rebuild = (signal = new AbortController().signal, progress = (_done: number) => {}) =>
   rebuildFolded(rig.opened, PROJECTIONS, { signal, progress });
 
-describe('a rebuild', () => {
-  /** Sessions that began after the migration, more than a day ago as their clients said, are whole. */
-  const migratedLongAgo = () =>
-    rig.database.query("UPDATE sluice_migrations SET applied_at = '2020-01-01' WHERE name = '0010-folded-sessions'");
+/** Sessions that began after the migration, more than a day ago as their clients said, are whole. */
+const migratedLongAgo = () =>
+  rig.database.query("UPDATE sluice_migrations SET applied_at = '2020-01-01' WHERE name = '0010-folded-sessions'");
 
+describe('a rebuild', () => {
   it('makes the same from the events, whatever was there, and folding continues', async () => {
     await migratedLongAgo();
     const events = randomEvents(seededRandom(5), 500);

@@ -132,6 +132,20 @@ describe('jobs', () => {
   });
 });
 
+describe('folding', () => {
+  it('how far it is behind; nothing before the first fold', async () => {
+    await query("UPDATE rollup_generations SET state = 'retired'");
+    await until((seen) => expect(seen.value('sluice_fold_lag_seconds')).toBeUndefined());
+    await query(
+      `INSERT INTO rollup_generations (generation, state, system_identifier, tx, floor, folded_at, folded_to)
+       VALUES (1_000, 'live', '', '0', now(), now(), now() - interval '1 hour')`,
+    );
+    await until((seen) => expect(seen.value('sluice_fold_lag_seconds')).toBeGreaterThan(3_599));
+    await query('DELETE FROM rollup_generations WHERE generation = 1_000');
+    await query("UPDATE rollup_generations SET state = 'live'");
+  });
+});
+
 describe('dead letters', () => {
   it('those that wait, by reason, and those that were put back', async () => {
     const { seed, replayIn, pipeline } = traced.operations;

@@ -159,10 +159,14 @@ it('the audit log says what became of it, also when everything failed again', as
     },
     { affected: 2, reason: null, details: { ...outcome, replay_id: mixed.id, outcome: 'some_failed', stored: 2 } },
   ]);
-  expect(worker.log().findLast((line) => line['replay'] === mixed.id && line['outcome'] !== undefined)).toMatchObject({
-    outcome: 'some_failed',
-    failed: 2,
-  });
+  // The worker logs after the COMMIT that the replay's state is read from.
+  await vi.waitFor(
+    () =>
+      expect(
+        worker.log().findLast((line) => line['replay'] === mixed.id && line['outcome'] !== undefined),
+      ).toMatchObject({ outcome: 'some_failed', failed: 2 }),
+    { timeout: 180_000, interval: 20 },
+  );
 });
 
 it('skips unreadable entries; they stay open', async () => {

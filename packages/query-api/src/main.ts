@@ -82,7 +82,8 @@ await startOrExit('query-api', async () => {
   });
   const checks = queryChecks({ redis, database, readDatabase, config, storedKeys: syncedKeys.keys });
   addHealthMetrics(registry, checks);
-  parts.adopt(startStateReports({ daemon: 'query-api', checks, logger, ...statesIn(redis, namespace) }), stopPoll);
+  const published = { daemon: 'query-api', checks, logger, ...statesIn(redis, namespace) };
+  const reports = parts.adopt(startStateReports(published), stopPoll);
   let stopping = false;
   const server = await buildServer({
     config,
@@ -110,5 +111,5 @@ await startOrExit('query-api', async () => {
   parts.defer(() => {
     stopping = true;
   });
-  runUntilStopped({ url, parts }, { name: 'query-api', logger, shutdownTimeoutMs });
+  runUntilStopped({ url, parts, reports }, { name: 'query-api', logger, shutdownTimeoutMs });
 });

@@ -90,9 +90,9 @@ describe('POST /api/jobs/{name}/runs', () => {
     ['expire', {}, /days is missing/],
     ['expire', { days: 0 }, /days must be >= 1/],
     ['expire', { days: '3' }, /days must be integer/],
-    ['expire', { days: 3, colour: 'red' }, /no property called colour/],
+    ['expire', { days: 3, colour: 'red' }, /no property called colour; known: days, dry_run\./],
     ['expire', { days: 3, dry_run: 'yes' }, /dry_run must be boolean/],
-    ['rebuild', { days: 3 }, /no property called days/],
+    ['rebuild', { days: 3 }, /no property called days; none is known\./],
     ['rebuild', [], /The body must be object/],
   ])('refuses %s %j by name, and writes nothing down', async (job, body, message) => {
     const answer = await ask('POST', `/api/jobs/${job}/runs`, body);

@@ -1,5 +1,6 @@
+import { sql, type SqlBool } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '@sluice/store/database';
+import { type Database, openDatabase } from '@sluice/store/database';
 import { type Random, seededRandom } from '@sluice/testkit/random';
 import { countEvents } from '../src/events/count-events.ts';
 import { downloadEvents } from '../src/events/download-events.ts';
@@ -7,6 +8,7 @@ import type { EventFilter } from '../src/events/event-filter.ts';
 import { readNewestStored } from '../src/events/newest-stored.ts';
 import { findEvent, readEventPage, type Reading } from '../src/events/rows.ts';
 import type { Order, Place } from '../src/http/paging.ts';
+import { readCommitted } from '../src/tail/committed-events.ts';
 import { type MixedSegments, mixSegments, type ModelEvent } from './fixtures/mixed-segments.ts';
 
 const SEED = 14;
@@ -221,4 +223,29 @@ describe('while the layout moves on', () => {
     await mixed.database.query('DELETE FROM segments WHERE relation = $1', [oldest.relation]);
     mixed.events.splice(0, mixed.events.length, ...mixed.events.filter(({ event_id: id }) => !gone.has(id)));
   });
+});
+
+it('reads leave nothing on their connection, so that a pool between may give it to anybody', async () => {
+  const { database } = mixed;
+  const one = openDatabase({ url: database.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
+  const stateOf = async () =>
+    (
+      await sql`
+        SELECT (SELECT jsonb_object_agg(name, setting) FROM pg_settings) AS settings,
+               (SELECT count(*) FROM pg_prepared_statements) AS statements, (SELECT count(*) FROM pg_cursors) AS cursors,
+               (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks`.execute(
+        one.db,
+      )
+    ).rows;
+  const before = await stateOf();
+  const filter = { tenant: 'default', actors: ['actor-1'] };
+  await allPages(one, filter, { order: 'desc', limit: 10 });
+  await countEvents(one, filter, 'exact', reading.gone);
+  await countEvents(one, filter, 'estimated', reading.gone);
+  await readNewestStored(one, 'acme', 10, reading);
+  await findEvent(one, mixed.events[0]!.tenant, mixed.events[0]!.event_id, reading.gone);
+  const window = { after: { tx: 0n, eventId: null }, before: 1n << 60n, storedSince: '1970-01-01T00:00:00.000Z' };
+  await readCommitted(one, { ...window, condition: sql<SqlBool>`true` });
+  expect(await stateOf()).toEqual(before);
+  await one.close();
 });

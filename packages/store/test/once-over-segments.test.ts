@@ -83,6 +83,11 @@ it('several writers, resends of every age and rotations at any moment: each id i
   const rotator = open();
   let batchesLeft = WRITERS * CONNECTIONS * BATCHES;
   const done = new AbortController();
+  let rotations = 0;
+  const wantedRotations = (): number => {
+    const share = 1 - batchesLeft / (WRITERS * CONNECTIONS * BATCHES);
+    return Math.min(ROTATIONS, Math.floor(share * (ROTATIONS + 1)));
+  };
 
   const newEvent = (): CanonicalEvent => {
     const event = eventOf(pick(NEW_ID)(), pick(['default', 'acme']));
@@ -107,14 +112,13 @@ it('several writers, resends of every age and rotations at any moment: each id i
         }
       }
       batchesLeft -= 1;
+      // A rotation that is due is not overtaken by many batches, however slow the machine is.
+      while (rotations < wantedRotations() - 1) await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  const rotate = async (): Promise<number> => {
-    let rotations = 0;
-    const every = (WRITERS * CONNECTIONS * BATCHES) / (ROTATIONS + 1);
+  const rotate = async (): Promise<void> => {
     while (!done.signal.aborted) {
-      const wanted = Math.floor((WRITERS * CONNECTIONS * BATCHES - batchesLeft) / every);
-      if (rotations >= Math.min(wanted, ROTATIONS)) {
+      if (rotations >= wantedRotations()) {
         await new Promise((resolve) => setImmediate(resolve));
         continue;
       }
@@ -124,7 +128,6 @@ it('several writers, resends of every age and rotations at any moment: each id i
       // Every other one stays closed.
       if (rotations % 2 === 0) await sealSegment(rotator, hot!.relation, done.signal).catch(() => {});
     }
-    return rotations;
   };
   const rotating = rotate();
   await Promise.all(
@@ -134,12 +137,13 @@ it('several writers, resends of every age and rotations at any moment: each id i
     }),
   );
   done.abort();
-  expect(await rotating).toBeGreaterThan(ROTATIONS / 2);
+  await rotating;
+  expect(rotations).toBeGreaterThanOrEqual(ROTATIONS - 1);
   const [row] = await database.query(
     `SELECT count(*)::int AS rows, count(DISTINCT (event_id, tenant))::int AS ids, count(DISTINCT segment)::int AS segments FROM events`,
   );
   expect(row).toMatchObject({ rows: sent.size, ids: sent.size });
-  expect(row!['segments']).toBeGreaterThan(ROTATIONS / 2);
+  expect(row!['segments']).toBeGreaterThanOrEqual(ROTATIONS - 1);
   expect(counts).toEqual({ given: counts.given, stored: sent.size, duplicates: counts.given - sent.size });
   await Promise.all([...writers, rotator].map((each) => each.close()));
 });

@@ -97,8 +97,14 @@ await startOrExit('writer-worker', async () => {
   const checks = writerChecks({ redis, database, state, work: () => Promise.all(shardKeys.map(tryShard)) });
   const health = { ...address, registry, checks, live: () => liveCheck(live) };
   const { url } = parts.adopt(await startHealthServer(health), stop);
-  const reports = { daemon: 'writer-worker', name: config.WRITER_NAME, checks, stalled: () => stallOf(state), logger };
-  parts.adopt(startStateReports({ ...reports, ...statesIn(redis, config.SLUICE_NAMESPACE) }), stop);
+  const published = {
+    daemon: 'writer-worker',
+    name: config.WRITER_NAME,
+    checks,
+    stalled: () => stallOf(state),
+    logger,
+  };
+  const reports = parts.adopt(startStateReports({ ...published, ...statesIn(redis, config.SLUICE_NAMESPACE) }), stop);
 
   const consuming = consumeWhenReady(database, {
     ...shared,
@@ -124,5 +130,8 @@ await startOrExit('writer-worker', async () => {
     await consuming;
     clearTimeout(deadline);
   });
-  runUntilStopped({ url, parts }, { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS });
+  runUntilStopped(
+    { url, parts, reports },
+    { name: 'writer-worker', logger, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
+  );
 });

@@ -5,6 +5,7 @@ import { poll } from '../retry/poll.ts';
 import { waitAtMost } from '../retry/with-timeout.ts';
 import type { Service } from '../service.ts';
 import { type Checked, type HealthCheck, overall, reasonOf, runChecks } from './health.ts';
+import { createReadinessLog } from './readiness-log.ts';
 
 /** What a daemon publishes of itself, so that operators see all daemons at one place. Times are ISO 8601 UTC. */
 export interface DaemonState {
@@ -50,6 +51,12 @@ const PUBLISH_MS = 5_000;
 /** How long the last report and withdrawing the state may delay the stop, in milliseconds. */
 const WITHDRAW_MS = 500;
 
+/** Reports that run. */
+export interface StateReports extends Service {
+  /** From here on the log says when the daemon becomes ready, and when it is not ready any more. */
+  announce(): void;
+}
+
 /**
  * Publishes a daemon's state every 5 s and after each change, until it stops and withdraws it.
  *
@@ -64,14 +71,16 @@ export function startStateReports(options: {
   publish: (state: DaemonState) => Promise<void>;
   withdraw: (instance: string) => Promise<void>;
   logger: Logger;
-}): Service {
+}): StateReports {
   const startedAt = new Date().toISOString();
   const instance = `${options.daemon}:${options.name ?? `${hostname()}:${process.pid}`}`;
+  const readiness = createReadinessLog(options.logger);
   let known: DaemonState['checks'] = {};
   let published: { readonly what: string; readonly at: number } | null = null;
 
   async function report(): Promise<void> {
     const results = await runChecks(options.checks);
+    readiness.saw(results);
     const reportedAt = new Date().toISOString();
     known = Object.fromEntries(
       results.map((checked) => [checked.check.name, checkState(checked, known[checked.check.name], reportedAt)]),
@@ -105,6 +114,7 @@ export function startStateReports(options: {
   });
   void reports.now();
   return {
+    announce: () => readiness.begin(),
     async stop() {
       const withdrawn = reports.stop().then(() => options.withdraw(instance));
       // A server that is away forgets the state by itself; one that hangs also keeps the last report from ending.

@@ -53,7 +53,7 @@ export function addHealthRoutes(
     });
   });
   server.get('/ready', { schema: READY_DOCS }, async (_request, reply) => {
-    const failed = (await runChecks(checks.filter((check) => check.critical))).filter(({ result }) => !result.ok);
+    const failed = failedCritical(await runChecks(checks.filter((check) => check.critical)));
     return reply.code(failed.length === 0 ? 200 : 503).send({
       ready: failed.length === 0,
       failed: failed.map(({ check }) => check.name),
@@ -130,6 +130,11 @@ export function overall(results: readonly Checked[]): 'healthy' | 'degraded' | '
   return failed.some(({ check }) => check.critical) ? 'unhealthy' : 'degraded';
 }
 
+/** The failed checks that make the daemon not ready. */
+export function failedCritical(results: readonly Checked[]): Checked[] {
+  return results.filter(({ check, result }) => check.critical && !result.ok);
+}
+
 /** Why a check failed, in a sentence; null when it does not say. */
 export function reasonOf({ detail = {} }: CheckResult): string | null {
   const { error, warning, stalled } = detail as { error?: unknown; warning?: unknown; stalled?: { message?: unknown } };
@@ -137,7 +142,8 @@ export function reasonOf({ detail = {} }: CheckResult): string | null {
   return typeof reason === 'string' ? reason : null;
 }
 
-function reasonsOf(failed: readonly Checked[]): Record<string, string> {
+/** Why each of these checks failed, by its name. */
+export function reasonsOf(failed: readonly Checked[]): Record<string, string> {
   return Object.fromEntries(failed.map(({ check, result }) => [check.name, reasonOf(result) ?? 'see /health']));
 }
 

@@ -20,7 +20,8 @@ export function restAfterErrors(worker: Worker, logger: Logger): void {
     const now = performance.now();
     if (now - lastAt > 2 * REST.maxMs) errors = 0;
     lastAt = now;
-    if (timer !== undefined) return;
+    // One that does not run yet asks for nothing, and resuming it would start it.
+    if (timer !== undefined || !worker.isRunning()) return;
     errors += 1;
     worker.pause(true).catch(() => {});
     timer = setTimeout(

@@ -1,4 +1,5 @@
 import { Queue, Worker } from 'bullmq';
+import { Outage } from '@sluice/daemon/log/outage';
 import { messageOf } from '@sluice/errors/message-of';
 import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import type { Job } from '../jobs/job.ts';
@@ -88,7 +89,12 @@ export function runSchedules(
     { ...shared, concurrency: SCHEDULED_AT_ONCE, autorun: false },
   );
   restAfterErrors(worker, logger);
-  worker.on('failed', (tick, error) => logger.error({ job: tick?.name, err: error }, 'a tick could not be run'));
+  const outage = new Outage();
+  worker.on('completed', () => outage.over());
+  worker.on('failed', (tick, error) => {
+    if (outage.news(error) !== null) logger.error({ job: tick?.name, err: error }, 'a tick could not be run');
+    else logger.debug({ job: tick?.name, err: error }, 'a tick could not be run');
+  });
   queue.on('error', (error) => logger.debug({ error: error.message }, 'BullMQ cannot reach Redis'));
 
   let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 import { earliestOpenStart } from '@sluice/store/fence/observe-transactions';
-import { listSegments } from '@sluice/store/layout/segments';
 import { ROLLUP_LOCK } from '@sluice/store/rollup-lock';
 
 /**
@@ -42,11 +41,12 @@ export async function beginGeneration(db: Kysely<unknown>, state: Generation['st
 async function beforeAllEvents(db: Kysely<unknown>): Promise<string> {
   // First this: what commits afterwards was open now, or begins later.
   const open = await earliestOpenStart(db);
-  const segments = await listSegments(db);
-  const unsealed = segments.filter(({ storedFrom }) => storedFrom === null);
+  // Sealed segments and weekly partitions have bounds.
+  const { rows: unsealed } = await sql<{ first: number | null }>`
+    SELECT min(segment_from) AS first FROM segments WHERE stored_from IS NULL`.execute(db);
   const { rows } = await sql<{ floor: string }>`
-    SELECT least(${open ?? 'epoch'}::timestamptz, ${segments.find(({ storedFrom }) => storedFrom !== null)?.storedFrom ?? null}::timestamptz,
-                 (SELECT min(stored_at) FROM events WHERE segment >= ${unsealed[0]?.from ?? 0}::integer))::text AS floor`.execute(
+    SELECT least(${open ?? 'epoch'}::timestamptz, (SELECT min(stored_from) FROM segments),
+                 (SELECT min(stored_at) FROM events WHERE segment >= ${unsealed[0]!.first}::integer))::text AS floor`.execute(
     db,
   );
   return rows[0]!.floor;

@@ -8,12 +8,15 @@ const INLINE_BYTES = 2_000;
 
 /** A query for the groups that all projections of a window share; see FoldWindow. @param which a condition on `events` */
 export function windowGroups(which: RawBuilder<SqlBool>): RawBuilder<unknown> {
-  const name = (property: string): RawBuilder<unknown> => sql`
-    min((payload ->> ${sql.lit(property)}) COLLATE "C") FILTER (WHERE pg_column_size(payload) <= ${sql.lit(INLINE_BYTES)})`;
   return sql`
     SELECT tenant, date_bin('1 hour', occurred_at, 'epoch') AS hour, session_id, actor, event_type, count(*) AS events,
            min(occurred_at) AS first_at, max(occurred_at) AS last_at, max(stored_at) AS last_stored_at,
-           ${name('machineName')} AS machine_name, ${name('userDomain')} AS user_domain
+           ${leastText('machineName')} AS machine_name, ${leastText('userDomain')} AS user_domain
     FROM events WHERE ${which}
     GROUP BY tenant, hour, session_id, actor, event_type`;
+}
+
+function leastText(property: string): RawBuilder<unknown> {
+  return sql`
+    min((payload ->> ${sql.lit(property)}) COLLATE "C") FILTER (WHERE pg_column_size(payload) <= ${sql.lit(INLINE_BYTES)})`;
 }

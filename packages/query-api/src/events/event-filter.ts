@@ -48,7 +48,8 @@ export function matchesFilter(filter: EventFilter, { hashed }: Comparison = { ha
 export function splitFilter(filter: EventFilter, { hashed }: Comparison): readonly RawBuilder<SqlBool>[] {
   const split = INDEXED.find(({ values }) => (values(filter)?.length ?? 0) > 0);
   const values = split === undefined ? [] : [...new Set(split.values(filter))];
-  if (split === undefined || values.length === 1 || values.length > MAX_SPLITS) return [matchesFilter(filter, { hashed })];
+  if (split === undefined || values.length === 1 || values.length > MAX_SPLITS)
+    return [matchesFilter(filter, { hashed })];
   const rest = [...onFields(filter, hashed, split.column), ...onTheRest(filter)];
   return values.map((value) => allOf([equals(split.column, value, filter.tenant, hashed), ...rest]));
 }

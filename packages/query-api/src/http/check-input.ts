@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '@sluice/errors/api-errors';
 import { MAX_EVENT_VALUES } from '@sluice/events/canonical-event';
-import { readBody } from '@sluice/events/json/read-body';
+import { readBody, refuseUnsafe } from '@sluice/events/json/read-body';
 import { parseTimestamp, restorePlus } from '@sluice/events/timestamp';
 
 declare module 'fastify' {
@@ -16,6 +16,9 @@ const formats = {
   'date-time': (text: string) => parseTimestamp(text) !== null,
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
 };
+
+/** `verbose`: errors hold the schema, so that messages can list its names. */
+const AJV = { strict: false, useDefaults: true, verbose: true, formats } as const;
 
 /** Most values in a body: an event of a dead letter, or 10,000 ids, and what is beside them. */
 const MAX_VALUES = MAX_EVENT_VALUES + 5_000;
@@ -32,8 +35,8 @@ const PART: Readonly<Record<string, string>> = {
  * are not coerced: `"5"` does not become 5.
  */
 export function addInputChecks(server: FastifyInstance): void {
-  const exact = new Ajv({ strict: false, useDefaults: true, formats });
-  const fromText = new Ajv({ strict: false, useDefaults: true, coerceTypes: true, formats });
+  const exact = new Ajv(AJV);
+  const fromText = new Ajv({ ...AJV, coerceTypes: true });
   server.setValidatorCompiler(({ schema, httpPart }) => {
     const validate = (httpPart === 'body' ? exact : fromText).compile(schema as object);
     return httpPart === 'querystring' ? withPlus(schema as QuerySchema, validate) : validate;
@@ -54,6 +57,7 @@ export function addInputChecks(server: FastifyInstance): void {
     }
     try {
       const { parsed, text } = readBody(body as Buffer, MAX_VALUES);
+      if (typeof parsed === 'object' && parsed !== null) refuseUnsafe(parsed, 0);
       request.bodyText = text;
       done(null, parsed);
     } catch (error) {
@@ -88,7 +92,7 @@ function withPlus(schema: QuerySchema, validate: ValidateFunction): ValidateFunc
  * @returns a function that fills in defaults, and throws ApiError `invalid_body` naming what is wrong
  */
 export function createBodyCheck(): (schema: object, body: unknown) => void {
-  const ajv = new Ajv({ strict: false, useDefaults: true, formats });
+  const ajv = new Ajv(AJV);
   const compiled = new Map<string, ValidateFunction>();
   return (schema, body) => {
     const text = JSON.stringify(schema);
@@ -98,11 +102,13 @@ export function createBodyCheck(): (schema: object, body: unknown) => void {
   };
 }
 
-function explain({ keyword, params, instancePath, message }: ErrorObject, part: string): string {
+function explain({ keyword, params, instancePath, message, parentSchema }: ErrorObject, part: string): string {
   const path = instancePath.slice(1).replaceAll('/', '.');
   const within = path === '' ? '' : `${path}.`;
   if (keyword === 'additionalProperties') {
-    return `There is no ${PART[part] ?? 'field'} called ${within}${String(params['additionalProperty'])}.`;
+    const known = Object.keys((parentSchema as { properties?: object }).properties ?? {}).join(', ');
+    const name = `${within}${String(params['additionalProperty'])}`;
+    return `There is no ${PART[part] ?? 'field'} called ${name}; ${known === '' ? 'none is known' : `known: ${known}`}.`;
   }
   if (keyword === 'format' && params['format'] === 'date-time') {
     return `${path} must be a time with its zone, such as 2026-11-21T09:30:00Z or 2026-11-21T10:30:00+01:00.`;

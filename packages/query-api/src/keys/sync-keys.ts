@@ -60,7 +60,10 @@ export function syncKeys(options: {
       await passOn();
       await note();
     },
-    onFailing: (error) => logger.warn({ error }, 'API keys not refreshed; using the last known set'),
+    onFailing(error) {
+      if (keys.known) logger.warn({ error }, 'API keys not refreshed; using the last known set');
+      else logger.warn({ error }, 'API keys not refreshed; none is known yet');
+    },
     onRecovered: () => logger.info('API keys refreshed again'),
   });
   const again = (): void => void refreshing.now();

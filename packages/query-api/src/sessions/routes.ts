@@ -95,7 +95,6 @@ export function addSessionRoutes(server: FastifyInstance, context: QueryContext)
       const sessionId = columnText(id);
       const list = eventList(['events of a session', tenant, sessionId], by);
       const after = placeIn(cursor, list);
-      const db = readDatabase.db;
       const gone = untilGone(reply);
       const session = await findSession(readDatabase, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };

@@ -3,6 +3,7 @@ import { inSpan } from '@sluice/daemon/telemetry/in-span';
 import { traceparentOf } from '@sluice/daemon/telemetry/trace-context';
 import { ApiError } from '@sluice/errors/api-errors';
 import type { EventWarning, ReadBatch, RejectedEvent } from '@sluice/events/adapters/door';
+import type { RejectionCode } from '@sluice/events/adapters/event-adapter';
 import { batchDigest, batchIdFromKey, type KeyedRequest } from '@sluice/events/event-id';
 import type { EventSpan } from '@sluice/events/json/locate-events';
 import type { Durability } from '@sluice/stream/durability';
@@ -36,6 +37,9 @@ export interface AcceptedResult {
   /** Null when no event was accepted, so that nothing was queued. */
   readonly durability: Durability | null;
 }
+
+/** Rejections of events that no later reader must meet: it may walk what it parsed, or copy its properties. */
+const UNSAFE_TO_PARSE: ReadonlySet<RejectionCode> = new Set(['nesting_too_deep', 'forbidden_property']);
 
 /** The verdict on a body that the fast scan accepted. */
 const ALL_FINE: Verdict = { rejected: [], warnings: [] };
@@ -88,6 +92,7 @@ export async function acceptBatch(
       body,
       eventCount,
       rejected: verdict.rejected.map((each) => each.index),
+      withoutRejected: verdict.rejected.some(({ code }) => UNSAFE_TO_PARSE.has(code)),
       locate,
       header: {
         source,

@@ -16,6 +16,8 @@ export interface AcceptedBatch {
   readonly eventCount: number;
   /** Indices of rejected events, ascending. */
   readonly rejected: readonly number[];
+  /** Whether the rejected events must not travel with the others, which costs the writing of the body again. */
+  readonly withoutRejected: boolean;
   /** Finds the events in the body. Called only when the body must be cut. */
   readonly locate: () => readonly EventSpan[];
   readonly header: Omit<EntryHeader, 'firstIndex' | 'accepted' | 'rejected'>;
@@ -36,12 +38,12 @@ export function fitsOneEntry(body: Buffer, eventCount: number): boolean {
 /**
  * Cuts a batch into stream entries of at most 500 events and 1 MiB each. A single larger event gets an entry of its own.
  *
- * A batch that fits becomes one entry, byte for byte. A larger one is cut between events, and the entries hold the
+ * A batch that fits becomes one entry, byte for byte, unless a rejected event must be left out. A larger one is cut between events, and the entries hold the
  * client's own bytes. They leave out the rejected events, which may be the large ones.
  */
 export function cutEntries(batch: AcceptedBatch): CutBatch {
-  const { adapter, body, eventCount, rejected, header } = batch;
-  if (fitsOneEntry(body, eventCount)) {
+  const { adapter, body, eventCount, rejected, withoutRejected, header } = batch;
+  if (fitsOneEntry(body, eventCount) && !withoutRejected) {
     const accepted = eventCount - rejected.length;
     return { entries: [encodeEntry({ ...header, firstIndex: 0, accepted, rejected }, body)], accepted };
   }

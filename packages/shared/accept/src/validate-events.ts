@@ -27,7 +27,7 @@ export interface ValidationContext {
  * Validates each event of a batch. An invalid event is rejected alone, with its reason.
  *
  * @param text the body's JSON
- * @throws ApiError for what refuses the whole request: nesting beyond the limit, another tenant's name
+ * @throws ApiError `tenant_mismatch` for an event that names another tenant: that refuses the whole request
  */
 export function validateEvents(events: readonly unknown[], text: string, context: ValidationContext): Verdict {
   const rejected: RejectedEvent[] = [];

@@ -2,8 +2,8 @@
 const COMMON_ERRORS = {
   malformed_json: { status: 400, meaning: 'The body is not JSON.' },
   invalid_encoding: { status: 400, meaning: 'The body is not UTF-8, or its compression is damaged.' },
-  nesting_too_deep: { status: 400, meaning: 'Objects or arrays are nested more than 32 deep.' },
-  forbidden_property: { status: 400, meaning: 'A property is called `__proto__`.' },
+  nesting_too_deep: { status: 400, meaning: 'Objects or arrays outside of the events are nested more than 32 deep.' },
+  forbidden_property: { status: 400, meaning: 'A property outside of the events is called `__proto__`.' },
   invalid_body: { status: 400, meaning: 'The body is JSON but not of the shape that this endpoint accepts.' },
   invalid_request: { status: 400, meaning: 'A header, a query parameter or the request line is wrong.' },
   unauthorized: { status: 401, meaning: 'No API key, or one that is not known.' },

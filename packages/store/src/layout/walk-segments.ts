@@ -104,5 +104,6 @@ function compare<Row>(one: Row, other: Row, { descending, keyOf }: WalkOrder<Row
   const [a, b] = [keyOf(one), keyOf(other)];
   const at = a.findIndex((text, index) => text !== b[index]);
   if (at === -1) return 0;
-  return a[at]! < b[at]! === descending ? 1 : -1;
+  const isEarlier = a[at]! < b[at]!;
+  return isEarlier === descending ? 1 : -1;
 }

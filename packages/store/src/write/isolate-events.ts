@@ -31,7 +31,7 @@ export async function isolateEvents(
     const others = new Set(rows.map(({ place }) => place - 1));
     const stored = events.filter((_, at) => !others.has(at));
     const refused = rows.flatMap((row) =>
-      row.outcome === 'refused' ? [{ event: events[row.place - 1]!, error: new RefusedError(row) }] : [],
+      row.outcome === 'refused' ? [{ event: events[row.place - 1]!, refusal: refusalOf(row) }] : [],
     );
     span.setAttribute('sluice.events.refused', refused.length);
     return { stored, refused };
@@ -41,25 +41,41 @@ export async function isolateEvents(
 /** What became of events. Those in neither list are stored already, or a trigger left them out. */
 export interface Isolated {
   readonly stored: readonly CanonicalEvent[];
-  readonly refused: readonly { readonly event: CanonicalEvent; readonly error: RefusedError }[];
+  readonly refused: readonly { readonly event: CanonicalEvent; readonly refusal: Refusal }[];
 }
 
-/** What Postgres answered to the insert of one event, with the names that pg's own errors use. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
+/** What Postgres answered to the insert of one event, with the names that pg's errors use. */
+export interface Refusal {
   /** SQLSTATE. */
   readonly code: string;
+  readonly message: string;
   readonly detail: string | undefined;
   readonly constraint: string | undefined;
   readonly table: string | undefined;
+}
 
-  constructor({ state, message, detail, refused_by: constraint, relation: table }: Row) {
-    super(message ?? '');
-    this.code = state ?? '';
-    this.detail = detail ?? undefined;
-    this.constraint = constraint ?? undefined;
-    this.table = table ?? undefined;
+/** A refusal that ends a transaction. */
+export class RefusedError extends Error implements Refusal {
+  override readonly name = 'RefusedError';
+  declare readonly code: string;
+  declare readonly detail: string | undefined;
+  declare readonly constraint: string | undefined;
+  declare readonly table: string | undefined;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    Object.assign(this, refusal);
   }
+}
+
+function refusalOf({ state, message, detail, refused_by: constraint, relation: table }: Row): Refusal {
+  return {
+    code: state ?? '',
+    message: message ?? '',
+    detail: detail ?? undefined,
+    constraint: constraint ?? undefined,
+    table: table ?? undefined,
+  };
 }
 
 /** An event that was not stored. The last five are null unless it was refused. */

@@ -7,7 +7,7 @@ import { areKnown, deadEntry, deadEvents, insertDeadLetters, type Poisoned, reas
 import type { DecodedEntry } from './decode-entry.ts';
 import { enterSegment } from './enter-segment.ts';
 import { classifyFailure, type Failure } from './failure-policy.ts';
-import { isolateEvents } from './isolate-events.ts';
+import { isolateEvents, RefusedError } from './isolate-events.ts';
 import { settleReplays } from './settle-replays.ts';
 import { firstOfEachId, type Written } from './write-events.ts';
 
@@ -66,16 +66,17 @@ async function isolate(
   moved();
   const poisoned: Poisoned[] = [
     ...unsendable.map((event) => ({ event, cause: causeOfNul! })),
-    ...refused.map(({ event, error }) => ({ event, cause: causeOfFailure(classifyFailure(error)) })),
+    ...refused.map(({ event, refusal }) => ({ event, cause: causeOfFailure(classifyFailure(refusal)) })),
     ...aside,
   ];
   const byEntry = Map.groupBy(poisoned, ({ event }) => entryOf.get(event)!);
   const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
   // A dead letter that fails again in its replay is one again, whatever happened to others.
-  const refusal = refused.find(
-    ({ event, error }) => classifyFailure(error).kind !== 'row' && entryOf.get(event)!.replayOf === null,
+  const stall = refused.find(
+    ({ event, refusal }) => classifyFailure(refusal).kind !== 'row' && entryOf.get(event)!.replayOf === null,
   );
-  if (refusal !== undefined && stored.length === 0 && !(await areKnown(db, drafts))) throw refusal.error;
+  if (stall !== undefined && stored.length === 0 && !(await areKnown(db, drafts)))
+    throw new RefusedError(stall.refusal);
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   moved();
   await settleReplays(db, entries, segment);

@@ -29,9 +29,13 @@ export async function limitsOfEventsHold(specimen: Specimen): Promise<void> {
     bodies += 1;
     const room = MAX_NESTING - specimen.levels;
     expect((await outcomeOf(door, specimen.withValue(deep(room))))?.result.accepted, 'as deep as it may be').toBe(1);
-    await expectCode(outcomeOf(door, specimen.withValue(deep(room + 1))), 'nesting_too_deep');
-    await expectCode(outcomeOf(door, specimen.withValue('{"__proto__":1}')), 'forbidden_property');
-    expect((await outcomeOf(door, specimen.withValue('[1e400]')))?.result.rejected[0]?.code).toBe('invalid_number');
+    for (const [value, code] of [
+      [deep(room + 1), 'nesting_too_deep'],
+      ['{"__proto__":1}', 'forbidden_property'],
+      ['{"\\u005f_proto__":1}', 'forbidden_property'],
+      ['[1e400]', 'invalid_number'],
+    ] as const)
+      expect((await outcomeOf(door, specimen.withValue(value)))?.result.rejected[0]?.code, value).toBe(code);
     for (const number of ['1e308', '-1e-307', '1E+0308']) {
       const many = specimen.withValue(`[${Array(220).fill(number).join(',')}]`);
       expect((await outcomeOf(door, many))?.result.rejected[0]?.code, `220 times ${number}`).toBe('event_too_large');

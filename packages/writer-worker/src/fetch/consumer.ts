@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@sluice/daemon/log/logger';
+import { Outage } from '@sluice/daemon/log/outage';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
-import { messageOf } from '@sluice/errors/message-of';
 import type { Database } from '@sluice/store/database';
 import { prepareUntilReady } from '@sluice/store/prepare-until-ready';
 import { decodeEntry, type RawEntry } from '@sluice/store/write/decode-entry';
@@ -146,6 +146,7 @@ function reportOutcome(outcome: Outcome, entries: number, logger: Logger): void 
 async function readAllShards(options: ConsumerOptions, reading: Reading): Promise<void> {
   const { redis, logger, stopFetching } = options;
   const readers = new Map<string, Promise<void>>();
+  const outage = new Outage();
   await waitForRedis(redis, CONNECT_MS, stopFetching);
   while (!stopFetching.aborted) {
     try {
@@ -154,9 +155,11 @@ async function readAllShards(options: ConsumerOptions, reading: Reading): Promis
         if (!readers.has(key)) readers.set(key, readShard(key, options, reading));
       }
       options.state.redisFailures.worked(FINDING);
+      outage.over();
       await waitOrAbort(FIND_SHARDS_MS, stopFetching);
     } catch (error) {
-      logger.warn({ error: messageOf(error) }, 'shards not found; retrying');
+      const reason = outage.news(error);
+      if (reason !== null) logger.warn({ error: reason }, 'shards not found; retrying');
       options.state.redisFailures.failed(FINDING, error);
       // Only while nothing is read yet: searching for shards is no sign that a reader works.
       if (readers.size === 0) options.progress.moved();

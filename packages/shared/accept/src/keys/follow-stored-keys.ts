@@ -42,7 +42,10 @@ export function followStoredKeys(options: {
     everyMs: options.refreshMs,
     when: () => redis.status === 'ready',
     turn: refresh,
-    onFailing: (error) => logger.warn({ error }, 'API keys not read from Redis; using the last known set'),
+    onFailing(error) {
+      if (keys.known) logger.warn({ error }, 'API keys not read from Redis; using the last known set');
+      else logger.warn({ error }, 'API keys not read from Redis; none is known yet');
+    },
     onRecovered: () => logger.info('API keys read from Redis again'),
   });
   const again = (): void => void refreshing.now();

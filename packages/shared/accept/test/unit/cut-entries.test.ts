@@ -22,9 +22,9 @@ interface Entry {
 }
 
 /** Cuts a batch, and reads its entries as a writer does. */
-function cut(texts: readonly string[], rejected: readonly number[]): Entry[] {
+function cut(texts: readonly string[], rejected: readonly number[], withoutRejected = false): Entry[] {
   const body = Buffer.from(`{"events":[${texts.join(',')}]}`);
-  const batch = { adapter: governanceTracker, body, eventCount: texts.length, rejected, header };
+  const batch = { adapter: governanceTracker, body, eventCount: texts.length, rejected, withoutRejected, header };
   const { entries, accepted: all } = cutEntries({ ...batch, locate: () => governanceTracker.locate(body) });
   expect(all).toBe(texts.length - rejected.length);
   return entries.map((fields) => {
@@ -113,6 +113,11 @@ describe('cutEntries', () => {
     const texts = Array.from({ length: 1_500 }, (_, n) => String(n));
     const middle = Array.from({ length: 500 }, (_, n) => 500 + n);
     expect(expectWhole(texts, middle)).toHaveLength(2);
+  });
+
+  it('leaves out rejected events of a body that fits one entry only if told to', () => {
+    expect(cut(['1', '2', '3'], [1], false).map(({ body }) => body)).toEqual(['{"events":[1,2,3]}']);
+    expect(cut(['1', '2', '3'], [1], true).map(({ body }) => body)).toEqual(['{"events":[1,null,3]}']);
   });
 });
 

@@ -27,6 +27,11 @@ it('an envelope is nested as deep as an event may be', () => {
   );
 });
 
+it('an envelope has no property __proto__', () => {
+  const envelope = JSON.parse('{"a":{"__proto__":1}}') as Record<string, unknown>;
+  expect(() => storableEnvelope(envelope)).toThrow(expect.objectContaining({ code: 'forbidden_property' }));
+});
+
 it('what Postgres cannot store of its texts is replaced', () => {
   expect(storableEnvelope({ 'a\0': ['\ud800'] })).toEqual({ 'a\uFFFD': ['\uFFFD'] });
 });

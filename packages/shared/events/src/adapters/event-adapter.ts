@@ -21,6 +21,8 @@ export const REJECTIONS = {
   field_too_long: 'A property is longer than its limit.',
   invalid_timestamp: 'The timestamp is not RFC 3339 with a time zone, or names a time that does not exist.',
   timestamp_in_future: 'The timestamp lies more than 24 hours after the time on the server.',
+  nesting_too_deep: 'Objects or arrays of the event are nested more than 32 deep.',
+  forbidden_property: 'A property of the event, or of a value in it, is called `__proto__`.',
   invalid_number: 'A number is beyond what a 64-bit float can hold, e.g. 1e400.',
   event_too_large:
     'The event has more bytes than MAX_EVENT_BYTES, or would have with its numbers written out (`1e308` has 309 digits).',

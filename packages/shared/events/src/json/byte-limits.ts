@@ -1,22 +1,13 @@
 import { CLOSE_BRACE, COMMA, OPEN_BRACE, QUOTE, skipSpace, skipString } from './bytes.ts';
 
-/** Limits that can be checked without parsing. */
-export interface ByteLimits {
-  /** How deep objects and arrays may be nested. */
-  readonly nesting: number;
-  /** How many values there may be: objects, arrays, texts, numbers, true, false and null. */
-  readonly values: number;
-}
-
 /**
- * Counts the nesting and the values of a JSON text without parsing it, and stops at the first limit that it exceeds.
+ * Whether a JSON text has more values than `limit`: objects, arrays, texts, numbers, true, false and null. Counts them
+ * without parsing, and stops at the limit. A text of fewer than two bytes a value needs no count.
  *
  * Lenient: it counts brackets and commas, and ignores everything else. For a text that is not JSON it gives only a bound.
- *
- * @returns the limit that the text exceeds, or null
  */
-export function exceededLimit(json: Uint8Array, limits: ByteLimits): keyof ByteLimits | null {
-  let depth = 0;
+export function hasMoreValues(json: Uint8Array, limit: number): boolean {
+  if (json.length <= 2 * limit) return false;
   // A container has one value more than commas, if it has any; the whole is one value.
   let values = 1;
   for (let at = 0; at < json.length; at += 1) {
@@ -25,25 +16,15 @@ export function exceededLimit(json: Uint8Array, limits: ByteLimits): keyof ByteL
       at = skipString(json, at) - 1;
     } else if (byte === COMMA) {
       values += 1;
-      if (values > limits.values) return 'values';
     } else if ((byte | 0x20) === OPEN_BRACE) {
       // [ or {, which differ in one bit, as ] and } do.
-      depth += 1;
-      if (depth > limits.nesting) return 'nesting';
       const next = skipSpace(json, at + 1);
       if ((json[next]! | 0x20) !== CLOSE_BRACE) values += 1;
-      if (values > limits.values) return 'values';
       at = next - 1;
-    } else if ((byte | 0x20) === CLOSE_BRACE) {
-      depth -= 1;
     }
+    if (values > limit) return true;
   }
-  return null;
-}
-
-/** Whether a JSON text has more values than `limit`. A text of fewer than two bytes a value needs no count. */
-export function hasMoreValues(json: Uint8Array, limit: number): boolean {
-  return json.length > 2 * limit && exceededLimit(json, { nesting: Infinity, values: limit }) === 'values';
+  return false;
 }
 
 /**

@@ -22,7 +22,7 @@ import {
  * returns the index after what it read, or -1 if that is not JSON **or** needs the full parser. The parser is needed
  * for `\u`, which may spell a forbidden name or a character that Postgres cannot store; for a number with an exponent or
  * with more than MAX_DIGITS digits; and for nesting beyond the limit. Its lenient siblings are `locate-events.ts` and
- * `nesting-depth.ts`.
+ * `byte-limits.ts`.
  */
 
 /** 1 for each byte that continues a string. Not its end, a backslash, or a byte that must be escaped. */

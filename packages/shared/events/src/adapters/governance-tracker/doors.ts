@@ -1,8 +1,7 @@
 import { ApiError } from '@sluice/errors/api-errors';
 import { MAX_BODY_VALUES } from '../../canonical-event.ts';
 import { countElements } from '../../json/byte-limits.ts';
-import { inspectValues } from '../../json/inspect-values.ts';
-import { nestingError, readBody } from '../../json/read-body.ts';
+import { readBody, refuseUnsafe } from '../../json/read-body.ts';
 import type { DoorRequest } from '../door-request.ts';
 import type { BatchOutcome, Door, ReadBatch, ReadLimits } from '../door.ts';
 import { SLUICE_KEYS } from '../key-places.ts';
@@ -46,8 +45,9 @@ function readBatch({ body }: DoorRequest, limits: ReadLimits): ReadBatch {
   );
   const events = governanceTracker.eventsOf(parsed);
   if (events === null) throw new ApiError('invalid_body', 'The body must be an object with an array "events".');
-  const rest = parsed as Record<string, unknown>;
-  checkRest(rest);
+  const { events: _, ...rest } = parsed as Record<string, unknown>;
+  // They are not stored, but have limits too.
+  refuseUnsafe(rest, 0);
   return {
     adapter: governanceTracker,
     body: bytes,
@@ -55,14 +55,6 @@ function readBatch({ body }: DoorRequest, limits: ReadLimits): ReadBatch {
     parsed: { events, text },
     namedTenant: rest['tenant'],
   };
-}
-
-/** Checks the other properties of the body. They are not stored, but must not be too deeply nested. */
-function checkRest(body: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(body)) {
-    if (key !== 'events' && typeof value === 'object' && value !== null && inspectValues(value) === 'nesting')
-      throw nestingError();
-  }
 }
 
 function answerBody({ batchId, accepted, rejected, warnings, durability, elapsedMs }: BatchOutcome): object {

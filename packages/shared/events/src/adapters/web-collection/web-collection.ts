@@ -79,7 +79,7 @@ export const webCollection: EventAdapter = {
   },
 
   toWire: (row, payload) =>
-    spell(row, payload, {
+    spell(row, withoutUnread(payload), {
       visitorId: row.actor,
       sessionId: row.session_id,
       correlationId: row.correlation_id,
@@ -91,6 +91,19 @@ export const webCollection: EventAdapter = {
 export function collectedEventId(event: JsonObject, origin: Pick<EventOrigin, 'tenant' | 'batchId' | 'index'>): string {
   const given = textOf(replaceUnstorableText(event['eventId']));
   return resolveEventId(origin.tenant, given, origin.batchId, origin.index);
+}
+
+/**
+ * The payload without an id, a type and a time that could not be read as such: `yesterday`, or a list, which a query gives
+ * that names one twice. Readers get what is stored instead; the row keeps what came.
+ */
+function withoutUnread({ eventId, eventType, timestamp, ...rest }: JsonObject): JsonObject {
+  return {
+    ...rest,
+    ...(textOf(eventId) === null ? {} : { eventId }),
+    ...(textOf(eventType) === null ? {} : { eventType }),
+    ...(parseTimestampLeniently(timestamp) === null ? {} : { timestamp }),
+  };
 }
 
 /** The page: its path, or the whole URL. The URL then stays in the payload too, because exports need both. */

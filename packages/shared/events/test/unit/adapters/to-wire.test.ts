@@ -108,6 +108,26 @@ describe('an event of web collection', () => {
     expect(web({ ...event, ...properties })).toEqual({ ...event, ...properties });
   });
 
+  it.each([
+    ['a time that is none', { timestamp: 'yesterday' }],
+    ['30 February', { timestamp: '2026-02-30' }],
+    ['a time that is given twice', { timestamp: ['2026-01-31T09:30:00Z', '2026-01-31T09:31:00Z'] }],
+    ['a time that is an object', { timestamp: { now: 1 } }],
+  ])('of %s has the time that is stored', (_, properties) => {
+    expect(web({ ...event, ...properties })).toEqual({ ...event, timestamp: RECEIVED });
+  });
+
+  it('has one id and one type, those that are stored, when a query gave several', () => {
+    const wire = web({ ...event, eventId: ['a', 'b'], eventType: ['x', 'y'], path: ['/a', '/b'] });
+    expect(wire).toEqual({
+      eventId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      eventType: 'page_view',
+      timestamp: event.timestamp,
+      // Of what need not be there, all that was sent comes back.
+      path: ['/a', '/b'],
+    });
+  });
+
   it('has an id, a type and the time it was received when the page sent none of them', () => {
     expect(web({ eventType: '', eventId: '', timestamp: null, url: '/a' })).toEqual({
       eventId: expect.stringMatching(/^[0-9a-f-]{36}$/),

@@ -30,6 +30,17 @@ it('nesting is reported before numbers, wherever either is', () => {
   expect(inspectValues({ a: { b: Infinity }, c: [deep] })).toBe('nesting');
 });
 
+it.each(['{"__proto__":1}', '{"a":[{"b":{"__proto__":{}}}]}', '{"\\u005f_proto__":null}'])(
+  '%s has a property __proto__, which is reported before numbers and after nesting',
+  (json) => {
+    const value = JSON.parse(json) as object;
+    expect(inspectValues(value)).toBe('property');
+    expect(inspectValues({ a: Infinity, b: value })).toBe('property');
+    expect(inspectValues({ b: value, c: { d: Infinity } })).toBe('property');
+    expect(inspectValues([value, nested(32, (inner) => [inner])])).toBe('nesting');
+  },
+);
+
 it.each<[object]>([[{}], [[]], [{ a: null, b: 'x', c: true, d: 1.5e308, e: [{}], constructor: { prototype: 1 } }]])(
   '%j is valid',
   (value) => {
