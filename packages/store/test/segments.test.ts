@@ -189,7 +189,7 @@ describe('sealing', () => {
     expect(await states()).toContain(`${relation} sealed`);
   });
 
-  it('goes on while events are stored, and ends between two steps when it is told to', async () => {
+  it('runs beside events that are stored, and ends between two steps when its signal is aborted', async () => {
     await database.query(insert(20_000));
     const { relation } = await rotateHotSegment(opened);
     const stop = new AbortController();
