@@ -118,7 +118,7 @@ async function runEverything(): Promise<void> {
   await ask('PATCH', `/api/dead-letters/${letter!.id}`, { payload, reason: 'was poisoned' });
   const { id: replay } = await ask('POST', '/api/dead-letters/replays', { ids: [letter!.id], reason: 'fixed' });
   await untilEnded(`/api/dead-letters/replays/${replay}`);
-  await ask('POST', '/api/jobs/make-partitions/runs');
+  await ask('POST', '/api/jobs/rotate-segments/runs');
   await behindFence(database);
   const { id: exported } = await ask('POST', '/export/run?format=ndjson');
   await untilEnded(`/export/runs/${exported}`);

@@ -7,7 +7,7 @@ import { postgresDiskFull, redisDiskFull } from './faults/disk-full.ts';
 import { ingestHalfOpen, maintenanceHalfOpen, postgresHalfOpen, writerHalfOpen } from './faults/half-open.ts';
 import { ingestKill } from './faults/ingest-kill.ts';
 import { ingestStop } from './faults/ingest-stop.ts';
-import { missingPartition } from './faults/missing-partition.ts';
+import { noHotSegment } from './faults/no-hot-segment.ts';
 import { poisonAll, poisonOneIn500 } from './faults/poison.ts';
 import { postgresCrash } from './faults/postgres-crash.ts';
 import { postgresHang } from './faults/postgres-hang.ts';
@@ -79,7 +79,7 @@ export const FAULTS: readonly Fault[] = [
   postgresReadOnly,
   postgresDiskFull,
   tableLocked,
-  missingPartition,
+  noHotSegment,
   segmentsRotate,
   rotationBlocked,
   sealingKilled,

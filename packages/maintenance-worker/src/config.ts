@@ -24,7 +24,7 @@ export const MAINTENANCE_VARIABLES = Type.Object({
   }),
   SEGMENT_EVENTS: integer({
     default: 500_000,
-    minimum: 1_000,
+    minimum: 100,
     maximum: 100_000_000,
     unit: 'events',
     description:

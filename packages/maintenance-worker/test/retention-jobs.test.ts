@@ -78,7 +78,9 @@ describe('a dry run', () => {
     const before = await snapshot();
     expect(await dryRun(expireSegmentsJob)).toEqual({
       rows: 0,
-      details: { dry_run: true, would_drop: [{ segment: old.relation, events: 200 }],
+      details: {
+        dry_run: true,
+        would_drop: [{ segment: old.relation, events: 200 }],
         would_rewrite: [],
         kept: {},
         held_back: {},
@@ -93,6 +95,7 @@ describe('a dry run', () => {
   });
 
   it('counts the events that would be deleted, by tenant', async () => {
+    await rig.seal();
     await rig.store(50, { tenant: 'museum', storedAt: LONG_AGO });
     await rig.store(30, { tenant: 'acme', storedAt: LONG_AGO });
     const mixed = await rig.seal();
@@ -102,9 +105,7 @@ describe('a dry run', () => {
     );
     expect((await dryRun(expireTenantEventsJob)).details).toEqual({
       dry_run: true,
-      would_delete: [
-        { tenants: ['acme'], stored_before: expect.stringMatching(/Z$/) as string, events: 230 },
-      ],
+      would_delete: [{ tenants: ['acme'], stored_before: expect.stringMatching(/Z$/) as string, events: 230 }],
     });
     expect((await dryRun(expireSegmentsJob)).details).toMatchObject({
       would_drop: [{ segment: old.relation }],
@@ -143,7 +144,10 @@ it('an export that lags is named in the log and in the result', async () => {
     `INSERT INTO export_configs (tenant, schedule, format, compression, destination, updated_by)
      VALUES ('acme', '{}', 'ndjson', 'none', '{}', 'test')`,
   );
-  expect((await run(expireSegmentsJob)).details).toMatchObject({ dropped: [], held_back: { [old.relation]: ['acme'] } });
+  expect((await run(expireSegmentsJob)).details).toMatchObject({
+    dropped: [],
+    held_back: { [old.relation]: ['acme'] },
+  });
   expect(log).toMatchObject([{ level: 40, segment: old.relation, tenants: ['acme'] }]);
 });
 

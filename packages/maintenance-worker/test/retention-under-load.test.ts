@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openDatabase, type Database } from '@sluice/store/database';
+import { readHotSegment } from '@sluice/store/layout/hot-segment';
 import type { Segment } from '@sluice/store/layout/segments';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
@@ -52,6 +53,8 @@ const waiting = (statement: string): Promise<number> =>
 
 /** A sealed segment of events that are past their time. */
 async function oldEvents(): Promise<Segment> {
+  // What other tests have stored is of today. An empty segment would be expired.
+  if ((await readHotSegment(opened.db))!.blocks > 0) await sealHotSegment(opened);
   await pipeline.database.query(storing(200, { storedAt: new Date(Date.now() - 60 * DAY_MS).toISOString() }));
   return sealHotSegment(opened);
 }

@@ -50,7 +50,7 @@ it('a missing segment, the next or the hot one, degrades the worker and fails th
   await database.query('DROP TABLE events_s1');
   expect((await health())['details']).toMatchObject({ segments: { missing: ['hot', 'next'] } });
   await expect(check(on)).rejects.toThrow(/there is no hot segment.*there is no next segment/);
-  await database.query('DELETE FROM segments');
+  await database.query('DELETE FROM segments; DROP TABLE events_s2');
   await makeSegments(on);
   expect(await check(on)).toEqual({ rows: 0 });
 });

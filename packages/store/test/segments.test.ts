@@ -185,11 +185,11 @@ describe('sealing', () => {
   it('is done by one worker at a time', async () => {
     const { relation } = await rotateHotSegment(opened);
     const results = await Promise.all([1, 2].map(() => sealSegment(opened, relation, NO_SIGNAL)));
-    expect(results.toSorted()).toEqual([false, true]);
+    expect(results.filter(Boolean)).toHaveLength(1);
     expect(await states()).toContain(`${relation} sealed`);
   });
 
-  it('goes on while events are stored, and ends between two steps when it is told to', async () => {
+  it('runs beside events that are stored, and ends between two steps when its signal is aborted', async () => {
     await database.query(insert(20_000));
     const { relation } = await rotateHotSegment(opened);
     const stop = new AbortController();

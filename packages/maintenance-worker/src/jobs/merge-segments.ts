@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import type { Database } from '@sluice/store/database';
 import { replaceSegments } from '@sluice/store/layout/replace-segments';
 import { listSegments, type Segment } from '@sluice/store/layout/segments';
@@ -14,6 +15,14 @@ export const mergeSegmentsJob = {
   schedule: { everyMs: 10 * MINUTE_MS },
   timeoutMs: 6 * HOUR_MS,
   concurrency: 1,
+  input: Type.Object(
+    {
+      more_than: Type.Optional(
+        Type.Integer({ minimum: 10, description: 'Merge while there are more segments than this, instead of 100.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   run: mergeSegments,
 } satisfies Job;
 
@@ -33,11 +42,12 @@ async function mergeSegments({ database, logger }: JobContext, run: JobRun): Pro
   const merged: string[] = [];
   let events = 0;
   let waiting = false;
+  const enough = (run.input['more_than'] as number | undefined) ?? ENOUGH_SEGMENTS;
   while (!run.signal.aborted && !waiting) {
     const segments = await listSegments(database.db);
     // Sealing comes first: what is closed is slow to search.
     if (segments.some(({ state }) => state === 'closed')) break;
-    const group = cheapestNeighbours(segments);
+    const group = cheapestNeighbours(segments, enough);
     if (group === null) break;
     const startedAt = performance.now();
     const made = await whileOldSegmentsAreMine(database, run.signal, () => merge(database, group, run.signal));
@@ -66,16 +76,14 @@ function merge(database: Database, group: readonly Segment[], signal: AbortSigna
  * The ten neighbours with the fewest events, the oldest of these.
  *
  * @param segments all, oldest first
+ * @param enough as many are left as they are
  * @returns null when there are few segments, or none that may be merged
  */
-export function cheapestNeighbours(
-  segments: readonly Segment[],
-  { enough = ENOUGH_SEGMENTS, neighbours = NEIGHBOURS } = {},
-): readonly Segment[] | null {
+export function cheapestNeighbours(segments: readonly Segment[], enough: number): readonly Segment[] | null {
   if (segments.length <= enough) return null;
   let cheapest: readonly Segment[] | null = null;
-  for (let at = 0; at + neighbours <= segments.length; at += 1) {
-    const group = segments.slice(at, at + neighbours);
+  for (let at = 0; at + NEIGHBOURS <= segments.length; at += 1) {
+    const group = segments.slice(at, at + NEIGHBOURS);
     if (mayMerge(group) && (cheapest === null || sizeOf(group) < sizeOf(cheapest))) cheapest = group;
   }
   return cheapest;

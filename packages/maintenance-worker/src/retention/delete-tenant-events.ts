@@ -86,8 +86,8 @@ async function expireDue(
 }
 
 /**
- * What is to be deleted, by segment, in the order of time. Whoever is late, such as a segment that is not sealed, is asked for
- * the first and the last of those events.
+ * What is to be deleted, by segment, in the order of time. Each segment that may hold such events is asked for the first and
+ * the last of them: the bounds of one that is not sealed are unknown.
  */
 async function partsOf(database: Database, { tenants, cutoff, expiredTo }: DueTenants): Promise<Doomed[]> {
   const which = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;

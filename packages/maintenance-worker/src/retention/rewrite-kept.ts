@@ -7,6 +7,9 @@ import type { JudgedSegment } from './judge-segments.ts';
 /** Most segments that one rewritten one takes the place of. */
 const MOST_SEGMENTS = 10;
 
+/** Longest time that it spans, in milliseconds: it goes when its last event is past. */
+const LONGEST_SPAN_MS = 7 * 24 * 60 * 60_000;
+
 /**
  * Groups the expired segments that hold events of tenants with a longer retention beside others: neighbours become one.
  * Those that hold nothing else are left as they are.
@@ -25,7 +28,13 @@ export async function groupsToRewrite(
   for (const { relation, from } of await listSegments(db)) {
     const found = byRelation.get(relation);
     // Weekly partitions are bounded by time and stay by themselves.
-    if (found === undefined || from === 0 || group.length === MOST_SEGMENTS) group = [];
+    if (
+      found === undefined ||
+      from === 0 ||
+      group.length === MOST_SEGMENTS ||
+      spanOf([...group, found]) > LONGEST_SPAN_MS
+    )
+      group = [];
     if (found === undefined) continue;
     if (group.push(found) === 1) groups.push(group);
     if (from === 0) group = [];
@@ -49,4 +58,11 @@ export function rewriteKept(
     return { segment, keepers: tenants, keep: sql<SqlBool>`tenant = ANY(${tenants}::text[])` };
   });
   return replaceSegments(database, sources, signal);
+}
+
+function spanOf(group: readonly JudgedSegment[]): number {
+  const times = group.flatMap(({ segment: { storedFrom, storedTo } }) =>
+    storedFrom === null || storedTo === null ? [] : [Date.parse(storedFrom), Date.parse(storedTo)],
+  );
+  return Math.max(...times) - Math.min(...times);
 }
