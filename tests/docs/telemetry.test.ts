@@ -61,6 +61,7 @@ function definedFor(daemon: string): Defined[] {
   const registry = createMetrics(daemon);
   addHealthMetrics(registry, []);
   REGISTRIES[daemon]!(registry);
+  // Its type leaves out the labels' names.
   const all = registry.getMetricsAsArray() as unknown as Defined[];
   return all.filter(({ name }) => !/^(process|nodejs)_/.test(name));
 }

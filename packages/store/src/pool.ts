@@ -18,18 +18,17 @@ export function openPool(options: PoolOptions): pg.Pool {
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     keepAlive: true,
     types,
-    // Awaited before the connection's first use: pg warns of a statement that is sent while another one runs.
+    // Awaited before the connection's first use: pg warns of a statement that is sent while another one runs. When it fails,
+    // the connection is closed, and its caller gets the error. (The types of pg do not know it yet.)
     async onConnect(client: pg.ClientBase) {
+      client.on('error', () => {});
       endWhenSilent(client as Client, options.statementTimeoutMs + SILENCE_MARGIN_MS);
       await prepareSession(client, options);
     },
   } as pg.PoolConfig);
-  // A connection that the server ends emits `error`; without a listener that ends the process. Its statement is rejected
-  // as well, and the pool makes a new connection.
+  // A connection that the server ends emits `error`, here while it is idle; without a listener that ends the process. Its
+  // statement is rejected as well, and the pool makes a new connection.
   pool.on('error', () => {});
-  pool.on('connect', (client) => {
-    client.on('error', () => {});
-  });
   return pool;
 }
 
@@ -89,6 +88,7 @@ function endWhenSilent(client: Client, silenceMs: number): void {
  * parameter, together with the connection.
  *
  * @param options.schema the only one to use; left out, the one that has the tables
+ * @throws what Postgres answered
  */
 async function prepareSession(
   client: pg.ClientBase,
@@ -105,6 +105,5 @@ async function prepareSession(
       ? ''
       : `, (SELECT set_config('transaction_timeout', '${transactionTimeoutMs}', false)
             WHERE current_setting('server_version_num')::int >= 170000)`;
-  // On a broken connection the next statement fails too.
-  await client.query(`SELECT set_config('array_nulls', 'on', false), ${path}${timeout}`).catch(() => {});
+  await client.query(`SELECT set_config('array_nulls', 'on', false), ${path}${timeout}`);
 }

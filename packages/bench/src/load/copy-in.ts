@@ -11,8 +11,8 @@ interface CopyConnection {
 /** Sends one buffer of rows by `COPY … FROM STDIN`; resolves when Postgres has committed them. */
 export function copyIn(client: Client, statement: string, rows: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    // pg's types have neither COPY nor a query of one's own with its protocol's messages.
     let failure: Error | undefined;
+    // pg takes any object that handles the protocol's messages; its types know neither these methods nor COPY.
     const copy = {
       submit: (connection: Connection) => (connection as unknown as CopyConnection).query(statement),
       handleCopyInResponse(connection: CopyConnection) {

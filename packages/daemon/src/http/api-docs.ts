@@ -56,7 +56,7 @@ const DOCS_STYLE = `
 .swagger-ui .btn.execute, .swagger-ui .opblock .btn.execute { background: #0b5cad; border-color: #0b5cad; color: #fff }
 .swagger-ui .btn.cancel, .swagger-ui .btn.reset { color: #b3261e; border-color: #b3261e }
 .swagger-ui .response-col_links, .swagger-ui .parameter__in, .swagger-ui .parameter__type,
-.swagger-ui .prop-format, .swagger-ui .response-control-media-type__accept-message { color: #3b4151 }
+.swagger-ui .prop-format { color: #3b4151 }
 .swagger-ui .response-control-media-type__accept-message { color: #1b5e20 }
 .swagger-ui .response-control-media-type--accept-controller select { border-color: #1b5e20 }
 .swagger-ui .parameter__name.required span, .swagger-ui .parameter__name.required::after { color: #b3261e }
@@ -65,16 +65,20 @@ const DOCS_STYLE = `
 .swagger-ui .opblock-summary-control, .swagger-ui .opblock-control-arrow, .swagger-ui .authorization__btn,
 .swagger-ui .view-line-link { min-width: 24px; min-height: 24px }`;
 
-/** Names the fields that Swagger UI leaves without a name for screen readers: it makes them while the page is used. */
+/**
+ * Names the fields that Swagger UI leaves without a name for screen readers, and lets the keyboard scroll wide examples. It
+ * makes both while the page is used.
+ */
 const DOCS_SCRIPT = `
 const NAMES = { 'body-param__text': 'Body', 'examples-select-element': 'Example', 'content-type': 'Media type' };
-function nameFields() {
+function complete() {
+  for (const example of document.querySelectorAll('pre.microlight:not([tabindex])')) example.tabIndex = 0;
   for (const field of document.querySelectorAll('textarea:not([aria-label]), select:not([aria-label])')) {
     const known = Object.keys(NAMES).find((name) => field.classList.contains(name));
     field.setAttribute('aria-label', known === undefined ? 'Value' : NAMES[known]);
   }
 }
-new MutationObserver(nameFields).observe(document.documentElement, { childList: true, subtree: true });`;
+new MutationObserver(complete).observe(document.documentElement, { childList: true, subtree: true });`;
 
 /** Serves OpenAPI 3.1 as a page at `/docs` and as JSON at `/docs/json`. Leads browsers from `/` to the page. */
 export async function addApiDocs(

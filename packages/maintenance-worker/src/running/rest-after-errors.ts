@@ -23,6 +23,7 @@ export function restAfterErrors(worker: Worker, logger: Logger): void {
     // One that does not run yet asks for nothing, and resuming it would start it.
     if (timer !== undefined || !worker.isRunning()) return;
     errors += 1;
+    // It only sets a mark and waits for nothing; while the worker closes it may fail, and then there is nothing to pause.
     worker.pause(true).catch(() => {});
     timer = setTimeout(
       () => {

@@ -82,6 +82,7 @@ function withPlus(schema: QuerySchema, validate: ValidateFunction): ValidateFunc
     return valid;
   };
   check.errors = validate.errors;
+  // Fastify calls it and reads its errors; the rest of Ajv's type is for callers of Ajv.
   return check as unknown as ValidateFunction;
 }
 

@@ -38,8 +38,8 @@ export function fitsOneEntry(body: Buffer, eventCount: number): boolean {
 /**
  * Cuts a batch into stream entries of at most 500 events and 1 MiB each. A single larger event gets an entry of its own.
  *
- * A batch that fits becomes one entry, byte for byte, unless a rejected event must be left out. A larger one is cut between events, and the entries hold the
- * client's own bytes. They leave out the rejected events, which may be the large ones.
+ * A batch that fits becomes one entry, byte for byte, unless a rejected event must be left out. A larger one is cut between
+ * events, and the entries hold the client's own bytes. They leave out the rejected events, which may be the large ones.
  */
 export function cutEntries(batch: AcceptedBatch): CutBatch {
   const { adapter, body, eventCount, rejected, withoutRejected, header } = batch;

@@ -26,7 +26,6 @@ const BLOCK_MS = 5_000;
 export async function consumeShard(options: ShardOptions): Promise<void> {
   const { key, logger, progress, state, stopFetching, reclaimIdleMs } = options;
   const known = new KnownStream();
-  stopFetching.addEventListener('abort', () => known.stop(), { once: true });
   const doing = `reading ${key}`;
   let failures = 0;
   let reclaimAt = performance.now() + reclaimIdleMs / 2;

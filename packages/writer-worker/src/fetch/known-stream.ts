@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { isAfter } from '@sluice/stream/measure-shard';
 
@@ -7,28 +6,6 @@ import { isAfter } from '@sluice/stream/measure-shard';
  * added while it reads is delivered at once.
  */
 const GAP_MS = 100;
-
-/** How long the process stood still, e.g. in SIGSTOP or on a machine that has no processor for it. */
-interface Pauses {
-  /** The longest since the last reset, in milliseconds. */
-  longestMs(): number;
-  reset(): void;
-  stop(): void;
-}
-
-/**
- * Measures by a timer of Node. An answer that came during a pause is handled right after it, as if nothing had been added
- * since. The timer fires before that, or right after the next read has begun: so both are asked.
- */
-function measurePauses(): Pauses {
-  const delays = monitorEventLoopDelay({ resolution: GAP_MS / 2 });
-  delays.enable();
-  return {
-    longestMs: () => delays.max / 1e6,
-    reset: () => delays.reset(),
-    stop: () => void delays.disable(),
-  };
-}
 
 /** What a stream holds now, as XINFO STREAM reports it. */
 export interface StreamInfo {
@@ -44,7 +21,6 @@ export interface StreamInfo {
  */
 export class KnownStream {
   readonly #now: () => number;
-  readonly #pauses = measurePauses();
   #added = 0;
   #lastId: string | null = null;
   #othersHold = true;
@@ -75,18 +51,12 @@ export class KnownStream {
 
   /** A read begins. */
   reading(): void {
-    if (this.#now() - this.#readUntil > GAP_MS || this.#pauses.longestMs() > GAP_MS) this.#isDrained = false;
-    this.#pauses.reset();
+    if (this.#now() - this.#readUntil > GAP_MS) this.#isDrained = false;
   }
 
   /** A read failed on the way, so Redis may have been away: what was added since is unknown. */
   interrupted(): void {
     this.#isDrained = false;
-  }
-
-  /** Ends the measuring of pauses. */
-  stop(): void {
-    this.#pauses.stop();
   }
 
   /** Whether this is the stream that was read, and not another one under its name. */
@@ -98,6 +68,6 @@ export class KnownStream {
 
   /** Whether everything in the stream had been delivered to a writer that stores it. */
   get isDrained(): boolean {
-    return this.#isDrained && !this.#othersHold && this.#pauses.longestMs() <= GAP_MS;
+    return this.#isDrained && !this.#othersHold;
   }
 }

@@ -58,11 +58,7 @@ function startsWithMark(bytes: Buffer): boolean {
  */
 export function refuseUnsafe(value: object, level: number): void {
   const problem = inspectValues(value, level);
-  if (problem === 'nesting') throw nestingError();
+  if (problem === 'nesting')
+    throw new ApiError('nesting_too_deep', `Objects and arrays may be nested ${MAX_NESTING} deep.`);
   if (problem === 'property') throw new ApiError('forbidden_property', 'The body has a property called __proto__.');
-}
-
-/** The error for a body that is nested too deep outside of its events. */
-export function nestingError(): ApiError {
-  return new ApiError('nesting_too_deep', `Objects and arrays may be nested ${MAX_NESTING} deep.`);
 }

@@ -100,7 +100,7 @@ export const postEventsSchema = {
         error: Type.Object({ code: Type.String(), message: Type.String(), request_id: Type.String() }),
       },
       {
-        description: `No event is valid. \`idempotency_key_reused\`, which has the error alone: ${API_ERRORS.idempotency_key_reused.meaning}`,
+        description: `\`no_valid_events\`: ${API_ERRORS.no_valid_events.meaning} \`idempotency_key_reused\`: ${API_ERRORS.idempotency_key_reused.meaning} That answer has the error alone.`,
       },
     ),
     ...errorResponses('ingest', 400, 401, 403, 413, 415, 429, 431, 500, 503),
