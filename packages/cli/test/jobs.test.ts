@@ -100,11 +100,7 @@ describe('jobs run', () => {
     [['expire-segments', '--input', 'dryrun=true'], 1, /There is no property called dryrun; known: dry_run\./],
     [['expire-segments', '--input', 'dry_run=yes'], 1, /dry_run must be boolean\./],
     [['expire-segments', '--input', 'dry_run=1'], 1, /dry_run must be boolean\./],
-    [
-      ['expire-segments', '--input', 'dry_run=true', 'toString=1'],
-      1,
-      /no property called toString; known: dry_run\./,
-    ],
+    [['expire-segments', '--input', 'dry_run=true', 'toString=1'], 1, /no property called toString; known: dry_run\./],
     [['verify-export', '--input', 'run_id=7'], 1, /run_id must be string\./],
     [['verify-export', '--input', 'run_id=abc'], 1, /run_id must match format "uuid"\./],
     [['verify-export'], 1, /run_id is missing\./],

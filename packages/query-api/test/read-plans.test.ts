@@ -144,12 +144,12 @@ describe.each(Object.keys(STATISTICS) as (keyof typeof STATISTICS)[])('with stat
   it('what is not folded of one session is read by an index, in every segment', async () => {
     const found = await readByIndex(opened, (db) => sessionWithTail(db, 'default', 'session-77'));
     const nodes = (await explain(found)).filter((node) =>
-      /^events_/.test(node['Relation Name'] ?? node['Index Name'] ?? ''),
+      (node['Relation Name'] ?? node['Index Name'] ?? '').startsWith('events_'),
     );
     expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');
     const indexes = nodes.flatMap((node) => node['Index Name'] ?? []);
     // The writers of 0.1.0 have counted what is in weekly partitions.
-    expect(indexes.map((index) => index.split('_')[1]).toSorted()).toEqual(['s1', 's2', 's3', 's4']);
+    expect(indexes.map((index) => index.split('_')[1] ?? '').toSorted()).toEqual(['s1', 's2', 's3', 's4']);
     // By tenant and time it would read the whole tenant. The next segment is empty.
     for (const index of indexes.filter((name) => !name.startsWith('events_s4_')))
       expect(index).toMatch(/^events_s(?:1_(?:session_id|blocks)|\d+_blocks)$/);

@@ -123,7 +123,7 @@ it('several writers, resends of every age and rotations at any moment: each id i
         continue;
       }
       await makeSegments(rotator);
-      const [hot] = (await listSegments(rotator.db)).filter(({ state }) => state === 'hot');
+      const hot = (await listSegments(rotator.db)).find(({ state }) => state === 'hot');
       if (await rotateSegment(rotator, hot!.relation)) rotations += 1;
       // Every other one stays closed.
       if (rotations % 2 === 0) await sealSegment(rotator, hot!.relation, done.signal).catch(() => {});

@@ -76,9 +76,9 @@ it('one segment takes the place of its neighbours: with all events, indexes, bou
       rows: SEGMENTS * EVENTS,
       storedFrom: first.storedFrom,
       storedTo: last.storedTo,
-      occurredFrom: sources.map(({ occurredFrom }) => occurredFrom).toSorted()[0],
+      occurredFrom: sources.map(({ occurredFrom }) => occurredFrom ?? '').toSorted()[0],
       occurredTo: sources
-        .map(({ occurredTo }) => occurredTo)
+        .map(({ occurredTo }) => occurredTo ?? '')
         .toSorted()
         .at(-1),
       txTo: last.txTo,
@@ -171,10 +171,10 @@ it('an open reader keeps it from happening, and nothing changes; what a dead wor
   const writer = await database.connect();
   await writer.query("SET lock_timeout = '1s'");
   const merging = merge();
-  let isOver = false;
-  void merging.finally(() => (isOver = true));
+  const over = new AbortController();
+  void merging.finally(() => over.abort());
   let stored = 0;
-  while (!isOver) {
+  while (!over.signal.aborted) {
     await writer.query(
       `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
        VALUES ('t', gen_random_uuid(), 'X', now(), now(), 's', '{}')`,

@@ -60,17 +60,20 @@ it('where no segment is hot, the next one becomes it', async () => {
   expect(await states()).toEqual(['events_s1 closed', 'events_s2 hot', 'events_s3 next']);
 });
 
+const indexes = async (relation: string): Promise<number> =>
+  (
+    await database.query<{ count: number }>(
+      `SELECT count(*)::int FROM pg_index WHERE indrelid = '${relation}'::regclass`,
+    )
+  )[0]!.count;
+
 it('a segment has three indexes while it is written to, and eight once it is sealed', async () => {
-  const indexes = async (relation: string): Promise<number> =>
-    (
-      await database.query<{ count: number }>(
-        `SELECT count(*)::int FROM pg_index WHERE indrelid = '${relation}'::regclass`,
-      )
-    )[0]!.count;
   expect(await indexes((await hot()).relation)).toBe(3);
   const { relation } = await sealHotSegment(opened);
   expect(await indexes(relation)).toBe(8);
 });
+
+const due = (events: number, analysedAt: number): boolean => isAnalyzeDue({ events, analysedAt });
 
 describe('a rotation', () => {
   it('waits for a transaction that stores events a moment only, and lets others store between its tries', async () => {
@@ -82,9 +85,9 @@ describe('a rotation', () => {
     await writer.query("SET lock_timeout = '1s'");
     const rotating = rotateSegment(opened, relation);
     let stored = 0;
-    let isOver = false;
-    void rotating.finally(() => (isOver = true));
-    while (!isOver) {
+    const over = new AbortController();
+    void rotating.finally(() => over.abort());
+    while (!over.signal.aborted) {
       await writer.query(insert(1));
       stored += 1;
     }
@@ -136,7 +139,6 @@ describe('the number of events in the hot segment', () => {
   });
 
   it('is analysed at three numbers only', () => {
-    const due = (events: number, analysedAt: number) => isAnalyzeDue({ events, analysedAt });
     expect([due(9_999, -1), due(10_000, -1), due(49_999, 10_001), due(50_000, 10_001)]).toEqual([
       false,
       true,

@@ -79,7 +79,7 @@ function merge(database: Database, group: readonly Segment[], signal: AbortSigna
  * @param enough as many are left as they are
  * @returns null when there are few segments, or none that may be merged
  */
-export function cheapestNeighbours(segments: readonly Segment[], enough: number): readonly Segment[] | null {
+function cheapestNeighbours(segments: readonly Segment[], enough: number): readonly Segment[] | null {
   if (segments.length <= enough) return null;
   let cheapest: readonly Segment[] | null = null;
   for (let at = 0; at + NEIGHBOURS <= segments.length; at += 1) {

@@ -61,7 +61,7 @@ interface Round {
 }
 
 /** One round. @param options.seen the round before it, if there was one */
-export async function tendHotSegment(
+async function tendHotSegment(
   database: Database,
   options: { segmentEvents: number; seen: Round | null; tended: Tended; logger: Logger },
 ): Promise<Round> {

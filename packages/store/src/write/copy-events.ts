@@ -39,7 +39,7 @@ export async function copyEvents(
     await known.refreshIfNeeded();
     const suspects = known.suspects(ids, encoded.ids);
     const segment = known.hot;
-    const column = <K extends keyof (typeof suspects)[number]>(name: K): string =>
+    const column = (name: keyof (typeof suspects)[number]): string =>
       `'{${suspects.map((each) => each[name]).join(',')}}'`;
     const enter = `sluice_enter_segment(${segment}, ${column('id')}, ${column('from')}, ${column('to')})`;
     try {

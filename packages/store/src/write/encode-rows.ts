@@ -163,7 +163,7 @@ const DASH = 0x2d;
 /** Values of hex digits by their character code. */
 const NIBBLES: readonly (number | undefined)[] = (() => {
   const values: (number | undefined)[] = [];
-  for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+  for (const [value, digit] of Array.from('0123456789abcdef').entries()) {
     values[digit.charCodeAt(0)] = value;
     values[digit.toUpperCase().charCodeAt(0)] = value;
   }
