@@ -51,3 +51,11 @@ it('is after all segments when none can hold a row, and 0 when there are none', 
   await segment(1, 2, 3, 100);
   expect(await first(101, 0)).toBe(2);
 });
+
+it('skips a sealed segment without rows, which has no bounds', async () => {
+  await segment(1, 2, 3, 100);
+  await segment(2, 3, 4, null);
+  await database.query('UPDATE segments SET rows = 0, stored_from = NULL, stored_to = NULL WHERE segment_from = 2');
+  await segment(3, 4, null, null);
+  expect(await first(101, 0)).toBe(3);
+});

@@ -138,39 +138,33 @@ async function build(
   const { to } = sources.at(-1)!.segment;
   // With constraints that imply its bounds, ATTACH reads no row.
   const weekly = `, ADD CONSTRAINT ${relation}_week CHECK (stored_at >= '${storedFrom}' AND stored_at < '${storedTo}')`;
-  // A worker that died leaves its statement running on the server; it ends there within this time.
-  await sql`SELECT set_config('client_connection_check_interval', '1s', false)`.execute(db);
-  try {
-    await sql
-      .raw(`CREATE TABLE ${COPY} (LIKE ${parentTable({ from })} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
-      .execute(db);
-    await sql
-      .raw(
-        `ALTER TABLE ${COPY} SET (autovacuum_enabled = false), ALTER segment SET DEFAULT ${from},
-         ADD CONSTRAINT ${relation}_number CHECK (segment >= ${from} AND segment < ${to})${from === 0 ? weekly : ''}`,
-      )
-      .execute(db);
-    const columns = sql.join((await columnsOf(db, model)).map((name) => sql.ref(name)));
-    for (const { segment, keep } of sources) {
-      await sql`
-        INSERT INTO ${sql.table(COPY)} (${columns}) SELECT ${columns} FROM ${sql.table(segment.relation)}
-        WHERE ${keep ?? sql`true`}`.execute(db, abort);
-    }
-    for (const { name, unique, rest } of await indexesOf(db, model)) {
-      await db.transaction().execute(async (transaction) => {
-        await setForBuilding(transaction);
-        const own = name.startsWith(model) ? `${relation}${name.slice(model.length)}` : `${relation}_${name}`;
-        await sql`
-          CREATE ${sql.raw(unique ? 'UNIQUE ' : '')}INDEX ${sql.ref(own)} ON ${sql.table(COPY)} ${sql.raw(rest)}`.execute(
-          transaction,
-          abort,
-        );
-      });
-    }
-    signal.throwIfAborted();
-  } finally {
-    await sql`RESET client_connection_check_interval`.execute(db).catch(() => {});
+  await sql
+    .raw(`CREATE TABLE ${COPY} (LIKE ${parentTable({ from })} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
+    .execute(db);
+  await sql
+    .raw(
+      `ALTER TABLE ${COPY} SET (autovacuum_enabled = false), ALTER segment SET DEFAULT ${from},
+       ADD CONSTRAINT ${relation}_number CHECK (segment >= ${from} AND segment < ${to})${from === 0 ? weekly : ''}`,
+    )
+    .execute(db);
+  const columns = sql.join((await columnsOf(db, model)).map((name) => sql.ref(name)));
+  for (const { segment, keep } of sources) {
+    await sql`
+      INSERT INTO ${sql.table(COPY)} (${columns}) SELECT ${columns} FROM ${sql.table(segment.relation)}
+      WHERE ${keep ?? sql`true`}`.execute(db, abort);
   }
+  for (const { name, unique, rest } of await indexesOf(db, model)) {
+    await db.transaction().execute(async (transaction) => {
+      await setForBuilding(transaction);
+      const own = name.startsWith(model) ? `${relation}${name.slice(model.length)}` : `${relation}_${name}`;
+      await sql`
+        CREATE ${sql.raw(unique ? 'UNIQUE ' : '')}INDEX ${sql.ref(own)} ON ${sql.table(COPY)} ${sql.raw(rest)}`.execute(
+        transaction,
+        abort,
+      );
+    });
+  }
+  signal.throwIfAborted();
 }
 
 async function columnsOf(db: Kysely<unknown>, relation: string): Promise<string[]> {
