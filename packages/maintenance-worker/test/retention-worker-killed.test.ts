@@ -82,7 +82,7 @@ it('rebuild-rollups: the next run continues after what was folded, and readers h
   );
   const killed = await killWhileWaiting(
     'rebuild-rollups',
-    'INSERT INTO "rollup_hours"',
+    'WITH window_groups',
     'INSERT INTO rollup_hours (generation, tenant, dimension, bucket, value, events) VALUES (2, $1, $2, $3, $4, 1)',
     Object.values(last!),
   );

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { type Database, openDatabase } from '@sluice/store/database';
 import { makeSegments } from '@sluice/store/layout/make-segment';
 import { listSegments } from '@sluice/store/layout/segments';
@@ -19,6 +19,8 @@ beforeAll(async () => {
     SLUICE_NAMESPACE: testNamespace(),
     ENABLE_BACKGROUND_TASKS: 'false',
   });
+  // It makes missing segments at its start, and not later.
+  await vi.waitFor(async () => expect((await get(`${worker.url}/ready`)).status).toBe(200), { timeout: 180_000 });
 });
 afterAll(async () => {
   await worker.stop();

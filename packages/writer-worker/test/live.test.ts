@@ -206,7 +206,7 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
 
   it('a transaction does not end, though everything else continues', async () => {
     const blocker = await pipeline.database.connect();
-    await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+    await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
     const id = await enqueue(pipeline, makeEvents(3));
     const { body } = await wedged();
     expect(body).toMatchObject({

@@ -47,13 +47,13 @@ export async function readPartsInBatches<Row extends object, T>(
         for (;;) {
           const rows = current === null ? [] : await current.next();
           if (rows.length > 0) return rows;
-          // Also closes the cursor.
-          if (current !== null) await sql`ROLLBACK TO SAVEPOINT part`.execute(db);
+          // Also closes the cursor. Untraced, as all but the first part is: a year has hundreds of segments.
+          if (current !== null) await untraced(() => sql`ROLLBACK TO SAVEPOINT part`.execute(db));
           current = null;
           const query = queries[opened];
           if (query === undefined) return [];
           opened += 1;
-          current = await openBatches(db, query);
+          current = await (opened === 1 ? openBatches(db, query) : untraced(() => openBatches(db, query)));
         }
       },
     });

@@ -5,7 +5,6 @@ import { eventIdFromName, isUuid } from '@sluice/events/event-id';
 import type { Database } from '@sluice/store/database';
 import { inSegments, readableSegments } from '@sluice/store/layout/readable-segments';
 import { byStoring, inGroups } from '@sluice/store/layout/walk-segments';
-import { readByIndex } from '@sluice/store/read-by-index';
 import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
 import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import type { UntilGone } from '../http/client-gone.ts';
@@ -93,11 +92,9 @@ export async function findEvent(
 ): Promise<StoredEvent> {
   const eventId = isUuid(id) ? id.toLowerCase() : eventIdFromName(tenant, id);
   for (const some of inGroups(await readableSegments(database.db), byStoring)) {
-    const { rows } = await readByIndex(database, (db) =>
-      sql<StoredEvent>`
-        SELECT ${WIRE_COLUMNS} FROM events
-        WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid AND ${inSegments(some)}`.execute(db, untilGone),
-    );
+    const { rows } = await sql<StoredEvent>`
+      SELECT ${WIRE_COLUMNS} FROM events
+      WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid AND ${inSegments(some)}`.execute(database.db, untilGone);
     if (rows[0] !== undefined) return rows[0];
   }
   throw noSuchEvent(id);
