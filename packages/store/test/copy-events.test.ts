@@ -34,6 +34,8 @@ beforeEach(async () => {
 
 const write = (events: readonly CanonicalEvent[], known?: KnownIds) =>
   writeEvents(opened, [entryOf(events)], known === undefined ? {} : { known });
+const hotSegment = async () =>
+  (await database.query<{ hot: number }>("SELECT segment_from AS hot FROM segments WHERE state = 'hot'"))[0]!.hot;
 const written = (stored: number, duplicates: number) => ({ stored, duplicates, dead: 0, letters: [] });
 const ids = async () =>
   (await database.query<{ id: string }>('SELECT event_id::text AS id FROM events ORDER BY 1')).map(({ id }) => id);
@@ -139,6 +141,28 @@ it('a writer that slept through rotations stores in the hot segment, and knows w
     [three.eventId],
   );
   expect(places).toEqual([{ hot: true }]);
+});
+
+it('a writer that only gets resends notices a rotation, and looks them up where its filters say', async () => {
+  const known = new KnownIds(opened);
+  const events = Array.from({ length: 20 }, anyEvent);
+  await write(events, known);
+  await sealHotSegment(opened);
+  // Its own ids of the segment that it takes for the hot one: COPY is not even tried.
+  expect(await write(events, known)).toEqual(written(0, 20));
+  expect(known.hot).toBe(await hotSegment());
+  await known.loaded();
+  const bytes = Buffer.from(events.map(({ eventId }) => eventId.replaceAll('-', '')).join(''), 'hex');
+  const suspects = known.suspects(
+    events.map(({ eventId }) => eventId),
+    bytes,
+  );
+  expect(new Set(suspects.map(({ to }) => to))).toEqual(new Set([known.hot]));
+  // An id of another tenant is another event, though the filter suspects it.
+  const [one, ...others] = events;
+  const another = { ...one!, tenant: 'another' };
+  expect(await write([another, ...others, one!], known)).toEqual(written(1, 20));
+  expect(await write([another, one!], known)).toEqual(written(0, 2));
 });
 
 it('new ids need no look at older segments once these are covered', async () => {

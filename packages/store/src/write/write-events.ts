@@ -7,7 +7,7 @@ import type { NewDeadLetter } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
 import { enterSegment } from './enter-segment.ts';
 import { insertEvents } from './event-statements.ts';
-import type { KnownIds } from './known-ids.ts';
+import type { KnownIds, Suspect } from './known-ids.ts';
 import { settleReplays } from './settle-replays.ts';
 
 /** Name of the statement on each connection, before the segment's number; its text is the same for all batches. */
@@ -49,16 +49,29 @@ export async function writeEvents(
   }
   const stored = await inTransaction(database, async (db, client) => {
     const segment = await enterSegment(db);
-    const query = insertEvents(different, segment).compile(db);
+    const query = insertEvents(different, segment, suspectsIn(segment, different, known)).compile(db);
     const rows = await executeNamed(database, client, { name: `${STORE_EVENTS}-${segment}`, query }, stop);
     moved();
     if (replays) {
       await settleReplays(db, entries, segment);
       moved();
     }
-    return Number(rows[0]?.stored ?? 0);
+    return { count: Number(rows[0]?.stored ?? 0), segment };
   });
-  return { stored, duplicates: events.length - stored, dead: 0, letters: [] };
+  // Resends of what is stored alone would never notice a rotation, and look every id up in every segment.
+  if (known !== undefined && known.hot !== stored.segment) await known.refresh();
+  return { stored: stored.count, duplicates: events.length - stored.count, dead: 0, letters: [] };
+}
+
+/** Where ids must be looked up, as far as the writer knows of all segments before this one. */
+function suspectsIn(
+  segment: number,
+  events: readonly CanonicalEvent[],
+  known: KnownIds | undefined,
+): readonly Suspect[] | undefined {
+  if (known?.hot !== segment) return undefined;
+  const ids = events.map(({ eventId }) => eventId);
+  return known.suspects(ids, Buffer.from(ids.join('').replaceAll('-', ''), 'hex'));
 }
 
 export interface WriteOptions {
