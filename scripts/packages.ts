@@ -29,7 +29,7 @@ export const BESIDE_THE_FLOORS: Readonly<Record<string, readonly string[]>> = {
   'api-client': ['errors', 'events'],
   cli: ['api-client', 'daemon', 'errors', 'events'],
   'local-stack': ['daemon', 'errors', 'events'],
-  testkit: ['accept', 'access', 'errors', 'exports', 'local-stack', 'store', 'stream', 'events'],
+  testkit: ['accept', 'access', 'errors', 'exports', 'local-stack', 'projections', 'store', 'stream', 'events'],
   bench: ['daemon', 'errors', 'events', 'local-stack', 'store', 'stream', 'testkit'],
 };
 

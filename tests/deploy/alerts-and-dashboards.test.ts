@@ -53,7 +53,7 @@ it('every metric of the writers, the queue and maintenance is on a dashboard', (
 
 it('numbers of the queue, which each query API exports, are never summed over instances', () => {
   const perReplica =
-    /\b(?:sluice_queue_\w+|sluice_redis_\w+|sluice_job_stale|sluice_partitions_missing|sluice_dead_letters_open|sluice_fence_age_seconds)\b/g;
+    /\b(?:sluice_queue_\w+|sluice_redis_\w+|sluice_job_stale|sluice_segments|sluice_segments_missing|sluice_hot_segment_\w+|sluice_closed_segment_age_seconds|sluice_segment_seal_seconds|sluice_dead_letters_open|sluice_fence_age_seconds|sluice_fold_lag_seconds)\b/g;
   const inMax = /(?:max|count)\s*(?:by \([^)]*\) )?\((?:rate|increase)?\(?$/;
   for (const { expression } of [...alertRules(), ...panelQueries()]) {
     for (const match of expression.matchAll(perReplica)) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { partitionOf } from '@sluice/store/layout/partitions';
+import { ROLLUP_LOCK } from '@sluice/store/rollup-lock';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { needsProgram } from '@sluice/testkit/needs';
@@ -57,12 +57,21 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance',
     expect(alert.annotations['summary']).toBe('The job expire-history is stale');
   });
 
-  it('SluicePartitionMissing: the partition of the next week is gone', async () => {
-    await expectSilent('SluicePartitionMissing');
-    const next = partitionOf(partitionOf(new Date()).to);
-    await operations.pipeline.database.query(`DROP TABLE ${next.name}`);
-    const alert = await prometheus.firing('SluicePartitionMissing');
-    expect(alert.annotations['summary']).toBe('1 partitions of this week and the next are missing');
+  it('SluiceSegmentMissing: the next segment is gone', async () => {
+    await expectSilent('SluiceSegmentMissing');
+    await operations.pipeline.database.query("DELETE FROM segments WHERE state = 'next'");
+    const alert = await prometheus.firing('SluiceSegmentMissing');
+    expect(alert.annotations['summary']).toBe('1 of the hot segment and the next is missing');
+  });
+
+  it('SluiceSegmentsUnsealed: one was closed an hour ago', async () => {
+    await expectSilent('SluiceSegmentsUnsealed');
+    await operations.pipeline.database.query(
+      `INSERT INTO segments (relation, segment_from, segment_to, state, closed_at)
+       VALUES ('events_s0', 0, 1, 'closed', now() - interval '1 hour')`,
+    );
+    const alert = await prometheus.firing('SluiceSegmentsUnsealed');
+    expect(alert.annotations['summary']).toMatch(/^A closed segment has waited for 1h/);
   });
 
   it('SluiceFenceHeldBack: a transaction stays open', async () => {
@@ -75,6 +84,18 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of maintenance',
     const alert = await prometheus.firing('SluiceFenceHeldBack');
     expect(alert.annotations['summary']).toMatch(/^A transaction has been open for (?:59m|1h)/);
     await holder.query('COMMIT');
+    await holder.end();
+  });
+  it('SluiceFoldLags: folds wait for a lock', async () => {
+    await expectSilent('SluiceFoldLags');
+    const { database } = operations.pipeline;
+    await prometheus.answered('sluice_fold_lag_seconds < 120');
+    const holder = await database.connect();
+    await holder.query('SELECT pg_advisory_lock($1::bigint)', [ROLLUP_LOCK]);
+    // As if the last fold had been an hour ago.
+    await holder.query("UPDATE rollup_generations SET folded_to = folded_to - interval '1 hour'");
+    const alert = await prometheus.firing('SluiceFoldLags');
+    expect(alert.annotations['summary']).toMatch(/^Sessions and roll-ups are 1h/);
     await holder.end();
   });
 });

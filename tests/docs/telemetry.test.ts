@@ -42,7 +42,7 @@ const REGISTRIES: Record<string, (registry: Metrics) => void> = {
   },
   'maintenance-worker': (registry) => {
     createMaintenanceMetrics(registry, []);
-    addDatabaseMetrics(registry, NOTHING);
+    addDatabaseMetrics(registry, NOTHING, 1);
     createPoolMetrics(registry);
   },
 };

@@ -34,7 +34,7 @@ async function start(name: 'ingest-api' | 'query-api', more: Record<string, stri
 beforeAll(async () => {
   [redisServer, postgres] = await Promise.all([ownRedis(), ownPostgres()]);
   const opened = openDatabase({ url: postgres.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
-  await prepareDatabase(opened, new Date());
+  await prepareDatabase(opened);
   await opened.close();
   redis = new Redis(redisServer.url, { replyMapping: 'legacy', retryStrategy: () => 50 });
   redis.on('error', () => {});

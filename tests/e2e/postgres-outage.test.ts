@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type OwnServer, ownPostgres } from '@sluice/testkit/own-servers';
@@ -49,6 +50,7 @@ it('while Postgres is away ingest answers 202; when it is back everything is sto
   expect(await query('SELECT count(*)::int AS events, count(DISTINCT event_id)::int AS ids FROM events')).toEqual([
     { events: 5_000, ids: 5_000 },
   ]);
+  await foldAll({ url: postgres.url, query });
   expect(await query('SELECT sum(event_count)::int AS counted FROM sessions')).toEqual([{ counted: 5_000 }]);
   await expect.poll(async () => (await get(`${writer.url}/ready`)).status, { timeout: 180_000 }).toBe(200);
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { post } from '@sluice/testkit/http';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { type Edit, needsRealEdits, readRealEdits, realEditsAreThere } from '@sluice/testkit/real-edits';
@@ -39,6 +40,7 @@ describe.skipIf(!realEditsAreThere)('30,000 real edits', needsRealEdits, () => {
     expect(
       await pipeline.database.query('SELECT count(*)::int AS events, count(DISTINCT event_id)::int AS ids FROM events'),
     ).toEqual([{ events: 30_000, ids: 30_000 }]);
+    await foldAll(pipeline.database);
     const [sessions] = await pipeline.database.query(
       'SELECT sum(event_count)::int AS counted, count(*)::int AS sessions FROM sessions',
     );

@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
 import { type OtlpReceiver, startOtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { openDatabase } from '@sluice/store/database';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { S3_CREDENTIALS, type S3Server, startS3Server } from '@sluice/testkit/s3-server';
 import { scrape } from '@sluice/testkit/scrape';
+import { rotateHotSegment } from '@sluice/testkit/seal-hot-segment';
 import { type DaemonName, startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { daemonsOf, listedAttributes, listedMetrics, listedSpans } from '../docs/listed-telemetry.ts';
 
@@ -89,6 +91,13 @@ async function ask(method: string, path: string, body?: unknown): Promise<any> {
 const untilEnded = (path: string) =>
   vi.waitFor(async () => expect(await ask('GET', path)).toMatchObject({ state: 'succeeded' }), PATIENCE);
 
+async function rotateBeforeItIsFull(): Promise<void> {
+  const { url } = pipeline.database;
+  const opened = openDatabase({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
+  await rotateHotSegment(opened);
+  await opened.close();
+}
+
 /** Does everything that Sluice can do, once. */
 async function runEverything(): Promise<void> {
   const { database, ingest } = pipeline;
@@ -118,7 +127,9 @@ async function runEverything(): Promise<void> {
   await ask('PATCH', `/api/dead-letters/${letter!.id}`, { payload, reason: 'was poisoned' });
   const { id: replay } = await ask('POST', '/api/dead-letters/replays', { ids: [letter!.id], reason: 'fixed' });
   await untilEnded(`/api/dead-letters/replays/${replay}`);
-  await ask('POST', '/api/jobs/make-partitions/runs');
+  await ask('POST', '/api/jobs/rotate-segments/runs');
+  await rotateBeforeItIsFull();
+  await ask('POST', '/api/jobs/seal-segments/runs');
   await behindFence(database);
   const { id: exported } = await ask('POST', '/export/run?format=ndjson');
   await untilEnded(`/export/runs/${exported}`);
@@ -143,7 +154,7 @@ function patternOf(name: string): RegExp {
   const parts: Record<string, string> = {
     '{METHOD} {route}': '[A-Z]+( /[^ ?]*)?',
     '{job}': '[a-z]+(-[a-z]+)*',
-    '{statement}': '([A-Z]+|[a-z-]+)',
+    '{statement}': '([A-Z]+|[a-z-]+(-\\d+)?)',
     '{database}': '\\w+',
     '{command}': '[a-z_]+',
     '{Operation}': '[A-Za-z]+',

@@ -45,7 +45,7 @@ it('trace-demo draws the whole trace of a request where there is no Jaeger, and 
     /^writer +├ decode events /m,
     /^writer +├ write events .* refused/m,
     /^writer +├ isolate events /m,
-    /^writer +│ ├ isolate half /m,
+    /^writer +│ ├ isolate rows /m,
     /^writer +│ └ pg\.query:COMMIT /m,
     /^writer +└ settle events /m,
   ])

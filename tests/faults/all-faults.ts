@@ -7,7 +7,7 @@ import { postgresDiskFull, redisDiskFull } from './faults/disk-full.ts';
 import { ingestHalfOpen, maintenanceHalfOpen, postgresHalfOpen, writerHalfOpen } from './faults/half-open.ts';
 import { ingestKill } from './faults/ingest-kill.ts';
 import { ingestStop } from './faults/ingest-stop.ts';
-import { missingPartition } from './faults/missing-partition.ts';
+import { noHotSegment } from './faults/no-hot-segment.ts';
 import { poisonAll, poisonOneIn500 } from './faults/poison.ts';
 import { postgresCrash } from './faults/postgres-crash.ts';
 import { postgresHang } from './faults/postgres-hang.ts';
@@ -28,6 +28,14 @@ import {
 import { redisReplyCut } from './faults/redis-reply-cut.ts';
 import { redisSlow } from './faults/redis-slow.ts';
 import { replayKilled } from './faults/replay-killed.ts';
+import {
+  filtersLost,
+  maintenanceAway,
+  rotationBlocked,
+  sealingKilled,
+  segmentsRotate,
+  writerSleepsThroughRotations,
+} from './faults/segments.ts';
 import { settleReplyCut } from './faults/settle-reply-cut.ts';
 import { tableLocked } from './faults/table-locked.ts';
 import { writerFrozen } from './faults/writer-frozen.ts';
@@ -71,7 +79,13 @@ export const FAULTS: readonly Fault[] = [
   postgresReadOnly,
   postgresDiskFull,
   tableLocked,
-  missingPartition,
+  noHotSegment,
+  segmentsRotate,
+  rotationBlocked,
+  sealingKilled,
+  filtersLost,
+  writerSleepsThroughRotations,
+  maintenanceAway,
   deadlockStorm,
   poisonOneIn500,
   poisonAll,

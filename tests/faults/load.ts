@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly maxPauseMs: number;
   /** Share of acked batches that are sent again, in another order. */
   readonly resendAcked: number;
+  /** Share of requests that repeat a batch of any age, which was acked. */
+  readonly resendOld: number;
   /** How long a client waits for an answer, in milliseconds. */
   readonly patienceMs: number;
 }
@@ -22,8 +24,12 @@ export const DEFAULT_LOAD: LoadOptions = {
   maxBatch: 40,
   maxPauseMs: 30,
   resendAcked: 0.05,
+  resendOld: 0,
   patienceMs: 3_000,
 };
+
+/** Batches that a client can repeat at any time. */
+const MOST_OLD = 200;
 
 /** Clients that send until they are stopped. */
 export interface Load {
@@ -62,8 +68,11 @@ export function startLoad(url: () => string, seed: number, options: LoadOptions)
 
   async function client(random: Random): Promise<void> {
     const again: { batch: LoggedBatch; events: LoadEvent[] }[] = [];
+    const old: { batch: LoggedBatch; events: LoadEvent[] }[] = [];
     while (!stopped.signal.aborted) {
       let next = random.int(2) === 0 ? again.shift() : undefined;
+      if (next === undefined && old.length > 0 && random.int(1_000) < options.resendOld * 1_000)
+        next = random.pick(old);
       if (next === undefined) {
         const events = makeLoadEvents(1 + random.int(options.maxBatch), random, load.poisonShare);
         next = { batch: open(log, events), events };
@@ -72,6 +81,7 @@ export function startLoad(url: () => string, seed: number, options: LoadOptions)
         next.events.sort(() => random.int(3) - 1);
       }
       const verdict = await send(next.batch, next.events);
+      if (verdict === 'acked' && old.length < MOST_OLD && !old.includes(next)) old.push(next);
       if (verdict !== 'acked' || random.int(1_000) < options.resendAcked * 1_000) again.push(next);
       await delay(random.int(options.maxPauseMs + 1));
     }

@@ -102,7 +102,7 @@ async function recover(rig: FaultRig, load: Load, withinMs: number): Promise<voi
     'a new batch is stored',
     async () => {
       const [row] = await rig.sql<{ count: number }>(
-        'SELECT count(*)::int AS count FROM event_ids WHERE event_id = ANY($1)',
+        'SELECT count(*)::int AS count FROM events WHERE event_id = ANY($1)',
         [ids],
       );
       return row!.count === ids.length;

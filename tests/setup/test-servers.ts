@@ -83,7 +83,7 @@ async function makeTemplate(databaseUrl: string, name: string): Promise<void> {
   const url = new URL(databaseUrl);
   url.pathname = `/${name}`;
   const opened = openDatabase({ url: url.href, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'template' });
-  await prepareDatabase(opened, new Date());
+  await prepareDatabase(opened);
   await opened.close();
 }
 

@@ -453,8 +453,8 @@ export interface paths {
                     start_time?: string;
                     /** @description Occurred before. */
                     end_time?: string;
-                    /** @description Adds the counts of each minute, hour or day (UTC); at most 1500 of them. */
-                    interval?: "minute" | "hour" | "day";
+                    /** @description Adds the counts of each minute, hour, day or week (UTC; weeks begin on Monday); at most 1500 of them. */
+                    interval?: "minute" | "hour" | "day" | "week";
                     /** @description `approximate`: unique_* to within 1.6 % (one standard error), for sets nearly as large as the data. Events are counted exactly either way. */
                     distinct?: "exact" | "approximate";
                 };
@@ -526,7 +526,7 @@ export interface paths {
         };
         /**
          * List sessions by their start, newest first
-         * @description A session closes once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again.
+         * @description A session closes at its SessionEnd, or once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again. The list is up to ten seconds old; `X-Data-Age` says how old.
          *
          *     Needs the scope `read`.
          */
@@ -572,6 +572,8 @@ export interface paths {
                                 last_seen_at: string;
                                 ended_at: string | null;
                                 event_count: number;
+                                machine_name: string | null;
+                                user_domain: string | null;
                             }[];
                             next_cursor: string | null;
                         };
@@ -596,7 +598,9 @@ export interface paths {
         };
         /**
          * Show one session with its events, oldest first
-         * @description Needs the scope `read`.
+         * @description Exact to the last stored event.
+         *
+         *     Needs the scope `read`.
          */
         get: {
             parameters: {
@@ -635,6 +639,8 @@ export interface paths {
                             last_seen_at: string;
                             ended_at: string | null;
                             event_count: number;
+                            machine_name: string | null;
+                            user_domain: string | null;
                             events: ({
                                 /** @description The id that the client sent, else the one that Sluice assigned. */
                                 eventId: unknown;

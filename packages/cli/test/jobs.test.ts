@@ -29,16 +29,16 @@ describe('jobs list', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/close-sessions.*every 1 min/);
     const found = JSON.parse((await sluice('--json', 'jobs', 'list')).stdout) as { jobs: { name: string }[] };
-    expect(found.jobs.map(({ name }) => name)).toContain('make-partitions');
+    expect(found.jobs.map(({ name }) => name)).toContain('rotate-segments');
   });
 });
 
 describe('jobs run', () => {
   it('waits for the end and reports the result', async () => {
-    const { code, stdout, stderr } = await sluice('jobs', 'run', 'make-partitions');
+    const { code, stdout, stderr } = await sluice('jobs', 'run', 'rotate-segments');
     expect(code, stderr).toBe(0);
-    expect(stderr).toMatch(/Run \S+ of make-partitions is \w+/);
-    expect(stdout).toMatch(/Run \S+ of make-partitions succeeded; 0 rows in \d+ s\./);
+    expect(stderr).toMatch(/Run \S+ of rotate-segments is \w+/);
+    expect(stdout).toMatch(/Run \S+ of rotate-segments succeeded; 0 rows in \d+ s\./);
     const json = await sluice('--json', 'jobs', 'run', 'expire-history');
     expect(JSON.parse(json.stdout)).toMatchObject({ job: 'expire-history', state: 'succeeded' });
   });
@@ -96,19 +96,15 @@ describe('jobs run', () => {
 
   it.each([
     [['frobnicate'], 1, /There is no job frobnicate/],
-    [['make-partitions', '--input', 'weeks=3'], 1, /There is no property called weeks; none is known\./],
-    [['expire-partitions', '--input', 'dryrun=true'], 1, /There is no property called dryrun; known: dry_run\./],
-    [['expire-partitions', '--input', 'dry_run=yes'], 1, /dry_run must be boolean\./],
-    [['expire-partitions', '--input', 'dry_run=1'], 1, /dry_run must be boolean\./],
-    [
-      ['expire-partitions', '--input', 'dry_run=true', 'toString=1'],
-      1,
-      /no property called toString; known: dry_run\./,
-    ],
+    [['rotate-segments', '--input', 'weeks=3'], 1, /There is no property called weeks; none is known\./],
+    [['expire-segments', '--input', 'dryrun=true'], 1, /There is no property called dryrun; known: dry_run\./],
+    [['expire-segments', '--input', 'dry_run=yes'], 1, /dry_run must be boolean\./],
+    [['expire-segments', '--input', 'dry_run=1'], 1, /dry_run must be boolean\./],
+    [['expire-segments', '--input', 'dry_run=true', 'toString=1'], 1, /no property called toString; known: dry_run\./],
     [['verify-export', '--input', 'run_id=7'], 1, /run_id must be string\./],
     [['verify-export', '--input', 'run_id=abc'], 1, /run_id must match format "uuid"\./],
     [['verify-export'], 1, /run_id is missing\./],
-    [['make-partitions', '--input', 'weeks'], 2, /name=value/],
+    [['rotate-segments', '--input', 'weeks'], 2, /name=value/],
     [[], 2, /missing required argument/],
   ])('%j ends with %i and says why', async (args, code, message) => {
     const result = await sluice('jobs', 'run', ...args);
@@ -118,9 +114,9 @@ describe('jobs run', () => {
 
 describe('jobs history', () => {
   it('shows runs of one job or of all, newest first, in pages', async () => {
-    for (const job of ['make-partitions', 'expire-history', 'expire-history']) await sluice('jobs', 'run', job);
+    for (const job of ['rotate-segments', 'expire-history', 'expire-history']) await sluice('jobs', 'run', job);
     const { stdout } = await sluice('jobs', 'history');
-    expect(stdout).toMatch(/expire-history[\s\S]*make-partitions.*succeeded.*api-key/);
+    expect(stdout).toMatch(/expire-history[\s\S]*rotate-segments.*succeeded.*api-key/);
     const page = await sluice('jobs', 'history', 'expire-history', '--limit', '1');
     const cursor = /--cursor (\S+)/.exec(page.stdout)?.[1];
     const rest = await sluice('--json', 'jobs', 'history', 'expire-history', '--cursor', cursor!);

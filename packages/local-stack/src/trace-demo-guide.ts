@@ -13,7 +13,7 @@ const SIGHTS: readonly (readonly [span: string, what: string])[] = [
   ['write events', 'is one attempt to store the batch. This one failed: the table refused an event.'],
   [
     'isolate events',
-    'halves the batch until the bad event is found alone; `isolate half` is one step, in its savepoint.',
+    'stores the good events and finds the bad one: `isolate rows` is the one statement that does both.',
   ],
   ['settle events', 'comes after COMMIT: only what is stored leaves the stream.'],
   [

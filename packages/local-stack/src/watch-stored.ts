@@ -82,7 +82,7 @@ export async function watchStored(databaseUrl: string, onStored: (count: number)
       while (stored < ids && !signal.aborted && performance.now() - movedAt < STALLED_AFTER_MS) {
         const askedAt = performance.now();
         const { found } = await one(
-          'SELECT count(*) AS found FROM demo_unique JOIN event_ids l USING (event_id) WHERE l.tenant = $1',
+          'SELECT count(*) AS found FROM demo_unique JOIN events e USING (event_id) WHERE e.tenant = $1',
           [DEMO_TENANT],
         );
         if (Number(found) !== stored) movedAt = performance.now();

@@ -22,6 +22,14 @@ export const MAINTENANCE_VARIABLES = Type.Object({
     unit: '-',
     description: 'Whether jobs run by schedule; requested runs and replays run anyway.',
   }),
+  SEGMENT_EVENTS: integer({
+    default: 500_000,
+    minimum: 100,
+    maximum: 100_000_000,
+    unit: 'events',
+    description:
+      'How many events a segment takes before it is closed and its indexes are built; a new week closes it too. Larger ones make searches of the newest events slower.',
+  }),
   EVENT_RETENTION_DAYS: integer({
     default: 90,
     minimum: 0,
@@ -40,7 +48,7 @@ export const MAINTENANCE_VARIABLES = Type.Object({
   RETENTION_ARCHIVE: boolean({
     default: false,
     unit: '-',
-    description: 'Whether a partition is exported, and the export verified, before it is dropped.',
+    description: 'Whether a segment is exported, and the export verified, before it is dropped.',
   }),
   SESSION_IDLE_HOURS: integer({
     default: 24,

@@ -2,10 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import { Gauge } from 'prom-client';
 import { withTimeout } from '@sluice/daemon/retry/with-timeout';
 import type { Metrics } from '@sluice/daemon/telemetry/metrics';
+import { foldAgeSeconds } from '@sluice/projections/fold/fold-age';
 import type { Database } from '@sluice/store/database';
 import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import { fenceAge } from '@sluice/store/fence/fence-age';
-import { missingPartitions } from '@sluice/store/layout/missing-partitions';
+import { readUnsealed, type UnsealedSegments } from '@sluice/store/layout/segment-problems';
+import { countSegments, type SegmentState } from '@sluice/store/layout/segments';
 import { inTransaction } from '@sluice/store/transaction';
 
 /** How long the answers of Postgres are reused, in milliseconds: a scraper that asks faster costs no more. */
@@ -25,19 +27,31 @@ interface Seen {
   /** Scheduled jobs, and whether each is stale. */
   readonly jobs: ReadonlyMap<string, boolean> | null;
   readonly fenceSeconds: number | null;
-  readonly missing: number | null;
+  /** Its `age` is null before the first fold. */
+  readonly fold: { readonly age: number | null } | null;
+  readonly unsealed: UnsealedSegments | null;
+  readonly segments: ReadonlyMap<SegmentState, number> | null;
   /** Dead letters by reason. */
   readonly letters: ReadonlyMap<string, number> | null;
 }
 
-const NOTHING: Seen = { jobs: null, fenceSeconds: null, missing: null, letters: null };
+const NOTHING: Seen = {
+  jobs: null,
+  fenceSeconds: null,
+  fold: null,
+  unsealed: null,
+  segments: null,
+  letters: null,
+};
 
 /**
  * Adds the metrics that are read from Postgres at each scrape. All maintenance workers report the same values, also one
  * whose schedules are switched off. While Postgres does not answer, these metrics are absent: an old value would be a
  * lie.
+ *
+ * @param segmentEvents SEGMENT_EVENTS
  */
-export function addDatabaseMetrics(registry: Metrics, database: Database): void {
+export function addDatabaseMetrics(registry: Metrics, database: Database, segmentEvents: number): void {
   const look = lookAt(database);
   const add = (gauge: Gauge): void => registry.registerMetric(gauge);
   add(
@@ -65,13 +79,63 @@ export function addDatabaseMetrics(registry: Metrics, database: Database): void 
   );
   add(
     new Gauge({
-      name: 'sluice_partitions_missing',
-      help: 'Missing partitions of this week and the next; writers stall without them.',
+      name: 'sluice_fold_lag_seconds',
+      help: 'How far roll-ups and lists of sessions are behind what is committed; absent before the first fold.',
       registers: [],
       async collect() {
-        setOrRemove(this, (await look()).missing);
+        setOrRemove(this, (await look()).fold?.age ?? null);
       },
     }),
+  );
+  add(
+    new Gauge({
+      name: 'sluice_segments',
+      help: 'Segments of events, by state.',
+      labelNames: ['state'],
+      registers: [],
+      async collect() {
+        const { segments } = await look();
+        this.reset();
+        for (const [state, count] of segments ?? []) this.set({ state }, count);
+      },
+    }),
+  );
+  const addUnsealed = (name: string, help: string, value: (seen: UnsealedSegments) => number | null): void =>
+    add(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        async collect() {
+          const { unsealed } = await look();
+          setOrRemove(this, unsealed === null ? null : value(unsealed));
+        },
+      }),
+    );
+  addUnsealed(
+    'sluice_segments_missing',
+    'Missing segments, of the hot one and the next; writers stall without a hot one.',
+    ({ missing }) => missing.length,
+  );
+  addUnsealed(
+    'sluice_hot_segment_events',
+    'Estimated number of events in the hot segment.',
+    ({ hotEvents }) => hotEvents,
+  );
+  addUnsealed(
+    'sluice_hot_segment_fill_ratio',
+    'The same, of SEGMENT_EVENTS.',
+    ({ hotEvents }) => hotEvents / segmentEvents,
+  );
+  addUnsealed(
+    'sluice_closed_segment_age_seconds',
+    'How long the oldest closed segment has waited to be sealed; 0 without one.',
+    ({ oldestClosedSeconds }) => oldestClosedSeconds,
+  );
+  addUnsealed(
+    'sluice_segment_seal_seconds',
+    'How long sealing took the last time; absent before the first time.',
+    ({ lastSealSeconds }) => lastSealSeconds,
   );
   add(
     new Gauge({
@@ -130,7 +194,9 @@ async function lookOnce(database: Database): Promise<Seen> {
   return {
     jobs: await part(staleJobs),
     fenceSeconds: await part(async (db) => (await fenceAge(db)).seconds),
-    missing: await part(async (db) => (await missingPartitions(db, new Date())).length),
+    fold: await part(async (db) => ({ age: await foldAgeSeconds(db) })),
+    unsealed: await part(readUnsealed),
+    segments: await part(countSegments),
     letters: await part(openLetters),
   };
 }

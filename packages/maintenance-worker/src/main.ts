@@ -24,7 +24,7 @@ import { EXPORTS_AT_ONCE } from './exports/export-runner.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
 import { startExports } from './exports/start-exports.ts';
 import { allJobs } from './jobs/all-jobs.ts';
-import { partitionsCheck } from './jobs/check-partitions.ts';
+import { segmentsCheck } from './jobs/check-segments.ts';
 import { createMaintenanceMetrics } from './maintenance-metrics.ts';
 import { REPLAYS_AT_ONCE } from './replays/replay-runner.ts';
 import { startReplays } from './replays/start-replays.ts';
@@ -81,7 +81,7 @@ await startOrExit('maintenance-worker', async () => {
     registry,
     jobs.map(({ name }) => name),
   );
-  addDatabaseMetrics(registry, database);
+  addDatabaseMetrics(registry, database, config.SEGMENT_EVENTS);
   const runner: Runner = {
     context: { database, redis, config, logger },
     metrics,
@@ -109,7 +109,7 @@ await startOrExit('maintenance-worker', async () => {
       work: () => Promise.all([tryWaking(redis, namespace), tryAdding(redis, namespace, config.STREAM_SHARDS)]),
     }),
     postgresCheck(database, () => STORES),
-    partitionsCheck(database),
+    segmentsCheck(database, config),
     ...(schedules === null ? [] : [schedulesCheck(schedules.state)]),
   ];
   const health = { host: config.HOST, port: config.MAINTENANCE_PORT, registry, checks };

@@ -49,12 +49,35 @@ function aRun(signal = new AbortController().signal): JobRun & { readonly told: 
 const seedSessions = (count: number, ended: string | null) =>
   database.query(
     `INSERT INTO sessions (tenant, session_id, started_at, last_event_at, last_seen_at, event_count, ended_at)
-     SELECT 'default', coalesce($2, 'open') || n, now(), now(), now(), 1, now() - $2::interval
-     FROM generate_series(1, $1) n`,
+     SELECT 'default', coalesce($2::text, 'open') || n, now(), now(), coalesce(ended_at, now()), 1, ended_at
+     FROM generate_series(1, $1) n, (SELECT now() - $2::interval AS ended_at) e`,
     [count, ended],
   );
 
+/** Everything stored so long ago is folded. */
+const foldedBefore = (age: string) =>
+  database.query(
+    `INSERT INTO rollup_generations (generation, state, system_identifier, tx, floor, folded_at)
+     VALUES (1, 'live', '', '0', now() - $1::interval, now())`,
+    [age],
+  );
+
 describe('expire-sessions', () => {
+  beforeEach(async () => {
+    await database.query('TRUNCATE rollup_generations');
+    await foldedBefore('0 s');
+  });
+
+  it('deletes none that was seen after what is folded, nor one that a client ended in the past', async () => {
+    await seedSessions(3, '95 days');
+    await seedSessions(2, '91 days');
+    await database.query("UPDATE sessions SET last_seen_at = now() WHERE session_id = '95 days1'");
+    await database.query('TRUNCATE rollup_generations');
+    expect(await expireSessionsJob.run(context, aRun())).toEqual({ rows: 0 });
+    await foldedBefore('2 days');
+    expect(await expireSessionsJob.run(context, aRun())).toEqual({ rows: 2 });
+  });
+
   it('deletes sessions that ended longer ago than events are retained, in batches', async () => {
     await seedSessions(2_300, '91 days');
     await seedSessions(5, '89 days');

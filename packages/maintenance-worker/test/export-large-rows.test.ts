@@ -9,7 +9,7 @@ import { MAX_ROW_READ_CHARS, READ_CHUNK_BYTES } from '@sluice/store/read-payload
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
-import { archivePartition } from '../src/exports/archive-partition.ts';
+import { archiveSegment } from '../src/exports/archive-segment.ts';
 import { readInBatches } from '../src/exports/read-in-batches.ts';
 import type { JobContext } from '../src/jobs/job.ts';
 import { type ExportRig, exportRig, STORE_EVENTS } from './fixtures/export-rig.ts';
@@ -112,7 +112,11 @@ it('an archive has such events whole, with all their digits', async () => {
   await database.query('CREATE TABLE events_2020w02 (LIKE events INCLUDING DEFAULTS)');
   await database.query(`INSERT INTO events_2020w02 (SELECT * FROM events WHERE event_type = 'BIGNUM' LIMIT 4)
                         UNION ALL (SELECT * FROM events WHERE event_type = 'CellChange' LIMIT 50)`);
-  const archived = await archivePartition(context, 'events_2020w02', new AbortController().signal);
+  const archived = await archiveSegment(
+    context,
+    { relation: 'events_2020w02', keepers: [] },
+    new AbortController().signal,
+  );
   redis.disconnect();
   expect(archived.rows).toBe(54);
   const file = await asyncBufferFromFile(join(rig.folder, archived.manifestKey, '../part-00001.parquet'));

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
-import { makePartitions } from '@sluice/store/layout/partitions';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { rebaseExports } from '../src/jobs/rebase-exports.ts';
@@ -11,8 +10,6 @@ let rig: ExportRig;
 beforeEach(async () => {
   database = await createTestDatabase();
   rig = await exportRig(database);
-  // Some events here are of hours ago, which is the week before in the first hours of a Monday.
-  await makePartitions(rig.opened, new Date(Date.now() - 7 * 24 * 3_600_000), 0);
 });
 afterEach(async () => {
   await rig.close();

@@ -23,7 +23,7 @@ afterAll(async () => {
   await opened.close();
   await database.drop();
 });
-beforeEach(() => database.query('TRUNCATE export_configs, export_runs, export_positions, events, event_ids'));
+beforeEach(() => database.query('TRUNCATE export_configs, export_runs, export_positions, events'));
 
 const configOf = (env: Record<string, string> = {}) => readMaintenanceConfig({ DATABASE_URL: database.url, ...env });
 const decide = (env: Record<string, string> = {}, knownSince = new Date()) =>
@@ -74,10 +74,8 @@ async function addEvents(tenant: string, count: number): Promise<void> {
 }
 const insertEvents = (tenant: string, count: number) =>
   database.query(
-    `WITH ids AS (
-       INSERT INTO event_ids SELECT $1, gen_random_uuid(), now() FROM generate_series(1, $2::int) RETURNING event_id, stored_at)
-     INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, stored_at, source, payload)
-     SELECT $1, event_id, 'x', now(), now(), stored_at, 'governance-tracker', '{}' FROM ids`,
+    `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+     SELECT $1, gen_random_uuid(), 'x', now(), now(), 'governance-tracker', '{}' FROM generate_series(1, $2::int)`,
     [tenant, count],
   );
 const endRuns = () => database.query("UPDATE export_runs SET state = 'succeeded'");
@@ -271,7 +269,7 @@ describe('queue-exports', () => {
     const bucket = { CLIENT_S3_BUCKET: 'all-events', S3_BACKUP_BUCKET: 'backup', EXPORT_FORMAT: 'parquet' };
     await addEvents('acme', 3);
     await addEvents('emca', 3);
-    await database.query("UPDATE event_ids SET stored_at = now() - interval '3 hours'");
+    await database.query("UPDATE events SET stored_at = now() - interval '3 hours'");
     await configure('own', { manual: true });
     await addEvents('own', 3);
     expect(await queueDue()).toEqual([]);

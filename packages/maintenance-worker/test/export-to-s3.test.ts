@@ -220,9 +220,9 @@ it('a lock that is lost with its connection ends the attempt, because another wo
 it('counting that takes too long is given up, without a total', async () => {
   const holder = await database.connect();
   await holder.query('BEGIN; LOCK TABLE events');
-  expect(await countExpected(rig.opened, sql`true`, 50)).toBeNull();
+  expect(await countExpected(rig.opened, [sql`true`], 50)).toBeNull();
   await holder.query('ROLLBACK');
-  expect(await countExpected(rig.opened, sql`true`)).toBe(EVENTS);
+  expect(await countExpected(rig.opened, [sql`true`])).toBe(EVENTS);
   await holder.end();
 });
 

@@ -15,7 +15,7 @@ const clients: pg.Client[] = [];
 beforeAll(async () => {
   server = await ownPostgres({ max_prepared_transactions: '10' });
   const opened = openDatabase({ url: server.url, poolSize: 1, statementTimeoutMs: 30_000, applicationName: 'test' });
-  await prepareDatabase(opened, new Date());
+  await prepareDatabase(opened);
   await opened.close();
   const pool = await connect(server.url);
   rig = await exportRig({ url: server.url, query: async (text, values) => (await pool.query(text, values)).rows });

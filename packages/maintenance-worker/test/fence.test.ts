@@ -4,12 +4,13 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { createLogger } from '@sluice/daemon/log/logger';
 import { openDatabase, type Database } from '@sluice/store/database';
-import { inWindow, readFence } from '@sluice/store/fence/fence';
+import { inWindow, readFence, segmentsInWindow } from '@sluice/store/fence/fence';
 import { fenceAge } from '@sluice/store/fence/fence-age';
 import { observeTransactions } from '@sluice/store/fence/observe-transactions';
 import { hiddenRoles } from '@sluice/store/fence/open-transactions';
-import { makePartitions } from '@sluice/store/layout/partitions';
+import { inSegments, readableSegments } from '@sluice/store/layout/readable-segments';
 import { behindFence } from '@sluice/testkit/behind-fence';
+import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
 import { checkFenceJob } from '../src/jobs/check-fence.ts';
@@ -92,25 +93,44 @@ it('check-fence notes open transactions, and names the holder in an error when t
   redis.disconnect();
 });
 
-it('windows prune partitions and blocks by the floor of their position', async () => {
-  await makePartitions(opened, new Date(), 2);
+it('windows skip the segments in which everything is older than their position', async () => {
   const db = opened.db;
+  // Of the cluster that this one was restored from: its ids are above those of this one, but it was stored long ago.
+  await store("now() - interval '1 hour'", "'5000000000'");
+  const old = await sealHotSegment(opened);
+  await store('now()', 'pg_current_xact_id()');
+  const below = await sealHotSegment(opened);
+  await behindFence(database);
   await observeTransactions(db);
   await behindFence(database);
   const from = await readFence(db);
   expect(Date.parse(from.floor)).toBeGreaterThan(Date.now() - 5 * 60_000);
+  await store('now()', 'pg_current_xact_id()');
+  const beyond = await sealHotSegment(opened);
+  await store('now()', 'pg_current_xact_id()');
+  await behindFence(database);
   const to = await readFence(db);
-  const { rows } = await sql<{ 'QUERY PLAN': string }>`
-    EXPLAIN SELECT * FROM events WHERE tenant = ${'default'} AND ${inWindow(from, to)}`.execute(db);
+  const segments = segmentsInWindow(await readableSegments(db), from);
+  const window = sql`tenant = ${'default'} AND ${inSegments(segments)} AND ${inWindow(from, to)}`;
+  const { rows } = await sql<{ 'QUERY PLAN': string }>`EXPLAIN SELECT * FROM events WHERE ${window}`.execute(db);
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-  const [partitions] = await database.query(
-    "SELECT count(*)::int AS count FROM pg_inherits WHERE inhparent = 'events'::regclass",
-  );
-  await makePartitions(opened, new Date(Date.now() - 28 * 24 * 3_600_000), 1);
-  const { rows: again } = await sql<{ 'QUERY PLAN': string }>`
-    EXPLAIN SELECT * FROM events WHERE tenant = ${'default'} AND ${inWindow(from, to)}`.execute(db);
-  expect(again.map((row) => row['QUERY PLAN']).join('\n')).toBe(plan);
-  expect(partitions?.['count']).toBeGreaterThan(0);
+  const [hot] = await database.query("SELECT relation FROM segments WHERE state = 'hot'");
+  for (const { relation } of [old, below]) expect(plan).not.toContain(relation);
+  for (const relation of [beyond.relation, hot!['relation']]) expect(plan).toContain(relation);
+  const { rows: found } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM events WHERE ${window}`.execute(db);
+  expect(found[0]!.count).toBe(2);
+  // The same rows as without the segments.
+  const { rows: all } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM events WHERE tenant = ${'default'} AND ${inWindow(from, to)}`.execute(db);
+  expect(all[0]!.count).toBe(2);
+
+  async function store(storedAt: string, tx: string): Promise<void> {
+    await database.query(
+      `INSERT INTO events (stored_at, tx, tenant, event_id, event_type, occurred_at, received_at, source, payload)
+       VALUES (${storedAt}, ${tx}, 'default', gen_random_uuid(), 'x', now(), now(), 'governance-tracker', '{}')`,
+    );
+  }
 });
 
 it('without an observation below the fence nothing is pruned', async () => {

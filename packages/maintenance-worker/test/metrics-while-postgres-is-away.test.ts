@@ -10,7 +10,11 @@ const PATIENCE = { timeout: 180_000, interval: 100 };
 const OF_POSTGRES = [
   'sluice_job_stale',
   'sluice_fence_age_seconds',
-  'sluice_partitions_missing',
+  'sluice_segments',
+  'sluice_segments_missing',
+  'sluice_hot_segment_events',
+  'sluice_hot_segment_fill_ratio',
+  'sluice_closed_segment_age_seconds',
   'sluice_dead_letters_open',
 ];
 
@@ -50,7 +54,7 @@ async function shown(): Promise<string[]> {
     throw new Error('/metrics hangs');
   }
   expect(seen.value('sluice_build_info')).toBe(1);
-  expect(seen.value('sluice_job_runs_total', { job: 'make-partitions', state: 'failed' })).toBe(0);
+  expect(seen.value('sluice_job_runs_total', { job: 'rotate-segments', state: 'failed' })).toBe(0);
   return OF_POSTGRES.filter((name) => new RegExp(`^${name}[ {]`, 'm').test(seen.text));
 }
 

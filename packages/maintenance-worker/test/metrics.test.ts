@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { partitionOf } from '@sluice/store/layout/partitions';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { type Scrape, scrape } from '@sluice/testkit/scrape';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
@@ -82,34 +81,38 @@ describe('jobs', () => {
     for (const exemplar of exemplars) expect(traces).toContain(exemplar);
   });
 
-  it('a missing partition, and the run that fails of it', async () => {
-    const job = 'check-partitions';
+  it('a missing segment, and the run that fails of it', async () => {
+    const job = 'check-segments';
     await until((seen) => {
-      expect(seen.value('sluice_partitions_missing')).toBe(0);
+      expect(seen.value('sluice_segments_missing')).toBe(0);
     });
-    await query(`ALTER TABLE events DETACH PARTITION ${partitionOf(new Date(Date.now() + 7 * 86_400_000)).name}`);
+    await query("UPDATE segments SET state = 'closed', closed_at = now() - interval '1 hour' WHERE state = 'next'");
     await run(job, 'failed');
     await until((seen) => {
       expect(seen.value('sluice_job_runs_total', { job, state: 'failed' })).toBe(1);
       expect(seen.value('sluice_job_runs_total', { job, state: 'succeeded' })).toBe(0);
-      expect(seen.value('sluice_partitions_missing')).toBe(1);
+      expect(seen.value('sluice_segments_missing')).toBe(1);
+      expect(seen.value('sluice_segments', { state: 'closed' })).toBe(1);
+      expect(seen.value('sluice_segments', { state: 'sealed' })).toBe(0);
+      expect(seen.value('sluice_closed_segment_age_seconds')).toBeGreaterThan(3_599);
+      expect(seen.value('sluice_segment_seal_seconds')).toBeUndefined();
     });
   });
 
   it('a stale one is so for every worker, also for one that schedules nothing', async () => {
     // This worker schedules nothing, so nothing is expected to happen.
     await until((seen) => {
-      expect(seen.value('sluice_job_stale', { job: 'make-partitions' })).toBe(0);
+      expect(seen.value('sluice_job_stale', { job: 'expire-history' })).toBe(0);
       expect(seen.value('sluice_job_stale', { job: 'rebuild-rollups' })).toBeUndefined();
     });
-    await query("UPDATE jobs SET stale_at = now() - interval '1 second' WHERE name = 'make-partitions'");
+    await query("UPDATE jobs SET stale_at = now() - interval '1 second' WHERE name = 'expire-history'");
     await until((seen) => {
-      expect(seen.value('sluice_job_stale', { job: 'make-partitions' })).toBe(1);
+      expect(seen.value('sluice_job_stale', { job: 'expire-history' })).toBe(1);
       expect(seen.value('sluice_job_stale', { job: 'check-fence' })).toBe(0);
     });
-    await query("UPDATE jobs SET stale_at = now() + interval '1 hour' WHERE name = 'make-partitions'");
+    await query("UPDATE jobs SET stale_at = now() + interval '1 hour' WHERE name = 'expire-history'");
     await until((seen) => {
-      expect(seen.value('sluice_job_stale', { job: 'make-partitions' })).toBe(0);
+      expect(seen.value('sluice_job_stale', { job: 'expire-history' })).toBe(0);
     });
   });
 
@@ -126,6 +129,20 @@ describe('jobs', () => {
       await held.query('ROLLBACK');
       await held.end();
     }
+  });
+});
+
+describe('folding', () => {
+  it('how far it is behind; nothing before the first fold', async () => {
+    await query("UPDATE rollup_generations SET state = 'retired'");
+    await until((seen) => expect(seen.value('sluice_fold_lag_seconds')).toBeUndefined());
+    await query(
+      `INSERT INTO rollup_generations (generation, state, system_identifier, tx, floor, folded_at, folded_to)
+       VALUES (1_000, 'live', '', '0', now(), now(), now() - interval '1 hour')`,
+    );
+    await until((seen) => expect(seen.value('sluice_fold_lag_seconds')).toBeGreaterThan(3_599));
+    await query('DELETE FROM rollup_generations WHERE generation = 1_000');
+    await query("UPDATE rollup_generations SET state = 'live'");
   });
 });
 

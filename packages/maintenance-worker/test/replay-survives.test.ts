@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 const LETTERS = 2_000;
@@ -46,6 +47,7 @@ it('kill -9 of the maintenance worker in the middle: the next one finishes, each
   await pipeline.drained();
   expect(await countOf('events')).toBe(LETTERS);
   expect(await countOf('(SELECT DISTINCT event_id FROM events)')).toBe(LETTERS);
+  await foldAll(pipeline.database);
   const [sessions] = await pipeline.database.query('SELECT sum(event_count)::int AS counted FROM sessions');
   expect(sessions?.['counted']).toBe(LETTERS);
   await Promise.all([last.stop(), writer.stop()]);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
@@ -24,8 +25,9 @@ const replay = async (body: object) => {
   return ended;
 };
 const numbers = async () => {
+  await foldAll(operations.pipeline.database);
   const [row] = await operations.pipeline.database.query(
-    `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(*)::int FROM event_ids) AS ids,
+    `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids,
             (SELECT coalesce(sum(event_count), 0)::int FROM sessions) AS in_sessions`,
   );
   return row;

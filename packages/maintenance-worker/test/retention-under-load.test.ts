@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openDatabase, type Database } from '@sluice/store/database';
-import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import { readHotSegment } from '@sluice/store/layout/hot-segment';
+import type { Segment } from '@sluice/store/layout/segments';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
-import { type ArchivePartition, type Dropped, dropPartitions } from '../src/retention/drop-partitions.ts';
+import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
+import { type ArchiveSegment, type Dropped, dropSegments } from '../src/retention/drop-segments.ts';
 import { PATIENCE, storing } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
-const weeksAgo = (weeks: number): Partition => partitionOf(new Date(Date.now() - weeks * 7 * DAY_MS));
 
 let pipeline: Pipeline;
 let opened: Database;
@@ -27,8 +28,8 @@ afterAll(async () => {
   await pipeline.stop();
 });
 
-const expire = (lockTimeoutMs = 30_000, archive: ArchivePartition | null = null): Promise<Dropped> =>
-  dropPartitions(opened, {
+const expire = (lockTimeoutMs = 30_000, archive: ArchiveSegment | null = null): Promise<Dropped> =>
+  dropSegments(opened, {
     now: new Date(),
     days: 30,
     exportsByDefault: false,
@@ -50,17 +51,19 @@ const waiting = (statement: string): Promise<number> =>
     return row!.pid;
   }, PATIENCE);
 
-async function oldEvents(partition: Partition): Promise<void> {
-  await makePartitions(opened, partition.from, 0);
-  await pipeline.database.query(storing(200, { storedAt: new Date(partition.from.getTime() + DAY_MS).toISOString() }));
+/** A sealed segment of events that are past their time. */
+async function oldEvents(): Promise<Segment> {
+  // What other tests have stored is of today. An empty segment would be expired.
+  if ((await readHotSegment(opened.db))!.blocks > 0) await sealHotSegment(opened);
+  await pipeline.database.query(storing(200, { storedAt: new Date(Date.now() - 60 * DAY_MS).toISOString() }));
+  return sealHotSegment(opened);
 }
 
 const countStored = async (): Promise<number> =>
-  (await pipeline.database.query<{ count: number }>('SELECT count(*)::int FROM event_ids'))[0]!.count;
+  (await pipeline.database.query<{ count: number }>('SELECT count(*)::int FROM events'))[0]!.count;
 
 it('while the detach waits for an open reader, batches are taken and stored as ever', async () => {
-  const partition = weeksAgo(8);
-  await oldEvents(partition);
+  const { relation } = await oldEvents();
   const reader = await pipeline.database.connect();
   await reader.query('BEGIN');
   await reader.query('SELECT count(*) FROM events');
@@ -72,18 +75,17 @@ it('while the detach waits for an open reader, batches are taken and stored as e
     await pipeline.stored(batch * 100);
   }
   await waiting('DETACH PARTITION');
-  // Readers continue as well, and do not see the partition that is being detached.
+  // Readers continue as well, and do not see the segment that is being detached.
   expect(await pipeline.database.query('SELECT count(*)::int FROM events')).toEqual([{ count: 500 }]);
 
   await reader.query('COMMIT');
   await reader.end();
-  expect(await expiring).toMatchObject({ dropped: [partition.name], events: 200, waiting: [], failures: [] });
+  expect(await expiring).toMatchObject({ dropped: [relation], events: 200, waiting: [], failures: [] });
   expect(await countStored()).toBe(500);
 });
 
 it.each(['cancel', 'terminate'])('a detach that was interrupted (%s) is finalised by the next run', async (how) => {
-  const partition = weeksAgo(how === 'cancel' ? 9 : 10);
-  await oldEvents(partition);
+  const { relation } = await oldEvents();
   const before = await countStored();
   const reader = await pipeline.database.connect();
   await reader.query('BEGIN');
@@ -93,20 +95,20 @@ it.each(['cancel', 'terminate'])('a detach that was interrupted (%s) is finalise
   expect((await interrupted).dropped).toEqual([]);
   const pending = () =>
     pipeline.database.query('SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhdetachpending');
-  expect(await pending()).toEqual([{ name: partition.name }]);
+  expect(await pending()).toEqual([{ name: relation }]);
 
   // The reader is still there: the next run waits, gives up, and has changed nothing.
-  expect(await expire(100)).toMatchObject({ dropped: [], waiting: [partition.name] });
-  expect(await pending()).toEqual([{ name: partition.name }]);
+  expect(await expire(100)).toMatchObject({ dropped: [], waiting: [relation] });
+  expect(await pending()).toEqual([{ name: relation }]);
   await reader.query('COMMIT');
   await reader.end();
-  // A partition that is still pending could be dropped too, by a lock on the parent that writers wait for.
+  // A segment that is still pending could be dropped too, by a lock on the parent that writers wait for.
   let attached: object[] = [];
-  const look: ArchivePartition = async (table) => {
+  const look: ArchiveSegment = async ({ relation: table }) => {
     attached = await pipeline.database.query('SELECT FROM pg_inherits WHERE inhrelid = $1::regclass', [table]);
     return { manifestKey: 'none' };
   };
-  expect(await expire(30_000, look)).toMatchObject({ dropped: [partition.name], failures: [] });
+  expect(await expire(30_000, look)).toMatchObject({ dropped: [relation], failures: [] });
   expect(attached).toEqual([]);
   expect(await countStored()).toBe(before - 200);
 });

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openDatabase, type Database } from '@sluice/store/database';
 import { readFence } from '@sluice/store/fence/fence';
-import { makePartitions, type Partition, partitionOf } from '@sluice/store/layout/partitions';
+import type { Segment } from '@sluice/store/layout/segments';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { expectExact, PATIENCE, storing } from './fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
-const weeksAgo = (weeks: number): Partition => partitionOf(new Date(Date.now() - weeks * 7 * DAY_MS));
-/** One past the 90 days, with several batches of blocks, and one that stays. */
-const [OLD, YOUNG] = [weeksAgo(20), weeksAgo(4)];
+const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
+/** Past the 90 days, with several batches of blocks. */
 const OLD_EVENTS = 10_000;
+/** In a segment that stays. */
 const YOUNG_EVENTS = 300;
+let old: Segment;
 
 let operations: Operations;
 let opened: Database;
@@ -19,20 +21,17 @@ let worker: TestDaemon;
 beforeAll(async () => {
   operations = await startOperations({}, { ingest: false });
   opened = openDatabase({ url: database().url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
-  for (const [partition, events] of [
-    [OLD, OLD_EVENTS],
-    [YOUNG, YOUNG_EVENTS],
-  ] as const) {
-    await makePartitions(opened, partition.from, 0);
-    await query(storing(events, { storedAt: new Date(partition.from.getTime() + 3 * DAY_MS).toISOString() }));
-  }
+  await query(storing(OLD_EVENTS, { storedAt: daysAgo(120) }));
+  old = await sealHotSegment(opened);
+  await query(storing(YOUNG_EVENTS, { storedAt: daysAgo(30) }));
+  await sealHotSegment(opened);
   worker = await operations.startMaintenance();
   await vi.waitFor(async () => expect((await operations.ask('GET', '/api/jobs')).body.jobs).not.toEqual([]), PATIENCE);
   await vi.waitFor(async () => {
     await ended(await request('fold-rollups'));
     expect(await generations()).toEqual([{ generation: 1, state: 'live', events: OLD_EVENTS + YOUNG_EVENTS }]);
     // While an older transaction of another test is open, the fence has no floor, and a rebuild would be one step.
-    expect(Date.parse((await readFence(opened.db)).floor)).toBeGreaterThan(YOUNG.to.getTime());
+    expect(Date.parse((await readFence(opened.db)).floor)).toBeGreaterThan(Date.parse(daysAgo(20)));
   }, PATIENCE);
 });
 afterAll(async () => {
@@ -83,7 +82,7 @@ it('rebuild-rollups: the next run continues after what was folded, and readers h
   );
   const killed = await killWhileWaiting(
     'rebuild-rollups',
-    'INSERT INTO "rollup_hours"',
+    'WITH window_groups',
     'INSERT INTO rollup_hours (generation, tenant, dimension, bucket, value, events) VALUES (2, $1, $2, $3, $4, 1)',
     Object.values(last!),
   );
@@ -103,25 +102,30 @@ it('rebuild-rollups: the next run continues after what was folded, and readers h
   await expectExact({ database: database() });
 });
 
-it('expire-partitions: the next run continues after the cleared blocks, and removes nothing twice', async () => {
-  const [last] = await query(`SELECT event_id FROM ${OLD.name} ORDER BY ctid DESC LIMIT 1`);
+it('expire-segments: the next run continues after the cleared blocks, and removes nothing twice', async () => {
+  // Of the last blocks alone.
+  const [last] = await query(
+    `SELECT date_trunc('hour', occurred_at, 'UTC') AS hour FROM ${old.relation} ORDER BY ctid DESC LIMIT 1`,
+  );
   const killed = await killWhileWaiting(
-    'expire-partitions',
-    'DELETE FROM event_ids',
-    'SELECT FROM event_ids WHERE event_id = $1 FOR UPDATE',
+    'expire-segments',
+    'MERGE INTO "rollup_hours"',
+    "SELECT FROM rollup_hours WHERE dimension = 'event_type' AND bucket = $1 FOR UPDATE",
     Object.values(last!),
   );
-  const [interrupted] = await query('SELECT name, events::int FROM expiring_partitions');
-  expect(interrupted!['name']).toBe(OLD.name);
+  const [interrupted] = await query('SELECT relation, events::int FROM expiring_segments');
+  expect(interrupted!['relation']).toBe(old.relation);
+  expect(await query(`SELECT state FROM segments WHERE relation = '${old.relation}'`)).toEqual([{ state: 'expiring' }]);
   const done = Number(interrupted!['events']);
   expect(done).toBeGreaterThan(0);
-  expect(await ended(await request('expire-partitions'))).toMatchObject({
+  expect(await ended(await request('expire-segments'))).toMatchObject({
     state: 'succeeded',
     rows: OLD_EVENTS - done,
-    details: { dropped: [OLD.name] },
+    details: { dropped: [old.relation] },
   });
   expect(await ended(killed)).toMatchObject({ state: 'failed', rows: expect.any(Number) as number });
-  expect(await query(`SELECT to_regclass('${OLD.name}') AS name`)).toEqual([{ name: null }]);
-  expect(await query('SELECT count(*)::int FROM event_ids')).toEqual([{ count: YOUNG_EVENTS }]);
+  expect(await query(`SELECT to_regclass('${old.relation}') AS name`)).toEqual([{ name: null }]);
+  expect(await query(`SELECT FROM segments WHERE relation = '${old.relation}'`)).toEqual([]);
+  expect(await query('SELECT count(*)::int FROM events')).toEqual([{ count: YOUNG_EVENTS }]);
   await expectExact({ database: database() });
 });

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { ReceivedSpan } from '@sluice/local-stack/otlp-messages';
-import { partitionOf } from '@sluice/store/layout/partitions';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { startTracedOperations, type TracedOperations } from './fixtures/traced-operations.ts';
 
@@ -36,7 +35,7 @@ it('each tick of a schedule is a trace of its own, and nothing else is', async (
   expect(new Set(roots.map(({ traceId }) => traceId)).size).toBe(roots.length);
   const names = new Set(roots.map(({ name }) => name));
   expect([...names].filter((name) => !name.startsWith('run '))).toEqual([]);
-  expect([...names]).toEqual(expect.arrayContaining(['run make-partitions', 'run check-fence', 'run queue-exports']));
+  expect([...names]).toEqual(expect.arrayContaining(['run rotate-segments', 'run check-fence', 'run queue-exports']));
   for (const root of roots) {
     expect(root).toMatchObject({
       kind: 'internal',
@@ -60,8 +59,8 @@ it('each tick of a schedule is a trace of its own, and nothing else is', async (
 it('a requested run is a trace of its own that links to the request; one that a sweep finds links to nothing', async () => {
   const { database } = traced.operations.pipeline;
   await start();
-  const { id } = await traced.request('/api/jobs/make-partitions/runs', {}, `00-${TRACE}-b7ad6b7169203331-01`);
-  const run = await traced.span('run make-partitions', { 'sluice.run.id': id });
+  const { id } = await traced.request('/api/jobs/rotate-segments/runs', {}, `00-${TRACE}-b7ad6b7169203331-01`);
+  const run = await traced.span('run rotate-segments', { 'sluice.run.id': id });
   const request = (): ReceivedSpan | undefined =>
     traced.receiver.spans.find(
       (span) => span.service === 'sluice-query-api' && span.traceId === TRACE && span.kind === 'server',
@@ -85,19 +84,19 @@ it('at a ratio of 0 the trace of a failed run is kept whole, and that of a succe
   const { database } = traced.operations.pipeline;
   await start({ OTEL_TRACES_SAMPLER_ARG: '0' });
   const unsampled = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
-  const well = await traced.request('/api/jobs/check-partitions/runs', {}, unsampled);
+  const well = await traced.request('/api/jobs/check-segments/runs', {}, unsampled);
   await ended(well['id'], 'succeeded');
-  await database.query(`ALTER TABLE events DETACH PARTITION ${partitionOf(new Date()).name}`);
-  const badly = await traced.request('/api/jobs/check-partitions/runs', {}, unsampled);
-  const run = await traced.span('run check-partitions', { 'sluice.run.id': badly['id'] });
+  await database.query("UPDATE segments SET state = 'closed' WHERE state = 'hot'");
+  const badly = await traced.request('/api/jobs/check-segments/runs', {}, unsampled);
+  const run = await traced.span('run check-segments', { 'sluice.run.id': badly['id'] });
   expect(run).toMatchObject({
     status: 'error',
-    statusMessage: expect.stringMatching(/^no partition events_/) as string,
+    statusMessage: expect.stringMatching(/^there is no hot segment/) as string,
     attributes: { 'sluice.run.state': 'failed' },
     events: [{ name: 'exception' }],
   });
   expect(traced.traceOf(run).length).toBeGreaterThan(1);
-  expect(traced.spans('run check-partitions').map(({ attributes }) => attributes['sluice.run.id'])).not.toContain(
+  expect(traced.spans('run check-segments').map(({ attributes }) => attributes['sluice.run.id'])).not.toContain(
     well['id'],
   );
 });

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { openDatabase, type Database } from '@sluice/store/database';
-import { insertEventsAndSessions } from '@sluice/store/write/event-statements';
+import { inTransaction } from '@sluice/store/transaction';
+import { enterSegment } from '@sluice/store/write/enter-segment';
+import { insertEvents } from '@sluice/store/write/event-statements';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { closeSessions } from '../src/jobs/close-sessions.ts';
+import { foldLiveOnce } from './fixtures/rolled-up.ts';
 
 const DAY_SECONDS = 86_400;
 let database: TestDatabase;
@@ -22,7 +26,19 @@ afterAll(async () => {
   await opened.close();
   await database.drop();
 });
-beforeEach(() => database.query('TRUNCATE events, event_ids, sessions'));
+beforeEach(async () => {
+  await database.query('TRUNCATE events, sessions, rollup_generations');
+  await foldedBefore('0 s');
+});
+
+/** Everything stored so long ago is folded. */
+const foldedBefore = (age: string) =>
+  database.query(
+    `INSERT INTO rollup_generations (generation, state, system_identifier, tx, floor, folded_at)
+     SELECT 1, 'live', system_identifier::text, '0', now() - $1::interval, now() FROM pg_control_system()
+     ON CONFLICT (generation) DO UPDATE SET floor = excluded.floor`,
+    [age],
+  );
 
 const run = (signal = new AbortController().signal) => ({ signal, progress: () => {} });
 const close = (idleSeconds: number, signal?: AbortSignal) => closeSessions(opened.db, idleSeconds, run(signal));
@@ -47,7 +63,8 @@ function eventOf(sessionId: string, tenant = 'default'): CanonicalEvent {
     payload: '{}',
   };
 }
-const write = (events: readonly CanonicalEvent[]) => insertEventsAndSessions(events).execute(opened.db);
+const write = (events: readonly CanonicalEvent[]) =>
+  inTransaction(opened, async (db) => insertEvents(events, await enterSegment(db)).execute(db));
 
 /** `count` sessions of a tenant, last seen so long ago. */
 const seed = (count: number, age: string, tenant = 'default', ended = false) =>
@@ -57,6 +74,9 @@ const seed = (count: number, age: string, tenant = 'default', ended = false) =>
      FROM generate_series(1, $1) n, (SELECT now() - $3::interval AS at) a`,
     [count, tenant, age, ended],
   );
+
+/** Every open session has been idle for so long: the fold's floor is a minute old. */
+const SOON = -3_600;
 
 const look = () => database.query('SELECT ended_at IS NULL AS open, event_count FROM sessions');
 
@@ -88,13 +108,27 @@ describe('closing', () => {
 
   it('an event that arrives afterwards opens the session again, and its counter continues', async () => {
     await write([eventOf('back'), eventOf('back')]);
-    await close(0);
+    await foldAll(database);
+    await close(SOON);
     expect(await look()).toEqual([{ open: false, event_count: '2' }]);
     await write([eventOf('back')]);
+    await foldAll(database);
     expect(await look()).toEqual([{ open: true, event_count: '3' }]);
   });
 
-  it('does not wait for a session that a writer has locked', async () => {
+  it('never runs ahead of the fold: what arrived after its position may not be counted yet', async () => {
+    await seed(3, '25 hours');
+    await foldedBefore('2 hours');
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 0 });
+    await foldedBefore('30 minutes');
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 3 });
+    // Nothing was folded yet.
+    await seed(1, '48 hours');
+    await database.query('TRUNCATE rollup_generations');
+    expect(await close(DAY_SECONDS)).toEqual({ rows: 0 });
+  });
+
+  it('does not wait for a session that a fold has locked', async () => {
     await seed(3, '25 hours');
     const writer = await database.connect();
     try {
@@ -106,7 +140,7 @@ describe('closing', () => {
   });
 });
 
-it('while writers write to the same sessions: no deadlock, and every event is counted once', async () => {
+it('while writers write to the same sessions and others fold: no deadlock, and every event is counted once', async () => {
   const BATCHES = 60;
   const PER_BATCH = 100;
   const written = new AbortController();
@@ -118,10 +152,15 @@ it('while writers write to the same sessions: no deadlock, and every event is co
     }
   };
   let closed = 0;
+  const folding = Promise.all(
+    [1, 2].map(async () => {
+      while (!written.signal.aborted) await foldLiveOnce(opened).catch((error: unknown) => failures.push(error));
+    }),
+  );
   const closing = Promise.all(
     [1, 2].map(async () => {
       while (!written.signal.aborted) {
-        await close(0).then(
+        await close(SOON).then(
           ({ rows }) => {
             closed += rows;
           },
@@ -132,7 +171,8 @@ it('while writers write to the same sessions: no deadlock, and every event is co
   );
   await Promise.all([write100(), write100(), write100()]);
   written.abort();
-  await closing;
+  await Promise.all([closing, folding]);
+  await foldAll(database);
   expect(failures).toEqual([]);
   expect(closed).toBeGreaterThan(150);
   const [sums] = await database.query(`
@@ -142,10 +182,11 @@ it('while writers write to the same sessions: no deadlock, and every event is co
   expect(sums).toEqual({ counted: 3 * BATCHES * PER_BATCH, stored: 3 * BATCHES * PER_BATCH, wrong: 0 });
 });
 
-it('writing to open sessions is HOT: no index has a column that every batch changes', async () => {
+it('folding into open sessions is HOT: no index has a column that every fold changes', async () => {
   const sessions = Array.from({ length: 10 }, (_, at) => `hot${at}`);
   await write(sessions.map((id) => eventOf(id)));
-  // Of the writer's own update, in one transaction: the statistics of a table come late.
+  await foldAll(database);
+  // Of the fold's own update, in one transaction: the statistics of a table come late.
   const connection = await database.connect();
   await connection.query('BEGIN');
   await connection.query('UPDATE sessions SET last_seen_at = now(), event_count = event_count + 1, ended_at = NULL');

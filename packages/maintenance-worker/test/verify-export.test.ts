@@ -7,7 +7,7 @@ import type { Manifest } from '@sluice/exports/manifest';
 import { behindFence } from '@sluice/testkit/behind-fence';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import type { MaintenanceConfig } from '../src/config.ts';
-import { archivePartition } from '../src/exports/archive-partition.ts';
+import { archiveSegment } from '../src/exports/archive-segment.ts';
 import { countRows } from '../src/exports/count-rows.ts';
 import type { JobContext, JobResult } from '../src/jobs/job.ts';
 import { verifyExportJob } from '../src/jobs/verify-export.ts';
@@ -123,27 +123,28 @@ it('another manifest than the one in Postgres is noticed', async () => {
   ]);
 });
 
-it('a partition is archived with all its columns, read again, and not archived twice', async () => {
+it('a segment is archived with all its columns, read again, and not archived twice', async () => {
   await database.query('CREATE TABLE events_2020w01 (LIKE events INCLUDING DEFAULTS)');
   await database.query(
     "INSERT INTO events_2020w01 SELECT * FROM events; UPDATE events_2020w01 SET flags = '{characters_replaced}', client_ip = '192.0.2.7'",
   );
   const signal = new AbortController().signal;
-  const archived = await archivePartition(context, 'events_2020w01', signal);
+  const archive = () => archiveSegment(context, { relation: 'events_2020w01', keepers: [] }, signal);
+  const archived = await archive();
   expect(archived).toMatchObject({ rows: EVENTS });
-  expect(await archivePartition(context, 'events_2020w01', signal)).toEqual(archived);
+  expect(await archive()).toEqual(archived);
   const runs = await database.query("SELECT tenant, state, rows_done FROM export_runs WHERE trigger = 'archive'");
   expect(runs).toEqual([{ tenant: null, state: 'succeeded', rows_done: String(EVENTS) }]);
 
-  // A damaged archive is not good enough to drop the partition, and is written again next time.
+  // A damaged archive is not good enough to drop the segment, and is written again next time.
   const file = join(rig.folder, archived.manifestKey, '../part-00001.parquet');
   await truncate(file, 100);
-  await expect(archivePartition(context, 'events_2020w01', signal)).rejects.toThrow(/not as its manifest says/);
-  const again = await archivePartition(context, 'events_2020w01', signal);
+  await expect(archive()).rejects.toThrow(/not as its manifest says/);
+  const again = await archive();
   expect(again.rows).toBe(EVENTS);
   expect(again.manifestKey).not.toBe(archived.manifestKey);
 
   // A row more than what was archived.
   await database.query('INSERT INTO events_2020w01 SELECT * FROM events LIMIT 1');
-  await expect(archivePartition(context, 'events_2020w01', signal)).rejects.toThrow(/has 500 rows, the table 501/);
+  await expect(archive()).rejects.toThrow(/has 500 rows, the table 501/);
 });

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Kysely, sql } from 'kysely';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { poll } from '@sluice/daemon/retry/poll';
@@ -28,6 +28,12 @@ export function addDataAge(server: FastifyInstance, ageSeconds: () => number | n
   server.addHook('onRequest', async (_request, reply) => {
     reply.header('x-data-age', ageSeconds()?.toFixed(1) ?? 'unknown');
   });
+}
+
+/** Gives one answer another age: the sum of its parts in seconds, `unknown` when one of them is. */
+export function setDataAge(reply: FastifyReply, parts: readonly (number | null | undefined)[]): void {
+  const age = parts.reduce<number | null>((sum, part) => (sum === null || part == null ? null : sum + part), 0);
+  reply.header('x-data-age', age?.toFixed(1) ?? 'unknown');
 }
 
 /** Starts measuring the lag of `db`, the database of DATABASE_READ_URL. */

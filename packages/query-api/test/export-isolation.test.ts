@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { insertEvents } from '@sluice/testkit/insert-events';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
 import { EXPORT_RUNS } from '../src/exports/runs/rows.ts';
@@ -40,10 +41,8 @@ let theirRun: string;
 let theirVerification: string;
 beforeEach(async () => {
   const { database } = operations.pipeline;
-  await database.query('TRUNCATE export_configs, export_runs, export_positions, event_ids, job_runs, audit_log');
-  await database.query(
-    "INSERT INTO event_ids VALUES ('evil', gen_random_uuid(), now()), ('victim', gen_random_uuid(), now())",
-  );
+  await database.query('TRUNCATE export_configs, export_runs, export_positions, events, job_runs, audit_log');
+  await insertEvents(database, 'evil', 'victim');
   const admin = (method: string, path: string, body?: unknown) => operations.ask(method, path, body, 'the-key');
   await admin('PUT', '/export/config?tenant=victim', {
     destination: { ...S3, bucket: 'victims-bucket', credentials: CREDENTIALS },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { insertEvents } from '@sluice/testkit/insert-events';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
@@ -12,8 +13,8 @@ beforeAll(async () => {
 afterAll(() => operations.stop());
 beforeEach(async () => {
   const { database } = operations.pipeline;
-  await database.query('TRUNCATE export_configs, export_runs, export_positions, event_ids, sessions, audit_log');
-  await database.query("INSERT INTO event_ids VALUES ('acme', gen_random_uuid(), now())");
+  await database.query('TRUNCATE export_configs, export_runs, export_positions, events, sessions, audit_log');
+  await insertEvents(database, 'acme');
 });
 
 const ask = (method: string, path: string, body?: unknown) => operations.ask(method, path, body, 'the-key');

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { freePort } from '@sluice/local-stack/free-port';
+import { insertEvents } from '@sluice/testkit/insert-events';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
 
@@ -47,9 +48,7 @@ it('no secret is ever answered, logged, or stored where it can be read', async (
     endpoint,
     credentials: { access_key_id: 'TENANTSACCESSKEY', secret_access_key: SECRET },
   };
-  await pipeline.database.query(
-    "INSERT INTO event_ids VALUES ('acme', gen_random_uuid(), now()), ('default', gen_random_uuid(), now())",
-  );
+  await insertEvents(pipeline.database, 'acme', 'default');
   expect(await ask('PUT', '/export/config?tenant=acme', { destination })).toBe(200);
   // Refused requests are logged, too.
   expect(await ask('PUT', '/export/config?tenant=acme', { destination, colour: SECRET.slice(0, 3) })).toBe(400);

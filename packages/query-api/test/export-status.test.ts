@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { insertEvents } from '@sluice/testkit/insert-events';
 import { operatorKey, type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => operations.stop());
 beforeEach(() =>
-  operations.pipeline.database.query('TRUNCATE export_configs, export_runs, export_positions, event_ids, sessions'),
+  operations.pipeline.database.query('TRUNCATE export_configs, export_runs, export_positions, events, sessions'),
 );
 
 const status = async (query = '', key = 'the-key') => operations.ask('GET', `/export/status${query}`, undefined, key);
@@ -85,7 +86,7 @@ describe('GET /export/status', () => {
   });
 
   it('shows zeros for a tenant that was never exported', async () => {
-    await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('new', gen_random_uuid(), now())");
+    await insertEvents(operations.pipeline.database, 'new');
     expect((await status('?tenant=new')).body.tenants).toEqual([
       {
         tenant: 'new',
@@ -115,7 +116,7 @@ describe('GET /export/status', () => {
   });
 
   it('shows a pause of the configuration of the variables after a failed run', async () => {
-    await operations.pipeline.database.query("INSERT INTO event_ids VALUES ('acme', gen_random_uuid(), now())");
+    await insertEvents(operations.pipeline.database, 'acme');
     await addRun('acme', 'failed', { trigger: 'schedule' });
     await operations.pipeline.database.query(
       "UPDATE export_runs SET error_code = 'no_bucket', error = 'There is no bucket.', finished_at = now()",

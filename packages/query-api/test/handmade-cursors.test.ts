@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { AUDIT_LOG } from '../src/audit/rows.ts';
 import { deadLetters } from '../src/dead-letters/rows.ts';
-import { eventList } from '../src/events/rows.ts';
+import { eventList } from '../src/events/read-events.ts';
 import { EXPORT_RUNS } from '../src/exports/runs/rows.ts';
 import { EXPORTING_TENANTS } from '../src/exports/status/rows.ts';
 import { cursorAfter, type List } from '../src/http/paging.ts';

@@ -54,7 +54,6 @@ beforeAll(async () => {
   await pipeline.stored(HOSTILE.length + 1);
   await pipeline.drained();
   await pipeline.database.query("UPDATE events SET tenant = 'evil'");
-  await pipeline.database.query("UPDATE event_ids SET tenant = 'evil'");
   await pipeline.database.query("UPDATE sessions SET tenant = 'evil'");
   await post(`${pipeline.ingest.url}/api/events`, { events: [makeEvent({ userName: SECRET, sessionId: SECRET })] });
   await pipeline.stored(HOSTILE.length + 2);

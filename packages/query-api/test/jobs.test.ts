@@ -165,13 +165,13 @@ describe('runs', () => {
 
   it('that were requested are run by a maintenance worker, and show their result', async () => {
     const worker = await operations.startMaintenance();
-    await vi.waitFor(async () => expect((await ask('POST', '/api/jobs/make-partitions/runs')).status).toBe(202), {
+    await vi.waitFor(async () => expect((await ask('POST', '/api/jobs/rotate-segments/runs')).status).toBe(202), {
       timeout: 180_000,
       interval: 50,
     });
     await vi.waitFor(
       async () =>
-        expect((await ask('GET', '/api/jobs/make-partitions/runs')).body.runs[0]).toMatchObject({
+        expect((await ask('GET', '/api/jobs/rotate-segments/runs')).body.runs[0]).toMatchObject({
           state: 'succeeded',
           duration_ms: expect.any(Number) as number,
           worker: expect.stringContaining(':') as string,

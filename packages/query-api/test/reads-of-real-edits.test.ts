@@ -1,8 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { fold } from '@sluice/projections/counts/fold';
-import { beginGeneration, lockGenerations } from '@sluice/projections/counts/generations';
-import { openDatabase, type Database } from '@sluice/store/database';
-import { inTransaction } from '@sluice/store/transaction';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import {
   type Edit,
@@ -17,7 +14,6 @@ const FOLDED = 8_000;
 const COUNT = 10_000;
 
 let operations: Operations;
-let opened: Database;
 let edits: Edit[];
 
 beforeAll(async () => {
@@ -27,32 +23,15 @@ beforeAll(async () => {
   const { pipeline } = operations;
   await pipeline.startWriter('writer-1');
   await storeThroughPipeline(pipeline, edits.slice(0, FOLDED));
-  opened = openDatabase({
-    url: pipeline.database.url,
-    poolSize: 2,
-    statementTimeoutMs: 30_000,
-    applicationName: 'sluice-maintenance',
-  });
-  await inTransaction(opened, async (db) => {
-    await lockGenerations(db);
-    await beginGeneration(db, 'live');
-  });
-  // Transactions of other test files hold the fence back for a moment.
-  await vi.waitFor(
-    async () => {
-      await fold(opened, 'live', { goOn: () => true });
-      const [folded] = await pipeline.database.query<{ events: number }>(
-        "SELECT coalesce(sum(events), 0)::int AS events FROM rollup_days WHERE dimension = 'event_type'",
-      );
-      expect(folded!.events).toBe(FOLDED);
-    },
-    { timeout: 180_000, interval: 50 },
+  await foldAll(pipeline.database);
+  const [folded] = await pipeline.database.query<{ events: number }>(
+    "SELECT coalesce(sum(events), 0)::int AS events FROM rollup_days WHERE dimension = 'event_type'",
   );
+  expect(folded!.events).toBe(FOLDED);
   await storeThroughPipeline(pipeline, edits.slice(FOLDED));
 });
 afterAll(async () => {
   if (!realEditsAreThere) return;
-  await opened.close();
   await operations.stop();
 });
 
@@ -175,13 +154,15 @@ describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
       ['day', 86_400_000, '2015-09-07T07:00:00Z', '2015-09-12T03:10:00Z'],
       ['hour', 3_600_000, '2015-09-11T01:15:00Z', '2015-09-12T06:50:00Z'],
       ['minute', 60_000, '2015-09-12T01:00:30Z', '2015-09-12T03:00:00Z'],
+      ['week', 604_800_000, '2015-08-20T07:00:00Z', '2015-09-23T03:10:00Z'],
     ] as const) {
       const { body } = await operations.ask(
         'GET',
         `/api/events/statistics?interval=${interval}&start_time=${start}&end_time=${end}`,
       );
       const inside = edits.filter((edit) => matches(edit, { start_time: start, end_time: end }));
-      const first = Math.floor(Date.parse(start) / length) * length;
+      const monday = interval === 'week' ? Date.parse('1970-01-05') : 0;
+      const first = monday + Math.floor((Date.parse(start) - monday) / length) * length;
       const expected = [];
       for (let at = first; at < Date.parse(end); at += length) {
         const ofBucket = inside.filter(
@@ -274,6 +255,7 @@ describe.skipIf(!realEditsAreThere)('real edits', needsRealEdits, () => {
     expect(new Date(body.last_event_at)).toEqual(new Date(inOrder.at(-1)!.timestamp));
     expect(body.events).toEqual(inOrder.slice(0, 1_000).map(wire));
 
+    await foldAll(operations.pipeline.database);
     const starts = [...bySession].map(([session, all]) => ({
       session,
       start: all.map((e) => e.timestamp).toSorted()[0]!,

@@ -8,7 +8,7 @@ beforeAll(async () => {
   await Promise.all([operations.pipeline.startWriter('writer-1'), operations.startMaintenance()]);
 });
 afterAll(() => operations.stop());
-beforeEach(() => operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events, event_ids'));
+beforeEach(() => operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events'));
 
 const ask = (method: string, path: string, body?: unknown) => operations.ask(method, path, body);
 const letter = async (id: string) => (await ask('GET', `/api/dead-letters/${id}`)).body;

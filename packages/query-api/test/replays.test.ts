@@ -7,9 +7,7 @@ beforeAll(async () => {
   await operations.refusePoison();
 });
 afterAll(() => operations.stop());
-beforeEach(() =>
-  operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events, event_ids, sessions'),
-);
+beforeEach(() => operations.pipeline.database.query('TRUNCATE dead_letters, replays, audit_log, events, sessions'));
 
 const create = (body: object) => operations.ask('POST', '/api/dead-letters/replays', body);
 
@@ -20,7 +18,8 @@ describe('a dry run', () => {
     const bad = await seed(5);
     const [stored] = await seed(1, { event: { eventType: 'CellChange' } });
     await pipeline.database.query(
-      "INSERT INTO event_ids SELECT 'default', event_id, '2026-01-01' FROM dead_letters WHERE id = $1",
+      `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+       SELECT 'default', event_id, 'x', now(), now(), 'governance-tracker', '{}' FROM dead_letters WHERE id = $1`,
       [stored],
     );
     await pipeline.database.query(
@@ -28,7 +27,7 @@ describe('a dry run', () => {
     );
     const everything = async () =>
       Promise.all(
-        ['dead_letters', 'replays', 'audit_log', 'events', 'event_ids', 'sessions'].map((table) =>
+        ['dead_letters', 'replays', 'audit_log', 'events', 'sessions'].map((table) =>
           pipeline.database.query(`SELECT t::text FROM ${table} t ORDER BY 1`),
         ),
       );

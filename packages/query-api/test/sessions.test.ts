@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
@@ -64,6 +65,8 @@ it('shows one, closed, and without events', async () => {
     last_seen_at: '2026-02-01T00:00:00.000000Z',
     ended_at: '2026-02-02T00:00:00.000000Z',
     event_count: 4,
+    machine_name: null,
+    user_domain: null,
     events: [],
     next_cursor: null,
   });
@@ -76,3 +79,76 @@ it.each(['state=ended', 'limit=0', 'limit=1001', 'colour=red', 'order=up', 'star
     expect([status, body.error.message]).toEqual([400, expect.stringContaining(query.split('=')[0]!)]);
   },
 );
+
+/** Stores events of a session, as minutes after ten o'clock. */
+async function store(session: string, minutes: readonly number[], { type = 'CellChange', tenant = 'default' } = {}) {
+  await operations.pipeline.database.query(
+    `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, actor, session_id, source, payload)
+     SELECT $1, gen_random_uuid(), $2, '2026-03-01T10:00Z'::timestamptz + make_interval(mins => minute), now(), 'ada', $3,
+            'governance-tracker', '{"machineName":"PC-7","userDomain":"ACME"}'
+     FROM unnest($4::int[]) AS minute`,
+    [tenant, type, session, minutes],
+  );
+}
+const show = async (session: string) => (await operations.ask('GET', `/api/sessions/${session}`)).body;
+const listed = async (session: string) =>
+  (await list('user_name=ada&limit=100')).sessions.find((each: { session_id: string }) => each.session_id === session);
+
+it('one is exact to the last commit, the list as of the last fold', async () => {
+  await store('s-new', [10, 20]);
+  await store('s-new', [50], { tenant: 'acme' });
+  const fresh = {
+    session_id: 's-new',
+    user_name: 'ada',
+    state: 'open',
+    started_at: '2026-03-01T10:10:00.000000Z',
+    last_event_at: '2026-03-01T10:20:00.000000Z',
+    ended_at: null,
+    event_count: 2,
+    machine_name: 'PC-7',
+    user_domain: 'ACME',
+  };
+  expect(await show('s-new')).toMatchObject(fresh);
+  expect(await listed('s-new')).toBeUndefined();
+  await foldAll(operations.pipeline.database);
+  expect(await show('s-new')).toMatchObject(fresh);
+  expect(await listed('s-new')).toMatchObject(fresh);
+
+  await store('s-new', [5, 30]);
+  await store('s-new', [40], { type: 'SessionEnd' });
+  const ended = {
+    ...fresh,
+    state: 'closed',
+    started_at: '2026-03-01T10:05:00.000000Z',
+    last_event_at: '2026-03-01T10:40:00.000000Z',
+    ended_at: '2026-03-01T10:40:00.000000Z',
+    event_count: 5,
+  };
+  expect(await show('s-new')).toMatchObject(ended);
+  expect((await show('s-new')).events).toHaveLength(5);
+  expect(await listed('s-new')).toMatchObject(fresh);
+  await foldAll(operations.pipeline.database);
+  expect(await listed('s-new')).toMatchObject(ended);
+
+  // What comes late leaves it ended; what occurred later opens it again.
+  await store('s-new', [39]);
+  expect(await show('s-new')).toMatchObject({ ...ended, event_count: 6 });
+  await store('s-new', [41]);
+  const again = { state: 'open', ended_at: null, event_count: 7, last_event_at: '2026-03-01T10:41:00.000000Z' };
+  expect(await show('s-new')).toMatchObject(again);
+  await foldAll(operations.pipeline.database);
+  expect(await listed('s-new')).toMatchObject(again);
+  expect(await show('s-new')).toMatchObject(again);
+});
+
+it('the list says how old it is', async () => {
+  const { database } = operations.pipeline;
+  const age = async () => (await fetch(`${operations.query.url}/api/sessions`)).headers.get('x-data-age');
+  await foldAll(database);
+  expect(Number(await age())).toBeLessThan(60);
+  await database.query("UPDATE rollup_generations SET folded_to = folded_to - interval '1 hour'");
+  expect(Number(await age())).toBeGreaterThan(3_599);
+  await database.query("UPDATE rollup_generations SET state = 'retired'");
+  expect(await age()).toBe('unknown');
+  await database.query("UPDATE rollup_generations SET state = 'live'");
+});

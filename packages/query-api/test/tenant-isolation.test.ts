@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => operations.stop());
 beforeEach(async () => {
   const { database } = operations.pipeline;
-  await database.query('TRUNCATE dead_letters, replays, audit_log, events, event_ids, sessions');
+  await database.query('TRUNCATE dead_letters, replays, audit_log, events, sessions');
   [own] = (await operations.seed(1, { tenant: 'evil' })) as [string];
   [theirs] = (await operations.seed(1, { tenant: 'victim', message: 'secret' })) as [string];
   const [row] = await database.query<{ id: string }>(
@@ -206,7 +206,7 @@ describe('events, statistics and sessions', () => {
            SELECT t.tenant, $2::uuid, 'A', now(), now(), 'who', 'same session', 'c', 'w', 'governance-tracker',
                   jsonb_build_object('secret', t.tenant)
            FROM (VALUES ($1::text)) t (tenant) RETURNING *
-         ), ledger AS (INSERT INTO event_ids SELECT tenant, event_id, stored_at FROM event)
+         )
          INSERT INTO sessions (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
          SELECT tenant, session_id, actor, occurred_at, occurred_at, stored_at, 1 FROM event`,
         [tenant, id],
@@ -363,8 +363,8 @@ describe('without a known key', () => {
       ['POST', '/export/config/test'],
       ['GET', '/api/jobs'],
       ['GET', '/api/jobs/runs'],
-      ['GET', '/api/jobs/make-partitions/runs'],
-      ['POST', '/api/jobs/make-partitions/runs'],
+      ['GET', '/api/jobs/rotate-segments/runs'],
+      ['POST', '/api/jobs/rotate-segments/runs'],
       ['GET', `/api/jobs/runs/${NO_REPLAY}`],
       ['POST', `/api/jobs/runs/${NO_REPLAY}/cancel`],
       ['GET', '/api/keys'],

@@ -18,17 +18,27 @@ export async function withAdvisoryLock(
   name: string,
   work: (db: Kysely<unknown>) => Promise<void>,
 ): Promise<boolean> {
-  const db = database.db;
-  return db.connection().execute(async (connection) => {
-    const { rows } = await sql<{ taken: boolean }>`
-      SELECT pg_try_advisory_lock(hashtextextended(${name}, 0)) AS taken`.execute(connection);
-    if (rows[0]?.taken !== true) return false;
-    try {
-      await work(connection);
-    } finally {
-      // On a broken connection this fails, and the lock is gone with the connection.
-      await sql`SELECT pg_advisory_unlock(hashtextextended(${name}, 0))`.execute(connection).catch(() => {});
-    }
-    return true;
-  });
+  return database.db.connection().execute((connection) => withLockOn(connection, name, () => work(connection)));
+}
+
+/**
+ * The same on one connection that the caller has.
+ *
+ * @returns false when another connection holds the lock and `work` did not run
+ */
+export async function withLockOn(
+  connection: Kysely<unknown>,
+  name: string,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  const { rows } = await sql<{ taken: boolean }>`
+    SELECT pg_try_advisory_lock(hashtextextended(${name}, 0)) AS taken`.execute(connection);
+  if (rows[0]?.taken !== true) return false;
+  try {
+    await work();
+  } finally {
+    // On a broken connection this fails, and the lock is gone with the connection.
+    await sql`SELECT pg_advisory_unlock(hashtextextended(${name}, 0))`.execute(connection).catch(() => {});
+  }
+  return true;
 }

@@ -12,7 +12,7 @@ export interface DatabaseNeeds {
 export const STORES: DatabaseNeeds = {
   writes: true,
   privileges: {
-    event_ids: ['SELECT', 'INSERT'],
+    segments: ['SELECT'],
     events: ['SELECT', 'INSERT'],
     sessions: ['SELECT', 'INSERT', 'UPDATE'],
     dead_letters: ['SELECT', 'INSERT', 'UPDATE'],
@@ -22,11 +22,14 @@ export const STORES: DatabaseNeeds = {
 /** Needs of the query API on the primary: operators change dead letters there. */
 export const SERVES: DatabaseNeeds = {
   writes: true,
-  privileges: { events: ['SELECT'], sessions: ['SELECT'], dead_letters: ['SELECT', 'UPDATE'] },
+  privileges: { events: ['SELECT'], segments: ['SELECT'], sessions: ['SELECT'], dead_letters: ['SELECT', 'UPDATE'] },
 };
 
 /** Needs of a server that is only read, such as a replica. */
-export const READS: DatabaseNeeds = { writes: false, privileges: { events: ['SELECT'], sessions: ['SELECT'] } };
+export const READS: DatabaseNeeds = {
+  writes: false,
+  privileges: { events: ['SELECT'], segments: ['SELECT'], sessions: ['SELECT'] },
+};
 
 /** What keeps a daemon from its work on a server that answers, and what an operator can do. */
 export interface Obstacle {

@@ -2,6 +2,7 @@ import type { CompiledQuery } from 'kysely';
 import type { QueryResultRow } from 'pg';
 import type { Database } from './database.ts';
 import type { Client } from './pool.ts';
+import { untilStopped } from './until-stopped.ts';
 
 /**
  * Sends a named statement with pg's own client, because Kysely cannot name one. With a name, the statement that stores 500
@@ -17,23 +18,10 @@ export async function executeNamed<R extends object>(
   { name, query }: NamedStatement<R>,
   stop?: AbortSignal,
 ): Promise<R[]> {
-  stop?.throwIfAborted();
-  let running = true;
-  let cancelling: Promise<void> | undefined;
-  const cancel = (): void => {
-    // A server that accepts no further connection ends the statement by its time-out.
-    cancelling = database.cancel(client, () => running).catch(() => {});
-  };
-  stop?.addEventListener('abort', cancel, { once: true });
-  try {
-    const { rows } = await client.query<R & QueryResultRow>({ name, text: query.sql, values: [...query.parameters] });
-    return rows;
-  } finally {
-    running = false;
-    stop?.removeEventListener('abort', cancel);
-    // Otherwise it could cancel the connection's next statement.
-    await cancelling;
-  }
+  const { rows } = await untilStopped(database, client, stop, () =>
+    client.query<R & QueryResultRow>({ name, text: query.sql, values: [...query.parameters] }),
+  );
+  return rows;
 }
 
 /** A statement that each connection parses and plans once, under this name. */

@@ -1,25 +1,22 @@
 import type { Database } from './database.ts';
-import { makePartitions } from './layout/partitions.ts';
+import { makeSegments } from './layout/make-segment.ts';
 import { checkServer } from './migrations/check-server.ts';
 import { migrate } from './migrations/migrate.ts';
 
-/** Number of weekly partitions to make after the current one. */
-export const PARTITIONS_AHEAD = 2;
-
 /**
  * Prepares the database for a daemon's first statement: checks the server, migrates the schema, and makes the
- * partitions for this week and the next two.
+ * hot segment and the one after it.
  *
  * @throws what Postgres answered; callers retry while it is away
  */
-export async function prepareDatabase(database: Database, now: Date): Promise<PreparedDatabase> {
+export async function prepareDatabase(database: Database): Promise<PreparedDatabase> {
   const server = await checkServer(database.db, database.schema);
   return {
     serverVersion: server.version,
     schema: server.schema,
     otherSchemas: server.otherSchemas,
     migrations: await migrate(database),
-    partitions: await makePartitions(database, now, PARTITIONS_AHEAD),
+    segments: await makeSegments(database),
   };
 }
 
@@ -31,5 +28,5 @@ export interface PreparedDatabase {
   /** Other schemas of the database that have tables of Sluice. */
   readonly otherSchemas: readonly string[];
   readonly migrations: readonly string[];
-  readonly partitions: readonly string[];
+  readonly segments: readonly string[];
 }

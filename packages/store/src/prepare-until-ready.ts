@@ -21,7 +21,7 @@ export async function prepareUntilReady(
   onFailure: (failure: Failure) => void = () => {},
 ): Promise<boolean> {
   let lastMessage: string | null = null;
-  const prepared = await retry(() => prepareDatabase(database, new Date()), {
+  const prepared = await retry(() => prepareDatabase(database), {
     backoff: BACKOFF,
     signal: stop,
     onFailure(error, attempt) {

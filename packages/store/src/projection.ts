@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder } from 'kysely';
+import type { Kysely, RawBuilder, SqlBool } from 'kysely';
 import type { Database } from './database.ts';
 
 /**
@@ -17,14 +17,6 @@ interface ProjectionBase {
   /** Tables that it alone writes. */
   readonly tables: readonly string[];
   readonly unfold: Unfold;
-  /**
-   * Builds the rows again from the events, beside the current ones, and replaces those in one step. The next rebuild
-   * continues an interrupted one.
-   *
-   * @returns number of events in the new rows
-   * @throws when the signal is aborted
-   */
-  rebuild(database: Database, options: RebuildOptions): Promise<number>;
 }
 
 /** A projection whose rows must be right at the moment an event is stored. */
@@ -36,18 +28,61 @@ export interface InTransactionProjection extends ProjectionBase {
    * @param stored a query for the stored events' columns
    */
   apply(db: Kysely<unknown>, stored: RawBuilder<unknown>): Promise<void>;
+  /**
+   * Builds the rows again from the events, beside the current ones, and replaces those in one step. The next rebuild
+   * continues an interrupted one.
+   *
+   * @returns number of events in the new rows
+   * @throws when the signal is aborted
+   */
+  rebuild(database: Database, options: RebuildOptions): Promise<number>;
 }
 
-/** A projection that follows the fence. It never makes a transaction that stores events wait for another one. */
+/**
+ * A projection that follows the fence. It never makes a transaction that stores events wait for another one.
+ *
+ * All folded projections are folded together: one pass over the events, one position, one transaction for each window. A
+ * rebuild folds all of them into a generation that nobody reads, and puts that in place in one transaction.
+ */
 export interface FoldedProjection extends ProjectionBase {
   readonly kind: 'folded';
+  /** True when the transactions of 0.1.0 that stored the events of weekly partitions have written its rows too. */
+  readonly sinceSegments?: true;
   /**
-   * Adds everything between its position and the fence, in bounded transactions. Each moves the position together with
-   * the rows, so an interruption neither loses an event nor counts one twice.
-   *
-   * @throws when the position belongs to another cluster
+   * Parts of the statement that adds one window of events: common table expressions as `name AS (…)`, with names that
+   * begin with the projection's.
    */
-  fold(database: Database, options: FoldOptions): Promise<Folded>;
+  fold(window: FoldWindow): readonly RawBuilder<unknown>[];
+  readonly rebuild: Rebuild;
+}
+
+/** What a projection does of a rebuild, beside folding. */
+export interface Rebuild {
+  /** Makes room for a new generation, in the transaction that begins it. */
+  begin(db: Kysely<unknown>): Promise<void>;
+  /** Puts the rebuilt rows in the place of the current ones, in the transaction that makes their generation the live one. */
+  replace(db: Kysely<unknown>): Promise<void>;
+  /**
+   * Deletes rows of a generation that is no longer read: one batch.
+   *
+   * @returns false when none were left
+   */
+  drop(db: Kysely<unknown>, generation: number): Promise<boolean>;
+}
+
+/** A window of events, each of which is folded once. */
+export interface FoldWindow {
+  readonly generation: number;
+  /** `building`: for a rebuild, into rows that nobody reads yet. */
+  readonly state: 'building' | 'live';
+  /** A condition on `events` that selects the window. */
+  readonly events: RawBuilder<SqlBool>;
+  /**
+   * Name of the shared first aggregate, with a row for each `(tenant, hour, session_id, actor, event_type)`: number of
+   * `events`, `first_at` and `last_at` of their `occurred_at`, `last_stored_at`, `machine_name`, `user_domain`. Grouping
+   * these few rows again is cheaper than grouping the events once for each projection.
+   */
+  readonly groups: RawBuilder<unknown>;
 }
 
 export interface FoldOptions {

@@ -1,9 +1,9 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { type Database, openDatabase } from '../src/database.ts';
 import { ENTITIES } from '../src/entities/entities.ts';
-import { makePartitions } from '../src/layout/partitions.ts';
 import { TABLE_ENTITIES } from './entities/table-entities.ts';
 
 let database: TestDatabase;
@@ -15,8 +15,8 @@ beforeAll(async () => {
   orm = await MikroORM.init({
     clientUrl: database.url,
     entities: [...ENTITIES, ...TABLE_ENTITIES],
-    // Of the migrations' own runner.
-    schemaGenerator: { skipTables: ['sluice_migrations'] },
+    // Of the migrations' own runner, and what stops writers of 0.1.0.
+    schemaGenerator: { skipTables: ['sluice_migrations', 'event_ids'], ignoreRoutines: true },
   });
 });
 afterAll(async () => {
@@ -44,8 +44,8 @@ it('every entity has the columns of its table: names, types and nullability', as
   }
 });
 
-it("MikroORM's schema diff proposes nothing, also after partitions were made at run time", async () => {
-  await makePartitions(opened, new Date(), 6);
+it("MikroORM's schema diff proposes nothing, also after segments were made at run time", async () => {
+  for (let time = 0; time < 3; time += 1) await sealHotSegment(opened);
   const { up } = await orm.schema.getUpdateSchemaMigrationSQL({ wrap: false });
   expect(up).toBe('');
 });

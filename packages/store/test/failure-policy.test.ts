@@ -69,7 +69,7 @@ describe('real causes:', () => {
     ["SELECT '2026-02-30'::date", 'row'],
     ['SELECT * FROM no_such_table', 'operator'],
     [
-      "INSERT INTO events (stored_at, tenant, event_id, event_type, occurred_at, received_at, source, payload) VALUES ('1999-01-01', 't', gen_random_uuid(), 'X', now(), now(), 's', '{}')",
+      "INSERT INTO events (segment, tenant, event_id, event_type, occurred_at, received_at, source, payload) VALUES (999, 't', gen_random_uuid(), 'X', now(), now(), 's', '{}')",
       'operator',
     ],
     ["SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(1)", 'transient'],

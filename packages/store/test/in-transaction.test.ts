@@ -34,11 +34,11 @@ it('a connection that breaks inside a transaction gives its slot of the pool bac
 
 it('the caller gets what the work threw, and nothing is stored', async () => {
   const failing = inTransaction(opened, async (db) => {
-    await sql`INSERT INTO event_ids VALUES ('t', gen_random_uuid(), now())`.execute(db);
+    await sql`INSERT INTO tenant_retention VALUES ('t', 1, null, now(), 'test')`.execute(db);
     throw new RangeError('of the work');
   });
   await expect(failing).rejects.toThrow(new RangeError('of the work'));
-  expect(await database.query('SELECT 1 FROM event_ids')).toHaveLength(0);
+  expect(await database.query('SELECT 1 FROM tenant_retention')).toHaveLength(0);
 });
 
 it('a database that does not exist is not made', async () => {

@@ -2,12 +2,15 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { VERSION } from '@sluice/errors/version';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { makeWeeklyPartition } from '@sluice/testkit/weekly-partition';
 import { openDatabase, type Database } from '../src/database.ts';
-import { makePartitions } from '../src/layout/partitions.ts';
+import { makeSegments } from '../src/layout/make-segment.ts';
 import { migrate, pendingMigrations } from '../src/migrations/migrate.ts';
 import { MIGRATIONS } from '../src/migrations/migrations.ts';
 import { prepareDatabase } from '../src/prepare-database.ts';
-import { insertEventsAndSessions } from '../src/write/event-statements.ts';
+import { inTransaction } from '../src/transaction.ts';
+import { enterSegment } from '../src/write/enter-segment.ts';
+import { insertEvents } from '../src/write/event-statements.ts';
 
 const eventOf = (n: number): CanonicalEvent => ({
   tenant: 'default',
@@ -39,14 +42,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-it('several daemons prepare an empty database at once; each migration and partition is made once', async () => {
-  const prepared = await Promise.all(pools.map((opened) => prepareDatabase(opened, new Date('2026-11-21T10:00:00Z'))));
+it('several daemons prepare an empty database at once; each migration and segment is made once', async () => {
+  const prepared = await Promise.all(pools.map((opened) => prepareDatabase(opened)));
   expect(prepared.flatMap((each) => each.migrations)).toEqual(MIGRATIONS.map((migration) => migration.name));
-  expect(prepared.flatMap((each) => each.partitions).toSorted()).toEqual([
-    'events_2026w47',
-    'events_2026w48',
-    'events_2026w49',
-  ]);
+  expect(prepared.flatMap((each) => each.segments).toSorted()).toEqual(['events_s1', 'events_s2']);
   expect(await database.query('SELECT name FROM sluice_migrations')).toHaveLength(MIGRATIONS.length);
 });
 
@@ -59,9 +58,8 @@ it('a database of the first version is migrated as it is, also where its indexes
     for (const statement of statements) await database.query(statement);
     await database.query('INSERT INTO sluice_migrations (name) VALUES ($1)', [name]);
   }
-  await makePartitions(opened, new Date(), 0);
-  const write = (n: number) => insertEventsAndSessions([eventOf(n)]).execute(opened.db);
-  await write(1);
+  await makeWeeklyPartition(database, new Date());
+  await writeAsBefore(1);
   // The statement that docs/operate/upgrade.md recommends where there are many sessions.
   const sessionIndexes = later
     .flatMap(({ statements }) => statements)
@@ -72,15 +70,39 @@ it('a database of the first version is migrated as it is, also where its indexes
   }
 
   expect(await migrate(opened)).toEqual(later.map(({ name }) => name));
-  // The writers of the first version continue beside the new ones, with the same statement.
-  await write(2);
   expect(await database.query('SELECT session_id, event_count::int, ended_at FROM sessions')).toEqual([
-    { session_id: 'a', event_count: 2, ended_at: null },
+    { session_id: 'a', event_count: 1, ended_at: null },
   ]);
-  expect(await database.query('SELECT count(*)::int FROM events JOIN event_ids USING (tenant, event_id)')).toEqual([
-    { count: 2 },
+  // What is written from now on is in a segment, and an id of before is known.
+  expect(await makeSegments(opened)).toEqual(['events_s1', 'events_s2']);
+  expect([await write(opened, 1), await write(opened, 2)]).toEqual([0, 1]);
+  expect(await database.query('SELECT segment, count(*)::int FROM events GROUP BY 1 ORDER BY 1')).toEqual([
+    { segment: 0, count: 1 },
+    { segment: 1, count: 1 },
   ]);
+  // A writer of the first version stops, and its log says why.
+  await expect(writeAsBefore(3)).rejects.toThrow('stop this writer and start one of 0.2.0 or later');
 });
+
+/** What a writer of 0.1.0 does, in short. */
+async function writeAsBefore(n: number): Promise<void> {
+  const { eventId } = eventOf(n);
+  await database.query("INSERT INTO event_ids VALUES ('default', $1, now())", [eventId]);
+  await database.query(
+    `INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+     VALUES ('default', $1, 'CellChange', now(), now(), 'governance-tracker', '{}')`,
+    [eventId],
+  );
+  await database.query("INSERT INTO sessions VALUES ('default', 'a', null, now(), now(), now(), 1, null)");
+}
+
+/** @returns the number of new events */
+async function write(opened: Database, n: number): Promise<number> {
+  return inTransaction(opened, async (db) => {
+    const { rows } = await insertEvents([eventOf(n)], await enterSegment(db)).execute(db);
+    return Number(rows[0]!.stored);
+  });
+}
 
 it('a newer schema that is compatible with this version is accepted', async () => {
   await migrate(pools[0]!);

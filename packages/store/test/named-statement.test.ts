@@ -28,15 +28,15 @@ const isAsleep = async () =>
 
 it('what pg’s own client does inside a transaction is a part of it', async () => {
   const query = sql<{ tenant: string }>`
-    INSERT INTO event_ids VALUES (${'t'}, gen_random_uuid(), now()) RETURNING tenant`.compile(opened.db);
+    INSERT INTO tenant_retention VALUES (${'t'}, 1, null, now(), 'test') RETURNING tenant`.compile(opened.db);
   await expect(
     inTransaction(opened, async (db, client) => {
-      expect(await executeNamed(opened, client, { name: 'store-id', query })).toEqual([{ tenant: 't' }]);
-      expect((await sql`SELECT FROM event_ids`.execute(db)).rows).toHaveLength(1);
+      expect(await executeNamed(opened, client, { name: 'retain', query })).toEqual([{ tenant: 't' }]);
+      expect((await sql`SELECT FROM tenant_retention`.execute(db)).rows).toHaveLength(1);
       throw new RangeError('of the work');
     }),
   ).rejects.toThrow(new RangeError('of the work'));
-  expect(await database.query('SELECT FROM event_ids')).toHaveLength(0);
+  expect(await database.query('SELECT FROM tenant_retention')).toHaveLength(0);
 });
 
 it.each([

@@ -7,8 +7,6 @@ import { findObstacle, READS, STORES } from '../src/find-obstacle.ts';
 import { migrate } from '../src/migrations/migrate.ts';
 import { prepareDatabase } from '../src/prepare-database.ts';
 
-const NOW = new Date('2026-11-21T10:00:00Z');
-
 const closing: (() => Promise<unknown>)[] = [];
 let database: TestDatabase;
 let admin: pg.Client;
@@ -58,9 +56,7 @@ it.each(['LATIN1', 'WIN1252', 'EUC_JP'])(
     const url = new URL(database.url);
     url.pathname = `/${name}`;
     const opened = open(url.href);
-    await expect(prepareDatabase(opened, NOW)).rejects.toThrow(
-      `needs server_encoding UTF8; this database has ${encoding}`,
-    );
+    await expect(prepareDatabase(opened)).rejects.toThrow(`needs server_encoding UTF8; this database has ${encoding}`);
     await expect(migrate(opened)).rejects.toThrow('needs server_encoding UTF8');
     const client = new pg.Client({ connectionString: url.href });
     await client.connect();
@@ -69,18 +65,19 @@ it.each(['LATIN1', 'WIN1252', 'EUC_JP'])(
   },
 );
 
-it('a schema of the role’s name, made later, changes nothing: tables and new partitions stay where they are', async () => {
+it('a schema of the role’s name, made later, changes nothing: tables and new segments stay where they are', async () => {
   const { role, url } = await makeRole();
   await database.query(`GRANT CREATE ON SCHEMA public TO ${role}`);
-  await prepareDatabase(open(url), NOW);
+  await prepareDatabase(open(url));
   const before = await tables();
   await database.query(`CREATE SCHEMA ${role} AUTHORIZATION ${role}`);
   // A table of the same name there, as another program may make it.
   await database.query(`CREATE TABLE ${role}.events (id int)`);
   const later = open(url);
-  const { migrations, partitions } = await prepareDatabase(later, new Date('2027-03-01T10:00:00Z'));
+  await database.query("UPDATE segments SET state = 'closed' WHERE state = 'next'");
+  const { migrations, segments } = await prepareDatabase(later);
   expect(migrations).toEqual([]);
-  expect(partitions).toHaveLength(3);
+  expect(segments).toEqual(['events_s3']);
   expect(await database.query(`SELECT tablename FROM pg_tables WHERE schemaname = '${role}'`)).toEqual([
     { tablename: 'events' },
   ]);
@@ -89,30 +86,28 @@ it('a schema of the role’s name, made later, changes nothing: tables and new p
 });
 
 it('tables in a schema that search_path does not reach are not made again; DATABASE_SCHEMA chooses', async () => {
-  await prepareDatabase(open(database.url), NOW);
+  await prepareDatabase(open(database.url));
   const { role, url } = await makeRole();
   await database.query(`CREATE SCHEMA app AUTHORIZATION ${role}`);
   await database.query(`ALTER ROLE ${role} SET search_path = app`);
   const elsewhere = open(url);
-  await expect(prepareDatabase(elsewhere, NOW)).rejects.toThrow(
-    /in schema "public" .* leads to "app".* DATABASE_SCHEMA/,
-  );
+  await expect(prepareDatabase(elsewhere)).rejects.toThrow(/in schema "public" .* leads to "app".* DATABASE_SCHEMA/);
   expect(await tables()).toMatchObject([{ schema: 'public' }]);
   expect(await findObstacle(elsewhere.db, READS)).toMatchObject({
     code: 'schema_missing',
     message: expect.stringMatching(/in schema "public".*search_path \(app\)/) as string,
   });
 
-  const chosen = await prepareDatabase(open(url, 'app'), NOW);
+  const chosen = await prepareDatabase(open(url, 'app'));
   expect(chosen).toMatchObject({ schema: 'app', otherSchemas: ['public'] });
   expect(await tables()).toMatchObject([{ schema: 'app' }, { schema: 'public' }]);
-  await expect(prepareDatabase(open(url, 'nowhere'), NOW)).rejects.toThrow('has not the schema "nowhere"');
+  await expect(prepareDatabase(open(url, 'nowhere'))).rejects.toThrow('has not the schema "nowhere"');
 });
 
 it('a role that may not create tables is told so, with the schema', async () => {
   const { role, url } = await makeRole();
   await database.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-  await expect(prepareDatabase(open(url), NOW)).rejects.toThrow(
+  await expect(prepareDatabase(open(url))).rejects.toThrow(
     `role "${role}" may not create tables in schema "public": GRANT CREATE ON SCHEMA`,
   );
 });
@@ -129,7 +124,7 @@ it('array_nulls = off, set for the database, is not in force', async () => {
 it('a missing schema, table or privilege and a read-only database are obstacles, each named', async () => {
   const opened = open(database.url);
   expect(await findObstacle(opened.db, READS)).toMatchObject({ code: 'schema_missing' });
-  await prepareDatabase(opened, NOW);
+  await prepareDatabase(opened);
   expect(await findObstacle(opened.db, STORES)).toBeNull();
 
   const { role, url } = await makeRole();

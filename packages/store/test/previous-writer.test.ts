@@ -1,19 +1,30 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
+import { makeWeeklyPartition } from '@sluice/testkit/weekly-partition';
+import { type Database, openDatabase } from '../src/database.ts';
+import { migrate } from '../src/migrations/migrate.ts';
+import { MIGRATIONS } from '../src/migrations/migrations.ts';
 import recorded from './fixtures/writer-statements-0.1.0.json' with { type: 'json' };
 
 /**
  * What the writer of 0.1.0 sent to Postgres, recorded at its connections: a batch that is stored, a batch of which one event is
- * refused and one entry can't be read, and that event replayed. Writers of the previous release run on while the schema is
- * migrated. The release itself runs in `pnpm test:long upgrade`.
+ * refused and one entry can't be read, and that event replayed. Writers of the previous release run on until the
+ * schema has segments. The release itself runs in `pnpm test:long upgrade`.
  */
 const STATEMENTS = recorded as { text: string; values: (string | string[] | { $bytes: string })[] }[];
 
 let database: TestDatabase;
+let opened: Database;
 let client: pg.Client;
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createTestDatabase({ empty: true });
+  opened = openDatabase({ url: database.url, poolSize: 2, statementTimeoutMs: 30_000, applicationName: 'test' });
+  await migrate(
+    opened,
+    MIGRATIONS.filter(({ name }) => name < '0009'),
+  );
+  await makeWeeklyPartition(database, new Date());
   client = await database.connect();
   await database.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -23,6 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await client.end();
+  await opened.close();
   await database.drop();
 });
 
@@ -40,7 +52,7 @@ async function send(statements: typeof STATEMENTS): Promise<void> {
   }
 }
 
-it('what the writer of 0.1.0 sends does the same on the schema of this version', async () => {
+it('what the writer of 0.1.0 sends does the same on the schema before segments', async () => {
   const replay = STATEMENTS.findLastIndex(({ text }) => text === 'begin');
   await database.query('CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()');
   await send(STATEMENTS.slice(0, replay));
@@ -62,4 +74,15 @@ it('what the writer of 0.1.0 sends does the same on the schema of this version',
   expect(
     await database.query('SELECT count(*)::int FROM events JOIN event_ids USING (tenant, event_id, stored_at)'),
   ).toEqual([{ count: 6 }]);
+});
+
+it('on the schema with segments it is refused, and what it stored is there', async () => {
+  await migrate(opened);
+  await expect(send(STATEMENTS)).rejects.toMatchObject({
+    code: '0A000',
+    message: 'events are in segments since Sluice 0.2.0: stop this writer and start one of 0.2.0 or later',
+  });
+  expect(await database.query('SELECT segment, count(*)::int FROM events GROUP BY 1')).toEqual([
+    { segment: 0, count: 6 },
+  ]);
 });

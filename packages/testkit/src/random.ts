@@ -3,10 +3,10 @@ import { seededRandom as plainRandom } from './seeded-random.ts';
 /** A source of random choices that are the same for the same seed, so that a failure can be reproduced. */
 export interface Random {
   /** A whole number from 0 to `below` − 1. */
-  int(below: number): number;
-  pick<T>(choices: readonly T[]): T;
+  int(this: void, below: number): number;
+  pick<T>(this: void, choices: readonly T[]): T;
   /** An array of up to `most` items. */
-  list<T>(most: number, make: () => T): T[];
+  list<T>(this: void, most: number, make: () => T): T[];
 }
 
 /** The benchmarks' generator, with lists. */

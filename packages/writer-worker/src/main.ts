@@ -7,8 +7,10 @@ import { runUntilStopped, startOrExit } from '@sluice/daemon/run-daemon';
 import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { createPoolMetrics } from '@sluice/daemon/telemetry/pool-metrics';
+import { messageOf } from '@sluice/errors/message-of';
 import { openDatabase } from '@sluice/store/database';
 import { LONGEST_TRANSACTION_MS } from '@sluice/store/time-limits';
+import { KnownIds } from '@sluice/store/write/known-ids';
 import { connectBlockingRedis, connectRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
 import { streamKey } from '@sluice/stream/stream-keys';
@@ -67,8 +69,11 @@ await startOrExit('writer-worker', async () => {
     lingerMs: config.WRITER_LINGER_MS,
   };
   const buffer = new BatchBuffer(limits);
-  const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress });
-  const shared = { database, redis, logger, state, metrics, progress, stopFetching: stopFetching.signal };
+  const idsNotRead = (error: unknown): void =>
+    logger.warn({ error: messageOf(error) }, 'ids of older segments could not be read; every id is looked up there');
+  const known = new KnownIds(database, idsNotRead);
+  const metrics = createWriterMetrics(registry, { state, breaker, buffer, progress, known });
+  const shared = { database, redis, logger, state, metrics, progress, known, stopFetching: stopFetching.signal };
   const observer = new BatchObserver(shared);
   const processing = {
     ...shared,
@@ -103,6 +108,8 @@ await startOrExit('writer-worker', async () => {
 
   const consuming = consumeWhenReady(database, {
     ...shared,
+    // A failure shows at the first batch.
+    onReady: () => known.refresh().catch(() => {}),
     openBlocking: (shard) => connectBlockingRedis(config.REDIS_URL, { name: `writer:${shard}`, logger }),
     buffer,
     namespace: config.SLUICE_NAMESPACE,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readConservation } from '@sluice/stream/conservation';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
@@ -19,9 +20,9 @@ afterAll(async () => {
 
 it('a writer killed after COMMIT and before acknowledging stores nothing twice', async () => {
   const { database, ingest, redis, stream } = pipeline;
-  // The writer reads the batch, but can't commit yet: a session it has to count is locked.
+  // The writer reads the batch, but can't store it yet: the table is locked.
   const blocker = await database.connect();
-  await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   const killed = await pipeline.startWriter('writer-1');
   expect((await post(`${ingest.url}/api/events`, { events: makeEvents(500) })).status).toBe(202);
   await expect.poll(() => pendingOf(), { timeout: 180_000 }).toBe(1);
@@ -41,6 +42,7 @@ it('a writer killed after COMMIT and before acknowledging stores nothing twice',
   const next = await pipeline.startWriter('writer-1');
   await pipeline.drained();
   expect(await pendingOf()).toBe(0);
+  await foldAll(database);
   const counted = await database.query(
     `SELECT (SELECT count(*)::int FROM events) AS events, (SELECT count(DISTINCT event_id)::int FROM events) AS ids,
             (SELECT sum(event_count)::int FROM sessions) AS in_sessions`,
@@ -50,7 +52,7 @@ it('a writer killed after COMMIT and before acknowledging stores nothing twice',
     stored_events: 0,
     duplicate_events: 500,
   });
-  // Of the first transaction Redis never heard; by the ledger the second one only found duplicates.
+  // Of the first transaction Redis never heard; the second one only found duplicates.
   expect(await readConservation(redis, stream)).toEqual({
     added: 1,
     settled: 1,

@@ -5,6 +5,7 @@ import { addHealthRoutes } from '@sluice/daemon/http/health';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { openDatabase, type Database } from '@sluice/store/database';
+import { KnownIds } from '@sluice/store/write/known-ids';
 import { type Answer, get } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { ownRedis } from '@sluice/testkit/own-servers';
@@ -120,7 +121,8 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
     const breaker = new Breaker(stopWorking.signal);
     const limits = { maxEvents: 500, maxBytes: 4_000_000, lingerMs: 1 };
     const buffer = new BatchBuffer(limits);
-    const metrics = createWriterMetrics(createMetrics('test'), { state, breaker, buffer, progress });
+    const known = new KnownIds(opened);
+    const metrics = createWriterMetrics(createMetrics('test'), { state, breaker, buffer, progress, known });
     const logger = { debug: silent, info: silent, warn: silent, error: silent } as unknown as Logger;
     const context = { database: opened, redis: pipeline.redis, logger, state, metrics, progress, breaker };
     const observer = new BatchObserver(context);
@@ -147,6 +149,7 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
           batch,
           {
             ...context,
+            known,
             observer,
             consumer: 'writer-1',
             stopFetching: stopFetching.signal,
@@ -203,7 +206,7 @@ describe('/live asks for a restart when the consumer is wedged:', () => {
 
   it('a transaction does not end, though everything else continues', async () => {
     const blocker = await pipeline.database.connect();
-    await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+    await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
     const id = await enqueue(pipeline, makeEvents(3));
     const { body } = await wedged();
     expect(body).toMatchObject({

@@ -40,7 +40,7 @@ it('report exactly what the writer did', async () => {
     await pipeline.drained();
   }
   const blocker = await pipeline.database.connect();
-  await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   await enqueue(pipeline, makeEvents(7), { receivedAt: aMinuteAgo });
   await expect.poll(() => failedTries(writer), { timeout: 180_000 }).toBeGreaterThanOrEqual(2);
   await blocker.query('COMMIT');

@@ -21,7 +21,7 @@ afterAll(async () => {
 it('the next transaction begins at the COMMIT of the last one, and does not wait for its acknowledgement', async () => {
   const { database, redis, stream } = pipeline;
   const blocker = await database.connect();
-  await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   for (let entry = 0; entry < 2; entry += 1) await enqueue(pipeline, makeEvents(1));
   // One transaction at a time, each of one entry.
   await pipeline.startWriter('writer-1', { WRITER_CONCURRENCY: '1', WRITER_BATCH_EVENTS: '1' });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
@@ -25,6 +26,7 @@ it('a resend of the same ids with other timestamps stores nothing new', async ()
   expect((await post(`${ingest.url}/api/events`, { events: resent })).body.accepted).toBe(600);
   await pipeline.drained();
   expect(await database.query('SELECT event_id, occurred_at FROM events ORDER BY event_id')).toEqual(before);
+  await foldAll(database);
   expect(await database.query('SELECT sum(event_count)::int AS counted FROM sessions')).toEqual([{ counted: 600 }]);
 });
 

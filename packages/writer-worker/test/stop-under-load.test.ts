@@ -52,7 +52,7 @@ it('SIGTERM of ingest and writer under load loses nothing that was acknowledged,
 it('a writer that cannot store gives up at its deadline, and the entries stay', async () => {
   const { database, redis, stream, namespace } = pipeline;
   const blocker = await database.connect();
-  await blocker.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   const writer = await pipeline.startWriter('writer-1', { SHUTDOWN_TIMEOUT_MS: '2000' });
   const ingest = await startTestDaemon('ingest-api', { REDIS_URL: inject('redisUrl'), SLUICE_NAMESPACE: namespace });
   await post(`${ingest.url}/api/events`, { events: makeEvents(5, { userName: 'late' }) });

@@ -117,7 +117,12 @@ it('a transaction is a trace of its own, with a link to each request in it, and 
     scope,
     attributes['db.system.name'],
   ]);
-  expect(statements).toEqual([['client', '@opentelemetry/instrumentation-pg', 'postgresql']]);
+  expect(statements).toEqual([['client', 'sluice', 'postgresql']]);
+  expect(child(write, 'copy events').attributes).toMatchObject({
+    'db.operation.name': 'COPY',
+    'db.collection.name': 'events_s1',
+    'db.operation.batch.size': 8,
+  });
   const settle = child(span!, 'settle events');
   expect(settle).toMatchObject({
     kind: 'client',
@@ -137,7 +142,7 @@ it('all requests of a large transaction are linked to, though OpenTelemetry woul
 });
 
 describe('a batch with an event that Postgres refuses', () => {
-  it('has a span for each step of the search, and one for the dead letter in the trace of its request', async () => {
+  it('has a span for the search, and one for the dead letter in the trace of its request', async () => {
     const [good, bad] = [clientTrace(), clientTrace('00')];
     const [poison] = makeEvents(1, { eventType: 'Poison' });
     await enqueue(pipeline, makeEvents(5), good);
@@ -156,15 +161,13 @@ describe('a batch with an event that Postgres refuses', () => {
       },
     });
     const isolate = child(span!, 'isolate events');
-    const halves = named('isolate half');
-    expect(halves.length).toBeGreaterThan(3);
-    expect(halves.every(({ parentSpanId, status }) => parentSpanId === isolate.spanId && status === 'unset')).toBe(
-      true,
-    );
-    expect(halves.filter(({ attributes }) => attributes['db.response.status_code'] === '22023').length).toBeGreaterThan(
-      1,
-    );
-    expect(childrenOf(halves[0]!).map(({ scope }) => scope)).toContain('@opentelemetry/instrumentation-pg');
+    const search = child(isolate, 'isolate rows');
+    // The statement has not failed: to find the bad event is its purpose.
+    expect(search).toMatchObject({
+      status: 'unset',
+      attributes: { 'sluice.events': 8, 'sluice.events.refused': 1 },
+    });
+    expect(childrenOf(search).map(({ scope }) => scope)).toEqual(['@opentelemetry/instrumentation-pg']);
 
     const letters = await pipeline.database.query<{ id: string; reason: string }>(
       'SELECT id, reason FROM dead_letters',
@@ -220,7 +223,7 @@ describe('a batch with an event that Postgres refuses', () => {
 
 it('a failed try is a failed span in a successful transaction, and its trace is retained', async () => {
   const blocker = await pipeline.database.connect();
-  await blocker.query('BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   await tracedWriter(4, { OTEL_TRACES_SAMPLER_ARG: '0', STATEMENT_TIMEOUT_MS: '300' });
   await enqueue(pipeline, makeEvents(4), clientTrace('00'));
   await expect.poll(() => writer.output(), { timeout: 180_000 }).toContain('storing failed; retrying');
@@ -239,12 +242,12 @@ it('a failed try is a failed span in a successful transaction, and its trace is 
 });
 
 it('an abandoned transaction is a failed span, sent before the writer ends', async () => {
-  await pipeline.database.query('ALTER TABLE events RENAME TO events_away');
+  await pipeline.database.query('ALTER TABLE events_s1 RENAME TO events_away');
   await tracedWriter(3);
   await enqueue(pipeline, makeEvents(3));
   await expect.poll(() => writer.output(), { timeout: 180_000 }).toContain('STALLED');
   await writer.stop();
-  await pipeline.database.query('ALTER TABLE events_away RENAME TO events');
+  await pipeline.database.query('ALTER TABLE events_away RENAME TO events_s1');
   const [span] = await processSpans();
   expect(span).toMatchObject({ status: 'error', attributes: { 'sluice.outcome': 'abandoned' } });
   expect(childrenOf(span!).find(({ name }) => name === 'write events')).toMatchObject({

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { foldAll } from '@sluice/testkit/fold-all';
 import { get, post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
@@ -17,7 +18,7 @@ it('two writers share one stream and store each event once', async () => {
 
   // Nothing can be stored until both have taken a part of the backlog.
   const blocker = await database.connect();
-  await blocker.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+  await blocker.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
   const small = { WRITER_BATCH_EVENTS: '100', WRITER_CONCURRENCY: '1' };
   const writers = await Promise.all([pipeline.startWriter('writer-1', small), pipeline.startWriter('writer-2', small)]);
   await expect
@@ -49,6 +50,7 @@ it('the same ids from three clients at once are stored once, without deadlock', 
   expect(await database.query("SELECT count(*)::int AS events FROM events WHERE session_id = 'shared'")).toEqual([
     { events: 1_000 },
   ]);
+  await foldAll(database);
   expect(await database.query("SELECT event_count::int FROM sessions WHERE session_id = 'shared'")).toEqual([
     { event_count: 1_000 },
   ]);

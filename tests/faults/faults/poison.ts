@@ -28,7 +28,7 @@ export const poisonAll: Fault = {
   name: 'poison-all',
   does: 'for a while the database refuses every single event; all of them become dead letters',
   recoversWithinMs: 30_000,
-  // Only halving finds this poison, at some 800 events/s on a busy machine. More load would only make a longer backlog.
+  // A batch of only bad events takes five times as long as a good one. More load would only make a longer backlog.
   load: { clients: 2, maxBatch: 100, maxPauseMs: 100 },
   async run({ rig, load }) {
     await refusePoison(rig);

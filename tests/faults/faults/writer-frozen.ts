@@ -18,7 +18,7 @@ export const writerFrozen: Fault = {
     let locking: Promise<void> | undefined;
     await waitUntil('the writer holds entries', async () => (await rig.backlog()).pending > 0);
     const { promise: locked, resolve: isLocked } = Promise.withResolvers<void>();
-    locking = whileTableIsLocked(rig, 'sessions', async () => {
+    locking = whileTableIsLocked(rig, 'events', async () => {
       isLocked();
       await unlocked;
     });

@@ -9,7 +9,7 @@ const BATCH = 500;
 /** For each connection: 60,000 different events in all, so that inserts are spread over every index. */
 const TEMPLATES = 40;
 
-/** The limit of storage: COPY of prepared rows into the same indexed, partitioned table, without ledger and sessions. */
+/** The limit of storage: COPY of prepared rows into the indexed, partitioned table of 0.1.0. */
 export interface BareCopy {
   /**
    * Copies until `events` are stored or `seconds` are over, whichever comes first, into the empty table.
@@ -21,9 +21,9 @@ export interface BareCopy {
   stop(): Promise<void>;
 }
 
-/** Makes a database with Sluice's tables for it, in the same server. */
+/** Makes a database with that table for it, in the same server. */
 export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
-  const url = await makeDatabase(serverUrl, 'limit_copy', 'sluice');
+  const url = await makeDatabase(serverUrl, 'limit_copy', 'yardstick');
   const clients = Array.from({ length: COPY_CONNECTIONS }, () => new Client({ connectionString: url }));
   for (const client of clients) await client.connect();
   const [first] = clients as [Client];

@@ -18,15 +18,26 @@ const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
 );
 
 /**
+ * How times are written: as JavaScript does; with an offset; or with a space, which ingest has to parse.
+ */
+export type Times = 'utc' | 'offset' | 'spaced';
+
+const WRITTEN: Readonly<Record<Times, (event: string) => string>> = {
+  utc: (event) => event,
+  offset: (event) => event.replace('Z"', '-01:00"'),
+  spaced: (event) => event.replace(/"(\d{4}-\d{2}-\d{2})T/, '"$1 '),
+};
+
+/**
  * Makes a `POST` of `{"events":[…]}`, headers included, ready to be written to a connection.
  *
  * @param first number of its first event
- * @param localTimes whether times have an offset other than UTC, which ingest must parse
+ * @param times how the events' times are written
  */
-export function requestTemplate(url: string, events: number, first: number, localTimes: boolean): BatchTemplate {
+export function requestTemplate(url: string, events: number, first: number, times: Times): BatchTemplate {
   const { host, pathname } = new URL(url);
   const made = [...generateEvents(events, first)];
-  const texts = made.map(({ text }) => (localTimes ? text.replace('Z"', '-01:00"') : text));
+  const texts = made.map(({ text }) => WRITTEN[times](text));
   const body = `{"events":[${texts.join(',')}]}`;
   const head =
     `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +

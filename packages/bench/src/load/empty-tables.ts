@@ -8,7 +8,7 @@ const TRIES = 5;
 export async function emptyTables(db: Client): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await db.query('TRUNCATE events, event_ids, sessions');
+      await db.query('TRUNCATE events, sessions');
       break;
     } catch (error) {
       if (!(error instanceof DatabaseError && error.code === DEADLOCK) || attempt === TRIES) throw error;

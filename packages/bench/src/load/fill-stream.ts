@@ -10,11 +10,20 @@ const AT_ONCE = 20;
 /** Never waits: the servers of the benchmark fsync before they answer. */
 const NO_WAIT_MS = 0;
 
-/** Makes entries as ingest makes them from batches of 500, ready for the stream. */
-export function makeEntries(events: number): EntryFields[] {
+/** Type of the events that a benchmark makes the table refuse. */
+export const REFUSED_TYPE = 'Refused';
+
+/**
+ * Makes entries as ingest makes them from batches of 500, ready for the stream.
+ *
+ * @param isBad by the number of an event, from 0: whether it is of REFUSED_TYPE
+ */
+export function makeEntries(events: number, isBad: (number: number) => boolean = () => false): EntryFields[] {
   return Array.from({ length: Math.ceil(events / BATCH) }, (_, index) => {
     const accepted = Math.min(BATCH, events - index * BATCH);
-    const texts = [...generateEvents(accepted, index * BATCH)].map(({ text }) => text);
+    const texts = [...generateEvents(accepted, index * BATCH)].map(({ text }, at) =>
+      isBad(index * BATCH + at) ? text.replace(/"eventType":"\w+"/, `"eventType":"${REFUSED_TYPE}"`) : text,
+    );
     const header = {
       source: 'governance-tracker',
       tenant: 'default',

@@ -44,13 +44,11 @@ function tell(answer: LoadAnswer): void {
   process.send?.(answer);
 }
 
-function prepare({ url, connections, batch, events, localTimes = false }: LoadOrder): BatchTemplate[][] {
+function prepare({ url, connections, batch, events, times = 'utc' }: LoadOrder): BatchTemplate[][] {
   // A template is overwritten for its next use, so two connections must not share one.
   const each = Math.max(2, Math.ceil(Math.min(events ?? DIFFERENT_EVENTS, DIFFERENT_EVENTS) / (connections * batch)));
   return Array.from({ length: connections }, (_connection, at) =>
-    Array.from({ length: each }, (_template, index) =>
-      requestTemplate(url, batch, (at * each + index) * batch, localTimes),
-    ),
+    Array.from({ length: each }, (_template, index) => requestTemplate(url, batch, (at * each + index) * batch, times)),
   );
 }
 

@@ -2,18 +2,25 @@ import { Client } from 'pg';
 import { openDatabase } from '@sluice/store/database';
 import { prepareDatabase } from '@sluice/store/prepare-database';
 import { PEER_SCHEMA } from '../../peers/peer-schema.ts';
+import { YARDSTICK_SCHEMA } from '../../peers/yardstick-schema.ts';
+
+const SCHEMAS = { peer: PEER_SCHEMA, yardstick: YARDSTICK_SCHEMA } as const;
 
 /**
- * Makes a new database in the server of `serverUrl`, with Sluice's tables or with those of the peers.
+ * Makes a new database in the server of `serverUrl`, with Sluice's tables, with those of the peers, or with the yardstick's.
  *
  * @returns its URL
  */
-export async function makeDatabase(serverUrl: string, name: string, schema: 'sluice' | 'peer'): Promise<string> {
+export async function makeDatabase(
+  serverUrl: string,
+  name: string,
+  schema: 'sluice' | keyof typeof SCHEMAS,
+): Promise<string> {
   await execute(serverUrl, [`CREATE DATABASE ${name}`]);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  if (schema === 'peer') await execute(url.href, PEER_SCHEMA);
-  else await prepareTables(url.href);
+  if (schema === 'sluice') await prepareTables(url.href);
+  else await execute(url.href, SCHEMAS[schema]);
   return url.href;
 }
 
@@ -21,7 +28,7 @@ export async function makeDatabase(serverUrl: string, name: string, schema: 'slu
 export async function prepareTables(url: string): Promise<void> {
   const database = openDatabase({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'bench' });
   try {
-    await prepareDatabase(database, new Date());
+    await prepareDatabase(database);
   } finally {
     await database.close();
   }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Times } from './batch-template.ts';
 
 /** What the generator should send; it ends at `events` or after `seconds`, whichever comes first. */
 export interface LoadOrder {
@@ -11,8 +12,8 @@ export interface LoadOrder {
   readonly batch: number;
   readonly events: number | null;
   readonly seconds: number | null;
-  /** Whether times have an offset other than UTC; false if not set. */
-  readonly localTimes?: boolean;
+  /** How times are written; `utc` if not set. */
+  readonly times?: Times;
 }
 
 /** The result. Any answer but a 202, or one with a Retry-After, fails the load. */

@@ -14,7 +14,7 @@ const COLUMNS = `'user-' || person, 'session-' || person || '-' || i / 50000, 'd
   jsonb_build_object('machineName', 'PC-' || person, 'sheetName', 'Sheet1', 'cellAddress', '$C$' || i % 500,
                      'oldValue', i::text, 'newValue', (i + 1)::text)`;
 
-/** Sessions as writers count them. */
+/** Sessions as peers count them, in the writing transaction; Sluice folds them. */
 const SEEN = `seen AS (
     INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
     SELECT 'default', 'session-' || person || '-' || i / 50000, min('user-' || person), min(occurred_at), max(occurred_at), now(), count(*)
@@ -24,9 +24,7 @@ const SEEN = `seen AS (
   )`;
 
 const INTO_SLUICE = `
-  WITH made AS MATERIALIZED (${MADE}), ${SEEN}, ledger AS (
-    INSERT INTO event_ids (tenant, event_id, stored_at) SELECT 'default', event_id, now() FROM made
-  )
+  WITH made AS MATERIALIZED (${MADE})
   INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source,
                       actor, session_id, correlation_id, resource, payload)
   SELECT 'default', event_id, event_type, occurred_at, now(), 'governance-tracker', ${COLUMNS} FROM made`;

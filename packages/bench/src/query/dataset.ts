@@ -12,6 +12,12 @@ export const DAYS = 84;
 /** Rows of one INSERT; larger ones are no faster and show no progress. */
 const CHUNK = 50_000;
 
+/** Rows of a sealed segment: as many as the maintenance worker closes one at. */
+const SEGMENT_ROWS = 500_000;
+
+/** Rows that stay in the hot segment: fewer than that, with room for the tenant of below. Questions find it nearly full. */
+const HOT_ROWS = 450_000;
+
 /** Events of one correlation id. */
 export const EVENTS_PER_CORRELATION = 20;
 
@@ -34,27 +40,21 @@ const MADE = `
 const PAYLOAD = `jsonb_build_object('machineName', 'PC-' || session % ${USERS}, 'sheetName', 'Sheet1',
   'cellAddress', '$C$' || cell, 'oldValue', cell::text, 'newValue', (cell + 1)::text)`;
 
-/** Stores events in Sluice's own tables as writers do: ledger, events, sessions. */
+/**
+ * Stores events as writers do. Segments are sealed on the way; the last one stays hot. A rebuild makes their sessions.
+ *
+ * @param options.seal seals the hot segment
+ */
 export async function storeEvents(
   db: Client,
-  options: { tenant: string; rows: number; onProgress: (stored: number) => void },
+  options: { tenant: string; rows: number; seal: () => Promise<void>; onProgress: (stored: number) => void },
 ): Promise<void> {
-  const { tenant, rows, onProgress } = options;
+  const { tenant, rows, seal, onProgress } = options;
   const resource = tenant === WIDE_TENANT ? `'Page ' || i` : `'Budget ' || workbook || '.xlsx'`;
   for (let first = 0; first < rows; first += CHUNK) {
     const last = Math.min(first + CHUNK, rows) - 1;
     await db.query(
-      `WITH made AS (${MADE}), ledger AS (
-         INSERT INTO event_ids (tenant, event_id, stored_at)
-         SELECT $4::text, event_id, occurred_at + interval '200 ms' FROM made
-       ), seen AS (
-         INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
-         SELECT $4::text, 'session-' || session, 'user-' || session % ${USERS}, min(occurred_at), max(occurred_at),
-                max(occurred_at), count(*)
-         FROM made GROUP BY session
-         ON CONFLICT (tenant, session_id) DO UPDATE SET last_event_at = excluded.last_event_at,
-           last_seen_at = excluded.last_seen_at, event_count = s.event_count + excluded.event_count
-       )
+      `WITH made AS (${MADE})
        INSERT INTO events (stored_at, tenant, event_id, event_type, occurred_at, received_at, actor, session_id,
                            correlation_id, resource, source, payload)
        SELECT occurred_at + interval '200 ms', $4::text, event_id, event_type, occurred_at, occurred_at + interval '100 ms',
@@ -63,6 +63,7 @@ export async function storeEvents(
        FROM made ORDER BY i`,
       [first, last, rows, tenant],
     );
+    if ((rows - last - 1) % SEGMENT_ROWS === HOT_ROWS) await seal();
     onProgress(last + 1);
   }
 }

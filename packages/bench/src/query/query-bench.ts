@@ -7,7 +7,6 @@ import type { Progress } from '../progress.ts';
 import { createQueryClient, type QueryClient, timePeer, timeSluice, walkCursors } from './ask.ts';
 import { connectUntilAborted } from './connect-until-aborted.ts';
 import { storeEvents, WIDE_TENANT } from './dataset.ts';
-import { makePastPartitions } from './make-past-partitions.ts';
 import {
   dayQuestions,
   everythingQuestions,
@@ -18,6 +17,7 @@ import {
   wideQuestions,
 } from './questions.ts';
 import { rebuildRollups } from './rebuild-rollups.ts';
+import { sealFullSegments } from './seal-full-segments.ts';
 import { copyToSeedsSchema } from './seeds-schema.ts';
 import { type SteadyWriter, startSteadyWriter } from './steady-writer.ts';
 
@@ -60,10 +60,11 @@ export async function runQueryBench(
   const client = createQueryClient(stack.daemons['query-api']!.url, signal);
   let writer: SteadyWriter | undefined;
   try {
-    await makePastPartitions(stack.databaseUrl);
     const stored = report.start('storing events', options.rows);
-    await storeEvents(db, { tenant: 'default', rows: options.rows, onProgress: stored });
-    await storeEvents(db, { tenant: WIDE_TENANT, rows: WIDE_ROWS, onProgress: () => {} });
+    await sealFullSegments(stack.databaseUrl, async (seal) => {
+      await storeEvents(db, { tenant: 'default', rows: options.rows, seal, onProgress: stored });
+      await storeEvents(db, { tenant: WIDE_TENANT, rows: WIDE_ROWS, seal, onProgress: () => {} });
+    });
     report.line("copying them into the seeds' schema");
     await copyToSeedsSchema(db, 'default');
     await rebuildRollups(client, signal, report.start('building the roll-ups', options.rows));

@@ -1,4 +1,5 @@
 import type { Figure, Goal } from '../figure.ts';
+import type { Times } from '../load/batch-template.ts';
 import { inTurn } from '../load/in-turn.ts';
 import { runLoad } from '../load/start-load.ts';
 import { untilRewritten } from '../load/until-rewritten.ts';
@@ -13,12 +14,12 @@ const BURSTS_OF_BATCHES = 3;
 interface Line {
   readonly to: Way;
   readonly batch: number;
-  readonly localTimes: boolean;
+  readonly times: Times;
   readonly rates: number[];
 }
 
-function line(to: Way, batch: number, localTimes = false): Line {
-  return { to, batch, localTimes, rates: [] };
+function line(to: Way, batch: number, times: Times = 'utc'): Line {
+  return { to, batch, times, rates: [] };
 }
 
 /** Sends bursts without writers, as the limit has none: the figure is the path of a request to the stream. */
@@ -28,13 +29,13 @@ export async function measureAckBursts(bench: IngestBench): Promise<LoadResults>
   let busiest = 0;
   let refused = 0;
 
-  const burst = async ({ to, batch, localTimes }: Line, events: number, times: number): Promise<number> => {
+  const burst = async ({ to, batch, times }: Line, events: number, bursts: number): Promise<number> => {
     let acked = 0;
     let elapsedMs = 0;
-    for (let time = 0; time < times; time += 1) {
+    for (let done = 0; done < bursts; done += 1) {
       await redis.del(to.stream);
       await untilRewritten(redis, context.signal);
-      const order = { url: to.url, connections: options.connections, batch, events, seconds: null, localTimes };
+      const order = { url: to.url, connections: options.connections, batch, events, seconds: null, times };
       const load = await runLoad(order, context.signal);
       const entries = await redis.xlen(to.stream);
       // A refused batch may be on the stream nevertheless: its answer was late, not the entry.
@@ -51,7 +52,8 @@ export async function measureAckBursts(bench: IngestBench): Promise<LoadResults>
 
   const batches = {
     ours: line(ours, BATCH),
-    local: line(ours, BATCH, true),
+    offset: line(ours, BATCH, 'offset'),
+    spaced: line(ours, BATCH, 'spaced'),
     parsing: line(parsing, BATCH),
     adding: line(adding, BATCH),
   };
@@ -75,7 +77,20 @@ export async function measureAckBursts(bench: IngestBench): Promise<LoadResults>
   return {
     figures: [
       figure(`acks, batches of ${BATCH}`, batches.ours, 'bare parse + XADD', batches.parsing, 0.8),
-      figure(`acks, batches of ${BATCH} that must be parsed`, batches.local, 'bare parse + XADD', batches.parsing, 0.8),
+      figure(
+        `acks, batches of ${BATCH}, times with offsets`,
+        batches.offset,
+        'bare parse + XADD',
+        batches.parsing,
+        0.9,
+      ),
+      figure(
+        `acks, batches of ${BATCH} that must be parsed`,
+        batches.spaced,
+        'bare parse + XADD',
+        batches.parsing,
+        0.9,
+      ),
       figure(`acks, batches of ${BATCH}`, batches.ours, 'bare XADD', batches.adding, null),
       figure('acks, batches of 1', singles.ours, 'bare parse + XADD', singles.parsing, 0.8),
       figure('single-event requests', singles.ours, 'bare XADD', singles.adding, 0.7),

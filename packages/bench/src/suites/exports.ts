@@ -6,7 +6,7 @@ import type { Figure } from '../figure.ts';
 import { createQueryClient, type QueryClient } from '../query/ask.ts';
 import { connectUntilAborted } from '../query/connect-until-aborted.ts';
 import { storeEvents } from '../query/dataset.ts';
-import { makePastPartitions } from '../query/make-past-partitions.ts';
+import { sealFullSegments } from '../query/seal-full-segments.ts';
 import { type SuiteContext, withServers } from '../with-servers.ts';
 import type { LoadResults } from './load-results.ts';
 
@@ -38,9 +38,11 @@ export async function runExportsSuite(options: BenchOptions, context: SuiteConte
     running.defer(() => db.end());
     const client = createQueryClient(stack.daemons['query-api']!.url, signal);
     running.defer(() => client.close());
-    await makePastPartitions(stack.databaseUrl);
     const { rows } = options;
-    await storeEvents(db, { tenant: TENANT, rows, onProgress: progress.start('storing events', rows) });
+    const stored = progress.start('storing events', rows);
+    await sealFullSegments(stack.databaseUrl, (seal) =>
+      storeEvents(db, { tenant: TENANT, rows, seal, onProgress: stored }),
+    );
     await db.query('VACUUM ANALYZE');
     const worker = stack.daemons['maintenance-worker']!;
     const printed: number[] = [];

@@ -6,6 +6,7 @@ import { runExportsSuite } from './exports.ts';
 import { runGrowth } from './growth.ts';
 import { runIngest } from './ingest.ts';
 import { type LoadResults, presentLoad, type SuiteResult } from './load-results.ts';
+import { runPoison } from './poison.ts';
 import { runQuery } from './query.ts';
 import { runTracing } from './tracing.ts';
 import { runWriter } from './writer.ts';
@@ -31,6 +32,11 @@ export const SUITES: readonly Suite[] = [
     run: underLoad(runEndToEnd),
   },
   { name: 'writer', description: 'one to four writers with one transaction each', run: underLoad(runWriter) },
+  {
+    name: 'poison',
+    description: 'draining batches of which the table refuses one event, or all',
+    run: underLoad(runPoison),
+  },
   {
     name: 'query',
     description: "reads: pages, deep pages, recent, statistics; beside the seeds' schema",

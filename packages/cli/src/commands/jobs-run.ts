@@ -17,7 +17,7 @@ export function addJobsRunCommand(parent: Command, context: () => { api: ApiClie
     .option('--no-wait', 'do not wait for the end')
     .addHelpText(
       'after',
-      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves it running.\n\nExamples:\n  ./sluice jobs run make-partitions\n  ./sluice jobs run expire-sessions --no-wait --json',
+      '\nIt ends with 0 when the run succeeded and with 1 when it failed or was cancelled. Ctrl-C leaves it running.\n\nExamples:\n  ./sluice jobs run rotate-segments\n  ./sluice jobs run expire-sessions --no-wait --json',
     )
     .action(async (name: string, options: { input?: Record<string, unknown>; wait: boolean }) => {
       const { api, output } = context();

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type SqlBool, sql } from 'kysely';
 import type { Logger } from '@sluice/daemon/log/logger';
 import { activeTraceparent } from '@sluice/daemon/telemetry/trace-context';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
@@ -8,20 +8,22 @@ import { type Manifest, MANIFEST_NAME, type ManifestFile, manifestText } from '@
 import { folderName } from '@sluice/exports/safe-key';
 import { withAdvisoryLock } from '@sluice/store/advisory-lock';
 import type { Database } from '@sluice/store/database';
+import { inSegments, readableSegments } from '@sluice/store/layout/readable-segments';
+import { oldestFirst } from '@sluice/store/layout/walk-segments';
 import { inRunTrace } from '../running/run-trace.ts';
 import { MAX_ATTEMPTS } from './after-failure.ts';
 import { countExpected } from './count-expected.ts';
 import { csvFormat } from './csv-format.ts';
 import { type ExportRow, exportRows } from './export-row.ts';
 import { beginPublishing, type ExportRun, noteProgress, type Publishing, takeRun } from './export-states.ts';
-import { fixWindow, manifestWindow, rowsOf, type Window } from './fix-window.ts';
+import { fixWindow, manifestWindow, rowsOf, segmentsOf, type Window } from './fix-window.ts';
 import { jsonFormat } from './json-format.ts';
 import { makeManifest } from './make-manifest.ts';
 import { ndjsonFormat } from './ndjson-format.ts';
 import { openRunDestinations } from './open-run-destinations.ts';
 import { parquetFormat } from './parquet-format.ts';
 import { publishManifest } from './publish-manifest.ts';
-import { type Batches, readInBatches } from './read-in-batches.ts';
+import { type Batches, readPartsInBatches } from './read-in-batches.ts';
 import type { FileFormat } from './row-format.ts';
 import { RunError } from './run-error.ts';
 import { succeedRun } from './succeed-run.ts';
@@ -129,9 +131,10 @@ async function writeRun(
 ): Promise<Publishing | null> {
   signal.throwIfAborted();
   const folder = folderOf(run);
-  const rows = rowsOf(run, window);
   const format = formatOf(run, window, context.settings);
-  const expected = await countExpected(context.database, rows);
+  const segments = segmentsOf(await readableSegments(context.database.db), run, window);
+  const parts = oldestFirst(segments).map((some) => sql<SqlBool>`${rowsOf(run, window)} AND ${inSegments(some)}`);
+  const expected = await countExpected(context.database, parts);
   await sql`UPDATE export_runs SET rows_expected = ${expected} WHERE id = ${run.id}::uuid`.execute(lock);
   // Files of a killed attempt. Not every server can list them.
   for (const each of destinations) {
@@ -152,7 +155,7 @@ async function writeRun(
   const truncated = countTruncated();
   let files: ManifestFile[];
   try {
-    files = await readInBatches(context.database, exportRows(rows), (batches) =>
+    files = await readPartsInBatches(context.database, parts.map(exportRows), (batches) =>
       writeFiles(folder, truncated.watch(batches), {
         format,
         compression: run.compression,

@@ -1,8 +1,17 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { ManifestWindow } from '@sluice/exports/manifest';
 import { noteFirstCluster } from '@sluice/store/fence/clusters';
-import { type Fence, inWindow, type Position, readFence, storedFromFloor } from '@sluice/store/fence/fence';
+import {
+  type Fence,
+  inWindow,
+  type Position,
+  readFence,
+  segmentsFromFloor,
+  segmentsInWindow,
+  storedFromFloor,
+} from '@sluice/store/fence/fence';
 import { isoTime } from '@sluice/store/iso-time';
+import { mayHold, type ReadableSegment } from '@sluice/store/layout/readable-segments';
 import { checkCluster } from './check-cluster.ts';
 import type { ExportRun } from './export-states.ts';
 import { RunError } from './run-error.ts';
@@ -44,6 +53,18 @@ export async function readPosition(db: Kysely<unknown>, tenant: string | null): 
            ${isoTime('floor')} AS floor, ${isoTime('base')} AS base
     FROM export_positions WHERE tenant = ${tenant}`.execute(db);
   return rows[0] ?? null;
+}
+
+/** Those of some segments that may hold a row that a run covers. */
+export function segmentsOf(
+  segments: readonly ReadableSegment[],
+  { trigger, since, until }: ExportRun,
+  { from, to }: Window,
+): ReadableSegment[] {
+  const stored = { storedFrom: since ?? undefined, storedBefore: until ?? undefined };
+  const within = segments.filter((segment) => mayHold(segment, stored));
+  if (trigger !== 'rebase' || from === null) return segmentsInWindow(within, from);
+  return segmentsFromFloor(within, from).filter((segment) => mayHold(segment, { storedBefore: to.base ?? undefined }));
 }
 
 /** The condition on `events` for the rows that a run covers. */

@@ -5,9 +5,11 @@ import { environmentConfig, type ExportConfig, readExportConfigs } from '@sluice
 import { type ExportSchedule, nextDue } from '@sluice/exports/export-schedule';
 import type { ExportSettings } from '@sluice/exports/export-settings';
 import type { Database } from '@sluice/store/database';
-import { type Fence, readFence } from '@sluice/store/fence/fence';
-import { countWaiting } from './count-waiting.ts';
+import { readFence } from '@sluice/store/fence/fence';
+import { readableSegments, type ReadableSegment } from '@sluice/store/layout/readable-segments';
+import { countWaiting, type Waiting } from './count-waiting.ts';
 import { movePastNothing, positionLock } from './move-past-nothing.ts';
+import { tenantsWithEvents } from './tenants-with-events.ts';
 
 /**
  * Queues a scheduled run for every tenant that is due and has none open. Missed ticks make one run together: it exports
@@ -26,12 +28,13 @@ export async function queueDueExports(
 ): Promise<Queued> {
   const db: Kysely<unknown> = database.db;
   const fence = await readFence(db);
+  const waiting: Waiting = { fence, segments: await readableSegments(db) };
   const runs: string[] = [];
   const failures: string[] = [];
-  const pages = [configuredTenants, ...(settings.defaults.enabled ? [otherTenants] : [])];
-  for (const page of pages) {
-    for (let after = ''; !signal.aborted;) {
-      const candidates = await readCandidates(db, page(after));
+  const lists = [readConfigured, ...(settings.defaults.enabled ? [readOthers] : [])];
+  for (const read of lists) {
+    for (let after: string | null = ''; after !== null && !signal.aborted;) {
+      const { candidates, next }: Candidates = await read(db, waiting.segments, after);
       const configs = await readExportConfigs(
         db,
         candidates.map(({ tenant }) => tenant),
@@ -41,7 +44,7 @@ export async function queueDueExports(
         const own = configs.get(candidate.tenant);
         if (own === undefined && Number(candidate.failed_ms ?? 0) > knownSince.getTime()) continue;
         const config = own ?? environmentConfig(candidate.tenant, settings);
-        const due = await isDue(database, config, candidate, fence).catch((error: unknown) => {
+        const due = await isDue(database, config, candidate, waiting).catch((error: unknown) => {
           if (!(error instanceof ScheduleError)) throw error;
           failures.push(`${candidate.tenant}: ${error.message}`);
           return false;
@@ -50,9 +53,7 @@ export async function queueDueExports(
         const id = await queueRun(db, config, candidate.last_id);
         if (id !== null) runs.push(id);
       }
-      const last = candidates.at(-1);
-      if (candidates.length < PAGE || last === undefined) break;
-      after = last.tenant;
+      after = next;
     }
   }
   return { runs, failures };
@@ -89,19 +90,19 @@ async function isDue(
   database: Database,
   { tenant, schedule }: ExportConfig,
   { since_ms: sinceMs, now_ms: nowMs }: Candidate,
-  fence: Fence,
+  waiting: Waiting,
 ): Promise<boolean> {
   const db: Kysely<unknown> = database.db;
   if ('manual' in schedule) return false;
   if ('every_events' in schedule) {
-    return (await countWaiting(db, tenant, fence, schedule.every_events)) >= schedule.every_events;
+    return (await countWaiting(db, tenant, waiting, schedule.every_events)) >= schedule.every_events;
   }
   const due = dueAfter(schedule, new Date(Number(sinceMs)));
   if (due.getTime() > Number(nowMs)) return false;
   if (!('every' in schedule) || schedule.every !== 'minute') return true;
-  if ((await countWaiting(db, tenant, fence, 1)) > 0) return true;
+  if ((await countWaiting(db, tenant, waiting, 1)) > 0) return true;
   // Each minute without an event would leave an empty run.
-  await movePastNothing(database, tenant, fence);
+  await movePastNothing(database, tenant, waiting.fence);
   return false;
 }
 
@@ -135,6 +136,35 @@ async function queueRun(db: Kysely<unknown>, config: ExportConfig, lastId: strin
   return rows[0]?.id ?? null;
 }
 
+/** Some candidates, in the order of their names. */
+interface Candidates {
+  readonly candidates: readonly Candidate[];
+  /** The name after which the next ones are; null when there are none. */
+  readonly next: string | null;
+}
+
+async function readConfigured(db: Kysely<unknown>, _: readonly ReadableSegment[], after: string): Promise<Candidates> {
+  const candidates = await readCandidates(db, configuredTenants(after));
+  return { candidates, next: candidates.length < PAGE ? null : candidates.at(-1)!.tenant };
+}
+
+/** Tenants with events and without a configuration. */
+async function readOthers(
+  db: Kysely<unknown>,
+  segments: readonly ReadableSegment[],
+  after: string,
+): Promise<Candidates> {
+  const found = await tenantsWithEvents(db, segments, { after, limit: PAGE });
+  const names = found.map(({ tenant }) => tenant);
+  const since = found.map((each) => each.since);
+  const candidates = await readCandidates(
+    db,
+    sql`SELECT tenant, since FROM unnest(${names}::text[], ${since}::timestamptz[]) AS names (tenant, since)
+        WHERE NOT EXISTS (SELECT FROM export_configs c WHERE c.tenant = names.tenant)`,
+  );
+  return { candidates, next: found.length < PAGE ? null : names.at(-1)! };
+}
+
 async function readCandidates(db: Kysely<unknown>, tenants: RawBuilder<unknown>): Promise<Candidate[]> {
   const { rows } = await sql<Candidate>`
     SELECT t.tenant, l.id AS last_id,
@@ -159,17 +189,4 @@ function lastScheduled(tenant: RawBuilder<unknown>): RawBuilder<unknown> {
 function configuredTenants(after: string): RawBuilder<unknown> {
   return sql`SELECT tenant, updated_at AS since FROM export_configs
              WHERE enabled AND paused_at IS NULL AND tenant > ${after}`;
-}
-
-/** Tenants of the id ledger without a configuration, found by jumping from one to the next in the primary key. */
-function otherTenants(after: string): RawBuilder<unknown> {
-  return sql`
-    WITH RECURSIVE names AS (
-      (SELECT tenant, stored_at FROM event_ids WHERE tenant > ${after} ORDER BY tenant LIMIT 1)
-      UNION ALL
-      SELECT next.* FROM names CROSS JOIN LATERAL (
-        SELECT e.tenant, e.stored_at FROM event_ids e WHERE e.tenant > names.tenant ORDER BY e.tenant LIMIT 1) next
-    )
-    SELECT tenant, stored_at AS since FROM names
-    WHERE NOT EXISTS (SELECT FROM export_configs c WHERE c.tenant = names.tenant)`;
 }

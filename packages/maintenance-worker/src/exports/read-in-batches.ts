@@ -21,6 +21,18 @@ export async function readInBatches<Row extends object, T>(
   query: RawBuilder<Row>,
   work: (batches: Batches<Row>) => Promise<T>,
 ): Promise<T> {
+  return readPartsInBatches(database, [query], work);
+}
+
+/**
+ * The same for several queries, one after the other, each from a snapshot of its own. The locks of a query end with it: a
+ * year of segments in one query would take half of all locks that the server has.
+ */
+export async function readPartsInBatches<Row extends object, T>(
+  database: Database,
+  queries: readonly RawBuilder<Row>[],
+  work: (batches: Batches<Row>) => Promise<T>,
+): Promise<T> {
   return inTransaction(database, async (db: Kysely<unknown>) => {
     await sql`SET TRANSACTION READ ONLY`.execute(db);
     // A slow destination may wait between two batches; the first row of a sparse window may be far away.
@@ -28,21 +40,42 @@ export async function readInBatches<Row extends object, T>(
     await sql.raw(`SET LOCAL statement_timeout = ${EXPORT_TIMEOUT_MS}`).execute(db);
     // All rows will be read: without this the planner favours plans that return the first rows early.
     await sql`SET LOCAL cursor_tuple_fraction = 1`.execute(db);
-    await sql`DECLARE rows NO SCROLL CURSOR FOR ${withBytesAhead(query)}`.execute(db);
-    // Nothing is known of the first row.
-    let count = 1;
+    let current: Batches<Row> | null = null;
+    let opened = 0;
     return work({
       async next() {
-        // Untraced: ten million rows take a hundred thousand of these. The span of the file has its number of rows.
-        const { rows } = await untraced(() =>
-          sql<Row & BytesAhead>`FETCH ${sql.raw(String(count))} FROM rows`.execute(db),
-        );
-        const last = rows.at(-1);
-        if (last !== undefined) count = rowsAhead(last);
-        return rows;
+        for (;;) {
+          const rows = current === null ? [] : await current.next();
+          if (rows.length > 0) return rows;
+          // Also closes the cursor. Untraced, as all but the first part is: a year has hundreds of segments.
+          if (current !== null) await untraced(() => sql`ROLLBACK TO SAVEPOINT part`.execute(db));
+          current = null;
+          const query = queries[opened];
+          if (query === undefined) return [];
+          opened += 1;
+          current = await (opened === 1 ? openBatches(db, query) : untraced(() => openBatches(db, query)));
+        }
       },
     });
   });
+}
+
+async function openBatches<Row extends object>(db: Kysely<unknown>, query: RawBuilder<Row>): Promise<Batches<Row>> {
+  await sql`SAVEPOINT part`.execute(db);
+  await sql`DECLARE rows NO SCROLL CURSOR FOR ${withBytesAhead(query)}`.execute(db);
+  // Nothing is known of the first row.
+  let count = 1;
+  return {
+    async next() {
+      // Untraced: ten million rows take a hundred thousand of these. The span of the file has its number of rows.
+      const { rows } = await untraced(() =>
+        sql<Row & BytesAhead>`FETCH ${sql.raw(String(count))} FROM rows`.execute(db),
+      );
+      const last = rows.at(-1);
+      if (last !== undefined) count = rowsAhead(last);
+      return rows;
+    },
+  };
 }
 
 /** Rows that are read on demand. */

@@ -5,7 +5,7 @@ export const RUN_PROBLEMS = {
   superseded: 'A later run has exported this window; a retry would export it twice.',
   too_many_attempts: 'None of the attempts that a requested run has ended well.',
   interrupted: 'Something else than the destination ended the attempt, mostly Postgres that was away.',
-  archive_failed: 'A partition could not be archived, or was not as its manifest says; it is not dropped.',
+  archive_failed: 'A segment could not be archived, or was not as its manifest says; it is not dropped.',
 } as const;
 
 /** A code of `export_runs.error_code` that is not a destination's. */

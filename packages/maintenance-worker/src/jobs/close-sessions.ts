@@ -20,10 +20,13 @@ async function closeIdleSessions({ database, config }: JobContext, run: JobRun):
 
 /**
  * Walks the open sessions by key and ends the idle ones: `ended_at` is when they were last seen, by the server's clock,
- * whenever the job reaches it. An event that arrives later opens the session again (see event-statements.ts).
+ * whenever the job reaches it. An event that arrives later opens the session again (see projections/sessions).
  *
- * Rows that a writer has locked are skipped: an event has just arrived for these. So this never waits for a writer, and
- * no deadlock is possible.
+ * Idle is measured up to the floor of the fold's position and not up to now: every event stored before it is folded, so
+ * while the fold lags no session ends because its newest events are not in it yet.
+ *
+ * Rows that a fold has locked are skipped: an event has just arrived for these. So this never waits for a fold, and no
+ * deadlock is possible.
  */
 export async function closeSessions(
   db: Kysely<unknown>,
@@ -40,6 +43,9 @@ export async function closeSessions(
   } while (last !== null && !run.signal.aborted);
   return { rows: closed };
 }
+
+/** Every event stored before this time is folded; null before the first fold, and then no session is idle. */
+const FOLDED_BEFORE = sql`(SELECT floor FROM rollup_generations WHERE state = 'live')`;
 
 interface Key {
   readonly tenant: string;
@@ -60,7 +66,7 @@ async function closeBatch(db: Kysely<unknown>, idleSeconds: number, after: Key |
       ORDER BY tenant, session_id LIMIT ${BATCH}
     ), idle AS MATERIALIZED (
       SELECT tenant, session_id FROM sessions JOIN looked USING (tenant, session_id)
-      WHERE ended_at IS NULL AND last_seen_at < now() - make_interval(secs => ${idleSeconds})
+      WHERE ended_at IS NULL AND last_seen_at < ${FOLDED_BEFORE} - make_interval(secs => ${idleSeconds})
       ORDER BY tenant, session_id FOR UPDATE OF sessions SKIP LOCKED
     ), closed AS (
       UPDATE sessions s SET ended_at = s.last_seen_at FROM idle

@@ -3,8 +3,11 @@ import { deleteInBatches, type ExpiredRows } from '../retention/delete-in-batche
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
 /**
- * Deletes sessions that ended longer ago than the events of their tenant are retained: `EVENT_RETENTION_DAYS`, or the
- * tenant's own time. With 0 days they stay forever, as the events do.
+ * Deletes sessions that have ended and were last seen longer ago than the events of their tenant are retained:
+ * `EVENT_RETENTION_DAYS`, or the tenant's own time. With 0 days they stay forever, as the events do.
+ *
+ * When they were last seen is by the server's clock: a SessionEnd of years ago may have been stored just now. The time is
+ * counted back from the fold's position, as in close-sessions.
  */
 export const expireSessionsJob = {
   name: 'expire-sessions',
@@ -14,6 +17,8 @@ export const expireSessionsJob = {
   concurrency: 1,
   run: expireSessions,
 } satisfies Job;
+
+const FOLDED_BEFORE = sql`(SELECT floor FROM rollup_generations WHERE state = 'live')`;
 
 async function expireSessions({ database, config }: JobContext, run: JobRun): Promise<JobResult> {
   const db = database.db;
@@ -28,7 +33,9 @@ async function expireSessions({ database, config }: JobContext, run: JobRun): Pr
     ...own.map(({ tenant, days }) => ({ which: sql`tenant = ${tenant}`, days })),
   ].map(({ which, days }): ExpiredRows => ({
     table: 'sessions',
-    where: sql`${which} AND ended_at < now() - make_interval(days => ${days})`,
+    // The first condition is implied, give or take the day that a client's clock may be ahead; it has an index.
+    where: sql`${which} AND ended_at < ${FOLDED_BEFORE} - make_interval(days => ${days}) + interval '1 day'
+               AND last_seen_at < ${FOLDED_BEFORE} - make_interval(days => ${days})`,
     order: sql`ended_at`,
   }));
   const deleted = await deleteInBatches(db, expired, run);

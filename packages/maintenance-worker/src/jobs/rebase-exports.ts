@@ -6,6 +6,7 @@ import type { Database } from '@sluice/store/database';
 import { knownCluster, noteCluster } from '@sluice/store/fence/clusters';
 import { type Fence, readFence } from '@sluice/store/fence/fence';
 import { earliestOpenStart } from '@sluice/store/fence/observe-transactions';
+import { inSegments, readableSegments } from '@sluice/store/layout/readable-segments';
 import { inTransaction } from '@sluice/store/transaction';
 import { readPosition } from '../exports/fix-window.ts';
 import { type Job, type JobContext, type JobResult, MINUTE_MS } from './job.ts';
@@ -75,8 +76,10 @@ async function drawBoundary(db: Kysely<unknown>): Promise<string> {
     throw new Error('the start of open transactions is hidden from this role; grant it pg_read_all_stats');
   }
   // Rows of this cluster have ids below the end of the snapshot that sees them.
+  const recent = await readableSegments(db, { storedFrom: boundary });
   const { rows } = await sql<{ too_early: boolean }>`
-    SELECT EXISTS (SELECT FROM events WHERE stored_at >= ${boundary}::timestamptz AND tx >= pg_snapshot_xmax(pg_current_snapshot()))
+    SELECT EXISTS (SELECT FROM events WHERE ${inSegments(recent)} AND stored_at >= ${boundary}::timestamptz
+                   AND tx >= pg_snapshot_xmax(pg_current_snapshot()))
         OR EXISTS (SELECT FROM export_positions WHERE fenced_at >= ${boundary}::timestamptz) AS too_early`.execute(db);
   if (rows[0]?.too_early === true) {
     throw new Error(

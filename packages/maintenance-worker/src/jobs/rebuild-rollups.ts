@@ -1,10 +1,11 @@
-import { counts } from '@sluice/projections/counts/counts';
+import { PROJECTIONS } from '@sluice/projections/all-projections';
+import { rebuildFolded } from '@sluice/projections/fold/rebuild';
 import { HOUR_MS, type Job, type JobContext, type JobResult, type JobRun } from './job.ts';
 
-/** Builds the roll-ups from scratch, from the events. */
+/** Builds the roll-ups and the sessions from scratch, from the events. */
 export const rebuildRollupsJob = {
   name: 'rebuild-rollups',
-  description: 'Builds new roll-ups from the events, then replaces the old ones',
+  description: 'Builds new roll-ups and sessions from the events, then replaces the old ones',
   schedule: null,
   timeoutMs: 12 * HOUR_MS,
   concurrency: 1,
@@ -13,5 +14,7 @@ export const rebuildRollupsJob = {
 
 async function rebuild({ database }: JobContext, run: JobRun): Promise<JobResult> {
   const { signal } = run;
-  return { rows: await counts.rebuild(database, { signal, progress: (done, of) => run.progress(done, of) }) };
+  return {
+    rows: await rebuildFolded(database, PROJECTIONS, { signal, progress: (done, of) => run.progress(done, of) }),
+  };
 }

@@ -1,20 +1,19 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '@sluice/store/database';
-import { inTransaction } from '@sluice/store/transaction';
+import { byBlockRange } from './by-block-range.ts';
 import { UNSTORED_COLUMNS, unstoreEvents } from './unstore-events.ts';
 
 /**
- * Deletes events with their ledger rows and their part of the roll-ups, a thousand a transaction. Locked rows are left.
+ * Deletes events with their part of the projections, a thousand a transaction. Locked rows are left.
  *
  * @param run.passed called after each slice that is now empty, with the number of deleted events
  * @returns false when a slice had locked rows or the signal was aborted: the next run continues
  */
 export async function deleteSlices(
   database: Database,
-  { partition, from, to, which }: Doomed,
+  { segment, from, to, which }: Doomed,
   run: { signal: AbortSignal; passed: (until: string, events: number) => Promise<void> },
 ): Promise<boolean> {
-  const db = database.db;
   const end = Date.parse(to);
   let widthMs = FIRST_WIDTH_MS;
   for (let start = Date.parse(from); start < end;) {
@@ -22,7 +21,7 @@ export async function deleteSlices(
     const until = Math.min(end, start + widthMs);
     const slice = sql<SqlBool>`
       stored_at >= ${iso(start)}::timestamptz AND stored_at < ${iso(until)}::timestamptz`;
-    const found = await countUpTo(db, partition, slice, MOST_EVENTS);
+    const found = await countUpTo(database, segment, slice, MOST_EVENTS);
     if (found === MOST_EVENTS && widthMs > 1) {
       widthMs = Math.max(1, Math.floor(widthMs / 4));
       continue;
@@ -32,9 +31,9 @@ export async function deleteSlices(
       const doomed = sql<SqlBool>`${slice} AND ${which}`;
       for (let last = BATCH; last === BATCH; deleted += last) {
         if (run.signal.aborted) return false;
-        last = await inTransaction(database, (transaction) => deleteBatch(transaction, partition, doomed));
+        last = await byBlockRange(database, (transaction) => deleteBatch(transaction, segment, doomed));
       }
-      if ((await countUpTo(db, partition, doomed, 1)) > 0) return false;
+      if ((await countUpTo(database, segment, doomed, 1)) > 0) return false;
     }
     await run.passed(iso(until), deleted);
     start = until;
@@ -55,9 +54,10 @@ const MOST_EVENTS = 20_000;
 /** First width of a slice, in milliseconds; then the width follows the density of events. */
 const FIRST_WIDTH_MS = 60_000;
 
-/** Events of one partition that are to be deleted. */
+/** Events of one segment that are to be deleted. */
 export interface Doomed {
-  readonly partition: string;
+  /** Its table. */
+  readonly segment: string;
   /** By `stored_at`: inclusive, exclusive; ISO 8601. */
   readonly from: string;
   readonly to: string;
@@ -65,18 +65,20 @@ export interface Doomed {
 }
 
 async function countUpTo(
-  db: Kysely<unknown>,
-  partition: string,
+  database: Database,
+  segment: string,
   where: RawBuilder<SqlBool>,
   most: number,
 ): Promise<number> {
-  const { rows } = await sql<{ count: string }>`
-    SELECT count(*) FROM (SELECT FROM ${sql.table(partition)} WHERE ${where} LIMIT ${most}) AS e`.execute(db);
+  const { rows } = await byBlockRange(database, (db) =>
+    sql<{ count: string }>`
+      SELECT count(*) FROM (SELECT FROM ${sql.table(segment)} WHERE ${where} LIMIT ${most}) AS e`.execute(db),
+  );
   return Number(rows[0]!.count);
 }
 
-function deleteBatch(db: Kysely<unknown>, partition: string, doomed: RawBuilder<SqlBool>): Promise<number> {
-  const table = sql.table(partition);
+function deleteBatch(db: Kysely<unknown>, segment: string, doomed: RawBuilder<SqlBool>): Promise<number> {
+  const table = sql.table(segment);
   return unstoreEvents(
     db,
     sql`DELETE FROM ${table} WHERE ctid = ANY(ARRAY(

@@ -1,35 +1,30 @@
-import { type Kysely, type SqlBool, sql } from 'kysely';
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '@sluice/store/database';
 import { isoTime } from '@sluice/store/iso-time';
-import { type ListedPartition, listPartitions } from '@sluice/store/layout/list-partitions';
-import { deleteSlices } from './delete-slices.ts';
-import { judgePartitions } from './judge-partitions.ts';
+import { listSegments } from '@sluice/store/layout/segments';
+import { byBlockRange } from './by-block-range.ts';
+import { deleteSlices, type Doomed } from './delete-slices.ts';
 import { exportedBySchedule, type RetentionRules } from './retention-rules.ts';
 
-/** Deletes the expired events of tenants with a retention of their own. @returns the number of deleted events */
+/** Deletes the expired events of tenants with a shorter retention of their own. @returns the number of deleted events */
 export async function deleteTenantEvents(database: Database, options: TenantExpiry): Promise<number> {
   const { signal, progress } = options;
-  const db = database.db;
-  const plan = await planExpiry(db, options);
-  const partitions = await listPartitions(db);
   let deleted = 0;
   const count = (events: number): void => {
     deleted += events;
     progress(deleted);
   };
-  for (const due of plan.due) await expireDue(database, due, { partitions, signal, count });
-  for (const kept of plan.kept) await expireOthers(database, kept, { signal, count });
+  for (const due of await planExpiry(database.db, options)) await expireDue(database, due, { signal, count });
   return deleted;
 }
 
 /**
- * Plans what retention deletes row by row: events of tenants whose retention is shorter than EVENT_RETENTION_DAYS, and
- * in partitions that stay for tenants with a longer one, the events of all others. Events that a tenant's scheduled
- * export has not taken yet stay.
+ * Plans what retention deletes row by row: events of tenants whose retention is shorter than EVENT_RETENTION_DAYS. Events
+ * that a tenant's scheduled export has not taken yet stay.
  */
-export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Promise<ExpiryPlan> {
+export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Promise<DueTenants[]> {
   const { now, days } = rules;
-  const due = await sql<DueTenants>`
+  const { rows } = await sql<DueTenants>`
     SELECT array_agg(tenant ORDER BY tenant) AS tenants, days, ${isoTime('expired_to')} AS "expiredTo",
            ${isoTime('cutoff')} AS cutoff
     FROM (SELECT r.*, date_trunc('milliseconds', least(
@@ -41,13 +36,7 @@ export async function planExpiry(db: Kysely<unknown>, rules: RetentionRules): Pr
     WHERE days > 0 AND (${days}::int = 0 OR days < ${days}::int) AND cutoff > '-infinity'
       AND (expired_to IS NULL OR expired_to < cutoff)
     GROUP BY days, cutoff, expired_to ORDER BY cutoff`.execute(db);
-  const judged = await judgePartitions(db, rules);
-  return {
-    due: due.rows,
-    kept: judged
-      .filter(({ keepers }) => keepers.length > 0)
-      .map(({ partition, keepers, heldBackBy }) => ({ partition, keepers: [...keepers, ...heldBackBy] })),
-  };
+  return rows;
 }
 
 export interface TenantExpiry extends RetentionRules {
@@ -65,61 +54,77 @@ export interface DueTenants {
   readonly cutoff: string;
 }
 
-/** A partition that stays for some tenants; the events of all others are deleted. */
-export interface KeptPartition {
-  readonly partition: ListedPartition;
-  readonly keepers: readonly string[];
-}
-
-/** What a run will delete; the whole answer of a dry run. */
-export interface ExpiryPlan {
-  readonly due: DueTenants[];
-  readonly kept: KeptPartition[];
-}
-
+/**
+ * Deletes the events of one plan, segment by segment. The tenants' cursor moves with the slices, but never beyond the first
+ * event of a segment that is still to come: segments overlap by as long as a transaction lasts.
+ */
 async function expireDue(
   database: Database,
-  { tenants, cutoff, expiredTo }: DueTenants,
-  run: { partitions: readonly ListedPartition[]; signal: AbortSignal; count: (events: number) => void },
-): Promise<void> {
-  const passed = async (until: string, events: number): Promise<void> => {
-    run.count(events);
-    await sql`UPDATE tenant_retention SET expired_to = ${until}::timestamptz WHERE tenant = ANY(${tenants}::text[])`.execute(
-      database.db,
-    );
-  };
-  for (const { name, from, to, detachPending } of run.partitions) {
-    const start = expiredTo !== null && expiredTo > from ? expiredTo : from;
-    const end = cutoff < to ? cutoff : to;
-    if (detachPending || start >= end) continue;
-    const which = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;
-    if (!(await deleteSlices(database, { partition: name, from: start, to: end, which }, { ...run, passed }))) return;
-  }
-}
-
-async function expireOthers(
-  database: Database,
-  { partition, keepers }: KeptPartition,
+  due: DueTenants,
   run: { signal: AbortSignal; count: (events: number) => void },
 ): Promise<void> {
-  const { name, from, to } = partition;
-  const db = database.db;
-  // A tenant that is no longer a keeper has events where the others' are deleted already: delete from the start again.
-  const { rows } = await sql<{ expired_to: string }>`
-    INSERT INTO kept_partitions AS k (name, keepers, expired_to) VALUES (${name}, ${keepers}::text[], ${from}::timestamptz)
-    ON CONFLICT (name) DO UPDATE SET keepers = excluded.keepers,
-      expired_to = CASE WHEN k.keepers <@ excluded.keepers THEN k.expired_to ELSE excluded.expired_to END
-    RETURNING ${isoTime('expired_to')} AS expired_to`.execute(db);
-  const which = sql<SqlBool>`tenant <> ALL(${keepers}::text[])`;
-  await deleteSlices(
-    database,
-    { partition: name, from: rows[0]!.expired_to, to, which },
-    {
+  const { tenants, cutoff } = due;
+  const parts = await partsOf(database, due);
+  const moveTo = (until: string): Promise<unknown> =>
+    sql`
+      UPDATE tenant_retention SET expired_to = ${until}::timestamptz
+      WHERE tenant = ANY(${tenants}::text[]) AND (expired_to IS NULL OR expired_to < ${until}::timestamptz)`.execute(
+      database.db,
+    );
+  for (const [at, part] of parts.entries()) {
+    const rest = parts.slice(at + 1).map(({ from }) => from);
+    const isPassed = await deleteSlices(database, part, {
       signal: run.signal,
       async passed(until, events) {
         run.count(events);
-        await sql`UPDATE kept_partitions SET expired_to = ${until}::timestamptz WHERE name = ${name}`.execute(db);
+        await moveTo([until, ...rest].toSorted()[0]!);
       },
-    },
+    });
+    if (!isPassed) return;
+  }
+  if (!run.signal.aborted) await moveTo(cutoff);
+}
+
+/**
+ * What is to be deleted, by segment, in the order of time. Each segment that may hold such events is asked for the first and
+ * the last of them: the bounds of one that is not sealed are unknown.
+ */
+async function partsOf(database: Database, { tenants, cutoff, expiredTo }: DueTenants): Promise<Doomed[]> {
+  const which = sql<SqlBool>`tenant = ANY(${tenants}::text[])`;
+  const parts: Doomed[] = [];
+  for (const { relation, state, storedFrom, storedTo } of await listSegments(database.db)) {
+    if (state === 'expiring' || (storedFrom === null && state === 'sealed')) continue;
+    const start = later(expiredTo, storedFrom);
+    const end = storedTo !== null && storedTo < cutoff ? storedTo : cutoff;
+    if (start !== null && start >= end) continue;
+    const bounds = await boundsOf(database, relation, doomed(start, end, which));
+    if (bounds !== null) parts.push({ segment: relation, ...bounds, which });
+  }
+  return parts.toSorted((a, b) => (a.from < b.from ? -1 : 1));
+}
+
+function doomed(start: string | null, end: string, which: RawBuilder<SqlBool>): RawBuilder<SqlBool> {
+  return sql<SqlBool>`
+    stored_at >= ${start ?? '-infinity'}::timestamptz AND stored_at < ${end}::timestamptz AND ${which}`;
+}
+
+/** First and last `stored_at` of some events; null without any. */
+async function boundsOf(
+  database: Database,
+  relation: string,
+  where: RawBuilder<SqlBool>,
+): Promise<{ from: string; to: string } | null> {
+  const { rows } = await byBlockRange(database, (db) =>
+    sql<{ from: string | null; to: string | null }>`
+      SELECT ${isoTime(sql`date_trunc('milliseconds', min(stored_at))`)} AS "from",
+             ${isoTime(sql`date_trunc('milliseconds', max(stored_at)) + interval '1 millisecond'`)} AS "to"
+      FROM ${sql.table(relation)} WHERE ${where}`.execute(db),
   );
+  const { from, to } = rows[0]!;
+  return from === null || to === null ? null : { from, to };
+}
+
+function later(one: string | null, other: string | null): string | null {
+  if (one === null || other === null) return one ?? other;
+  return one > other ? one : other;
 }

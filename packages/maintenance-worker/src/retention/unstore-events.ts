@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { PROJECTIONS } from '@sluice/projections/all-projections';
 
-/** The columns of `events` that are needed to remove an event from the ledger and the projections. */
+/** The columns of `events` that are needed to remove an event from the projections. */
 export const UNSTORED_COLUMNS = sql.raw(
   [
     ...new Set([
@@ -16,9 +16,7 @@ export const UNSTORED_COLUMNS = sql.raw(
 );
 
 /**
- * Removes events from the ledger and the projections, in the transaction that deletes them.
- *
- * An id is deleted only with the `stored_at` of its event: one that had expired and was stored again keeps its row.
+ * Removes events from the projections, in the transaction that deletes them.
  *
  * @param events a query with the UNSTORED_COLUMNS of those events, e.g. `DELETE … RETURNING`
  * @returns the number of events
@@ -29,11 +27,7 @@ export async function unstoreEvents(db: Kysely<unknown>, events: RawBuilder<unkn
     ({ unfold }) => sql`(SELECT row_to_json(c) FROM (${unfold.collect(sql`SELECT * FROM gone`)}) AS c)`,
   );
   const { rows } = await sql<{ gone: string; collected: string }>`
-    WITH gone AS MATERIALIZED (${events}),
-    ledger AS (
-      DELETE FROM event_ids AS i USING gone
-      WHERE i.tenant = gone.tenant AND i.event_id = gone.event_id AND i.stored_at = gone.stored_at
-    )
+    WITH gone AS MATERIALIZED (${events})
     SELECT (SELECT count(*) FROM gone) AS gone, json_build_array(${sql.join(collected)})::text AS collected`.execute(
     db,
   );

@@ -19,15 +19,26 @@ export function hourlyCounts(events: RawBuilder<unknown>, by: RawBuilder<unknown
     GROUP BY ${by} tenant, dimension, hour, value`;
 }
 
+/** How long buckets are, and an instant at which one begins: weeks are of ISO 8601 and begin on Monday, 00:00 UTC. */
+const LENGTHS = {
+  day: { length: '1 day', origin: '1970-01-01 00:00Z' },
+  week: { length: '7 days', origin: '1970-01-05 00:00Z' },
+} as const;
+
 /**
- * A query that sums hourly counts by day.
+ * A query that sums the counts of shorter buckets.
  *
- * @param hours the text after FROM
+ * @param counts the text after FROM
  * @param by as in `hourlyCounts`
  */
-export function dailyCounts(hours: RawBuilder<unknown>, by: RawBuilder<unknown> = sql``): RawBuilder<unknown> {
+export function sumBy(
+  unit: keyof typeof LENGTHS,
+  counts: RawBuilder<unknown>,
+  by: RawBuilder<unknown> = sql``,
+): RawBuilder<unknown> {
+  const { length, origin } = LENGTHS[unit];
   return sql`
-    SELECT ${by} tenant, dimension, day AS bucket, value, sum(events) AS events
-    FROM (SELECT *, date_bin('1 day', bucket, 'epoch') AS day FROM ${hours}) AS d
-    GROUP BY ${by} tenant, dimension, day, value`;
+    SELECT ${by} tenant, dimension, longer AS bucket, value, sum(events)::bigint AS events
+    FROM (SELECT *, date_bin(${sql.lit(length)}, bucket, ${sql.lit(origin)}) AS longer FROM ${counts}) AS s
+    GROUP BY ${by} tenant, dimension, longer, value`;
 }

@@ -1,33 +1,33 @@
-import type { Database } from '@sluice/store/database';
-import { summarizeNewBlocks } from '@sluice/store/layout/summarize-new-blocks';
-import type { Folded, FoldedProjection, FoldOptions } from '@sluice/store/projection';
-import { inTransaction } from '@sluice/store/transaction';
-import { dropRetired } from './drop-retired.ts';
-import { fold } from './fold.ts';
-import { beginGeneration, lockGenerations } from './generations.ts';
-import { rebuildRollups } from './rebuild.ts';
+import { sql } from 'kysely';
+import type { FoldedProjection } from '@sluice/store/projection';
+import { COUNT_TABLES, foldCounts } from './fold.ts';
 import { unfoldCounts } from './unfold.ts';
 
+/** Rows that one transaction deletes. */
+const BATCH = 10_000;
+
 /**
- * The counts for statistics, also called roll-ups: how many events of a tenant have which value in which hour and on which
- * day. A rebuild makes a new generation, while statistics read the current one.
+ * The counts for statistics, also called roll-ups: how many events of a tenant have which value in which hour, on which day
+ * and in which week. A rebuild makes a new generation, while statistics read the current one.
  */
 export const counts: FoldedProjection = {
   name: 'counts',
   kind: 'folded',
-  tables: ['rollup_generations', 'rollup_hours', 'rollup_days'],
-  fold: foldLive,
+  tables: COUNT_TABLES,
+  fold: foldCounts,
   unfold: unfoldCounts,
-  rebuild: rebuildRollups,
+  rebuild: {
+    // Every row names its generation, so both stand side by side.
+    async begin() {},
+    async replace() {},
+    async drop(db, generation) {
+      for (const table of COUNT_TABLES) {
+        const { numAffectedRows = 0n } = await sql`
+          DELETE FROM ${sql.table(table)} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM ${sql.table(table)} WHERE generation = ${generation} LIMIT ${BATCH}))`.execute(db);
+        if (numAffectedRows > 0n) return true;
+      }
+      return false;
+    },
+  },
 };
-
-async function foldLive(database: Database, options: FoldOptions): Promise<Folded> {
-  await inTransaction(database, async (db) => {
-    const generations = await lockGenerations(db);
-    if (!generations.some(({ state }) => state === 'live')) await beginGeneration(db, 'live');
-  });
-  await summarizeNewBlocks(database, new Date());
-  const folded = await fold(database, 'live', options);
-  await dropRetired(database, options.goOn);
-  return folded;
-}

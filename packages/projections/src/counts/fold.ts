@@ -1,173 +1,33 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Database } from '@sluice/store/database';
-import { type Fence, readFence } from '@sluice/store/fence/fence';
-import { observeTransactions } from '@sluice/store/fence/observe-transactions';
-import type { Folded, FoldOptions } from '@sluice/store/projection';
-import { inTransaction } from '@sluice/store/transaction';
-import { foldWindow } from './fold-window.ts';
-import { type Generation, lockGenerations } from './generations.ts';
+import { type RawBuilder, sql } from 'kysely';
+import type { FoldWindow } from '@sluice/store/projection';
+import { sumBy } from './count-values.ts';
 
-/** A longer stretch of `stored_at` than this is folded window by window, in milliseconds. */
-const ONE_GO_MS = 60_000;
+/** The tables, by the length of their buckets. */
+export const COUNT_TABLES = ['rollup_hours', 'rollup_days', 'rollup_weeks'] as const;
 
-/** Target number of events for one transaction while folding a backlog. */
-const WINDOW_EVENTS = 100_000;
-
-/** A window with more than this times the target is narrowed first: after a quiet stretch it may be days wide. */
-const MOST_WINDOWS = 4;
-
-/** First width of a window, in milliseconds. Later widths follow the number of events. */
-const FIRST_WINDOW_MS = 10_000;
-
-/** Widest window, in milliseconds. Without it, doubling in a long quiet time would have no end. */
-const WIDEST_WINDOW_MS = 7 * 24 * 3_600_000;
-
-/** What one transaction did. */
-interface Step {
-  /** Folded a slice of time, some transactions, all up to the fence, or nothing because the slice held too many. */
-  readonly did: 'slice' | 'transactions' | 'all' | 'too_many';
-  readonly events: number;
-}
-
-/**
- * Folds everything up to the fence into one generation, in bounded transactions. Each moves the position together with
- * the counts, so an interruption neither counts an event twice nor leaves one out.
- *
- * @param options.windowEvents target number of events for one transaction while folding a backlog
- * @throws when the position belongs to another cluster
- */
-export async function fold(
-  database: Database,
-  state: Generation['state'],
-  options: FoldOptions & { windowEvents?: number },
-): Promise<Folded> {
-  const { windowEvents = WINDOW_EVENTS } = options;
-  let events = 0;
-  let widthMs = FIRST_WINDOW_MS;
-  await observeTransactions(database.db);
-  while (options.goOn()) {
-    const step = await inTransaction(database, (db) => foldStep(db, state, { widthMs, windowEvents }));
-    if (step.did !== 'too_many' && step.events > 0) {
-      events += step.events;
-      options.onEvents?.(events);
-    }
-    if (step.did === 'all') return { events, end: 'caught_up' };
-    if (step.did === 'transactions') continue;
-    // Towards the target, but at most doubled: a quiet hour predicts little about the next.
-    const wanted = widthMs * Math.min(2, windowEvents / Math.max(1, step.events));
-    widthMs = Math.min(WIDEST_WINDOW_MS, Math.max(1, Math.round(wanted)));
-  }
-  return { events, end: 'stopped' };
-}
-
-/** How much of a backlog one step folds. */
-interface Size {
-  readonly widthMs: number;
-  readonly windowEvents: number;
-}
-
-async function foldStep(db: Kysely<unknown>, state: Generation['state'], size: Size): Promise<Step> {
-  const mostEvents = MOST_WINDOWS * size.windowEvents;
-  const position = (await lockGenerations(db)).find((each) => each.state === state);
-  if (position === undefined) throw new Error(`there are no ${state} roll-ups`);
-  const fence = await readFence(db);
-  checkCluster(position, fence);
-  const { behind_ms: behindMs, floor } = await compareFloors(db, position, fence);
-  if (behindMs > ONE_GO_MS) return foldSlice(db, position, fence, size);
-  const open = sql<boolean>`
-    stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8 AND tx < ${fence.tx}::xid8`;
-  if ((await countSome(db, open, mostEvents)) === mostEvents)
-    return foldTransactions(db, position, open, size.windowEvents);
-  // What the new position covers and the old one did not. Below the floor there may be ids above the fence's: those of the
-  // cluster that this one was restored from. Above the floor they stay in the tail until the floor has passed them.
-  const rest = sql<boolean>`
-    stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8
-    AND (tx < ${fence.tx}::xid8 OR stored_at < ${floor}::timestamptz)`;
-  const events = await foldWindow(db, position.generation, rest);
-  await moveTo(db, position, { tx: fence.tx, floor }, events);
-  return { did: 'all', events };
-}
-
-/** How far the position is before the fence's floor, and the later of the two floors. */
-async function compareFloors(db: Kysely<unknown>, position: Generation, fence: Fence): Promise<Floors> {
-  const { rows } = await sql<Floors>`
-    SELECT (extract(epoch FROM fence - position) * 1000)::float8 AS behind_ms,
-           greatest(fence, position)::text AS floor
-    FROM (SELECT ${fence.floor}::timestamptz, ${position.floor}::timestamptz) AS f (fence, position)`.execute(db);
-  return rows[0]!;
-}
-
-interface Floors {
-  behind_ms: number;
-  floor: string;
-}
-
-/** Folds one slice of `stored_at`. Every transaction before the fence's floor has ended, so slices are complete. */
-async function foldSlice(
-  db: Kysely<unknown>,
-  position: Generation,
-  fence: Fence,
-  { widthMs, windowEvents }: Size,
-): Promise<Step> {
-  const ends = await sql<{ until: string }>`
-    SELECT least(${position.floor}::timestamptz + make_interval(secs => ${widthMs / 1000}),
-                 ${fence.floor}::timestamptz)::text AS until`.execute(db);
-  const { until } = ends.rows[0]!;
-  // The bound is a separate parameter, so that it prunes partitions when the statement is planned.
-  const slice = sql<boolean>`
-    stored_at >= ${position.floor}::timestamptz AND stored_at < ${until}::timestamptz AND tx >= ${position.tx}::xid8`;
-  const mostEvents = MOST_WINDOWS * windowEvents;
-  const found = await countSome(db, slice, mostEvents);
-  if (found === mostEvents && widthMs > 1) return { did: 'too_many', events: found };
-  const events = found === 0 ? 0 : await foldWindow(db, position.generation, slice);
-  await moveTo(db, position, { tx: position.tx, floor: until }, events);
-  return { did: 'slice', events };
-}
-
-/**
- * Folds some of what is below the fence, by transaction ids. The fence's floor is a minute old, and at 10,000 events a
- * second that minute alone is too much for one step. Every transaction below the fence has ended, and so has any part of
- * them that begins at the position. The floor stays: the rest of the transactions may have begun right after it.
- */
-async function foldTransactions(
-  db: Kysely<unknown>,
-  position: Generation,
-  open: RawBuilder<boolean>,
-  windowEvents: number,
-): Promise<Step> {
-  // Each step reads everything from the floor on, so it takes twice the target; of a larger transaction all.
-  const { rows } = await sql<{ tx: string }>`
-    SELECT (coalesce(min(tx) FILTER (WHERE upto >= ${2 * windowEvents}), max(tx))::text::bigint + 1)::text AS tx
-    FROM (SELECT tx, sum(count(*)) OVER (ORDER BY tx) AS upto FROM events WHERE ${open} GROUP BY tx) AS e`.execute(db);
-  const { tx } = rows[0]!;
-  const events = await foldWindow(db, position.generation, sql<boolean>`${open} AND tx < ${tx}::xid8`);
-  await moveTo(db, position, { tx, floor: position.floor }, events);
-  return { did: 'transactions', events };
-}
-
-/** Counts up to `most`. */
-async function countSome(db: Kysely<unknown>, which: RawBuilder<boolean>, most: number): Promise<number> {
-  const { rows } = await sql<{ count: string }>`
-    SELECT count(*) FROM (SELECT FROM events WHERE ${which} LIMIT ${most}) AS e`.execute(db);
-  return Number(rows[0]!.count);
-}
-
-function checkCluster(position: Generation, fence: Fence): void {
-  if (position.systemIdentifier === fence.systemIdentifier) return;
-  throw new Error(
-    `the roll-ups were made in another cluster (${position.systemIdentifier}; this one is ${fence.systemIdentifier}), ` +
-      'whose transaction ids mean nothing here; build them again: sluice jobs run rebuild-rollups',
+/** Adds a window's events to the hours, and the sums of these to days and weeks. */
+export function foldCounts({ generation, events, groups }: FoldWindow): readonly RawBuilder<unknown>[] {
+  const grouped = ['event_type', 'actor', 'session_id'].map(
+    (dimension) => sql`
+      SELECT tenant, ${sql.lit(dimension)} AS dimension, hour AS bucket, ${sql.ref(dimension)} AS value, sum(events)::bigint AS events
+      FROM ${groups} WHERE ${sql.ref(dimension)} IS NOT NULL GROUP BY tenant, hour, ${sql.ref(dimension)}`,
   );
+  // There are nearly as many resources as events, so they are no part of the groups: that would make groups of one event.
+  const resources = sql`
+    SELECT tenant, 'resource', date_bin('1 hour', occurred_at, 'epoch') AS bucket, resource, count(*)
+    FROM events WHERE resource IS NOT NULL AND ${events} GROUP BY tenant, bucket, resource`;
+  return [
+    sql`counts_by_hour AS MATERIALIZED (${sql.join([...grouped, resources], sql` UNION ALL `)})`,
+    sql`counts_by_day AS MATERIALIZED (${sumBy('day', sql`counts_by_hour`)})`,
+    sql`counts_hours AS (${addCounts('rollup_hours', generation, sql`counts_by_hour`)})`,
+    sql`counts_days AS (${addCounts('rollup_days', generation, sql`counts_by_day`)})`,
+    sql`counts_weeks AS (${addCounts('rollup_weeks', generation, sql`(${sumBy('week', sql`counts_by_day`)}) AS w`)})`,
+  ];
 }
 
-async function moveTo(
-  db: Kysely<unknown>,
-  { generation }: Generation,
-  to: Pick<Generation, 'tx' | 'floor'>,
-  events: number,
-): Promise<void> {
-  await sql`
-    UPDATE rollup_generations
-    SET tx = ${to.tx}::xid8, floor = ${to.floor}::timestamptz, folded_at = clock_timestamp(), events = events + ${events}
-    WHERE generation = ${generation}`.execute(db);
+function addCounts(table: string, generation: number, counts: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    INSERT INTO ${sql.table(table)} AS r (generation, tenant, dimension, bucket, value, events)
+    SELECT ${generation}::smallint, tenant, dimension, bucket, value, events FROM ${counts}
+    ON CONFLICT (generation, tenant, dimension, bucket, value) DO UPDATE SET events = r.events + excluded.events`;
 }

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Unfold } from '@sluice/store/projection';
-import { dailyCounts, DIMENSIONS, hourlyCounts } from './count-values.ts';
-import { lockGenerations } from './generations.ts';
+import { lockGenerations } from '../fold/generations.ts';
+import { DIMENSIONS, hourlyCounts, sumBy } from './count-values.ts';
 
 /** Takes the counts of deleted events out of every generation that is in use. */
 export const unfoldCounts: Unfold = {
@@ -48,7 +48,8 @@ async function subtractCounts(db: Kysely<unknown>, counts: DeletedCounts): Promi
                          ${counts.bucket}::timestamptz[], ${counts.value}::text[], ${counts.events}::bigint[])
       AS u (generation, tenant, dimension, bucket, value, events)`;
   await subtract(db, 'rollup_hours', hours);
-  await subtract(db, 'rollup_days', dailyCounts(sql`(${hours}) AS h`, sql`generation, `));
+  await subtract(db, 'rollup_days', sumBy('day', sql`(${hours}) AS h`, sql`generation, `));
+  await subtract(db, 'rollup_weeks', sumBy('week', sql`(${hours}) AS h`, sql`generation, `));
   await sql`
     UPDATE rollup_generations AS g SET events = g.events - d.events
     FROM (SELECT generation, sum(events) AS events FROM (${hours}) AS h WHERE dimension = 'event_type' GROUP BY 1) AS d

@@ -1,12 +1,12 @@
-import type { Kysely } from 'kysely';
 import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { toWire } from '@sluice/events/adapters/to-wire';
+import type { Database } from '@sluice/store/database';
 import type { UntilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
 import { linesInPieces } from '../http/lines.ts';
 import { placeOf } from '../http/paging.ts';
 import { TIMEOUT_HINT } from './inputs.ts';
-import { BY_EVENT_TIME, type EventChunk, type EventList, readEvents } from './rows.ts';
+import { BY_EVENT_TIME, type EventChunk, type EventList, readEvents } from './read-events.ts';
 
 /** Most events in one read of a download; their payloads together are at most `READ_CHUNK_BYTES`. */
 const DOWNLOAD_EVENTS = 100;
@@ -16,7 +16,7 @@ const DOWNLOAD_EVENTS = 100;
  * reads the download holds no connection and no snapshot.
  */
 export async function* downloadEvents(
-  db: Kysely<unknown>,
+  database: Database,
   list: EventList,
   gone: UntilGone,
   isStopping: () => boolean,
@@ -24,7 +24,9 @@ export async function* downloadEvents(
   for (let after = list.after; ;) {
     const from = after;
     const read = (): Promise<EventChunk> =>
-      withTimeoutHint(TIMEOUT_HINT, () => readEvents(db, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone));
+      withTimeoutHint(TIMEOUT_HINT, () =>
+        readEvents(database, { ...list, after: from }, { limit: DOWNLOAD_EVENTS }, gone),
+      );
     // Only the first statement is a child of the request's span: a trace with thousands could not be read.
     const { events, more } = await (from === list.after ? read() : untraced(read));
     yield* linesInPieces(events, toWire);

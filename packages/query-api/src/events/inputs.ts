@@ -8,8 +8,8 @@ import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import { parseTimestamp } from '@sluice/events/timestamp';
 import { cursorProperty, type Order } from '../http/paging.ts';
 import { oneOf, words } from '../http/schemas.ts';
+import type { TotalMethod } from './count-events.ts';
 import type { EventFilter } from './event-filter.ts';
-import type { TotalMethod } from './rows.ts';
 
 /** Most values of one field in a filter. */
 const MAX_VALUES = 100;

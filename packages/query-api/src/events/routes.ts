@@ -13,6 +13,7 @@ import { JSON_TYPE, nextCursor, oneOf } from '../http/schemas.ts';
 import { tenantOf } from '../http/tenants.ts';
 import type { QueryContext } from '../query-context.ts';
 import { wireEventSchema } from './answers.ts';
+import { countEvents } from './count-events.ts';
 import { downloadEvents } from './download-events.ts';
 import {
   DEFAULT_EVENTS,
@@ -27,7 +28,8 @@ import {
 } from './inputs.ts';
 import { readNewestStored } from './newest-stored.ts';
 import { pageText } from './page-text.ts';
-import { countEvents, eventList, findEvent, readEventPage } from './rows.ts';
+import { eventList } from './read-events.ts';
+import { findEvent, readEventPage } from './rows.ts';
 
 /** What the newest events are: those that occurred last, or those that were stored last. */
 type Newest = 'occurred' | 'stored';
@@ -92,7 +94,6 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
         throw new ApiError('invalid_body', 'Give either cursor or offset.');
       }
       const after = placeIn(cursor, list);
-      const db = readDatabase.db;
       const gone = untilGone(reply);
       if (request.headers.accept?.includes('application/x-ndjson')) {
         refusePaging(query);
@@ -100,15 +101,17 @@ function addQueryEventsRoute(server: FastifyInstance, { readDatabase, isStopping
         request.held.require(READ_CHUNK_BYTES);
         return reply
           .type('application/x-ndjson; charset=utf-8')
-          .send(await openDownload(downloadEvents(db, { filter, order, after }, gone, isStopping)));
+          .send(await openDownload(downloadEvents(readDatabase, { filter, order, after }, gone, isStopping)));
       }
       return withTimeoutHint(TIMEOUT_HINT, async () => {
         const reading = { gone, held: request.held };
-        const { events, end } = await readEventPage(db, { filter, order, after }, { limit, offset }, reading);
+        const { events, end } = await readEventPage(readDatabase, { filter, order, after }, { limit, offset }, reading);
         return reply.type(JSON_TYPE).send(
           pageText(events, {
             next_cursor: end === null ? null : cursorAfter(end, list),
-            ...(method === null ? {} : { total: await countEvents(db, filter, method, gone), total_method: method }),
+            ...(method === null
+              ? {}
+              : { total: await countEvents(readDatabase, filter, method, gone), total_method: method }),
           }),
         );
       });
@@ -139,11 +142,10 @@ function addRecentEventsRoutes(server: FastifyInstance, { readDatabase }: QueryC
         const { tenant: named, limit = 100, by = first } = request.query as Static<ReturnType<typeof recentQuery>>;
         const tenant = tenantOf(named, request.operator);
         const reading = { gone: untilGone(reply), held: request.held };
-        const { db } = readDatabase;
         const { events } =
           by === 'stored'
-            ? await readNewestStored(db, tenant, limit, reading)
-            : await readEventPage(db, { filter: { tenant }, order: 'desc' }, { limit }, reading);
+            ? await readNewestStored(readDatabase, tenant, limit, reading)
+            : await readEventPage(readDatabase, { filter: { tenant }, order: 'desc' }, { limit }, reading);
         return reply.type(JSON_TYPE).send(pageText(events, {}));
       },
     });
@@ -164,7 +166,7 @@ function addShowEventRoute(server: FastifyInstance, { readDatabase }: QueryConte
     handler: async (request, reply) => {
       const { event_id: id } = request.params as Static<typeof showParams>;
       const { tenant } = request.query as Static<typeof showQuery>;
-      return toWire(await findEvent(readDatabase.db, tenantOf(tenant, request.operator), id, untilGone(reply)));
+      return toWire(await findEvent(readDatabase, tenantOf(tenant, request.operator), id, untilGone(reply)));
     },
   });
 }

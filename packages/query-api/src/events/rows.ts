@@ -1,14 +1,16 @@
-import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
+import { sql } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
 import { type StoredEvent, toWire } from '@sluice/events/adapters/to-wire';
 import { eventIdFromName, isUuid } from '@sluice/events/event-id';
+import type { Database } from '@sluice/store/database';
+import { inSegments, readableSegments } from '@sluice/store/layout/readable-segments';
+import { byStoring, inGroups } from '@sluice/store/layout/walk-segments';
 import { READ_CHUNK_BYTES } from '@sluice/store/read-payload';
-import { WIRE_COLUMNS, wireColumns } from '@sluice/store/wire-columns';
+import { WIRE_COLUMNS } from '@sluice/store/wire-columns';
 import type { UntilGone } from '../http/client-gone.ts';
 import type { HeldAnswer } from '../http/held-answers.ts';
-import { comesAfter, type List, type Order, type Place, placeOf } from '../http/paging.ts';
-import { chunkOfEvents } from './chunk-of-events.ts';
-import { allOf, type EventFilter, matchesFilter, splitFilter, storedSince } from './event-filter.ts';
+import { type Place, placeOf } from '../http/paging.ts';
+import { BY_EVENT_TIME, type EventList, placeAfter, readEvents } from './read-events.ts';
 
 /** Most events in one statement; their payloads together are at most `READ_CHUNK_BYTES`. */
 const CHUNK_EVENTS = 251;
@@ -18,22 +20,6 @@ export const MAX_PAGE_CHARS = 8 * 1024 * 1024;
 
 /** A page ends early after this time, in milliseconds: monsters take Postgres a tenth of a second each. */
 export const PAGE_MS = 10_000;
-
-/** The key of lists of events: the time at which they occurred. */
-export const BY_EVENT_TIME = { key: { occurred_at: 'timestamptz', event_id: 'uuid' } } as const;
-
-/** The list of events in the order in which they occurred. @param of what the cursors of the list belong to */
-export function eventList(of: unknown, order: Order): List {
-  return { of, order, ...BY_EVENT_TIME };
-}
-
-/** Selects events and their order. */
-export interface EventList {
-  readonly filter: EventFilter;
-  readonly order: Order;
-  /** Begins after this one. */
-  readonly after?: Place | undefined;
-}
 
 /** The request that reads. */
 export interface Reading {
@@ -59,21 +45,25 @@ export interface EventPage {
  * @throws ApiError `unread_answers` or `overloaded`, see `HeldAnswer`
  */
 export async function readEventPage(
-  db: Kysely<unknown>,
+  database: Database,
   list: EventList,
   { limit, offset = 0 }: { limit: number; offset?: number | undefined },
   { gone, held }: Reading,
 ): Promise<EventPage> {
   const events: string[] = [];
-  let after = list.after;
+  let { after } = list;
+  if (offset > 0) {
+    const place = await placeAfter(database, list, offset, gone);
+    if (place === null) return { events, end: null };
+    after = place;
+  }
   let most = CHUNK_EVENTS;
   const until = performance.now() + PAGE_MS;
   for (let chars = 0; chars < MAX_PAGE_CHARS && performance.now() < until;) {
     // One more than asked for tells whether there is a next page.
     const wanted = Math.min(most, limit + 1 - events.length);
-    const skip = events.length === 0 ? offset : 0;
     const budget = Math.min(READ_CHUNK_BYTES, MAX_PAGE_CHARS - chars);
-    const chunk = await readEvents(db, { ...list, after }, { limit: wanted, offset: skip, budget }, gone);
+    const chunk = await readEvents(database, { ...list, after }, { limit: wanted, budget }, gone);
     for (const event of chunk.events) {
       if (events.length === limit) return { events, end: after! };
       events.push(JSON.stringify(toWire(event)));
@@ -88,101 +78,28 @@ export async function readEventPage(
   return { events, end: after! };
 }
 
-/** Some events of a list. */
-export interface EventChunk {
-  readonly events: readonly StoredEvent[];
-  /** Characters of their payloads. */
-  readonly chars: number;
-  /** Whether more may follow. */
-  readonly more: boolean;
-}
-
 /**
- * Reads the next events of a list, in one statement.
- *
- * @param budget characters of payload after which no more are read; at least one event is
- */
-export async function readEvents(
-  db: Kysely<unknown>,
-  { filter, order, after }: EventList,
-  { limit, offset = 0, budget = READ_CHUNK_BYTES }: { limit: number; offset?: number; budget?: number },
-  untilGone: UntilGone,
-): Promise<EventChunk> {
-  const byTime = BY_TIME[order];
-  const beyond = after === undefined ? [] : conditionsAfter(after, order);
-  const arms = splitFilter(filter).map(
-    (condition) => sql`
-      (SELECT * FROM events WHERE ${allOf([condition, ...beyond])} ORDER BY ${byTime} LIMIT ${limit + offset})`,
-  );
-  const found = sql`
-    SELECT * FROM (${sql.join(arms, sql` UNION ALL `)}) AS events ORDER BY ${byTime} LIMIT ${limit} OFFSET ${offset}`;
-  const { rows } = await sql<StoredEvent & { read_found: string }>`
-    SELECT ${wireColumns(sql`payload`)}, read_found FROM (${chunkOfEvents(found, byTime, budget)}) AS events
-    ORDER BY chunk_row`.execute(db, untilGone);
-  const count = Number(rows[0]?.read_found ?? 0);
-  const chars = rows.reduce((sum, { payload }) => sum + payload.length, 0);
-  return { events: rows, chars, more: rows.length < count || count === limit };
-}
-
-const BY_TIME = { asc: sql`occurred_at, event_id`, desc: sql`occurred_at DESC, event_id DESC` } as const;
-
-function conditionsAfter(place: Place, order: Order): RawBuilder<SqlBool>[] {
-  const after = comesAfter(place, { ...BY_EVENT_TIME, order });
-  return order === 'asc' ? [storedSince(place[0]!), after] : [after];
-}
-
-/**
- * Reads one event by its id. The ledger knows when it was stored, and so its partition. Without the ledger every
- * partition would be searched (104 ms instead of 1.2).
+ * Reads one event by its id, from the unique indexes of the segments.
  *
  * @param id a UUID, or any other text that the client sent as the id
  * @throws ApiError `not_found`, also for an event of another tenant
  */
 export async function findEvent(
-  db: Kysely<unknown>,
+  database: Database,
   tenant: string,
   id: string,
   untilGone: UntilGone,
 ): Promise<StoredEvent> {
   const eventId = isUuid(id) ? id.toLowerCase() : eventIdFromName(tenant, id);
-  const ledger = await sql<{ stored_at: string }>`
-    SELECT stored_at::text FROM event_ids WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(
-    db,
-    untilGone,
-  );
-  const storedAt = ledger.rows[0]?.stored_at;
-  if (storedAt === undefined) throw noSuchEvent(id);
-  const { rows } = await sql<StoredEvent>`
-    SELECT ${WIRE_COLUMNS} FROM events
-    WHERE stored_at = ${storedAt}::timestamptz AND tenant = ${tenant} AND event_id = ${eventId}::uuid`.execute(
-    db,
-    untilGone,
-  );
-  // Retention may drop its partition between the two statements.
-  if (rows[0] === undefined) throw noSuchEvent(id);
-  return rows[0];
+  for (const some of inGroups(await readableSegments(database.db), byStoring)) {
+    const { rows } = await sql<StoredEvent>`
+      SELECT ${WIRE_COLUMNS} FROM events
+      WHERE tenant = ${tenant} AND event_id = ${eventId}::uuid AND ${inSegments(some)}`.execute(database.db, untilGone);
+    if (rows[0] !== undefined) return rows[0];
+  }
+  throw noSuchEvent(id);
 }
 
 function noSuchEvent(id: string): ApiError {
   return new ApiError('not_found', `There is no event ${id}.`);
-}
-
-/** How to get a total: by counting, or from the planner's statistics, which costs a millisecond. */
-export type TotalMethod = 'exact' | 'estimated';
-
-/** Counts the matching events. */
-export async function countEvents(
-  db: Kysely<unknown>,
-  filter: EventFilter,
-  method: TotalMethod,
-  untilGone: UntilGone,
-): Promise<number> {
-  if (method === 'exact') {
-    const { rows } = await sql<{ total: string }>`
-      SELECT count(*) AS total FROM events WHERE ${matchesFilter(filter)}`.execute(db, untilGone);
-    return Number(rows[0]!.total);
-  }
-  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
-    EXPLAIN (FORMAT JSON) SELECT 1 FROM events WHERE ${matchesFilter(filter)}`.execute(db, untilGone);
-  return rows[0]!['QUERY PLAN'][0].Plan['Plan Rows'];
 }

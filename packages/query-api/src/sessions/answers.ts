@@ -11,4 +11,6 @@ export const sessionProperties = {
   last_seen_at: time,
   ended_at: orNull(time),
   event_count: Type.Integer(),
+  machine_name: orNull(Type.String({ description: '`machineName` of its events.' })),
+  user_domain: orNull(Type.String({ description: '`userDomain` of its events.' })),
 };

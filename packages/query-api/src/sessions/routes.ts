@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { errorResponses } from '@sluice/errors/error-schema';
+import { foldAgeSeconds } from '@sluice/projections/fold/fold-age';
+import { setDataAge } from '../data-age.ts';
 import { wireEventSchema } from '../events/answers.ts';
 import { columnText, rangeOf, rangeProperties, tenantProperty } from '../events/inputs.ts';
 import { pageText } from '../events/page-text.ts';
-import { eventList, readEventPage } from '../events/rows.ts';
+import { eventList } from '../events/read-events.ts';
+import { readEventPage } from '../events/rows.ts';
 import { untilGone } from '../http/client-gone.ts';
 import { withTimeoutHint } from '../http/database-errors.ts';
 import { cursorAfter, type Order, pagePropertiesOf, placeIn, readPage } from '../http/paging.ts';
@@ -36,14 +39,15 @@ const showQuery = Type.Object(
 );
 
 /** `GET /api/sessions`, and `GET /api/sessions/{session_id}` with its events. */
-export function addSessionRoutes(server: FastifyInstance, { readDatabase }: QueryContext): void {
+export function addSessionRoutes(server: FastifyInstance, context: QueryContext): void {
+  const { readDatabase, backlogMeter } = context;
   server.get('/api/sessions', {
     config: { scope: 'read' },
     schema: {
       tags: ['sessions'],
       summary: 'List sessions by their start, newest first',
       description:
-        'A session closes once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again.',
+        'A session closes at its SessionEnd, or once no event of it has arrived for SESSION_IDLE_HOURS. A later event opens it again. The list is up to ten seconds old; `X-Data-Age` says how old.',
       querystring: listQuery,
       response: {
         200: Type.Object({ sessions: Type.Array(Type.Object(sessionProperties)), next_cursor: nextCursor }),
@@ -60,6 +64,8 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
         ...rangeOf(query),
       };
       const gone = untilGone(reply);
+      // Read before the list, which is at least as new.
+      setDataAge(reply, [backlogMeter.backlog?.ageSeconds, await foldAgeSeconds(readDatabase.db)]);
       const { rows, next } = await withTimeoutHint('give a start_time or a user_name.', () =>
         readPage(sessionsBy(filter, by), query, (after, limit) =>
           listSessions(readDatabase.db, { filter, order: by, after, limit }, gone),
@@ -74,6 +80,7 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
     schema: {
       tags: ['sessions'],
       summary: 'Show one session with its events, oldest first',
+      description: 'Exact to the last stored event.',
       params,
       querystring: showQuery,
       response: {
@@ -88,12 +95,11 @@ export function addSessionRoutes(server: FastifyInstance, { readDatabase }: Quer
       const sessionId = columnText(id);
       const list = eventList(['events of a session', tenant, sessionId], by);
       const after = placeIn(cursor, list);
-      const db = readDatabase.db;
       const gone = untilGone(reply);
-      const session = await findSession(db, tenant, sessionId, gone);
+      const session = await findSession(readDatabase, tenant, sessionId, gone);
       const filter = { tenant, sessionIds: [sessionId], start: session.started_at };
       const reading = { gone, held: request.held };
-      const { events, end } = await readEventPage(db, { filter, order: by, after }, { limit }, reading);
+      const { events, end } = await readEventPage(readDatabase, { filter, order: by, after }, { limit }, reading);
       const next = { next_cursor: end === null ? null : cursorAfter(end, list) };
       return reply.type(JSON_TYPE).send(pageText(events, next, session));
     },

@@ -1,5 +1,8 @@
 import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely';
 import { ApiError } from '@sluice/errors/api-errors';
+import { sessionWithTail } from '@sluice/projections/sessions/session-with-tail';
+import type { Database } from '@sluice/store/database';
+import { inTransaction } from '@sluice/store/transaction';
 import { allOf } from '../events/event-filter.ts';
 import type { UntilGone } from '../http/client-gone.ts';
 import { comesAfter, type List, type Order, type Place } from '../http/paging.ts';
@@ -18,6 +21,8 @@ export interface Session {
   readonly last_seen_at: string;
   readonly ended_at: string | null;
   readonly event_count: number;
+  readonly machine_name: string | null;
+  readonly user_domain: string | null;
 }
 
 /** Selects sessions. A field that is left out does not restrict. */
@@ -44,7 +49,7 @@ export interface SessionList {
   readonly limit: number;
 }
 
-/** Reads a page of sessions by their start. */
+/** Reads a page of sessions by their start, as of the last fold. */
 export async function listSessions(
   db: Kysely<unknown>,
   { filter, order, after, limit }: SessionList,
@@ -63,31 +68,41 @@ export async function listSessions(
     order === 'asc'
       ? sql`ORDER BY sessions.started_at, session_id`
       : sql`ORDER BY sessions.started_at DESC, session_id DESC`;
-  return readSessions(db, allOf(conditions), sql`${byStart} LIMIT ${limit}`, untilGone);
+  return readSessions(db, sql`sessions WHERE ${allOf(conditions)} ${byStart} LIMIT ${limit}`, untilGone);
 }
 
-/** @throws ApiError `not_found`, also for a session of another tenant */
+/**
+ * Reads one session as of the last commit: what is folded, and its events since then.
+ *
+ * @throws ApiError `not_found`, also for a session of another tenant
+ */
 export async function findSession(
-  db: Kysely<unknown>,
+  database: Database,
   tenant: string,
   sessionId: string,
   untilGone: UntilGone,
 ): Promise<Session> {
-  const condition = sql<SqlBool>`tenant = ${tenant} AND session_id = ${sessionId}`;
-  const [session] = await readSessions(db, condition, sql``, untilGone);
+  const [session] = await inTransaction(database, async (db) => {
+    await sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`.execute(db);
+    // Block ranges are cheaper than the planner thinks: it would read the hot segment from end to end.
+    await sql`SET LOCAL enable_seqscan = off`.execute(db);
+    const found = await sessionWithTail(db, tenant, sessionId);
+    return readSessions(db, sql`(${found}) AS sessions`, untilGone);
+  });
   if (session === undefined) throw new ApiError('not_found', `There is no session ${sessionId}.`);
   return session;
 }
 
+/** @param from the text after FROM */
 async function readSessions(
   db: Kysely<unknown>,
-  condition: RawBuilder<SqlBool>,
-  rest: RawBuilder<unknown>,
+  from: RawBuilder<unknown>,
   untilGone: UntilGone,
 ): Promise<readonly Session[]> {
   const { rows } = await sql<Omit<Session, 'event_count'> & { event_count: string }>`
     SELECT session_id, actor AS user_name, CASE WHEN ended_at IS NULL THEN 'open' ELSE 'closed' END AS state,
-           ${utc('started_at')}, ${utc('last_event_at')}, ${utc('last_seen_at')}, ${utc('ended_at')}, event_count
-    FROM sessions WHERE ${condition} ${rest}`.execute(db, untilGone);
+           ${utc('started_at')}, ${utc('last_event_at')}, ${utc('last_seen_at')}, ${utc('ended_at')}, event_count,
+           machine_name, user_domain
+    FROM ${from}`.execute(db, untilGone);
   return rows.map((row) => ({ ...row, event_count: Number(row.event_count) }));
 }

@@ -1,9 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { Database } from '@sluice/store/database';
+import { readableSegments } from '@sluice/store/layout/readable-segments';
 import { inTransaction } from '@sluice/store/transaction';
 import type { UntilGone } from '../http/client-gone.ts';
 import { countApproximately, countExactly, type DistinctCount, type DistinctMethod } from './count-distinct.ts';
-import { type CountSource, type Dimension, readRollupPosition, type RollupPosition } from './rollup-parts.ts';
+import { type CountSource, type Dimension, readRollupPosition } from './rollup-parts.ts';
 import { bucketStarts, cutRange, type Interval, type TimeRange, uncut } from './statistics-range.ts';
 
 /** The counts of a range, or of one bucket. */
@@ -38,10 +39,10 @@ export async function readStatistics(
 ): Promise<{ counts: Counts; series: readonly CountsOfBucket[] | null }> {
   return inTransaction(database, async (db) => {
     await sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`.execute(db);
-    const position = await readRollupPosition(db);
-    const [counts = NOTHING] = (await countBuckets(db, query, null, position, untilGone)).values();
+    const read: Snapshot = { position: await readRollupPosition(db), segments: await readableSegments(db) };
+    const [counts = NOTHING] = (await countBuckets(db, query, null, read, untilGone)).values();
     if (query.interval === null) return { counts, series: null };
-    const buckets = await countBuckets(db, query, query.interval, position, untilGone);
+    const buckets = await countBuckets(db, query, query.interval, read, untilGone);
     const series = bucketStarts(query.range, query.interval).map((ms) => {
       const start = new Date(ms).toISOString();
       return { start, ...(buckets.get(start) ?? NOTHING) };
@@ -50,17 +51,21 @@ export async function readStatistics(
   });
 }
 
+/** What the counts come from, all of one moment. */
+type Snapshot = Pick<CountSource, 'position' | 'segments'>;
+
 async function countBuckets(
   db: Kysely<unknown>,
   { tenant, range, distinct }: StatisticsQuery,
   interval: Interval | null,
-  position: RollupPosition | null,
+  { position, segments }: Snapshot,
   untilGone: UntilGone,
 ): Promise<ReadonlyMap<string | null, Counts>> {
   const sourceOf = (mayExceed: boolean): CountSource => ({
     tenant,
     parts: position === null ? uncut(range) : cutRange(range, { finest: interval, now: Date.now(), mayExceed }),
     position,
+    segments,
     interval,
   });
   const rows =

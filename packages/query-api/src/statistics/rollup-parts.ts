@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { storedSince } from '../events/event-filter.ts';
+import { isoTime } from '@sluice/store/iso-time';
+import { inSegments, mayHold, type ReadableSegment, type WantedRows } from '@sluice/store/layout/readable-segments';
 import type { Interval, RangeParts, TimeRange } from './statistics-range.ts';
 
 /** The columns of `events` that are counted, which are the dimensions of the roll-ups. */
@@ -10,6 +11,7 @@ export interface RollupPosition {
   readonly generation: number;
   /** An xid8, as text. */
   readonly tx: string;
+  /** ISO 8601 UTC with microseconds. */
   readonly floor: string;
 }
 
@@ -19,6 +21,8 @@ export interface CountSource {
   readonly parts: RangeParts;
   /** Null when nothing is folded yet; then the range is uncut. */
   readonly position: RollupPosition | null;
+  /** All segments, in the same snapshot. */
+  readonly segments: readonly ReadableSegment[];
   /** The length of the buckets; null for the range as one bucket. */
   readonly interval: Interval | null;
 }
@@ -26,7 +30,7 @@ export interface CountSource {
 /** Reads the position of the roll-ups in this snapshot; null when nothing is folded yet, or on another cluster. */
 export async function readRollupPosition(db: Kysely<unknown>): Promise<RollupPosition | null> {
   const { rows } = await sql<RollupPosition>`
-    SELECT generation, tx::text, floor::text FROM rollup_generations
+    SELECT generation, tx::text, ${isoTime('floor')} AS floor FROM rollup_generations
     WHERE state = 'live' AND system_identifier = (SELECT system_identifier::text FROM pg_control_system())`.execute(db);
   return rows[0] ?? null;
 }
@@ -38,15 +42,16 @@ export async function readRollupPosition(db: Kysely<unknown>): Promise<RollupPos
  */
 export function countedParts(source: CountSource, dimensions: readonly Dimension[]): RawBuilder<unknown> {
   const { tenant, parts, position, interval } = source;
-  const { whole, days, hours, edges, excess } = parts;
+  const { whole, weeks, days, hours, edges, excess } = parts;
   if (whole === null || position === null) return union(edges.map((range) => fromEvents(source, dimensions, range)));
-  const tail = sql`AND stored_at >= ${position.floor}::timestamptz AND tx >= ${position.tx}::xid8`;
+  const tail: Tail = { tx: position.tx, floor: position.floor };
   return union([
-    ...(days === null ? [] : [fromRollup(sql`rollup_days`, days)]),
+    ...weeks.map((range) => fromRollup(sql`rollup_weeks`, range)),
+    ...days.map((range) => fromRollup(sql`rollup_days`, range)),
     ...hours.map((range) => fromRollup(sql`rollup_hours`, range)),
     ...edges.map((range) => fromEvents(source, dimensions, range)),
-    fromEvents(source, dimensions, whole, tail),
-    ...excess.map((range) => fromEvents(source, dimensions, range, sql``, -1)),
+    fromEvents(source, dimensions, whole, { tail }),
+    ...excess.map((range) => fromEvents(source, dimensions, range, { count: -1 })),
   ]);
 
   function fromRollup(table: RawBuilder<unknown>, range: TimeRange): RawBuilder<unknown> {
@@ -57,19 +62,29 @@ export function countedParts(source: CountSource, dimensions: readonly Dimension
   }
 }
 
+/** Events that are not folded yet. */
+type Tail = Pick<RollupPosition, 'tx' | 'floor'>;
+
 function fromEvents(
-  { tenant, interval }: CountSource,
+  { tenant, interval, segments }: CountSource,
   dimensions: readonly Dimension[],
   { start, end }: TimeRange,
-  further = sql``,
-  count = 1,
+  { tail, count = 1 }: { tail?: Tail; count?: number } = {},
 ): RawBuilder<unknown> {
   const values = dimensions.map((dimension) => sql`(${sql.lit(dimension)}, ${sql.ref(dimension)})`);
+  const wanted: WantedRows = {
+    occurredFrom: start,
+    occurredBefore: end,
+    ...(tail === undefined ? {} : { storedFrom: tail.floor, txFrom: tail.tx }),
+  };
+  const unfolded =
+    tail === undefined ? sql`` : sql`AND stored_at >= ${tail.floor}::timestamptz AND tx >= ${tail.tx}::xid8`;
   return sql`
     SELECT ${bucketOf(interval, sql`occurred_at`)} AS bucket, dimension, value, ${sql.lit(count)}::bigint AS events
     FROM events CROSS JOIN LATERAL (VALUES ${sql.join(values)}) AS v (dimension, value)
-    WHERE tenant = ${tenant} AND ${storedSince(start)} AND value IS NOT NULL
-      AND occurred_at >= ${start}::timestamptz AND occurred_at < ${end}::timestamptz ${further}`;
+    WHERE tenant = ${tenant} AND ${inSegments(segments.filter((segment) => mayHold(segment, wanted)))}
+      AND value IS NOT NULL
+      AND occurred_at >= ${start}::timestamptz AND occurred_at < ${end}::timestamptz ${unfolded}`;
 }
 
 function bucketOf(interval: Interval | null, time: RawBuilder<unknown>): RawBuilder<unknown> {

@@ -14,7 +14,7 @@ import { DISTINCT_ERROR, type DistinctMethod } from './count-distinct.ts';
 import { readStatistics } from './read-statistics.ts';
 import { countBuckets, type Interval, INTERVAL_MS } from './statistics-range.ts';
 
-/** Most buckets of a series: a day in minutes, two months in hours, four years in days. */
+/** Most buckets of a series: a day in minutes, two months in hours, four years in days, 28 in weeks. */
 const MAX_BUCKETS = 1_500;
 
 const TIMEOUT_HINT =
@@ -28,7 +28,7 @@ const querystring = Type.Object(
       Type.Unsafe<Interval>({
         type: 'string',
         enum: Object.keys(INTERVAL_MS),
-        description: `Adds the counts of each minute, hour or day (UTC); at most ${MAX_BUCKETS} of them.`,
+        description: `Adds the counts of each minute, hour, day or week (UTC; weeks begin on Monday); at most ${MAX_BUCKETS} of them.`,
       }),
     ),
     distinct: Type.Optional(

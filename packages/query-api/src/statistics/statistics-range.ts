@@ -4,21 +4,31 @@ export interface TimeRange {
   readonly end: string;
 }
 
-export type Interval = 'minute' | 'hour' | 'day';
+export type Interval = 'minute' | 'hour' | 'day' | 'week';
 
 /** Lengths in milliseconds. */
-export const INTERVAL_MS: Readonly<Record<Interval, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+export const INTERVAL_MS: Readonly<Record<Interval, number>> = {
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: 604_800_000,
+};
+
+/** The start of the first interval since 1970, in milliseconds. Weeks begin on Monday; 1970 began on Thursday. */
+const ORIGIN_MS: Readonly<Record<Interval, number>> = { minute: 0, hour: 0, day: 0, week: 4 * 86_400_000 };
 
 /** Until then microseconds since 1970 are whole numbers below 2^53. No event is that far ahead. */
 const LAST_CUT = '2255-01-01T00:00:00.000Z';
 
 /** The parts of a range: whole buckets, which roll-ups hold, and edges, which they do not. */
 export interface RangeParts {
-  /** Whole days; null when the range has none. */
-  readonly days: TimeRange | null;
+  /** Whole weeks: none or one range. */
+  readonly weeks: readonly TimeRange[];
+  /** Whole days around the weeks: none, one or two ranges. */
+  readonly days: readonly TimeRange[];
   /** Whole hours around the days: none, one or two ranges. */
   readonly hours: readonly TimeRange[];
-  /** What days and hours cover together; null when the range has no whole hour. */
+  /** What weeks, days and hours cover together; null when the range has no whole hour. */
   readonly whole: TimeRange | null;
   /** The rest at both ends: less than an hour each. */
   readonly edges: readonly TimeRange[];
@@ -28,7 +38,7 @@ export interface RangeParts {
 
 /** How a range may be cut. */
 export interface CutOptions {
-  /** The smallest bucket of the answer: days do not tell hours, and neither tells minutes. */
+  /** The smallest bucket of the answer: weeks do not tell days, days do not tell hours, and none tells minutes. */
   readonly finest: Interval | null;
   /** Milliseconds since 1970. Hardly any event is later. */
   readonly now: number;
@@ -37,7 +47,7 @@ export interface CutOptions {
 }
 
 /**
- * Cuts a range at whole hours and days, UTC. An end in the middle of an hour is read from the events, or as the whole
+ * Cuts a range at whole hours, days and weeks, UTC. An end in the middle of an hour is read from the events, or as the whole
  * hour minus the events after the end, whichever scans less. For a range that ends now the latter scans almost nothing.
  */
 export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOptions): RangeParts {
@@ -54,14 +64,24 @@ export function cutRange(range: TimeRange, { finest, now, mayExceed }: CutOption
     { start: range.end, end: whole.end },
   ].filter(isNotEmpty);
   const days = finest === 'hour' ? null : wholeWithin(whole, 'day');
-  const hours =
-    days === null
-      ? [whole]
-      : [
-          { start: whole.start, end: days.start },
-          { start: days.end, end: whole.end },
-        ].filter(isNotEmpty);
-  return { days, hours, whole, edges, excess };
+  const weeks = days === null || finest === 'day' ? null : wholeWithin(days, 'week');
+  return {
+    weeks: weeks === null ? [] : [weeks],
+    days: days === null ? [] : around(days, weeks),
+    hours: around(whole, days),
+    whole,
+    edges,
+    excess,
+  };
+}
+
+/** What is left of a range without a part of it. */
+function around(range: TimeRange, part: TimeRange | null): TimeRange[] {
+  if (part === null) return [range];
+  return [
+    { start: range.start, end: part.start },
+    { start: part.end, end: range.end },
+  ].filter(isNotEmpty);
 }
 
 /** For an end such as that of the year 9999: what lies after LAST_CUT is read from the events. */
@@ -73,15 +93,16 @@ function cutBehind({ start, end }: TimeRange, options: CutOptions): RangeParts {
 
 /** A range of which nothing comes from roll-ups. */
 export function uncut(range: TimeRange): RangeParts {
-  return { days: null, hours: [], whole: null, edges: [range], excess: [] };
+  return { weeks: [], days: [], hours: [], whole: null, edges: [range], excess: [] };
 }
 
 /** The starts of all buckets that a range touches, in order, in milliseconds since 1970. */
 export function bucketStarts({ start, end }: TimeRange, interval: Interval): number[] {
   const length = INTERVAL_MS[interval];
-  const first = Math.floor(Date.parse(start) / length);
-  const count = Math.max(0, Math.ceil(microsecondsOf(end) / (length * 1000)) - first);
-  return Array.from({ length: count }, (_, at) => (first + at) * length);
+  const origin = ORIGIN_MS[interval];
+  const first = Math.floor((Date.parse(start) - origin) / length);
+  const count = Math.max(0, Math.ceil((microsecondsOf(end) - origin * 1000) / (length * 1000)) - first);
+  return Array.from({ length: count }, (_, at) => origin + (first + at) * length);
 }
 
 /** How many buckets a range touches. */
@@ -103,8 +124,9 @@ function stretch({ start, end }: TimeRange, now: number): TimeRange {
 
 function wholeWithin({ start, end }: TimeRange, interval: Interval): TimeRange | null {
   const length = INTERVAL_MS[interval] * 1000;
-  const from = Math.ceil(microsecondsOf(start) / length) * length;
-  const to = Math.floor(microsecondsOf(end) / length) * length;
+  const origin = ORIGIN_MS[interval] * 1000;
+  const from = origin + Math.ceil((microsecondsOf(start) - origin) / length) * length;
+  const to = origin + Math.floor((microsecondsOf(end) - origin) / length) * length;
   return from < to ? { start: isoOf(from), end: isoOf(to) } : null;
 }
 

@@ -1,5 +1,8 @@
-import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { StoredEvent } from '@sluice/events/adapters/to-wire';
+import type { Database } from '@sluice/store/database';
+import { inSegments, readableSegments } from '@sluice/store/layout/readable-segments';
+import { readByIndex } from '@sluice/store/read-by-index';
 import { wireColumns } from '@sluice/store/wire-columns';
 import { chunkOfEvents } from '../events/chunk-of-events.ts';
 import { allOf } from '../events/event-filter.ts';
@@ -32,7 +35,7 @@ export interface TailWindow {
   readonly after: TailPosition;
   /** Every transaction below this has ended. */
   readonly before: bigint;
-  /** No event of the window was stored before this, ISO 8601. Prunes partitions and blocks, because `tx` has no index. */
+  /** No event of the window was stored before this, ISO 8601. Prunes segments and blocks, because `tx` has no index. */
   readonly storedSince: string;
   /** Selects events of the window. */
   readonly condition: RawBuilder<SqlBool>;
@@ -49,7 +52,7 @@ export interface CommittedChunk {
 
 /** Reads the next events of a window, in order. */
 export async function readCommitted(
-  db: Kysely<unknown>,
+  database: Database,
   { after, before, storedSince, condition }: TailWindow,
 ): Promise<CommittedChunk> {
   const beyond =
@@ -57,12 +60,16 @@ export async function readCommitted(
       ? sql<SqlBool>`true`
       : sql<SqlBool>`(tx, event_id) > (${String(after.tx)}::xid8, ${after.eventId}::uuid)`;
   const inWindow = sql<SqlBool>`stored_at >= ${storedSince}::timestamptz AND tx >= ${String(after.tx)}::xid8 AND tx < ${String(before)}::xid8`;
+  const segments = await readableSegments(database.db, { storedFrom: storedSince, txFrom: String(after.tx) });
   const found = sql`
-    SELECT * FROM events WHERE ${allOf([inWindow, beyond, condition])} ORDER BY tx, event_id LIMIT ${TAIL_CHUNK}`;
-  const { rows } = await sql<CommittedEvent & { read_found: string }>`
-    SELECT tenant, tx::text AS tx, floor(extract(epoch FROM stored_at) * 1000)::text AS stored_ms, ${wireColumns(sql`payload`)},
-           read_found
-    FROM (${chunkOfEvents(found, sql`tx, event_id`)}) AS events ORDER BY chunk_row`.execute(db);
+    SELECT * FROM events WHERE ${allOf([inSegments(segments), inWindow, beyond, condition])}
+    ORDER BY tx, event_id LIMIT ${TAIL_CHUNK}`;
+  const { rows } = await readByIndex(database, (db) =>
+    sql<CommittedEvent & { read_found: string }>`
+      SELECT tenant, tx::text AS tx, floor(extract(epoch FROM stored_at) * 1000)::text AS stored_ms, ${wireColumns(sql`payload`)},
+             read_found
+      FROM (${chunkOfEvents(found, sql`tx, event_id`)}) AS events ORDER BY chunk_row`.execute(db),
+  );
   const count = Number(rows[0]?.read_found ?? 0);
   const chars = rows.reduce((sum, { payload }) => sum + payload.length, 0);
   return { events: rows, chars, more: rows.length < count || count === TAIL_CHUNK };

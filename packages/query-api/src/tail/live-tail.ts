@@ -123,7 +123,7 @@ export function createLiveTail({ database, logger }: { database: Database; logge
   ): AsyncGenerator<CommittedChunk> {
     const storedSince = new Date(Math.max(0, sinceMs)).toISOString();
     for (let after = from; ;) {
-      const chunk = await readCommitted(db, { after, before, storedSince, condition });
+      const chunk = await readCommitted(database, { after, before, storedSince, condition });
       yield chunk;
       if (!chunk.more) return;
       const last = chunk.events.at(-1)!;

@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { isoTime } from '../iso-time.ts';
+import { mayHold, type ReadableSegment } from '../layout/readable-segments.ts';
 
 /**
  * The fence. Every transaction with an id below `tx` has ended, so rows with `events.tx < tx` are complete: no commit can
@@ -17,7 +18,7 @@ export interface Fence {
   readonly fencedAt: string;
   /**
    * No row with `tx` at or above this fence has a `stored_at` before this; see observe-transactions. Only used to prune
-   * partitions.
+   * segments.
    */
   readonly floor: string;
   /**
@@ -81,6 +82,25 @@ export function inWindow(from: Position | null, to: Fence): RawBuilder<SqlBool> 
   }
   if (to.base === null) return sql<SqlBool>`tx < ${to.tx}::xid8`;
   return sql<SqlBool>`(stored_at < ${to.base}::timestamptz OR tx < ${to.tx}::xid8)`;
+}
+
+/** Those of some segments that may hold a row of a window. */
+export function segmentsInWindow(
+  segments: readonly ReadableSegment[],
+  from: Pick<Position, 'tx' | 'floor' | 'base'> | null,
+): ReadableSegment[] {
+  if (from === null) return [...segments];
+  return segmentsFromFloor(segments, from).filter((segment) => mayHold(segment, { txFrom: from.tx }));
+}
+
+/** Those that may hold a row of `storedFromFloor`. */
+export function segmentsFromFloor(
+  segments: readonly ReadableSegment[],
+  { floor, base }: Pick<Position, 'floor' | 'base'>,
+): ReadableSegment[] {
+  return segments.filter(
+    (segment) => mayHold(segment, { storedFrom: floor }) && mayHold(segment, { storedFrom: base ?? undefined }),
+  );
 }
 
 /** Skips partitions in which no row after a position can be. The times are bound as parameters, so they prune. */

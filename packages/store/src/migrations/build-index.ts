@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import type { Client } from '../pool.ts';
+import { withoutTimeouts } from '../without-timeouts.ts';
 import type { ConcurrentIndex } from './migration.ts';
 
 /**
@@ -14,7 +15,7 @@ import type { ConcurrentIndex } from './migration.ts';
 export async function buildIndex(
   database: Database,
   client: Client,
-  { name, definition }: ConcurrentIndex,
+  { name, definition, unique = false }: ConcurrentIndex,
 ): Promise<void> {
   const db = database.on(client);
   const { rows } = await sql<{ valid: boolean }>`
@@ -22,23 +23,8 @@ export async function buildIndex(
   if (rows[0]?.valid === true) return;
   await withoutTimeouts(database, client, async () => {
     if (rows[0] !== undefined) await sql`DROP INDEX CONCURRENTLY IF EXISTS ${sql.table(name)}`.execute(db);
-    await sql`CREATE INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(db);
+    await sql`CREATE ${sql.raw(unique ? 'UNIQUE ' : '')}INDEX CONCURRENTLY ${sql.table(name)} ${sql.raw(definition)}`.execute(
+      db,
+    );
   });
-}
-
-/** Runs `work` without time-outs: an index of a large table takes hours, in which the server is silent. */
-async function withoutTimeouts(database: Database, client: Client, work: () => Promise<void>): Promise<void> {
-  const db = database.on(client);
-  const { stream } = client.connection;
-  const silenceMs = stream.timeout ?? 0;
-  stream.setTimeout(0);
-  await sql`SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)`.execute(db);
-  try {
-    await work();
-  } finally {
-    stream.setTimeout(silenceMs);
-    // On a broken connection this fails, and there is nothing to reset.
-    await sql`RESET statement_timeout`.execute(db).catch(() => {});
-    await sql`RESET lock_timeout`.execute(db).catch(() => {});
-  }
 }

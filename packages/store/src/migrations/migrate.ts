@@ -27,7 +27,7 @@ class MigrationRunningError extends Error {
 /**
  * Brings the schema up to date. Any number of daemons may call this at once; the later ones find nothing to do. Each
  * migration runs its statements and adds its row to `sluice_migrations` in one transaction, then builds its indexes one by
- * one, then sets `finished`. So the next run continues a run that was interrupted anywhere.
+ * one, then does its online work, then sets `finished`. So the next run continues a run that was interrupted anywhere.
  *
  * @returns names of the migrations that this call applied or finished
  * @throws UnusableDatabaseError for a server that cannot be used; SchemaTooNewError for a schema that this version cannot
@@ -46,6 +46,7 @@ export async function migrate(database: Database, known: readonly Migration[] = 
       for (const migration of await pendingOf(db, known)) {
         await db.transaction().execute((transaction) => applyStatements(transaction, migration));
         for (const index of migration.indexes ?? []) await buildIndex(database, client, index);
+        await migration.online?.(database, client);
         await sql`UPDATE sluice_migrations SET finished = true WHERE name = ${migration.name}`.execute(db);
         done.push(migration.name);
       }
@@ -107,7 +108,7 @@ async function prepareTable(db: Kysely<unknown>): Promise<void> {
 /** Runs the statements, unless an earlier run did and only indexes are missing. */
 async function applyStatements(
   db: Kysely<unknown>,
-  { name, compatibleSince, statements, indexes = [] }: Migration,
+  { name, compatibleSince, statements, indexes = [], online }: Migration,
 ): Promise<void> {
   await lockAsBefore(db);
   const { rows } = await sql`SELECT FROM sluice_migrations WHERE name = ${name}`.execute(db);
@@ -115,5 +116,5 @@ async function applyStatements(
   for (const statement of statements) await sql.raw(statement).execute(db);
   await sql`
     INSERT INTO sluice_migrations (name, compatible_since, finished)
-    VALUES (${name}, ${compatibleSince}, ${indexes.length === 0})`.execute(db);
+    VALUES (${name}, ${compatibleSince}, ${indexes.length === 0 && online === undefined})`.execute(db);
 }

@@ -3,6 +3,7 @@ import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import { replaceUnstorableText } from '@sluice/events/json/unstorable-text';
 import type { EntryHeader } from '@sluice/stream/stream-entry';
 import type { DeadLetterReason, DeathCause } from '../dead-letter-reasons.ts';
+import { arrayLiteral } from './array-literal.ts';
 import { type DecodedEntry, readEntry, traceIdOf, type WireEvent } from './decode-entry.ts';
 
 /** Index of a dead letter that is a whole entry. */
@@ -141,27 +142,27 @@ export async function insertDeadLetters(
   drafts: readonly DeadLetterDraft[],
 ): Promise<NewDeadLetter[]> {
   if (drafts.length === 0) return [];
-  const text = (name: Exclude<keyof DeadLetterDraft, 'raw' | 'entryIndex' | 'traceparent'>): (string | null)[] =>
-    drafts.map((draft) => draft[name]?.toWellFormed().replaceAll('\0', '\uFFFD') ?? null);
+  const text = (name: Exclude<keyof DeadLetterDraft, 'raw' | 'entryIndex' | 'traceparent'>): string =>
+    arrayLiteral(drafts.map((draft) => draft[name]?.toWellFormed().replaceAll('\0', '\uFFFD') ?? null));
   const result = await sql<{ id: string; stream: string; entry_id: string; entry_index: number; is_new: boolean }>`
     INSERT INTO dead_letters AS d (tenant, event_id, event_type, source, reason, sqlstate, message, detail, payload, raw,
                                    origin, stream, entry_id, entry_index, trace_id, replay_of, original_payload)
     SELECT tenant, event_id, event_type, source, reason, sqlstate, message, detail,
-           CASE WHEN pg_input_is_valid(body, 'jsonb') THEN body::jsonb END,
-           CASE WHEN body IS NULL THEN raw WHEN NOT pg_input_is_valid(body, 'jsonb') THEN convert_to(body, 'UTF8') END,
+           CASE WHEN is_json THEN body::jsonb END,
+           CASE WHEN body IS NULL THEN raw WHEN NOT is_json THEN convert_to(body, 'UTF8') END,
            origin::jsonb, stream, entry_id, entry_index, trace_id, replay_of,
            -- What the client sent goes along when what an operator changed fails again.
            (SELECT o.original_payload FROM dead_letters o WHERE o.id = i.replay_of)
-    FROM unnest(
+    FROM (SELECT *, pg_input_is_valid(body, 'jsonb') AS is_json FROM unnest(
       ${text('tenant')}::text[], ${text('eventId')}::uuid[], ${text('eventType')}::text[], ${text('source')}::text[],
       ${text('reason')}::text[], ${text('sqlstate')}::text[], ${text('message')}::text[], ${text('detail')}::text[],
       ${text('body')}::text[], ${drafts.map((draft) => draft.raw)}::bytea[], ${text('origin')}::text[],
       ${text('stream')}::text[], ${text('entryId')}::text[], ${drafts.map((draft) => draft.entryIndex)}::integer[],
       ${text('traceId')}::text[], ${text('replayOf')}::bigint[]
-    ) AS i (tenant, event_id, event_type, source, reason, sqlstate, message, detail, body, raw, origin, stream, entry_id,
-            entry_index, trace_id, replay_of)
-    WHERE event_id IS NULL OR NOT EXISTS (
-      SELECT 1 FROM event_ids l WHERE l.tenant = i.tenant AND l.event_id = i.event_id)
+    ) AS t (tenant, event_id, event_type, source, reason, sqlstate, message, detail, body, raw, origin, stream, entry_id,
+            entry_index, trace_id, replay_of) OFFSET 0) AS i
+    -- A subquery that gives a value stays one, with an index scan for each id.
+    WHERE (SELECT true FROM events AS e WHERE e.tenant = i.tenant AND e.event_id = i.event_id LIMIT 1) IS NULL
     ORDER BY stream, entry_id, entry_index
     ON CONFLICT (stream, entry_id, entry_index) DO UPDATE SET
       attempts = d.attempts + 1,

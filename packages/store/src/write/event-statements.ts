@@ -1,45 +1,36 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
+import { segmentTable } from '../layout/segment-table.ts';
 import { arrayLiteral } from './array-literal.ts';
+import type { Suspect } from './known-ids.ts';
 
 /**
- * Inserts into the ledger, events and sessions in one statement. Its result is the number of new events.
+ * Inserts into the hot segment. The result is the number of new events.
  *
- * Order prevents deadlock: ledger rows go in by (tenant, event_id), sessions by their key. Unordered, concurrent batches
- * with the same ids deadlocked in 9 of 24 tries in spite of DO NOTHING; ordered, never in 180.
+ * Order prevents deadlock: events go in by (event_id, tenant). Unordered, concurrent batches with the same ids deadlocked
+ * in 9 of 24 tries in spite of DO NOTHING; ordered, never in 180.
+ *
+ * @param segment what `enterSegment` returned in this transaction
+ * @param suspects where these ids must be looked up; without it, each in all older segments
  */
-export function insertEventsAndSessions(events: readonly CanonicalEvent[]): RawBuilder<{ stored: string }> {
-  return sql`${insertNew(events)}, seen AS (${upsertSessionsFrom(sql`stored`)})
-    SELECT count(*) AS stored FROM stored`;
-}
-
-/** Inserts into the ledger and events only, for use in a savepoint. Sessions are counted at the end, from its rows. */
-export function insertEvents(events: readonly CanonicalEvent[]): RawBuilder<StoredRow> {
-  return sql`${insertNew(events)} SELECT tenant, event_id, session_id, actor, occurred_at FROM stored`;
-}
-
-/** A row of `stored`; sessions are counted from these. */
-export interface StoredRow {
-  tenant: string;
-  event_id: string;
-  session_id: string | null;
-  actor: string | null;
-  occurred_at: Date;
-}
-
-/** Counts sessions from the rows of `insertEvents`. */
-export function upsertSessions(rows: readonly StoredRow[]): RawBuilder<unknown> {
-  const column = <K extends keyof StoredRow>(name: K): StoredRow[K][] => rows.map((row) => row[name]);
-  return upsertSessionsFrom(sql`unnest(
-    ${column('tenant')}::text[], ${column('session_id')}::text[], ${column('actor')}::text[], ${column('occurred_at')}::timestamptz[]
-  ) AS i (tenant, session_id, actor, occurred_at)`);
+export function insertEvents(
+  events: readonly CanonicalEvent[],
+  segment: number,
+  suspects?: readonly Suspect[],
+): RawBuilder<{ stored: string }> {
+  return sql`${insertNew(events, segment, suspects)} SELECT count(*) AS stored FROM stored`;
 }
 
 /**
- * Inserts into the ledger and events. Values that all events of an entry share are sent once for each entry, and all
+ * Inserts the events whose id no segment has. Within the hot segment its unique index decides, at the moment of inserting;
+ * older segments get no inserts any more, so to look is enough. Values that all events of an entry share are sent once for each entry, and all
  * payloads as one JSON text. So Postgres reads 500 events in 1.8 ms instead of 2.5, and no payload needs escaping.
  */
-function insertNew(events: readonly CanonicalEvent[]): RawBuilder<unknown> {
+function insertNew(
+  events: readonly CanonicalEvent[],
+  segment: number,
+  suspects: readonly Suspect[] = events.map(({ eventId }) => ({ id: eventId, from: 0, to: segment })),
+): RawBuilder<unknown> {
   const { origins, originOf } = originsOf(events);
   const column = (name: TextField): string => arrayLiteral(events.map((event) => event[name]));
   const shared = (name: TextField): string => arrayLiteral(origins.map((event) => event[name]));
@@ -60,19 +51,36 @@ function insertNew(events: readonly CanonicalEvent[]): RawBuilder<unknown> {
         ${shared('tenant')}::text[], ${shared('receivedAt')}::timestamptz[], ${shared('clientIp')}::inet[],
         ${shared('traceId')}::text[], ${shared('source')}::text[]
       ) WITH ORDINALITY AS o (tenant, received_at, client_ip, trace_id, source, origin) ON o.origin = i.origin
-    ), ledger AS (
-      INSERT INTO event_ids (tenant, event_id, stored_at)
-      SELECT tenant, event_id, now() FROM input ORDER BY tenant, event_id
-      ON CONFLICT (tenant, event_id) DO NOTHING
-      RETURNING tenant, event_id
+    ), known AS MATERIALIZED (
+      SELECT event_id, tenant FROM ${lookups(events, suspects)} AS s (event_id, tenant, first, beyond)
+      -- A subquery that gives a value stays one, with an index scan for each id; EXISTS may become a join over everything.
+      WHERE (SELECT true FROM events AS e
+             WHERE e.event_id = s.event_id AND e.tenant = s.tenant AND e.segment >= s.first AND e.segment < s.beyond LIMIT 1)
     ), stored AS (
-      INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, actor, session_id, correlation_id,
-                          resource, client_ip, trace_id, source, flags, payload)
+      INSERT INTO ${sql.table(segmentTable(segment))} (tenant, event_id, event_type, occurred_at, received_at, actor, session_id,
+                          correlation_id, resource, client_ip, trace_id, source, flags, payload)
       SELECT tenant, event_id, event_type, occurred_at, received_at, actor, session_id, correlation_id,
              resource, client_ip, trace_id, source, flags::text[], payload
-      FROM input JOIN ledger USING (tenant, event_id)
-      RETURNING tenant, event_id, session_id, actor, occurred_at
+      FROM input AS i
+      WHERE (event_id, tenant) NOT IN (SELECT event_id, tenant FROM known)
+      ORDER BY event_id, tenant COLLATE "C"
+      ON CONFLICT (event_id, tenant) DO NOTHING
+      RETURNING event_id
     )`;
+}
+
+/** The suspects, once for each tenant that sends the id. */
+function lookups(events: readonly CanonicalEvent[], suspects: readonly Suspect[]): RawBuilder<unknown> {
+  const tenantsOf = new Map<string, string[]>();
+  if (suspects.length > 0)
+    for (const { eventId, tenant } of events) tenantsOf.set(eventId, [...(tenantsOf.get(eventId) ?? []), tenant]);
+  const found = suspects.flatMap((suspect) =>
+    (tenantsOf.get(suspect.id) ?? []).map((tenant) => ({ ...suspect, tenant })),
+  );
+  const list = (name: 'id' | 'from' | 'to'): string => `{${found.map((each) => each[name]).join(',')}}`;
+  return sql`
+    unnest(${list('id')}::uuid[], ${arrayLiteral(found.map(({ tenant }) => tenant))}::text[], ${list('from')}::int4[],
+           ${list('to')}::int4[])`;
 }
 
 /** The fields of an event that are texts. */
@@ -97,19 +105,4 @@ function isSameOrigin(one: CanonicalEvent, other: CanonicalEvent): boolean {
     one.traceId === other.traceId &&
     one.source === other.source
   );
-}
-
-function upsertSessionsFrom(rows: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`
-    INSERT INTO sessions AS s (tenant, session_id, actor, started_at, last_event_at, last_seen_at, event_count)
-    SELECT tenant, session_id, max(actor), min(occurred_at), max(occurred_at), now(), count(*)
-    FROM ${rows} WHERE session_id IS NOT NULL
-    GROUP BY tenant, session_id ORDER BY tenant, session_id
-    ON CONFLICT (tenant, session_id) DO UPDATE SET
-      actor = coalesce(s.actor, excluded.actor),
-      started_at = least(s.started_at, excluded.started_at),
-      last_event_at = greatest(s.last_event_at, excluded.last_event_at),
-      last_seen_at = greatest(s.last_seen_at, excluded.last_seen_at),
-      event_count = s.event_count + excluded.event_count,
-      ended_at = NULL`;
 }

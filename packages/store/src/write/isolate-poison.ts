@@ -1,15 +1,13 @@
-import type { Span } from '@opentelemetry/api';
-import { type Kysely, sql } from 'kysely';
-import { inSpan } from '@sluice/daemon/telemetry/in-span';
+import type { Kysely } from 'kysely';
 import type { CanonicalEvent } from '@sluice/events/canonical-event';
 import type { Database } from '../database.ts';
 import type { DeathCause } from '../dead-letter-reasons.ts';
 import { inTransaction } from '../transaction.ts';
 import { areKnown, deadEntry, deadEvents, insertDeadLetters, type Poisoned, reasonOf } from './dead-letter.ts';
 import type { DecodedEntry } from './decode-entry.ts';
-import { insertEvents, type StoredRow, upsertSessions } from './event-statements.ts';
-import { classifyFailure, type Failure, mayBeRowError } from './failure-policy.ts';
-import { screenEvents } from './screen-events.ts';
+import { enterSegment } from './enter-segment.ts';
+import { classifyFailure, type Failure } from './failure-policy.ts';
+import { isolateEvents, RefusedError } from './isolate-events.ts';
 import { settleReplays } from './settle-replays.ts';
 import { firstOfEachId, type Written } from './write-events.ts';
 
@@ -18,18 +16,14 @@ type Transact = (database: Database, work: (db: Kysely<unknown>) => Promise<Writ
 
 /**
  * Stores a batch in which something cannot be stored. One transaction stores the good events, and a dead letter for each
- * bad event and for each unreadable entry.
+ * bad event and for each unreadable entry. It takes a handful of statements, whatever is bad: one of them finds all bad
+ * events (`isolateEvents`).
  *
- * First one statement screens all events at once. Halving inside savepoints finds what screening does not see, with at
- * most 6·k·⌈log₂ n⌉ + 3 statements for k bad events among n. Inside savepoints only the ledger and events are written.
- * Sessions are counted once, last, from what was really inserted: when they were counted per half, the rolled-back halves
- * left row locks in an order that deadlocked in 14 of 40 tries.
- *
- * @param transact runs the transaction; that of a dry run rolls it back
- * @param moved called after each step of a few statements
  * An event that a constraint or a trigger refuses is bad only if another event of the batch is stored: when none is, the
  * table refuses all of them.
  *
+ * @param transact runs the transaction; that of a dry run rolls it back
+ * @param moved called after each step of a few statements
  * @throws an error that is not due to an event: the caller decides whether to retry the whole
  */
 export async function isolatePoison(
@@ -39,19 +33,21 @@ export async function isolatePoison(
   moved: () => void = () => {},
 ): Promise<Written> {
   try {
-    return await transact(database, (db) => isolate(db, entries, screenEvents, moved));
+    return await transact(database, (db) => isolate(db, entries, moved));
   } catch (error) {
-    // A value that no text parameter can hold (U+0000) fails the screening itself. Halving finds it too.
-    if (classifyFailure(error).kind !== 'row') throw error;
-    return transact(database, (db) => isolate(db, entries, async () => [], moved));
+    const failure = classifyFailure(error);
+    // No text parameter can hold U+0000: where an event has one, the statement itself fails.
+    if (failure.kind !== 'row' || !entries.some(({ events }) => events.some(hasNul))) throw error;
+    return transact(database, (db) => isolate(db, entries, moved, causeOfFailure(failure)));
   }
 }
 
+/** @param causeOfNul why events with U+0000 are bad; left out, they are tried like the others */
 async function isolate(
   db: Kysely<unknown>,
   entries: readonly DecodedEntry[],
-  screen: typeof screenEvents,
   moved: () => void,
+  causeOfNul?: DeathCause,
 ): Promise<Written> {
   const entryOf = new Map(entries.flatMap((entry) => entry.events.map((event) => [event, entry] as const)));
   const unreadable = entries.flatMap((entry) =>
@@ -63,81 +59,33 @@ async function isolate(
   const events = firstOfEachId(
     [...entryOf].flatMap(([event, { setAside }]) => (setAside === undefined ? [event] : [])),
   );
-  const poisoned: Poisoned[] = await screen(db, events);
+  const segment = await enterSegment(db);
+  const [unsendable, sendable] =
+    causeOfNul === undefined ? [[], events] : [events.filter(hasNul), events.filter((event) => !hasNul(event))];
+  const { stored, refused } = await isolateEvents(db, sendable, segment);
   moved();
-  const bad = new Set(poisoned.map((each) => each.event));
-  const stored: StoredRow[] = [];
-  const rest = events.filter((event) => !bad.has(event));
-  // Screening found nothing: then the whole is sure to fail, so halving starts at once.
-  const halves = poisoned.length > 0 || aside.length > 0 ? [rest] : halvesOf(rest);
-  const found: Found = { stored, poisoned, moved, refusals: [] };
-  for (const half of halves) await bisect(db, half, found);
-  if (stored.length > 0) await upsertSessions(stored).execute(db);
-  moved();
-  const byEntry = Map.groupBy([...poisoned, ...aside], ({ event }) => entryOf.get(event)!);
+  const poisoned: Poisoned[] = [
+    ...unsendable.map((event) => ({ event, cause: causeOfNul! })),
+    ...refused.map(({ event, refusal }) => ({ event, cause: causeOfFailure(classifyFailure(refusal)) })),
+    ...aside,
+  ];
+  const byEntry = Map.groupBy(poisoned, ({ event }) => entryOf.get(event)!);
   const drafts = [...byEntry].flatMap(([entry, its]) => deadEvents(entry, its));
   // A dead letter that fails again in its replay is one again, whatever happened to others.
-  const refusal = found.refusals.find(({ event }) => entryOf.get(event)!.replayOf === null);
-  if (refusal !== undefined && stored.length === 0 && !(await areKnown(db, drafts))) throw refusal.error;
+  const stall = refused.find(
+    ({ event, refusal }) => classifyFailure(refusal).kind !== 'row' && entryOf.get(event)!.replayOf === null,
+  );
+  if (stall !== undefined && stored === 0 && !(await areKnown(db, drafts))) throw new RefusedError(stall.refusal);
   const letters = await insertDeadLetters(db, [...drafts, ...unreadable]);
   moved();
-  await settleReplays(db, entries);
+  await settleReplays(db, entries, segment);
   const total = entryOf.size + unreadable.length;
-  const duplicates = total - stored.length - letters.length;
-  return { stored: stored.length, dead: letters.length, duplicates, letters };
+  const duplicates = total - stored - letters.length;
+  return { stored, dead: letters.length, duplicates, letters };
 }
 
-/** Results of a bisection so far. */
-interface Found {
-  readonly stored: StoredRow[];
-  readonly poisoned: Poisoned[];
-  readonly moved: () => void;
-  /** Errors that are row errors only when another event can be stored. */
-  readonly refusals: { readonly event: CanonicalEvent; readonly error: unknown }[];
-}
-
-/** Inserts all events, or halves them until each event that fails is alone. */
-async function bisect(db: Kysely<unknown>, events: readonly CanonicalEvent[], found: Found): Promise<void> {
-  if (events.length === 0) return;
-  const attempt = await inSpan('isolate half', { attributes: { 'sluice.events': events.length } }, (span) =>
-    inSavepoint(db, span, async () => (await insertEvents(events).execute(db)).rows),
-  );
-  found.moved();
-  if (attempt.ok) {
-    found.stored.push(...attempt.value);
-  } else if (events.length === 1) {
-    if (attempt.failure.kind !== 'row') found.refusals.push({ event: events[0]!, error: attempt.error });
-    found.poisoned.push({ event: events[0]!, cause: causeOfFailure(attempt.failure) });
-  } else {
-    for (const half of halvesOf(events)) await bisect(db, half, found);
-  }
-}
-
-function halvesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
-  if (items.length <= 1) return [items];
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)];
-}
-
-type Attempt<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly failure: Failure; readonly error: unknown };
-
-/** Runs three statements: SAVEPOINT, the work, and RELEASE or ROLLBACK TO. Catches only what may be due to an event. */
-async function inSavepoint<T>(db: Kysely<unknown>, span: Span, work: () => Promise<T>): Promise<Attempt<T>> {
-  await sql`SAVEPOINT isolate`.execute(db);
-  try {
-    const value = await work();
-    await sql`RELEASE SAVEPOINT isolate`.execute(db);
-    return { ok: true, value };
-  } catch (error) {
-    const failure = classifyFailure(error);
-    if (failure.kind !== 'row' && !mayBeRowError(error)) throw error;
-    // The step has not failed: to find this error is its purpose.
-    span.setAttribute('db.response.status_code', failure.code);
-    await sql`ROLLBACK TO SAVEPOINT isolate`.execute(db);
-    return { ok: false, failure, error };
-  }
+function hasNul(event: CanonicalEvent): boolean {
+  return Object.values(event).some((value) => typeof value === 'string' && value.includes('\0'));
 }
 
 function causeOfFailure({ code, message, detail }: Failure): DeathCause {

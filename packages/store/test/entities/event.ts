@@ -1,21 +1,12 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
 /**
- * One stored event. Partitioned by `stored_at`, the server's clock: the partition written to is always the
- * current one, no client can make or miss a partition, and retention drops whole partitions.
+ * One stored event. Partitioned by `segment`: the segment written to is always the hot one, no client can make or miss one,
+ * and retention drops whole segments. Each segment has its own indexes, `events` has none.
  */
 export const Event = defineEntity({
   name: 'Event',
   tableName: 'events',
-  indexes: [
-    { name: 'events_occurred_at', properties: ['tenant', 'occurredAt'] },
-    { name: 'events_type', properties: ['tenant', 'eventType', 'occurredAt'] },
-    { name: 'events_actor', properties: ['tenant', 'actor', 'occurredAt'] },
-    { name: 'events_session', properties: ['tenant', 'sessionId', 'occurredAt'] },
-    { name: 'events_resource', properties: ['tenant', 'resource', 'occurredAt'] },
-    { name: 'events_correlation', properties: ['tenant', 'correlationId', 'occurredAt'] },
-    { name: 'events_stored_at', properties: ['storedAt'], type: 'brin' },
-  ],
   properties: {
     storedAt: p.datetime(6).primary().defaultRaw('now()'),
     tenant: p.text().primary(),
@@ -34,5 +25,6 @@ export const Event = defineEntity({
     payload: p.json(),
     /** The transaction that stored it: the export fence compares it with the oldest one still running. */
     tx: p.type('xid8').columnType('xid8').$type<string>().defaultRaw('pg_current_xact_id()'),
+    segment: p.integer().defaultRaw('sluice_hot_segment()'),
   },
 });

@@ -9,6 +9,16 @@ export const RollupGeneration = defineEntity({
   tableName: 'rollup_generations',
   checks: [{ name: 'rollup_generations_state', expression: "state IN ('building', 'live', 'retired')" }],
   uniques: [{ name: 'rollup_generations_current', properties: ['state'], where: "state <> 'retired'" }],
+  triggers: [
+    {
+      name: 'refuse_old_fold',
+      timing: 'before',
+      events: ['update'],
+      forEach: 'statement',
+      expression: `CREATE TRIGGER refuse_old_fold BEFORE UPDATE OF tx ON rollup_generations FOR EACH STATEMENT
+                   EXECUTE FUNCTION sluice_refuse_old_fold()`,
+    },
+  ],
   properties: {
     generation: p.smallint().primary().autoincrement(false),
     /** `live` is the one that is read, `building` will be, `retired` is being deleted. */
@@ -19,6 +29,8 @@ export const RollupGeneration = defineEntity({
     floor: p.datetime(6),
     /** When it was folded last. */
     foldedAt: p.datetime(6),
+    /** What was committed before this time is in it; null before it was folded first. */
+    foldedTo: p.datetime(6).nullable(),
     /** How many events are in it. */
     events: p.bigint().defaultRaw('0'),
   },

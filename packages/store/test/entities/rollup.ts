@@ -6,7 +6,7 @@ const properties = () => ({
   tenant: p.text().primary(),
   /** `event_type`, `actor`, `session_id` or `resource`: the column of `events` whose values are counted. */
   dimension: p.text().primary(),
-  /** Start of the hour or day of `occurred_at`, in UTC. */
+  /** Start of the hour, day or week of `occurred_at`, in UTC. */
   bucket: p.datetime(3).primary(),
   value: p.text().primary(),
   /** How many events of the bucket have the value; never 0. */
@@ -18,3 +18,6 @@ export const RollupHour = defineEntity({ name: 'RollupHour', tableName: 'rollup_
 
 /** The same by day. */
 export const RollupDay = defineEntity({ name: 'RollupDay', tableName: 'rollup_days', properties: properties() });
+
+/** The same by week, which begins on Monday. */
+export const RollupWeek = defineEntity({ name: 'RollupWeek', tableName: 'rollup_weeks', properties: properties() });

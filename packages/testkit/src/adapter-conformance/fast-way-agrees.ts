@@ -64,6 +64,7 @@ const PIECES = [
   '{}',
 ]
   .concat('"tenant":"x",', '"__proto__":1,', '\\u0000', '\\ud800', '\\n')
+  .concat('\\u00e9', '\\ud83d\\ude00', '\\ude00', '+05:30', '-12:00', '1e99', '2.5E-7')
   .map((piece) => Buffer.from(piece));
 
 /** The body, unchanged in half of all cases, else with bytes inserted, removed or replaced. */

@@ -5,6 +5,7 @@ import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import type { Database } from '@sluice/store/database';
 import { classifyFailure, isServerAway, mayBeRowError } from '@sluice/store/write/failure-policy';
 import { isolatePoison } from '@sluice/store/write/isolate-poison';
+import type { KnownIds } from '@sluice/store/write/known-ids';
 import { writeEvents, type Written } from '@sluice/store/write/write-events';
 import type { BatchObserver } from '../watch/batch-observer.ts';
 import type { Batch } from './batch-buffer.ts';
@@ -39,6 +40,8 @@ export async function processBatch(
 /** Connections, observers and stops, the same for all batches of a writer. */
 export interface ProcessContext {
   readonly database: Database;
+  /** What this writer knows of the ids in older segments. */
+  readonly known: KnownIds;
   /** For commands that answer at once. */
   readonly redis: Redis;
   readonly breaker: Breaker;
@@ -122,7 +125,7 @@ async function storeUntilCommitted(batch: Batch, context: ProcessContext, stall:
 /** One transaction. */
 function storeOnce(
   batch: Batch,
-  { database, observer, stopWorking }: ProcessContext,
+  { database, known, observer, stopWorking }: ProcessContext,
   { isolate, attempt }: { isolate: boolean; attempt: number },
 ): Promise<Written> {
   const { entries } = batch;
@@ -131,7 +134,7 @@ function storeOnce(
       isolatePoison(database, entries, undefined, moved),
     );
   return observer.step('write events', batch, attempt, (moved) =>
-    writeEvents(database, entries, { stop: stopWorking, moved }),
+    writeEvents(database, entries, { known, stop: stopWorking, moved }),
   );
 }
 

@@ -26,12 +26,16 @@ const FINDING = 'finding shards';
 type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
 
 /** Waits for Postgres, brings its schema up to date, then consumes. Resolves when consuming has ended. */
-export async function consumeWhenReady(database: Database, options: ConsumerOptions): Promise<void> {
+export async function consumeWhenReady(
+  database: Database,
+  options: ConsumerOptions & { readonly onReady: () => Promise<void> },
+): Promise<void> {
   const { logger, state, stopFetching } = options;
   const isReady = await prepareUntilReady(database, logger, stopFetching, (failure) => (state.notReady = failure));
   if (!isReady) return;
   state.notReady = null;
   state.databaseReady = true;
+  await options.onReady();
   await consume(options);
 }
 

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import { exemplar, type Metrics, setTo } from '@sluice/daemon/telemetry/metrics';
 import { DEAD_LETTER_REASONS } from '@sluice/store/dead-letter-reasons';
 import type { FailureClass } from '@sluice/store/write/failure-policy';
+import type { KnownIds } from '@sluice/store/write/known-ids';
 import type { Written } from '@sluice/store/write/write-events';
 import type { Batch, BatchBuffer } from '../batch/batch-buffer.ts';
 import type { Breaker } from '../batch/breaker.ts';
@@ -107,9 +108,10 @@ interface Watched {
   readonly breaker: Breaker;
   readonly buffer: BatchBuffer;
   readonly progress: Progress;
+  readonly known: Pick<KnownIds, 'bytes' | 'uncovered'>;
 }
 
-function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watched): void {
+function addGauges(registry: Metrics, { state, breaker, buffer, progress, known }: Watched): void {
   const gauge = (name: string, help: string, look: () => number): void =>
     registry.registerMetric(
       new Gauge({
@@ -142,6 +144,12 @@ function addGauges(registry: Metrics, { state, breaker, buffer, progress }: Watc
     () => state.inFlight,
   );
   gauge('sluice_writer_buffered_events', 'Events read and not yet in a transaction.', () => buffer.events);
+  gauge('sluice_writer_id_filter_bytes', 'Memory of the filters of ids in older segments.', () => known.bytes);
+  gauge(
+    'sluice_writer_uncovered_segments',
+    'Older segments without a filter yet: every id is looked up in them.',
+    () => known.uncovered,
+  );
   gauge(
     'sluice_writer_last_commit_timestamp_seconds',
     'When the last transaction was committed; 0 before the first.',

@@ -5,6 +5,7 @@ import type { ExportSettings } from '@sluice/exports/export-settings';
 import { isoTime } from '@sluice/store/iso-time';
 import type { List, Place } from '../../http/paging.ts';
 import { utc } from '../../sql/utc.ts';
+import { tenantsWithWaiting } from './tenants-with-waiting.ts';
 
 interface Row {
   tenant: string;
@@ -39,11 +40,12 @@ export async function readExportStatus(
 ): Promise<readonly TenantExports[]> {
   const { tenant, after, limit, settings } = options;
   const names = tenant === null ? tenantsAfter(after?.[0] ?? '', limit) : sql`SELECT ${tenant}::text AS tenant`;
+  const waiting = await tenantsWithWaiting(db, names);
   const { rows } = await sql<Row>`
     SELECT t.tenant, p.fenced_at, p.lag_seconds, s.scheduled_at, ls.last_scheduled, r.runs, r.rows, r.bytes, l.last_run, e.last_error
     FROM (${names}) t
     LEFT JOIN LATERAL (
-      SELECT ${utc('fenced_at')}, CASE WHEN ${SOMETHING_WAITS} THEN extract(epoch FROM now() - p.fenced_at)::float ELSE 0 END AS lag_seconds
+      SELECT ${utc('fenced_at')}, CASE WHEN p.tenant = ANY(${waiting}::text[]) THEN extract(epoch FROM now() - p.fenced_at)::float ELSE 0 END AS lag_seconds
       FROM export_positions p WHERE p.tenant = t.tenant) p ON true
     LEFT JOIN LATERAL (
       SELECT ${utc('scheduled_at')} FROM (
@@ -64,12 +66,6 @@ export async function readExportStatus(
   );
   return rows.map((row) => statusOf(row, configs.get(row.tenant) ?? pausedByFailure(row, settings)));
 }
-
-/** Whether a tenant has an event beyond its position `p`; a position of another cluster can't be compared. */
-const SOMETHING_WAITS = sql`(
-  p.system_identifier <> (SELECT system_identifier::text FROM pg_control_system()) OR EXISTS (
-    SELECT FROM events WHERE tenant = p.tenant AND stored_at >= p.floor
-      AND (p.base IS NULL OR stored_at >= p.base) AND tx >= p.tx))`;
 
 /** Names of tenants with a configuration or a run. Of millions of runs it reads one index entry for each tenant. */
 function tenantsAfter(after: string, limit: number): RawBuilder<unknown> {

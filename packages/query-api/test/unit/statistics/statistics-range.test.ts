@@ -13,7 +13,8 @@ const starts = (start: string, end: string) =>
 describe('cutRange', () => {
   it('takes whole days, whole hours around them, and what is left', () => {
     expect(cutRange(range('2026-01-01T22:30:00.000Z', '2026-01-04T01:15:00.000Z'), plain)).toEqual({
-      days: range('2026-01-02T00:00:00.000Z', '2026-01-04T00:00:00.000Z'),
+      weeks: [],
+      days: [range('2026-01-02T00:00:00.000Z', '2026-01-04T00:00:00.000Z')],
       hours: [
         range('2026-01-01T23:00:00.000Z', '2026-01-02T00:00:00.000Z'),
         range('2026-01-04T00:00:00.000Z', '2026-01-04T01:00:00.000Z'),
@@ -29,9 +30,9 @@ describe('cutRange', () => {
 
   it('has no edges where a range is whole, down to the microsecond', () => {
     const whole = range('2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z');
-    expect(cutRange(whole, plain)).toEqual({ days: whole, hours: [], whole, edges: [], excess: [] });
+    expect(cutRange(whole, plain)).toEqual({ weeks: [], days: [whole], hours: [], whole, edges: [], excess: [] });
     expect(cutRange({ ...whole, start: '2026-01-01T00:00:00.000001Z' }, plain)).toMatchObject({
-      days: null,
+      days: [],
       edges: [range('2026-01-01T00:00:00.000001Z', '2026-01-01T01:00:00.000Z')],
     });
   });
@@ -39,7 +40,8 @@ describe('cutRange', () => {
   it('tells hours from hours, and minutes from events', () => {
     const day = range('2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z');
     expect(cutRange(day, { ...plain, finest: 'hour' })).toEqual({
-      days: null,
+      weeks: [],
+      days: [],
       hours: [day],
       whole: day,
       edges: [],
@@ -49,12 +51,39 @@ describe('cutRange', () => {
     const short = range('2026-01-01T00:10:00.000Z', '2026-01-01T01:50:00.000Z');
     expect(cutRange(short, plain)).toEqual(uncut(short));
   });
+
+  it('takes whole weeks from Monday to Monday, days around them, and tells days from days', () => {
+    const long = range('2026-01-03T23:00:00.000Z', '2026-01-28T02:00:00.000Z');
+    expect(cutRange(long, plain)).toMatchObject({
+      weeks: [range('2026-01-05T00:00:00.000Z', '2026-01-26T00:00:00.000Z')],
+      days: [
+        range('2026-01-04T00:00:00.000Z', '2026-01-05T00:00:00.000Z'),
+        range('2026-01-26T00:00:00.000Z', '2026-01-28T00:00:00.000Z'),
+      ],
+      hours: [
+        range('2026-01-03T23:00:00.000Z', '2026-01-04T00:00:00.000Z'),
+        range('2026-01-28T00:00:00.000Z', '2026-01-28T02:00:00.000Z'),
+      ],
+      whole: long,
+    });
+    expect(cutRange(long, { ...plain, finest: 'week' })).toEqual(cutRange(long, plain));
+    expect(cutRange(long, { ...plain, finest: 'day' })).toMatchObject({
+      weeks: [],
+      days: [range('2026-01-04T00:00:00.000Z', '2026-01-28T00:00:00.000Z')],
+    });
+    // The week of the turn of a year, and one before 1970.
+    const turn = range('2025-12-29T00:00:00.000Z', '2026-01-05T00:00:00.000Z');
+    expect(cutRange(turn, plain)).toMatchObject({ weeks: [turn], days: [], hours: [] });
+    const old = range('1969-12-22T00:00:00.000Z', '1969-12-29T00:00:00.000Z');
+    expect(cutRange(old, plain)).toMatchObject({ weeks: [old], days: [], hours: [] });
+  });
 });
 
 describe('cutRange, when events may be taken off again', () => {
   it('takes the whole hour where less of it is outside than inside', () => {
     expect(cut('01-01T22:10', '01-02T03:50')).toEqual({
-      days: null,
+      weeks: [],
+      days: [],
       hours: [range('2026-01-01T22:00:00.000Z', '2026-01-02T04:00:00.000Z')],
       whole: range('2026-01-01T22:00:00.000Z', '2026-01-02T04:00:00.000Z'),
       edges: [],
@@ -83,7 +112,8 @@ describe('cutRange, when events may be taken off again', () => {
   it('a far end is only scanned, for microseconds are no whole numbers there', () => {
     const end = '9999-12-31T23:59:59.999999Z';
     expect(cutRange(range('2026-01-01T22:00:00.000Z', end), { ...plain, mayExceed: true })).toMatchObject({
-      days: range('2026-01-02T00:00:00.000Z', '2255-01-01T00:00:00.000Z'),
+      weeks: [range('2026-01-05T00:00:00.000Z', '2255-01-01T00:00:00.000Z')],
+      days: [range('2026-01-02T00:00:00.000Z', '2026-01-05T00:00:00.000Z')],
       whole: range('2026-01-01T22:00:00.000Z', '2255-01-01T00:00:00.000Z'),
       edges: [range('2255-01-01T00:00:00.000Z', end)],
       excess: [],
@@ -107,5 +137,15 @@ describe('bucketStarts', () => {
     expect(starts('2026-01-01T22:59:59.999Z', '2026-01-02T00:00:00.000Z')).toEqual(['22:00', '23:00']);
     expect(starts('2026-01-01T22:00:00.000Z', '2026-01-01T23:00:00.000001Z')).toEqual(['22:00', '23:00']);
     expect(starts('2026-01-01T22:00:00.000Z', '2026-01-01T22:00:00.000Z')).toEqual([]);
+  });
+  it('begins weeks on Monday', () => {
+    const weeks = bucketStarts({ start: '2026-01-01T00:00:00.000Z', end: '2026-01-12T00:00:00.000001Z' }, 'week');
+    expect(weeks.map((ms) => new Date(ms).toISOString())).toEqual([
+      '2025-12-29T00:00:00.000Z',
+      '2026-01-05T00:00:00.000Z',
+      '2026-01-12T00:00:00.000Z',
+    ]);
+    const [before] = bucketStarts({ start: '1970-01-01T00:00:00.000Z', end: '1970-01-01T00:00:01.000Z' }, 'week');
+    expect(new Date(before!).toISOString()).toBe('1969-12-29T00:00:00.000Z');
   });
 });

@@ -6,12 +6,14 @@
 
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
+export const PLUS = 0x2b;
 export const MINUS = 0x2d;
 export const POINT = 0x2e;
 export const ZERO = 0x30;
 export const NINE = 0x39;
 export const COLON = 0x3a;
 export const OPEN_BRACKET = 0x5b;
+export const SMALL_E = 0x65;
 export const BACKSLASH = 0x5c;
 export const CLOSE_BRACKET = 0x5d;
 export const OPEN_BRACE = 0x7b;

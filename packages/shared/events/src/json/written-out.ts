@@ -1,4 +1,4 @@
-import { MINUS, NINE, POINT, QUOTE, skipString, ZERO } from './bytes.ts';
+import { MINUS, NINE, PLUS, POINT, QUOTE, skipString, SMALL_E, ZERO } from './bytes.ts';
 
 /*
  * Postgres writes the numbers of jsonb without an exponent: the five characters `1e308` are read back as 309 digits. An
@@ -66,9 +66,6 @@ function hasExponent(json: Uint8Array, from: number, end: number): boolean {
   for (let at = from; at < end; at += 1) if ((json[at]! | 0x20) === SMALL_E) return true;
   return false;
 }
-
-const SMALL_E = 0x65;
-const PLUS = 0x2b;
 
 function isNumberByte(byte: number): boolean {
   return isDigit(byte) || byte === POINT || byte === MINUS || byte === PLUS || (byte | 0x20) === SMALL_E;

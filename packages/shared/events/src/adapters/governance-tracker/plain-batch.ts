@@ -6,9 +6,11 @@ import {
   COLON,
   COMMA,
   hasBytesAt,
+  MINUS,
   NULL,
   OPEN_BRACE,
   OPEN_BRACKET,
+  PLUS,
   POINT,
   QUOTE,
   skipSpace,
@@ -48,12 +50,18 @@ export const EVENTS = Buffer.from('"events"');
 const SECOND = Buffer.from('9999-19-39T29:59:59');
 /** A point and this many digits may follow, as JavaScript, Python and .NET write them. */
 const MOST_DECIMALS = 9;
-const UTC = [Buffer.from('Z'), Buffer.from('+00:00')] as const;
+/** `Z` */
+const UTC = 0x5a;
+/** Length of `+01:00`. */
+const OFFSET_BYTES = 6;
+/** Zones are between -12:00 and +14:00. */
+const MOST_OFFSET_HOURS = 14;
 
 /**
  * Counts the events of a body `{"events":[…]}` from its bytes alone, if all of them are plainly valid. Nearly all bodies
- * are. Parsing and checking 500 events takes 0.55 ms of processor time, and more for their garbage. This scan takes
- * 0.25 ms and leaves no garbage. A whole request of 500 takes 30 % less.
+ * are, also those with offsets in their times, `\u` in their texts or exponents in their numbers. Parsing and checking
+ * 500 events takes 0.55 ms of processor time, and more for their garbage. This scan takes 0.25 ms and leaves no garbage.
+ * A whole request of 500 takes 30 % less.
  *
  * The scan knows only the usual forms and never rejects. It counts only what `readBody` and `validateEvents` accept
  * without an error, a rejection or a warning. They read every other body, and find what is wrong with it, if anything.
@@ -62,7 +70,7 @@ const UTC = [Buffer.from('Z'), Buffer.from('+00:00')] as const;
  * @returns 0 for a body that has to be parsed
  */
 export function countPlainEvents(body: Buffer, receivedAt: number, limits: PlainLimits): number {
-  // An escape could spell it too, but only with \u, at which the scan gives up.
+  // An escape could spell it too, but only with \u, at which the scan gives up in a name.
   if (!isUtf8(body) || body.includes('__proto__')) return 0;
   let at = skipSpace(body, 0);
   if (body[at] !== OPEN_BRACE) return 0;
@@ -72,10 +80,11 @@ export function countPlainEvents(body: Buffer, receivedAt: number, limits: Plain
   if (body[at] !== COLON) return 0;
   at = skipSpace(body, at + 1);
   if (body[at] !== OPEN_BRACKET) return 0;
-  const latest = Buffer.from(new Date(receivedAt + MAX_FUTURE_MS).toISOString(), 'latin1');
+  const latestMs = receivedAt + MAX_FUTURE_MS;
+  const latest = { ms: latestMs, text: Buffer.from(new Date(latestMs).toISOString(), 'latin1') };
   let events = 0;
   // The body and its array are two.
-  const tally = { values: 2 };
+  const tally = { values: 2, growth: 0 };
   do {
     const end = skipEvent(body, skipSpace(body, at + 1), latest, limits.maxEventBytes, tally);
     if (end < 0 || tally.values > MAX_BODY_VALUES) return 0;
@@ -90,9 +99,9 @@ export function countPlainEvents(body: Buffer, receivedAt: number, limits: Plain
 }
 
 /** JSON.parse takes the last of two properties of one name. Here both must be valid. */
-function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number, tally: ValueTally): number {
+function skipEvent(body: Buffer, from: number, latest: Latest, maxBytes: number, tally: ValueTally): number {
   if (body[from] !== OPEN_BRACE) return -1;
-  const before = tally.values;
+  const { values, growth } = tally;
   tally.values += 1;
   let hasType = false;
   let hasTime = false;
@@ -133,8 +142,8 @@ function skipEvent(body: Buffer, from: number, latest: Buffer, maxBytes: number,
     at = skipSpace(body, at);
   } while (body[at] === COMMA);
   const end = at + 1;
-  if (body[at] !== CLOSE_BRACE || !hasType || !hasTime || end - from > maxBytes) return -1;
-  return tally.values - before > MAX_EVENT_VALUES ? -1 : end;
+  if (body[at] !== CLOSE_BRACE || !hasType || !hasTime) return -1;
+  return end - from + tally.growth - growth > maxBytes || tally.values - values > MAX_EVENT_VALUES ? -1 : end;
 }
 
 function kindOf(body: Buffer, from: number, end: number): Kind {
@@ -146,24 +155,50 @@ function kindOf(body: Buffer, from: number, end: number): Kind {
   return 'any';
 }
 
-/** Whether the bytes are a time in UTC, on a day that exists, in an earlier second than `latest`. */
-function isTimeBefore(body: Buffer, from: number, end: number, latest: Buffer): boolean {
-  const zone = UTC.find((each) => hasBytesAt(body, end - each.length, each));
-  const decimals = from + SECOND.length;
-  if (zone === undefined || !isFraction(body, decimals, end - zone.length)) return false;
+/** The latest time that is accepted. */
+interface Latest {
+  /** Milliseconds since 1970. */
+  readonly ms: number;
+  /** In UTC, in the form of SECOND. */
+  readonly text: Buffer;
+}
+
+/** Whether the bytes are a time with a zone, on a day that exists, in an earlier second than `latest`. */
+function isTimeBefore(body: Buffer, from: number, end: number, latest: Latest): boolean {
+  const isUtc = body[end - 1] === UTC;
+  const zone = isUtc ? end - 1 : end - OFFSET_BYTES;
+  if (!isFraction(body, from + SECOND.length, zone)) return false;
+  // With an offset, the digits do not say which time is later.
   let later = 0;
   for (let place = 0; place < SECOND.length; place += 1) {
     const byte = body[from + place]!;
     const most = SECOND[place]!;
     // A digit up to the largest one; any other byte exactly as in SECOND.
     if (byte > most || (byte < 0x30 ? byte !== most : most > 0x39 && byte !== most)) return false;
-    if (later === 0) later = byte - latest[place]!;
+    if (later === 0) later = byte - latest.text[place]!;
   }
-  if (later >= 0 || numberAt(body, from + 11) > 23) return false;
+  const hour = numberAt(body, from + 11);
   const month = numberAt(body, from + 5);
   const day = numberAt(body, from + 8);
   const year = 100 * numberAt(body, from) + numberAt(body, from + 2);
-  return year > 0 && month >= 1 && month <= 12 && day >= 1 && (day <= 28 || day <= daysInMonth(year, month));
+  if (hour > 23 || month < 1 || month > 12 || day < 1 || (day > 28 && day > daysInMonth(year, month))) return false;
+  if (isUtc) return year > 0 && later < 0;
+  const offset = offsetAt(body, zone);
+  // `Date.UTC` takes the year 99 for 1999.
+  if (offset === null || year < 100) return false;
+  const seconds = Date.UTC(year, month - 1, day, hour, numberAt(body, from + 14), numberAt(body, from + 17));
+  return seconds - offset * 60_000 < latest.ms - 1_000;
+}
+
+/** Minutes of an offset such as `+01:00`; null for anything else. */
+function offsetAt(body: Buffer, from: number): number | null {
+  const sign = body[from];
+  if ((sign !== PLUS && sign !== MINUS) || body[from + 3] !== COLON) return null;
+  if (skipDigits(body, from + 1) !== from + 3 || skipDigits(body, from + 4) !== from + OFFSET_BYTES) return null;
+  const hours = numberAt(body, from + 1);
+  const minutes = numberAt(body, from + 4);
+  if (hours > MOST_OFFSET_HOURS || minutes > 59) return null;
+  return sign === MINUS ? -(60 * hours + minutes) : 60 * hours + minutes;
 }
 
 /** Nothing, or a point with digits. */
