@@ -57,21 +57,21 @@ it.each(['alone', 'with its counts'])(
   },
 );
 
-describe('a writer that is frozen while its stream is deleted', () => {
-  /** Freezes the writer while its read waits in Redis, so that the answer to it is all that Redis sends. */
-  async function whileFrozen(writer: TestDaemon, act: () => Promise<void>): Promise<void> {
-    const { redis, stream } = pipeline;
-    await expect
-      .poll(async () => String(await redis.client('LIST')).split('\n'))
-      .toContainEqual(expect.stringMatching(new RegExp(`name=\\S*${RegExp.escape(stream)} .* flags=b `)));
-    process.kill(writer.pid, 'SIGSTOP');
-    try {
-      await act();
-    } finally {
-      process.kill(writer.pid, 'SIGCONT');
-    }
+/** Freezes the writer while its read waits in Redis, so that the answer to it is all that Redis sends. */
+async function whileFrozen(writer: TestDaemon, act: () => Promise<void>): Promise<void> {
+  const { redis, stream } = pipeline;
+  await expect
+    .poll(async () => String(await redis.client('LIST')).split('\n'))
+    .toContainEqual(expect.stringMatching(new RegExp(`name=\\S*${RegExp.escape(stream)} .* flags=b `)));
+  process.kill(writer.pid, 'SIGSTOP');
+  try {
+    await act();
+  } finally {
+    process.kill(writer.pid, 'SIGCONT');
   }
+}
 
+describe('a writer that is frozen while its stream is deleted', () => {
   it('reports a loss when entries were added that nobody was given', async () => {
     const { ingest, redis, stream } = pipeline;
     const writer = await pipeline.startWriter('writer-1');

@@ -98,6 +98,8 @@ export interface ShardOptions {
   readonly accept: (entry: RawEntry) => void;
   /** Takes an entry that was delivered more than `deliveryLimit` times, to be run alone. */
   readonly suspect: (entry: RawEntry) => void;
+  /** Whether an entry of this shard is in work, so that it is stored whatever becomes of the stream. */
+  readonly holds: (id: string) => boolean;
   readonly deliveryLimit: number;
 }
 
@@ -118,7 +120,7 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
   do {
     await options.room();
     if (options.stopFetching.aborted) return;
-    const { entries, lost, next } = await reclaimPending(
+    const { entries, deleted, next } = await reclaimPending(
       options.redis,
       options.key,
       options.consumer,
@@ -126,6 +128,7 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
       start,
     );
     options.progress.moved();
+    const lost = deleted.filter((id) => !options.holds(id));
     options.metrics.lost(lost.length);
     options.metrics.reclaimed(entries.length);
     if (lost.length > 0) {
@@ -156,7 +159,10 @@ async function takeBack(options: ShardOptions, known: KnownStream): Promise<void
       if (stopFetching.aborted) break;
       const { entries, next, added, lastId } = await takeBackOrphans(redis, key, consumer, count, from);
       progress.moved();
-      if (lastId !== null && known.isOlder(lastId)) reportOlder(lastId, options, known);
+      if (lastId !== null && known.isOlder(lastId)) {
+        reportOlder(lastId, options, known.isDrained);
+        known.became(added, lastId);
+      }
       known.checked(added);
       metrics.takenBack(entries.length);
       total += entries.length;
@@ -186,9 +192,8 @@ function reportGroupGone(loss: GroupLoss, { key, logger, metrics }: ShardOptions
 }
 
 /** Reports a stream that lacks entries which this writer was given. */
-function reportOlder(lastId: string, { key, logger, metrics }: ShardOptions, known: KnownStream): void {
-  known.becameOlder(lastId);
-  if (known.isDrained) {
+function reportOlder(lastId: string, { key, logger, metrics }: ShardOptions, isDrained: boolean): void {
+  if (isDrained) {
     logger.warn(
       { shard: key, lastId },
       'Redis came back with an older state of the stream; all of it was read, nothing lost',

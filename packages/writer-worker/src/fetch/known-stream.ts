@@ -91,8 +91,9 @@ export class KnownStream {
     return this.#lastId !== null && isAfter(this.#lastId, lastId);
   }
 
-  /** The stream is older than what was read from it; it is the known one from now on. */
-  becameOlder(lastId: string): void {
+  /** The stream is another one from now on, or an older state of it. @param lastId nothing after it was read */
+  became(added: number, lastId: string): void {
+    this.#added = added;
     this.#lastId = lastId;
   }
 

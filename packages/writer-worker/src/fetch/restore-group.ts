@@ -17,7 +17,7 @@ export async function restoreGroup(redis: Redis, key: string, known: KnownStream
   const info = await streamInfo(redis, key);
   await createGroup(redis, key);
   if (info !== null && known.isSame(info)) return 'destroyed';
-  known.checked(info?.added ?? 0);
+  known.became(info?.added ?? 0, '0-0');
   return isDrained ? 'drained' : 'lost';
 }
 
