@@ -204,3 +204,10 @@ describe('readConfig', () => {
     expect(() => readConfig(SCHEMA, { SIZE: '0' })).toThrow(/^The configuration has 2 mistakes:\n/);
   });
 });
+
+it('a variable that is missing is named with the misspelt one that is there', () => {
+  const schema = Type.Object({ DATABASE_URL: text({ unit: 'URL', description: 'The database.' }) });
+  expect(() => readConfig(schema, { DATABSE_URL: 'postgres://u:secret-word@h/d' })).toThrow(
+    'DATABASE_URL is not set: The database. Did you mean it with DATABSE_URL?',
+  );
+});
