@@ -79,7 +79,7 @@ A daemon reads them once, at its start. It names all mistakes at once and exits 
 - \`true\` may be written \`1\`, \`yes\` or \`on\`, and \`false\` \`0\`, \`no\` or \`off\`. Case does not matter, nor does it in choices.
 - An unknown variable that starts with \`SLUICE_\` is a mistake, unless Kubernetes wrote it for a service.
 - \`.env\` is UTF-8, one \`NAME=value\` a line. A \`#\` begins a comment, also within a value: \`API_KEY=abc#def\` is \`abc\`. Write \`API_KEY="abc#def"\`.
-  It may hold secrets: \`chmod 600 .env\`.
+  Of two lines for one variable the last one counts, with a warning. It may hold secrets: \`chmod 600 .env\`.
 - **secret** values are never printed or logged.
 - The parts of \`DATABASE_URL\`, and TLS: [the connection to Postgres](../operate/tls-to-postgres.md).
 
@@ -213,6 +213,7 @@ function foreignSection(): string {
     '| `OTEL_…` that are not above | warned, or honoured by the SDK | [Spans](spans.md#opentelemetrys-variables) says which. |',
     '| `SLUICE_…` that are not above | refused | A typing error. |',
     '| `SLUICE_SERVICE_HOST`, `INGEST_PORT=tcp://…` and the like | left out | Kubernetes writes them for services of that name. |',
+    '| a name that is nearly one of those above, such as `DATABSE_URL` | warned | A typing error; the warning says which was meant. |',
     '| `DEBUG` | honoured; warned | `true` sets LOG_LEVEL to `debug`, unless LOG_LEVEL is set. |',
     ...[...byHint].map(
       ([hint, found]) => `| ${found.map(([name]) => `\`${name}\``).join(', ')} | warned | ${capitalized(hint)}. |`,

@@ -22,6 +22,15 @@ function project(name: string): Command {
 /** Every long suite there is, in the order in which they run. A new one is an entry here. */
 export const LONG_SUITES: readonly LongSuite[] = [
   {
+    name: 'axe',
+    proves: 'the pages of both APIs, with their operations open, have no serious finding of axe, in light and in dark',
+    needs:
+      'Chromium, and a package registry: as root on Debian and Ubuntu it installs the one with apt, and axe and Playwright with npm below node_modules/.cache',
+    full: [['node', 'tests/long/axe/main.ts']],
+    // One operation of each section; with all of them the page takes minutes of computing.
+    short: [['node', 'tests/long/axe/main.ts', '--short']],
+  },
+  {
     name: 'bench',
     proves: 'every benchmark runs to its end, with small numbers, finds figures above zero, and stops in order',
     needs: 'nothing more than `pnpm test`',

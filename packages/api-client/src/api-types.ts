@@ -983,6 +983,11 @@ export interface paths {
                         /** @description The whole event, as a client would send it. */
                         payload: unknown;
                         /** @description Why. The audit log stores it. */
+                        note?: string;
+                        /**
+                         * @deprecated
+                         * @description The name of `note` in 0.1.0.
+                         */
                         reason?: string;
                         /** @description The `version` that was edited; the edit fails if the dead letter has changed since. */
                         version?: string;
@@ -1063,7 +1068,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Discard dead letters, with a reason
+         * Discard dead letters, with a note
          * @description Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.
          *
          *     Needs the scope `operate`.
@@ -1100,7 +1105,12 @@ export interface paths {
                             text?: string;
                         };
                         /** @description Why. The audit log stores it. */
-                        reason: string;
+                        note?: string;
+                        /**
+                         * @deprecated
+                         * @description The name of `note` in 0.1.0.
+                         */
+                        reason?: string;
                     };
                 };
             };
@@ -1290,6 +1300,11 @@ export interface paths {
                         /** @default 100 */
                         rate_per_second?: number;
                         /** @description Why. The audit log stores it. */
+                        note?: string;
+                        /**
+                         * @deprecated
+                         * @description The name of `note` in 0.1.0.
+                         */
                         reason?: string;
                     };
                 };
@@ -1968,7 +1983,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Set entries aside that stall a writer, with a reason
+         * Set entries aside that stall a writer, with a note
          * @description The writer that holds them makes dead letters of their events within a second, with the reason `set_aside` and this note as their message, and continues. They can be fixed and replayed. An entry that was stored meanwhile is left out of the answer.
          *
          *     Needs the scope `operate`.
@@ -1986,7 +2001,12 @@ export interface paths {
                         /** @description Entries, by id; left out, all that stall a writer. */
                         ids?: string[];
                         /** @description Why. The audit log stores it. */
-                        reason: string;
+                        note?: string;
+                        /**
+                         * @deprecated
+                         * @description The name of `note` in 0.1.0.
+                         */
+                        reason?: string;
                     };
                 };
             };

@@ -1,5 +1,6 @@
 import { messageOf } from '@sluice/errors/message-of';
 import { DestinationError, type DestinationProblem } from './destination.ts';
+import { S3_CODES } from './s3-codes.ts';
 
 /**
  * Turns what the SDK threw into a DestinationError: by the code of the answer, else by its HTTP status.
@@ -10,13 +11,23 @@ import { DestinationError, type DestinationProblem } from './destination.ts';
 export function s3Problem(error: unknown, label: string): DestinationError {
   if (error instanceof DestinationError) return error;
   const { name, Code, code, $metadata } = error as SdkError;
-  const problem =
-    [name, Code, code].map((each) => problemOfCode(each ?? '')).find((each) => each !== undefined) ??
-    problemOfStatus($metadata?.httpStatusCode ?? 0);
   const message = messageOf(error);
+  const problem =
+    [name, Code, code].map((each) => problemOfCode(each ?? '', message)).find((each) => each !== undefined) ??
+    problemOfStatus($metadata?.httpStatusCode ?? 0);
   // Servers that answer without a message leave the SDK with UnknownError.
   const said = name === undefined || name === 'Error' || message.includes(name) ? message : `${name}: ${message}`;
-  return new DestinationError(problem, `${label}: ${said}`, { cause: error });
+  return new DestinationError(problem, `${label}: ${said}${aboutClocks(error as SdkError)}`, { cause: error });
+}
+
+/** A refusal because of the time does not say whose clock is wrong. */
+function aboutClocks({ name, Code, code, ServerTime }: SdkError): string {
+  const isClock = [name, Code, code].some((each) =>
+    /^(?:RequestTimeTooSkewed|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/.test(each ?? ''),
+  );
+  if (!isClock) return '';
+  const theirs = ServerTime === undefined ? '' : `, the server's ${ServerTime}`;
+  return ` (this machine's clock says ${new Date().toISOString()}${theirs})`;
 }
 
 /** What errors of the SDK and of the network below it have. */
@@ -24,147 +35,26 @@ interface SdkError {
   /** The code of S3's answer. */
   readonly name?: string;
   readonly Code?: string;
+  /** What the server's clock says, where it refuses the time of a request. */
+  readonly ServerTime?: string;
   /** The code of the network. */
   readonly code?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** Codes of S3, of servers that speak its protocol (MinIO, Ceph, Google), of AWS's STS and KMS, and of Node.js. */
-const CODES: Readonly<Record<DestinationProblem, readonly string[]>> = {
-  bad_credentials: [
-    'CredentialsProviderError',
-    'IncompleteSignature',
-    'InvalidAccessKeyId',
-    'InvalidClientTokenId',
-    'InvalidSecurity',
-    'InvalidToken',
-    'MissingAuthenticationToken',
-    'MissingSecurityElement',
-    'MissingSecurityHeader',
-    'NotSignedUp',
-    'SignatureDoesNotMatch',
-    'UnauthorizedAccess',
-    'UnrecognizedClientException',
-  ],
-  access_denied: [
-    'AccessDenied',
-    'AccessDeniedException',
-    'AccessForbidden',
-    'AccountProblem',
-    'AllAccessDisabled',
-    'InvalidObjectState',
-    'InvalidPayer',
-    'ObjectLocked',
-    'RequestPayerRequired',
-    'UserSuspended',
-  ],
-  no_bucket: ['NoSuchBucket', 'NoSuchAccessPoint'],
-  quota_exceeded: [
-    'InsufficientStorage',
-    'QuotaExceeded',
-    'StorageQuotaExceeded',
-    'XMinioAdminBucketQuotaExceeded',
-    'XMinioStorageFull',
-  ],
-  not_there: ['NoSuchKey', 'NoSuchVersion', 'NotFound'],
-  bad_destination: [
-    'AuthorizationHeaderMalformed',
-    'EntityTooLarge',
-    'EntityTooSmall',
-    'IllegalLocationConstraintException',
-    'InvalidArgument',
-    'InvalidBucketName',
-    'InvalidBucketState',
-    'InvalidEncryptionAlgorithmError',
-    'InvalidHostHeader',
-    'InvalidLocationConstraint',
-    'InvalidObjectName',
-    'InvalidRegion',
-    'InvalidRegionName',
-    'InvalidRequest',
-    'InvalidStorageClass',
-    'InvalidURI',
-    'KeyTooLongError',
-    'MethodNotAllowed',
-    'MissingContentLength',
-    'NotImplemented',
-    'PermanentRedirect',
-    'ServerSideEncryptionConfigurationNotFoundError',
-    'UnsupportedSignature',
-    'XMinioInvalidObjectName',
-    'CERT_CHAIN_TOO_LONG',
-    'CERT_HAS_EXPIRED',
-    'CERT_NOT_YET_VALID',
-    'CERT_REVOKED',
-    'CERT_UNTRUSTED',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'ENOTFOUND',
-    'EPRIVATE',
-    'EPROTO',
-    'ERR_TLS_CERT_ALTNAME_INVALID',
-    'SELF_SIGNED_CERT_IN_CHAIN',
-    'UNABLE_TO_GET_ISSUER_CERT',
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  ],
-  unreachable: [
-    'BadDigest',
-    'BandwidthLimitExceeded',
-    'Busy',
-    'ClientDisconnected',
-    'ConditionalRequestConflict',
-    'ExpiredToken',
-    'ExpiredTokenException',
-    'IncompleteBody',
-    'InternalError',
-    'InternalFailure',
-    'InternalServerError',
-    'InvalidDigest',
-    'InvalidPart',
-    'InvalidPartOrder',
-    'LimitExceededException',
-    'MalformedTrailerError',
-    'NoSuchUpload',
-    'OperationAborted',
-    'PriorRequestNotComplete',
-    'Redirect',
-    'RequestExpired',
-    'RequestLimitExceeded',
-    'RequestThrottled',
-    'RequestThrottledException',
-    'RequestTimeTooSkewed',
-    'RequestTimeout',
-    'RequestTimeoutException',
-    'ServerBusy',
-    'ServiceUnavailable',
-    'SlowDown',
-    'SlowDownRead',
-    'SlowDownWrite',
-    'TemporaryRedirect',
-    'Throttling',
-    'ThrottlingException',
-    'ThrottledException',
-    'TimeoutError',
-    'TokenRefreshRequired',
-    'TooManyRequests',
-    'TooManyRequestsException',
-    'XAmzContentChecksumMismatch',
-    'XAmzContentSHA256Mismatch',
-    'XMinioBackendDown',
-    'XMinioServerNotInitialized',
-  ],
-  rejected: [],
-};
-
 const PROBLEMS: ReadonlyMap<string, DestinationProblem> = new Map(
-  Object.entries(CODES).flatMap(([problem, codes]) => codes.map((code) => [code, problem as DestinationProblem])),
+  Object.entries(S3_CODES).flatMap(([problem, codes]) => codes.map((code) => [code, problem as DestinationProblem])),
 );
 
 /** `KMS.DisabledException` and the like: the key of a bucket's encryption can't be used. */
 const KMS = /^KMS\./;
 const KMS_FOR_A_MOMENT = /Throttling|Timeout|Internal|Unavailable|LimitExceeded/;
 
-function problemOfCode(code: string): DestinationProblem | undefined {
+/** OpenSSL's reasons for an EPROTO that ends by itself; with all others the two sides cannot talk TLS. */
+const TLS_FOR_A_MOMENT = /alert (?:internal error|user cancel\w+|close notify)|unexpected eof|bad record mac|decrypt/i;
+
+function problemOfCode(code: string, message: string): DestinationProblem | undefined {
+  if (code === 'EPROTO') return TLS_FOR_A_MOMENT.test(message) ? 'unreachable' : 'bad_destination';
   if (KMS.test(code)) return KMS_FOR_A_MOMENT.test(code) ? 'unreachable' : 'access_denied';
   return PROBLEMS.get(code);
 }

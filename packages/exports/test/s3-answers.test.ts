@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, expect, it } from 'vitest';
@@ -109,6 +109,44 @@ it.each([
 ])('%i %s is %s, as the SDK reads it', async (status, code, problem) => {
   const destination = await destinationAt(() => error(status, code));
   await expect(write(destination, Buffer.from('x'))).rejects.toMatchObject({ code: problem });
+});
+
+it.each([
+  ['a server that speaks no TLS', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'bad_destination'],
+  ['a TLS alert of an internal error', Buffer.from([21, 3, 3, 0, 2, 2, 80]), 'unreachable'],
+  ['a TLS alert of no common version', Buffer.from([21, 3, 3, 0, 2, 2, 70]), 'bad_destination'],
+  ['a TLS alert of no common cipher', Buffer.from([21, 3, 3, 0, 2, 2, 40]), 'bad_destination'],
+  ['a connection that is closed', '', 'unreachable'],
+])('%s at an https endpoint', async (_, answer, problem) => {
+  const tcp = createTcpServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(answer));
+  }).listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  opened = openS3Destination(
+    {
+      kind: 's3',
+      bucket: 'client',
+      prefix: '',
+      endpoint: `https://127.0.0.1:${(tcp.address() as AddressInfo).port}`,
+      path_style: true,
+    },
+    { access_key_id: 'key', secret_access_key: 'secret' },
+    { allowPrivate: true },
+  );
+  await expect(write(opened, Buffer.from('x'))).rejects.toMatchObject({ code: problem });
+  tcp.close();
+});
+
+it('a refusal because of the time says what the clock of the server says', async () => {
+  const destination = await destinationAt(() =>
+    xml(
+      403,
+      '<Error><Code>RequestTimeTooSkewed</Code><Message>no</Message><ServerTime>2026-11-30T07:00:00Z</ServerTime></Error>',
+    ),
+  );
+  await expect(write(destination, Buffer.from('x'))).rejects.toThrow(
+    /this machine's clock says .*, the server's 2026-11-30T07:00:00Z/,
+  );
 });
 
 it('a file that is a web page can be read', async () => {

@@ -18,7 +18,7 @@ import { stop } from '@sluice/daemon/service';
 import { createMetrics } from '@sluice/daemon/telemetry/metrics';
 import { connectRedis, waitForRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
-import { readIngestConfig } from './config.ts';
+import { INGEST_VARIABLES, readIngestConfig } from './config.ts';
 import { createHeldBodies } from './doors/held-bodies.ts';
 import { ingestChecks } from './ingest-checks.ts';
 import { buildServer } from './server.ts';
@@ -31,7 +31,7 @@ await startOrExit('ingest-api', async () => {
   const environment = readEnvironment();
   const config = readIngestConfig(environment);
   const { SLUICE_NAMESPACE: namespace, STREAM_SHARDS: shards, SHUTDOWN_TIMEOUT_MS: shutdownTimeoutMs } = config;
-  const logger = await startLog('ingest-api', config, environment);
+  const logger = await startLog('ingest-api', config, environment, INGEST_VARIABLES);
   if (config.configuredKeys.open) {
     logger.warn(
       'INGEST RUNS OPEN: neither API_KEY nor API_KEYS is set, so anybody who reaches this port may send events',

@@ -14,7 +14,13 @@ const RIVAL = { 'x-api-key': 'rival-key' };
 let ingest: TestIngest;
 
 beforeAll(async () => {
-  ingest = await startIngest({ API_KEYS: `acme:${hashOf('acme-key')},rival:${hashOf('rival-key')}` });
+  const owners = [
+    ['acme', 'acme-key'],
+    ['acme', 'acme-second-key'],
+    ['rival', 'rival-key'],
+    ['acme.shared', 'acme.shared-key'],
+  ] as const;
+  ingest = await startIngest({ API_KEYS: owners.map(([tenant, key]) => `${tenant}:${hashOf(key)}`).join(',') });
 });
 afterAll(() => ingest.stop());
 beforeEach(() => ingest.clear());
@@ -114,6 +120,13 @@ describe('another body under a used key', () => {
     expect((await ingest.send(batchOf(2), { ...RIVAL, 'idempotency-key': 'k-4' })).status).toBe(202);
   });
 
+  it('is refused to another key of the same tenant, which shares its batches', async () => {
+    expect((await ingest.send(batchOf(1), keyed('k-7'))).status).toBe(202);
+    const other = { 'x-api-key': 'acme-second-key', 'idempotency-key': 'k-7' };
+    expectError(await ingest.send(batchOf(2), other), 'idempotency_key_reused');
+    expect((await ingest.send(batchOf(1), other)).status).toBe(202);
+  });
+
   it('is accepted when the first one was refused for what it was', async () => {
     expectError(await ingest.send('{"events":[', keyed('k-5')), 'malformed_json');
     expectError(await ingest.send({ events: [{}] }, keyed('k-5')), 'no_valid_events');
@@ -125,6 +138,26 @@ describe('another body under a used key', () => {
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 422, 422, 422]);
     expect(await ingest.queued()).toHaveLength(1);
   });
+});
+
+it('one key and one body of three tenants, by each way in, are batches of their own, and each can be sent again', async () => {
+  const headers = (tenant: string) => ({ 'x-api-key': `${tenant}-key`, 'idempotency-key': 'shared' });
+  const ways: ((tenant: string) => Promise<{ status: number }>)[] = [
+    (tenant) => ingest.send(batchOf(1), headers(tenant)),
+    (tenant) => ingest.collect({ v: 1 }, headers(tenant)),
+    (tenant) => get(`${ingest.url}/collect?v=1`, headers(tenant)),
+    (tenant) => get(`${ingest.url}/pixel.gif?v=1`, headers(tenant)),
+  ];
+  for (const send of ways)
+    for (const tenant of ['acme', 'rival', 'acme.shared']) {
+      expect((await send(tenant)).status).toBe(202);
+      expect((await send(tenant)).status).toBe(202);
+    }
+  const queued = await ingest.queued();
+  expect(queued).toHaveLength(24);
+  const batches = Map.groupBy(queued, ({ batchId }) => batchId);
+  expect(batches.size).toBe(12);
+  for (const entries of batches.values()) expect(new Set(entries.map(({ tenant }) => tenant)).size).toBe(1);
 });
 
 it('a fingerprint is small, whatever the key and the body are, and goes away', async () => {

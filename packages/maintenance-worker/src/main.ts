@@ -18,7 +18,7 @@ import { connectRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
 import { redisCheck } from '@sluice/stream/redis-check';
 import { tryAdding } from '@sluice/stream/stream-producer';
-import { readMaintenanceConfig } from './config.ts';
+import { MAINTENANCE_VARIABLES, readMaintenanceConfig } from './config.ts';
 import { addDatabaseMetrics } from './database-metrics.ts';
 import { EXPORTS_AT_ONCE } from './exports/export-runner.ts';
 import { EXPORT_TIMEOUT_MS } from './exports/read-in-batches.ts';
@@ -42,7 +42,7 @@ await startOrExit('maintenance-worker', async () => {
   useMemoryProfile('early-collection');
   const environment = readEnvironment();
   const config = readMaintenanceConfig(environment);
-  const logger = await startLog('maintenance-worker', config, environment);
+  const logger = await startLog('maintenance-worker', config, environment, MAINTENANCE_VARIABLES);
   const registry = createMetrics('maintenance-worker');
   const pools = createPoolMetrics(registry);
 

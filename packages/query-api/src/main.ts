@@ -15,7 +15,7 @@ import { startBacklogMeter } from '@sluice/stream/backlog-meter';
 import { connectRedis } from '@sluice/stream/connect-redis';
 import { statesIn } from '@sluice/stream/daemon-states';
 import { readRedisMemory } from '@sluice/stream/redis-memory';
-import { readQueryConfig } from './config.ts';
+import { QUERY_VARIABLES, readQueryConfig } from './config.ts';
 import { dataAgeOf, startReplicaLagMeter } from './data-age.ts';
 import { openDatabases } from './databases.ts';
 import { syncKeys } from './keys/sync-keys.ts';
@@ -35,7 +35,7 @@ await startOrExit('query-api', async () => {
   const environment = readEnvironment();
   const config = readQueryConfig(environment);
   const { SLUICE_NAMESPACE: namespace, STREAM_SHARDS: shards, SHUTDOWN_TIMEOUT_MS: shutdownTimeoutMs } = config;
-  const logger = await startLog('query-api', config, environment);
+  const logger = await startLog('query-api', config, environment, QUERY_VARIABLES);
   if (config.configuredKeys.open) {
     logger.warn(
       'QUERY API RUNS OPEN: neither API_KEY nor OPERATOR_KEYS is set, so anybody who reaches this port may read every event and replay dead letters',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expectError } from '@sluice/testkit/expect-error';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 
 let operations: Operations;
@@ -60,7 +61,7 @@ it('an empty filter means all that are dead', async () => {
 });
 
 it.each([
-  [{ filter: {} }, 400, /reason is missing/],
+  [{ filter: {} }, 400, /note is missing/],
   [{ reason: 'why' }, 400, /either ids or filter/],
   [{ ids: ['1'], filter: {}, reason: 'why' }, 400, /either ids or filter/],
   [{ ids: [], reason: 'why' }, 400, /ids/],
@@ -82,4 +83,20 @@ it('the audit log is paged too', async () => {
   expect([...first.entries, ...rest.entries].map((entry: { reason: string }) => entry.reason)).toEqual(['c', 'b', 'a']);
   expect(rest.next_cursor).toBeNull();
   expect((await operations.ask('GET', '/api/audit-log?actor=x')).body.error.message).toMatch(/actor/);
+});
+
+it('takes the note under both of its names, one at a time, and asks for one by name', async () => {
+  const [one, two, three] = await operations.seed(3);
+  expect((await discard({ ids: [one], note: 'new name' })).body).toMatchObject({ discarded: 1 });
+  expect((await discard({ ids: [two], reason: 'old name' })).body).toMatchObject({ discarded: 1 });
+  const { entries } = (await operations.ask('GET', '/api/audit-log')).body;
+  expect(entries.map((entry: { reason: string }) => entry.reason)).toEqual(['old name', 'new name']);
+  expectError(await discard({ ids: [three] }), 'invalid_body', /^note is missing/);
+  expectError(
+    await discard({ ids: [three], note: 'a', reason: 'b' }),
+    'invalid_body',
+    /^note and reason are two names/,
+  );
+  expectError(await discard({ ids: [three], note: '' }), 'invalid_body', /note/);
+  expect(await dead()).toBe(1);
 });

@@ -38,7 +38,7 @@ it('an operator sets aside what stalls the writer: dead letters with the note, a
   await send(3, 'Open');
 
   expectError(await ask('POST', '/api/queue/set-aside', { ids: ['1-1', id], reason: 'x' }), 'conflict', /1-1/);
-  expectError(await ask('POST', '/api/queue/set-aside', {}), 'invalid_body', /reason/);
+  expectError(await ask('POST', '/api/queue/set-aside', {}), 'invalid_body', /note/);
   expectError(await operations.ask('POST', '/api/queue/set-aside', { reason: 'x' }, 'a'), 'forbidden', /one tenant/);
   expectError(await operations.ask('GET', '/api/queue/stalled', undefined, 'a'), 'forbidden', /one tenant/);
   const answer = await ask('POST', '/api/queue/set-aside', { ids: [id], reason: 'May is closed' });

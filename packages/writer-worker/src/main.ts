@@ -19,7 +19,7 @@ import { Breaker } from './batch/breaker.ts';
 import type { Outcome } from './batch/outcome.ts';
 import { processBatch } from './batch/process-batch.ts';
 import { trySettling } from './batch/settle-batch.ts';
-import { readWriterConfig } from './config.ts';
+import { WRITER_VARIABLES, readWriterConfig } from './config.ts';
 import { consumeWhenReady } from './fetch/consumer.ts';
 import { tryReading } from './fetch/read-shard.ts';
 import { runAlone } from './fetch/run-alone.ts';
@@ -40,7 +40,9 @@ await startOrExit('writer-worker', async () => {
   useMemoryProfile('bounded-new-space');
   const environment = readEnvironment();
   const config = readWriterConfig(environment);
-  const logger = await startLog('writer-worker', config, environment, { consumer: config.WRITER_NAME });
+  const logger = await startLog('writer-worker', config, environment, WRITER_VARIABLES, {
+    consumer: config.WRITER_NAME,
+  });
 
   const registry = createMetrics('writer-worker');
   const stopFetching = new AbortController();

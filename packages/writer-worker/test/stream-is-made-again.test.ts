@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGroup } from '@sluice/stream/consumer-group';
 import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
@@ -6,6 +6,8 @@ import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
 import { enqueue } from './fixtures/enqueue.ts';
 import { readMetrics } from './fixtures/read-metrics.ts';
+
+const DRAINED = 'the stream was deleted after all of it was read; made again, nothing lost';
 
 let pipeline: Pipeline;
 beforeEach(async () => {
@@ -49,13 +51,58 @@ it.each(['alone', 'with its counts'])(
     await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
     await pipeline.stored(10);
     await pipeline.drained();
-    await expect
-      .poll(() => writer.log().map(({ msg }) => msg))
-      .toContain('the stream was deleted after all of it was read; made again, nothing lost');
+    await expect.poll(() => writer.log().map(({ msg }) => msg)).toContain(DRAINED);
     expect(lostLines(writer)).toEqual([]);
     expect(await streamsLost(writer)).toBe(0);
   },
 );
+
+/** Freezes the writer while its read waits in Redis, so that the answer to it is all that Redis sends. */
+async function whileFrozen(writer: TestDaemon, act: () => Promise<void>): Promise<void> {
+  const { redis, stream } = pipeline;
+  await expect
+    .poll(async () => String(await redis.client('LIST')).split('\n'))
+    .toContainEqual(expect.stringMatching(new RegExp(`name=\\S*${RegExp.escape(stream)} .* flags=b `)));
+  process.kill(writer.pid, 'SIGSTOP');
+  try {
+    await act();
+  } finally {
+    process.kill(writer.pid, 'SIGCONT');
+  }
+}
+
+describe('a writer that is frozen while its stream is deleted', () => {
+  it('reports a loss when entries were added that nobody was given', async () => {
+    const { ingest, redis, stream } = pipeline;
+    const writer = await pipeline.startWriter('writer-1');
+    await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+    await pipeline.stored(5);
+    await pipeline.drained();
+    await whileFrozen(writer, async () => {
+      // The first is the answer to the read that waits; nobody is given the second.
+      await enqueue(pipeline, makeEvents(1));
+      await enqueue(pipeline, makeEvents(1));
+      await redis.del(stream);
+    });
+    await pipeline.stored(6);
+    await expect.poll(() => lostLines(writer)).toHaveLength(1);
+    expect(await streamsLost(writer)).toBe(1);
+  });
+
+  it('reports none when all that was added was given to it', async () => {
+    const { ingest, redis, stream } = pipeline;
+    const writer = await pipeline.startWriter('writer-1');
+    await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+    await pipeline.stored(5);
+    await pipeline.drained();
+    await whileFrozen(writer, async () => void (await redis.del(stream)));
+    await expect.poll(() => writer.log().map(({ msg }) => msg)).toContain(DRAINED);
+    await post(`${ingest.url}/api/events`, { events: makeEvents(5) });
+    await pipeline.stored(10);
+    expect(lostLines(writer)).toEqual([]);
+    expect(await streamsLost(writer)).toBe(0);
+  });
+});
 
 it('a destroyed group is made again, everything in the stream is delivered again, and nothing is lost', async () => {
   const { ingest, redis, stream, database } = pipeline;

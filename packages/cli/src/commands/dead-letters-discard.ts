@@ -28,7 +28,7 @@ export function addDiscardCommand(parent: Command, context: () => { api: ApiClie
         if (chosen === null) return;
         await confirm(`Discard ${describeChoice(chosen.ids ?? [], options)}?`, options.yes === true);
         const done = await api.call('post', '/api/dead-letters/discards', {
-          body: { ...chosen, reason: options.note },
+          body: { ...chosen, note: options.note },
         });
         output.result(done, `${done.discarded} discarded.`);
       },

@@ -54,7 +54,7 @@ export function addEditCommand(
       const letter = await orKeepDraft(edited, () =>
         api.call('patch', '/api/dead-letters/{id}', {
           path: { id },
-          body: { payload: parsePayload(edited.text), version: edited.version, reason: note ?? reason },
+          body: { payload: parsePayload(edited.text), version: edited.version, note: note ?? reason },
         }),
       );
       output.result(letter, `Dead letter ${id} has its new payload. Replay it: ./sluice dead-letters replay ${id}`);

@@ -56,7 +56,7 @@ export function addReplayCommand(parent: Command, context: () => { api: ApiClien
       }
       await confirm(`Replay ${describeChoice(chosen.ids ?? [], options)}?`, options.yes === true);
       const replay = (await api.call('post', '/api/dead-letters/replays', {
-        body: { ...chosen, rate_per_second: options.rate, reason: options.note },
+        body: { ...chosen, rate_per_second: options.rate, note: options.note },
       })) as Replay;
       if (!options.wait) {
         output.result(replay, `Replay ${replay.id} is queued.`);

@@ -24,7 +24,7 @@ export function addSetAsideCommand(parent: Command, context: () => { api: ApiCli
       const reasons = [...new Set(chosen.map(({ code, message }) => `${message} [${code}]`))].join('; ');
       await confirm(`Set ${countOf(chosen.length)} aside (${reasons})?`, options.yes === true);
       // The ids that were shown, and no entry that has stalled since.
-      const body = { ids: ids.length === 0 ? chosen.map(({ id }) => id) : ids, reason: options.note };
+      const body = { ids: ids.length === 0 ? chosen.map(({ id }) => id) : ids, note: options.note };
       const done = await api.call('post', '/api/queue/set-aside', { body });
       output.result(
         done,

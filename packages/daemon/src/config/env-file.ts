@@ -28,6 +28,28 @@ export function isReadableByOthers(path: string): boolean {
   return (mode & 0o004) !== 0;
 }
 
+/** Names that a file of variables sets more than once, each to another value. Nothing when the file cannot be read. */
+export function repeatedNames(path: string): string[] {
+  let text: string | null;
+  try {
+    text = decode(readBytes(path), path);
+  } catch {
+    // `readEnvFile` refuses it.
+    return [];
+  }
+  const lines = [...(text ?? '').replaceAll('\r\n', '\n').matchAll(LINE)];
+  const values = Map.groupBy(
+    lines.filter(({ groups }) => groups?.['name'] !== undefined),
+    ({ groups }) => groups!['name']!,
+  );
+  return [...values].filter(([, all]) => new Set(all.map(([line]) => valueIn(line))).size > 1).map(([name]) => name);
+}
+
+/** What a line of a file of variables sets. */
+function valueIn(line: string): string | undefined {
+  return Object.values(parseEnv(line))[0];
+}
+
 function readBytes(path: string): Buffer | null {
   try {
     return readFileSync(path);

@@ -5,6 +5,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import type { Static, TObject, TSchema } from 'typebox';
 import { ConfigError } from './config-error.ts';
 import { givenValues } from './given-values.ts';
+import { meantName } from './misspelt-name.ts';
 import type { Environment } from './read-environment.ts';
 import { isServiceLink } from './service-links.ts';
 
@@ -82,7 +83,9 @@ function failedChecks(schema: TObject, given: Environment, environment: Environm
 function describe(error: ErrorObject, schema: TObject, environment: Environment): string {
   if (error.keyword === 'required') {
     const name = String(error.params['missingProperty']);
-    return `${name} is not set: ${notesOf(schema, name)?.description ?? ''}`;
+    const misspelt = Object.keys(environment).find((each) => meantName(each, [name]) === name);
+    const hint = misspelt === undefined ? '' : ` Did you mean it with ${misspelt}?`;
+    return `${name} is not set: ${notesOf(schema, name)?.description ?? ''}${hint}`;
   }
   const name = error.instancePath.split('/')[1] ?? '';
   const notes = notesOf(schema, name);

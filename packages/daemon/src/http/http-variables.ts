@@ -1,6 +1,17 @@
 import { Type } from 'typebox';
 import { boolean, integer, list, text } from '../config/variables.ts';
 
+/**
+ * Fewer characters than these are guessed within minutes to weeks, though one address has 30 tries a minute. 8 random letters and
+ * digits take ten thousand addresses years.
+ */
+const FEWEST_KEY_CHARS = 8;
+
+/** Whether an address to listen on is this machine's alone. @param host blank for the default, 127.0.0.1 */
+function isLoopback(host = ''): boolean {
+  return host.trim() === '' || /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host.trim());
+}
+
 /** Variables of the daemons that clients and operators send requests to. */
 export const httpVariables = {
   API_KEY: Type.Optional(
@@ -11,8 +22,12 @@ export const httpVariables = {
       // Only what a header can carry: no client could send another key.
       pattern: '^[\\x21-\\x7e]+$',
       expected: 'printable ASCII without spaces, and not empty',
+      check: (key, { HOST }) =>
+        key.length < FEWEST_KEY_CHARS && !isLoopback(HOST)
+          ? `must have ${FEWEST_KEY_CHARS} characters or more where HOST lets other machines in; use the output of openssl rand -hex 32`
+          : null,
       description:
-        'A key with every right, for the tenant `default`; 24 characters or more, so that it cannot be guessed.',
+        'A key with every right, for the tenant `default`; 24 characters or more, so that it cannot be guessed. Fewer than 8 are refused unless HOST is this machine alone.',
     }),
   ),
   REQUIRE_KEYS: boolean({

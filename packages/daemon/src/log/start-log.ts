@@ -1,3 +1,4 @@
+import type { TObject } from 'typebox';
 import { VERSION } from '@sluice/errors/version';
 import type { Environment } from '../config/read-environment.ts';
 import { memoryProfile } from '../memory.ts';
@@ -27,12 +28,14 @@ export interface LogConfig {
  * traced. The next lines warn of settings that have no effect. From here on, what libraries print is in the log too.
  *
  * @param environment what the configuration was read from
+ * @param schema all variables of the daemon
  * @param more further fields of the first line
  */
 export async function startLog(
   daemon: string,
   config: LogConfig,
   environment: Environment,
+  { properties }: Pick<TObject, 'properties'>,
   more: object = {},
 ): Promise<Logger> {
   const logger = createLogger(
@@ -54,7 +57,7 @@ export async function startLog(
     },
     'starting',
   );
-  logSettings(logger, environment, { usesDatabase: database !== undefined });
+  logSettings(logger, environment, { variables: Object.keys(properties) });
   if (tracing.state === 'not loaded')
     logger.warn('nothing is traced: OTEL_EXPORTER_OTLP_ENDPOINT is set, but tracing.ts was not loaded with --import');
   return logger;

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { S3_CODES } from '../../src/s3-codes.ts';
 import { s3Problem } from '../../src/s3-problems.ts';
 
 const named = (name: string, status?: number): Error =>
@@ -32,43 +33,95 @@ it.each([
   expect(s3Problem(error, 's3://bucket/')).toMatchObject({ code, permanent, cause: error });
 });
 
-const PASSING: readonly (readonly [number, readonly string[]])[] = [
-  [400, ['BadDigest', 'IncompleteBody', 'InvalidPart', 'RequestTimeout', 'TokenRefreshRequired', 'ExpiredToken']],
-  [400, ['XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'ExpiredTokenException', 'RequestExpired']],
-  [400, ['ClientDisconnected', 'MalformedTrailerError', 'ThrottlingException', 'KMS.ThrottlingException']],
-  [403, ['RequestTimeTooSkewed', 'ExpiredToken', 'RequestThrottled', 'RequestLimitExceeded']],
-  [404, ['NoSuchUpload']],
-  [409, ['OperationAborted', 'ConditionalRequestConflict', 'AnythingElse']],
-  [503, ['SlowDown', 'ServiceUnavailable', 'Busy', 'XMinioServerNotInitialized', 'SlowDownWrite']],
-];
-it.each(PASSING.flatMap(([status, codes]) => codes.map((code) => [status, code] as const)))(
-  '%i %s ends by itself',
-  (status, code) => expect(s3Problem(named(code, status), '')).toMatchObject({ code: 'unreachable', permanent: false }),
-);
+/** By the status that S3's documentation gives each; see the sources in s3-codes.ts. */
+const PASSING: Readonly<Record<number, string>> = {
+  400: `BadDigest IncompleteBody InvalidPart InvalidDigest RequestTimeout TokenRefreshRequired ExpiredToken ExpiredTokenException
+    XAmzContentSHA256Mismatch XAmzContentChecksumMismatch RequestExpired ClientDisconnected MalformedTrailerError
+    ThrottlingException KMS.ThrottlingException KMS.KMSInternalException KMS.DependencyTimeoutException KMS.LimitExceededException
+    ConnectionClosedByRequester InvalidSessionException ResponseInterrupted`,
+  403: 'RequestTimeTooSkewed ExpiredToken RequestThrottled RequestLimitExceeded',
+  404: 'NoSuchUpload',
+  409: 'OperationAborted ConditionalRequestConflict ClientTokenConflict AnythingElse',
+  429: 'TooManyRequests SlowDown AnythingElse',
+  500: 'InternalError AnythingElse',
+  503: 'SlowDown ServiceUnavailable Busy XMinioServerNotInitialized SlowDownWrite SlowDownRead',
+};
+const CONNECTION =
+  'ECONNREFUSED ECONNRESET ECONNABORTED ETIMEDOUT EPIPE EHOSTUNREACH ENETUNREACH EAI_AGAIN ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR TimeoutError';
 
-const PERMANENT: readonly (readonly [number, string, string])[] = [
-  [400, 'InvalidToken', 'bad_credentials'],
-  [400, 'AuthorizationHeaderMalformed', 'bad_destination'],
-  [400, 'InvalidBucketName', 'bad_destination'],
-  [400, 'IllegalLocationConstraintException', 'bad_destination'],
-  [400, 'InvalidRequest', 'bad_destination'],
-  [400, 'InvalidArgument', 'bad_destination'],
-  [400, 'EntityTooLarge', 'bad_destination'],
-  [400, 'KeyTooLongError', 'bad_destination'],
-  [400, 'KMS.DisabledException', 'access_denied'],
-  [400, 'KMS.NotFoundException', 'access_denied'],
-  [403, 'AccountProblem', 'access_denied'],
-  [403, 'AllAccessDisabled', 'access_denied'],
-  [403, 'InvalidObjectState', 'access_denied'],
-  [403, 'NotSignedUp', 'bad_credentials'],
-  [403, 'InvalidClientTokenId', 'bad_credentials'],
-  [404, 'NoSuchAccessPoint', 'no_bucket'],
-  [405, 'MethodNotAllowed', 'bad_destination'],
-  [501, 'NotImplemented', 'bad_destination'],
-  [507, 'InsufficientStorage', 'quota_exceeded'],
-];
-it.each(PERMANENT)('%i %s is for good: %s', (status, code, problem) => {
+const PERMANENT: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  bad_credentials: {
+    400: 'InvalidToken AuthorizationQueryParametersError CredentialsNotSupported InvalidSignature SignatureVersionNotSupported',
+    403: `InvalidAccessKeyId SignatureDoesNotMatch NotSignedUp InvalidClientTokenId InvalidSecurity MissingSecurityHeader
+      MissingAuthenticationToken XMinioAccessKeyDisabled`,
+  },
+  access_denied: {
+    400: `KMS.DisabledException KMS.NotFoundException KMS.InvalidKeyUsageException KMS.KMSInvalidStateException
+      AccessControlListNotSupported InvalidBucketAclWithObjectOwnership InvalidBucketOwnerAWSAccountID`,
+    403: `AccessDenied AccountProblem AllAccessDisabled InvalidObjectState AccountSuspended UnexpectedIPError
+      UnauthorizedAccessError UserSuspended AnythingElse`,
+  },
+  no_bucket: {
+    400: 'InvalidAccessPoint',
+    404: 'NoSuchBucket NoSuchAccessPoint NoSuchMultiRegionAccessPoint AnythingElse',
+  },
+  quota_exceeded: {
+    403: 'QuotaExceeded XMinioAdminBucketQuotaExceeded',
+    507: 'InsufficientStorage XMinioStorageFull AnythingElse',
+  },
+  bad_destination: {
+    301: 'PermanentRedirect PermanentRedirectControlError AnythingElse',
+    400: `AuthorizationHeaderMalformed InvalidBucketName IllegalLocationConstraintException InvalidRequest InvalidArgument
+      EntityTooLarge KeyTooLongError IncorrectEndpoint InvalidAddressingHeader InvalidHttpMethod UnsupportedArgument
+      UserKeyMustBeSpecified MetadataTooLarge InvalidStorageClass InvalidEncryptionAlgorithmError UnsupportedSignature`,
+    405: 'MethodNotAllowed AnythingElse',
+    501: 'NotImplemented AnythingElse',
+  },
+};
+const TLS = `CERT_HAS_EXPIRED CERT_NOT_YET_VALID DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN HOSTNAME_MISMATCH
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE ERR_TLS_CERT_ALTNAME_INVALID ERR_SSL_WRONG_VERSION_NUMBER ERR_SSL_PACKET_LENGTH_TOO_LONG
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`;
+
+const words = (text: string): string[] => text.split(/\s+/);
+const rows = (codes: Readonly<Record<number, string>>): [number, string][] =>
+  Object.entries(codes).flatMap(([status, text]) =>
+    words(text).map((code): [number, string] => [Number(status), code]),
+  );
+
+it.each(rows(PASSING))('%i %s ends by itself', (status, code) => {
+  expect(s3Problem(named(code, status), '')).toMatchObject({ code: 'unreachable', permanent: false });
+});
+
+it.each(words(CONNECTION))('the connection ends with %s, and that ends by itself', (code) => {
+  expect(s3Problem(coded(code), '')).toMatchObject({ code: 'unreachable', permanent: false });
+});
+
+it.each(
+  Object.entries(PERMANENT).flatMap(([problem, codes]) =>
+    rows(codes).map(([status, code]) => [status, code, problem] as const),
+  ),
+)('%i %s is for good: %s', (status, code, problem) => {
   expect(s3Problem(named(code, status), '')).toMatchObject({ code: problem, permanent: true });
+});
+
+it.each(words(TLS))('TLS fails with %s, and that is for good', (code) => {
+  expect(s3Problem(coded(code), '')).toMatchObject({ code: 'bad_destination', permanent: true });
+});
+
+it('no code means two things, and the table has no problem without one but `rejected`', () => {
+  const codes = Object.values(S3_CODES).flat();
+  expect(codes.length).toBe(new Set(codes).size);
+  expect(Object.entries(S3_CODES).flatMap(([problem, all]) => (all.length === 0 ? [problem] : []))).toEqual([
+    'rejected',
+  ]);
+});
+
+it('a refusal because of the time says what both clocks say', () => {
+  const error = Object.assign(named('RequestTimeTooSkewed', 403), { ServerTime: '2026-11-30T07:00:00Z' });
+  expect(s3Problem(error, 's3://bucket/').message).toMatch(
+    /^s3:\/\/bucket\/: said RequestTimeTooSkewed \(this machine's clock says \d{4}-[^ ]+Z, the server's 2026-11-30T07:00:00Z\)$/,
+  );
+  expect(s3Problem(coded('CERT_NOT_YET_VALID'), '').message).toMatch(/ \(this machine's clock says \d{4}-[^ ]+Z\)$/);
 });
 
 it.each([400, 402, 410, 412, 413, 416, 418, 421, 422, 451])('an unknown %i may be either', (status) => {

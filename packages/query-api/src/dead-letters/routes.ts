@@ -9,7 +9,7 @@ import { inTransaction } from '@sluice/store/transaction';
 import { linesInPieces, openDownload } from '../http/lines.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { type Order, pageProperties, type Place, placeOf, readPage } from '../http/paging.ts';
-import { nextCursor, oneOf, reason } from '../http/schemas.ts';
+import { nextCursor, noteOf, noteProperties, oneOf, requiredNoteOf } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
 import { letterGroupSchema, letterSchema, nothingToDo, wholeLetterSchema } from './answers.ts';
 import { discardLetters, editLetter, RejectedPayload } from './commands.ts';
@@ -42,7 +42,7 @@ const summaryQuery = Type.Object(listProperties, { additionalProperties: false }
 const editBody = Type.Object(
   {
     payload: Type.Unknown({ description: 'The whole event, as a client would send it.' }),
-    reason: Type.Optional(reason),
+    ...noteProperties,
     version: Type.Optional(
       Type.String({
         maxLength: 20,
@@ -52,7 +52,7 @@ const editBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const discardBody = Type.Object({ ...choiceProperties, reason }, { additionalProperties: false });
+const discardBody = Type.Object({ ...choiceProperties, ...noteProperties }, { additionalProperties: false });
 
 const shared = { tags: ['dead letters'] };
 
@@ -158,13 +158,14 @@ function addEditRoute(server: FastifyInstance, { database, config }: QueryContex
     },
     handler: async (request, reply) => {
       const { id } = request.params as Static<typeof letterParams>;
-      const { payload, reason: why, version } = request.body as Static<typeof editBody>;
+      const { payload, version, ...why } = request.body as Static<typeof editBody>;
+      const reason = noteOf(why);
       const { payload: exact } = parseKeepingDigits(request.bodyText) as { payload: unknown };
       try {
         return await inTransaction(database, async (db) => {
           await editLetter(
             db,
-            { id, payload, exact, reason: why, version, operator: request.operator },
+            { id, payload, exact, reason, version, operator: request.operator },
             config.MAX_EVENT_BYTES,
           );
           return wholeLetter(db, id, request.operator, config.TRACE_URL_TEMPLATE);
@@ -186,7 +187,7 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
     config: { scope: 'operate' },
     schema: {
       ...shared,
-      summary: 'Discard dead letters, with a reason',
+      summary: 'Discard dead letters, with a note',
       description:
         'Send either `ids` or `filter`; an empty filter selects all that are dead. Discarded dead letters stay readable.',
       body: discardBody,
@@ -196,11 +197,12 @@ function addDiscardRoute(server: FastifyInstance, { database }: QueryContext): v
       },
     },
     handler: async (request) => {
-      const { reason: why, ...choice } = request.body as Static<typeof discardBody>;
+      const { note, reason: formerly, ...choice } = request.body as Static<typeof discardBody>;
+      const reason = requiredNoteOf({ note, reason: formerly });
       const { operator } = request;
       const filter = await chosenLetters(database.db, choice, operator);
       const nothing = await findNothingToDo(database.db, filter, operator);
-      const discarded = await discardLetters(database, { filter, operator, reason: why });
+      const discarded = await discardLetters(database, { filter, operator, reason });
       return { discarded, nothing_to_do: nothing };
     },
   });

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
+import { ApiError } from '@sluice/errors/api-errors';
 
 /** A value, or null. */
 export const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -35,8 +36,29 @@ export async function bodyOrNull(request: FastifyRequest): Promise<void> {
 export const words = (maxLength: number, description: string) =>
   Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000]*$', description });
 
-/** Why an operator does something. */
-export const reason = words(500, 'Why. The audit log stores it.');
+/** Why an operator does something, for `noteOf`. Elsewhere `reason` is why a letter is dead. */
+export const noteProperties = {
+  note: Type.Optional(words(500, 'Why. The audit log stores it.')),
+  reason: Type.Optional(Type.String({ ...words(500, 'The name of `note` in 0.1.0.'), deprecated: true })),
+};
+
+/**
+ * Why an operator does something, as a body says it.
+ *
+ * @throws ApiError `invalid_body` when both names are there
+ */
+export function noteOf({ note, reason }: { note?: string; reason?: string }): string | undefined {
+  if (note !== undefined && reason !== undefined)
+    throw new ApiError('invalid_body', 'note and reason are two names of one property; send note.');
+  return note ?? reason;
+}
+
+/** The same where the audit log must say why. */
+export function requiredNoteOf(body: { note?: string; reason?: string }): string {
+  const note = noteOf(body);
+  if (note === undefined) throw new ApiError('invalid_body', 'note is missing: why is this done?');
+  return note;
+}
 
 /** The name of one tenant. */
 export const tenantName = words(64, 'The tenant. A key of one tenant may leave it out.');

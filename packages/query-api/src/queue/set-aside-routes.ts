@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { Principal } from '@sluice/access/principal';
 import { ApiError } from '@sluice/errors/api-errors';
 import { errorResponses } from '@sluice/errors/error-schema';
-import { orNull, reason, time } from '../http/schemas.ts';
+import { noteProperties, orNull, requiredNoteOf, time } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
 import { listStalled, setEntriesAside, toAnswer } from './set-aside.ts';
 
@@ -28,7 +28,7 @@ const setAsideBody = Type.Object(
         description: 'Entries, by id; left out, all that stall a writer.',
       }),
     ),
-    reason,
+    ...noteProperties,
   },
   { additionalProperties: false },
 );
@@ -58,7 +58,7 @@ export function addSetAsideRoutes(server: FastifyInstance, { redis, database, co
     config: { scope: 'operate' },
     schema: {
       tags: ['queue'],
-      summary: 'Set entries aside that stall a writer, with a reason',
+      summary: 'Set entries aside that stall a writer, with a note',
       description:
         'The writer that holds them makes dead letters of their events within a second, with the reason `set_aside` and this note as their message, and continues. They can be fixed and replayed. An entry that was stored meanwhile is left out of the answer.',
       body: setAsideBody,
@@ -69,8 +69,9 @@ export function addSetAsideRoutes(server: FastifyInstance, { redis, database, co
     },
     handler: async (request, reply) => {
       requireAllTenants(request.operator);
-      const { ids, reason: why } = request.body as Static<typeof setAsideBody>;
-      const marked = await setEntriesAside(database, queue, { ids, reason: why, operator: request.operator });
+      const { ids, ...why } = request.body as Static<typeof setAsideBody>;
+      const reason = requiredNoteOf(why);
+      const marked = await setEntriesAside(database, queue, { ids, reason, operator: request.operator });
       return reply.code(202).send({ set_aside: marked });
     },
   });

@@ -9,7 +9,7 @@ import { findNothingToDo } from '../dead-letters/nothing-to-do.ts';
 import { chosenLetters } from '../dead-letters/rows.ts';
 import { limitOpenAnswers, MAX_OPEN_ANSWERS } from '../http/open-answers.ts';
 import { pageProperties, readPage } from '../http/paging.ts';
-import { bodyOrNull, nextCursor, noBody, reason, uuidParams } from '../http/schemas.ts';
+import { bodyOrNull, nextCursor, noBody, noteOf, noteProperties, uuidParams } from '../http/schemas.ts';
 import type { QueryContext } from '../query-context.ts';
 import { dryRunSchema, replaySchema, requestedReplaySchema } from './answers.ts';
 import { REPLAY_STEPS, type ReplayStep, requestReplay, steerReplay } from './commands.ts';
@@ -22,7 +22,7 @@ const createBody = Type.Object(
     ...choiceProperties,
     dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Only tell what would happen.' })),
     rate_per_second: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 100 })),
-    reason: Type.Optional(reason),
+    ...noteProperties,
   },
   { additionalProperties: false },
 );
@@ -55,16 +55,18 @@ export function addReplayRoutes(server: FastifyInstance, context: QueryContext):
       const {
         dry_run,
         rate_per_second: ratePerSecond = 100,
-        reason: why,
+        note,
+        reason: formerly,
         ...choice
       } = request.body as Static<typeof createBody>;
+      const reason = noteOf({ note, reason: formerly });
       const { operator } = request;
       const db = database.db;
       const filter = await chosenLetters(db, choice, operator);
       const nothing = { nothing_to_do: await findNothingToDo(db, filter, operator) };
       if (dry_run === true) return { ...(await tryReplay(database, filter, operator)), ...nothing };
       const id = await inTransaction(database, (transaction) =>
-        requestReplay(transaction, { filter, ratePerSecond, operator, reason: why }),
+        requestReplay(transaction, { filter, ratePerSecond, operator, reason }),
       );
       await wake(id, request.id);
       return (reply as FastifyReply)

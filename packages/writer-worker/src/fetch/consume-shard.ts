@@ -4,6 +4,7 @@ import { backoffDelay } from '@sluice/daemon/retry/backoff';
 import { waitOrAbort } from '@sluice/daemon/retry/wait-or-abort';
 import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
+import { refusalOf } from '@sluice/stream/redis-refusal';
 import type { Progress } from '../watch/progress.ts';
 import type { WriterMetrics } from '../watch/writer-metrics.ts';
 import type { WriterState } from '../watch/writer-state.ts';
@@ -11,7 +12,8 @@ import { deliveryCounts } from './delivery-counts.ts';
 import { KnownStream } from './known-stream.ts';
 import { readNewEntries, readOwnPending, type ShardReading } from './read-shard.ts';
 import { reclaimPending } from './reclaim-pending.ts';
-import { countHeldByOthers, type GroupLoss } from './restore-group.ts';
+import type { GroupLoss } from './restore-group.ts';
+import { startOfServer } from './start-of-server.ts';
 import { takeBackOrphans } from './take-back-orphans.ts';
 
 /** Longest wait for new entries, in milliseconds. A stop cuts it short. */
@@ -42,6 +44,7 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
   while (!stopFetching.aborted) {
     try {
       if (!recovered) {
+        known.reconnected(await startOfServer(options.redis));
         await readBacklogOfThisConsumer(options, reading);
         await takeBack(options, known);
       }
@@ -55,20 +58,18 @@ export async function consumeShard(options: ShardOptions): Promise<void> {
       if (stopFetching.aborted) return;
       // After a failure the first read does not wait: whether reading works again is known at once.
       const blockMs = failures > 0 ? 1 : Math.max(1, Math.min(BLOCK_MS, Math.floor(reclaimIdleMs / 2)));
-      known.reading();
       const entries = await progress.during('read', { stream: key }, () =>
         readNewEntries(options.blocking, reading, count, blockMs),
       );
-      known.read(entries, count);
+      known.read(entries);
       hasRead = true;
       entries.forEach(options.accept);
       failures = 0;
       state.redisFailures.worked(doing);
-      if (entries.length === 0) known.othersHold(await countHeldByOthers(options.redis, key, options.consumer));
     } catch (error) {
       if (stopFetching.aborted) return;
       progress.moved();
-      known.interrupted();
+      known.failed(refusalOf(error) !== null);
       failures += 1;
       recovered = false;
       if (failures === 1) logger.warn({ shard: key, error: messageOf(error) }, 'reading failed; retrying');
@@ -97,6 +98,8 @@ export interface ShardOptions {
   readonly accept: (entry: RawEntry) => void;
   /** Takes an entry that was delivered more than `deliveryLimit` times, to be run alone. */
   readonly suspect: (entry: RawEntry) => void;
+  /** Whether an entry of this shard is in work, so that it is stored whatever becomes of the stream. */
+  readonly holds: (id: string) => boolean;
   readonly deliveryLimit: number;
 }
 
@@ -117,7 +120,7 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
   do {
     await options.room();
     if (options.stopFetching.aborted) return;
-    const { entries, lost, next } = await reclaimPending(
+    const { entries, deleted, next } = await reclaimPending(
       options.redis,
       options.key,
       options.consumer,
@@ -125,6 +128,7 @@ async function reclaimFromOthers(options: ShardOptions): Promise<void> {
       start,
     );
     options.progress.moved();
+    const lost = deleted.filter((id) => !options.holds(id));
     options.metrics.lost(lost.length);
     options.metrics.reclaimed(entries.length);
     if (lost.length > 0) {
@@ -153,15 +157,18 @@ async function takeBack(options: ShardOptions, known: KnownStream): Promise<void
     do {
       const count = await options.room();
       if (stopFetching.aborted) break;
-      const { entries, next, added } = await takeBackOrphans(redis, key, consumer, count, from);
+      const { entries, next, added, lastId } = await takeBackOrphans(redis, key, consumer, count, from);
       progress.moved();
+      if (lastId !== null && known.isOlder(lastId)) {
+        reportOlder(lastId, options, known.isDrained);
+        known.became(added, lastId);
+      }
       known.checked(added);
       metrics.takenBack(entries.length);
       total += entries.length;
       await acceptDeliveredBefore(entries, options);
       from = next;
     } while (from !== null);
-    known.othersHold(await countHeldByOthers(redis, key, consumer));
     state.redisFailures.worked(doing);
   } catch (error) {
     state.redisFailures.failed(doing, error);
@@ -180,6 +187,22 @@ function reportGroupGone(loss: GroupLoss, { key, logger, metrics }: ShardOptions
     logger.error(
       { shard: key },
       'LOST: the stream was deleted or Redis was emptied; what was in it and not stored is gone. Reading continues',
+    );
+  }
+}
+
+/** Reports a stream that lacks entries which this writer was given. */
+function reportOlder(lastId: string, { key, logger, metrics }: ShardOptions, isDrained: boolean): void {
+  if (isDrained) {
+    logger.warn(
+      { shard: key, lastId },
+      'Redis came back with an older state of the stream; all of it was read, nothing lost',
+    );
+  } else {
+    metrics.streamLost();
+    logger.error(
+      { shard: key, lastId },
+      'LOST: Redis came back with an older state of the stream; what was added since and not stored is gone',
     );
   }
 }

@@ -23,7 +23,9 @@ const CONNECT_MS = 2_000;
 /** What is failing in Redis when no shard can be found, or its group cannot be made. */
 const FINDING = 'finding shards';
 
-type Reading = Pick<ShardOptions, 'room' | 'accept' | 'suspect'>;
+interface Reading extends Pick<ShardOptions, 'room' | 'accept' | 'suspect'> {
+  readonly holds: (entry: Pick<RawEntry, 'key' | 'id'>) => boolean;
+}
 
 /** Waits for Postgres, brings its schema up to date, then consumes. Resolves when consuming has ended. */
 export async function consumeWhenReady(
@@ -99,7 +101,9 @@ export async function consume(options: ConsumerOptions): Promise<void> {
     }
   });
 
-  await readAllShards(options, { room: () => gate.room(), accept, suspect });
+  const holds: Reading['holds'] = (entry) =>
+    inWork.has(idOf(entry)) || suspects.has(idOf(entry)) || heldBack.some((held) => idOf(held) === idOf(entry));
+  await readAllShards(options, { room: () => gate.room(), accept, suspect, holds });
   buffer.close();
   await Promise.all([...slots, suspects.ended()]);
 }
@@ -177,7 +181,7 @@ async function readShard(key: string, options: ConsumerOptions, reading: Reading
   options.stopFetching.addEventListener('abort', cut, { once: true });
   try {
     await waitForRedis(blocking, CONNECT_MS, options.stopFetching);
-    await consumeShard({ ...options, ...reading, key, blocking });
+    await consumeShard({ ...options, ...reading, holds: (id) => reading.holds({ key, id }), key, blocking });
   } finally {
     options.stopFetching.removeEventListener('abort', cut);
     blocking.disconnect();

@@ -3,7 +3,7 @@ import { messageOf } from '@sluice/errors/message-of';
 import type { RawEntry } from '@sluice/store/write/decode-entry';
 import { requireCommands } from '@sluice/stream/required-commands';
 import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
-import { type KnownStream } from './known-stream.ts';
+import type { BeforeRead, KnownStream } from './known-stream.ts';
 import { type GroupLoss, restoreGroup } from './restore-group.ts';
 
 /** Entries in a reply of XREADGROUP or XAUTOCLAIM. The fields of an entry that was deleted meanwhile are null. */
@@ -26,11 +26,29 @@ export async function readNewEntries(
   count: number,
   blockMs: number,
 ): Promise<RawEntry[]> {
-  const { key, consumer } = reading;
-  const reply = await readGroup(redis, reading, () =>
-    redis.xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>'),
-  );
+  const { key, consumer, known } = reading;
+  const reply = await readGroup(redis, reading, async () => {
+    // In one write, so that Redis runs them one after another: what the first two find is so when the read begins to wait.
+    const replies = await redis
+      .pipeline()
+      .xlen(key)
+      .xpending(key, WRITERS_GROUP)
+      .xreadgroupBuffer('GROUP', WRITERS_GROUP, consumer, 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', key, '>')
+      .exec();
+    const [length, pending, read] = replies as [Reply<number>, Reply<PendingSummary>, Reply<unknown>];
+    known.readBegan((length[0] ?? pending[0]) ? null : beforeRead(length[1], pending[1], consumer));
+    if (read[0] !== null) throw read[0];
+    return read[1];
+  });
   return toRawEntries(key, reply);
+}
+
+type Reply<T> = [error: Error | null, reply: T];
+type PendingSummary = [count: number, first: unknown, last: unknown, consumers: [name: string, count: string][] | null];
+
+function beforeRead(length: number, [pending, , , consumers]: PendingSummary, consumer: string): BeforeRead {
+  const own = Number(consumers?.find(([name]) => name === consumer)?.[1] ?? 0);
+  return { length, own, others: pending - own };
 }
 
 /**

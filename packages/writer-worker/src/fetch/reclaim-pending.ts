@@ -9,8 +9,8 @@ const CLAIM_COUNT = 100;
 /** What one pass over the pending entries of a shard found. */
 export interface Reclaimed {
   readonly entries: readonly RawEntry[];
-  /** Ids that were pending but are no longer in the stream: unstored entries were trimmed or deleted by hand. */
-  readonly lost: readonly string[];
+  /** Ids that were pending but are no longer in the stream: entries were trimmed or deleted by hand before their settling. */
+  readonly deleted: readonly string[];
   /** Where the next pass starts; `0-0` when all have been checked. */
   readonly next: string;
 }
@@ -38,5 +38,5 @@ export async function reclaimPending(
     CLAIM_COUNT,
   )) as [Buffer, StreamReply, Buffer[]?];
   const [next, entries, deleted = []] = reply;
-  return { entries: toRawEntries(key, entries), lost: deleted.map(String), next: next.toString() };
+  return { entries: toRawEntries(key, entries), deleted: deleted.map(String), next: next.toString() };
 }

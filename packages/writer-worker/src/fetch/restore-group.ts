@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '@sluice/errors/message-of';
 import { createGroup } from '@sluice/stream/consumer-group';
-import { WRITERS_GROUP } from '@sluice/stream/stream-keys';
 import type { KnownStream, StreamInfo } from './known-stream.ts';
 
 /**
@@ -18,23 +17,8 @@ export async function restoreGroup(redis: Redis, key: string, known: KnownStream
   const info = await streamInfo(redis, key);
   await createGroup(redis, key);
   if (info !== null && known.isSame(info)) return 'destroyed';
-  known.checked(info?.added ?? 0);
+  known.became(info?.added ?? 0, '0-0');
   return isDrained ? 'drained' : 'lost';
-}
-
-/** Pending entries of other consumers; Infinity when Redis does not say. */
-export async function countHeldByOthers(redis: Redis, key: string, consumer: string): Promise<number> {
-  try {
-    const [, , , consumers] = (await redis.xpending(key, WRITERS_GROUP)) as [
-      number,
-      unknown,
-      unknown,
-      string[][] | null,
-    ];
-    return (consumers ?? []).reduce((sum, [name, count]) => (name === consumer ? sum : sum + Number(count)), 0);
-  } catch {
-    return Infinity;
-  }
 }
 
 async function streamInfo(redis: Redis, key: string): Promise<StreamInfo | null> {

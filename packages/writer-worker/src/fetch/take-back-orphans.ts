@@ -28,7 +28,7 @@ end
 local stream, name, consumer, most, from = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local info = fieldsOf(redis.call('XINFO', 'STREAM', stream))
 local group = groupOf(stream, name)
-if not group then return {'', {}, info['entries-added']} end
+if not group then return {'', {}, info['entries-added'], info['last-generated-id']} end
 local last = group['last-delivered-id']
 if isAfter(last, info['last-generated-id']) then
   last = info['last-generated-id']
@@ -42,7 +42,7 @@ if #found > 0 then
   claim[#claim + 1] = 'JUSTID'
   redis.call(unpack(claim))
 end
-return {next, found, info['entries-added']}`;
+return {next, found, info['entries-added'], info['last-generated-id']}`;
 
 /** What one call took back. */
 export interface TakenBack {
@@ -52,6 +52,8 @@ export interface TakenBack {
   readonly next: string | null;
   /** Entries that were ever added to the stream. */
   readonly added: number;
+  /** The greatest id that the stream ever had; null when there is no stream. */
+  readonly lastId: string | null;
 }
 
 /**
@@ -72,9 +74,14 @@ export async function takeBackOrphans(
     .callBuffer('EVAL', TAKE_BACK, 1, key, WRITERS_GROUP, consumer, most, from ?? '-')
     .catch((error: unknown) => {
       // A stream that does not exist has no orphans.
-      if (/no such key/i.test(messageOf(error))) return [Buffer.from(''), [], 0];
+      if (/no such key/i.test(messageOf(error))) return [Buffer.from(''), [], 0, null];
       throw error;
     });
-  const [next, entries, added] = reply as [Buffer, StreamReply, number];
-  return { entries: toRawEntries(key, entries), next: next.length === 0 ? null : next.toString(), added };
+  const [next, entries, added, lastId] = reply as [Buffer, StreamReply, number, Buffer | null];
+  return {
+    entries: toRawEntries(key, entries),
+    next: next.length === 0 ? null : next.toString(),
+    added,
+    lastId: lastId?.toString() ?? null,
+  };
 }

@@ -5,6 +5,7 @@ import { readConfig } from '../../../src/config/read-config.ts';
 import type { Environment } from '../../../src/config/read-environment.ts';
 import { boolean, choice, integer, list, optionalInteger, port, text } from '../../../src/config/variables.ts';
 import { daemonVariables } from '../../../src/daemon-variables.ts';
+import { httpVariables } from '../../../src/http/http-variables.ts';
 
 const notes = { unit: '-', description: 'What it is.' };
 const SCHEMA = Type.Object({
@@ -203,4 +204,30 @@ describe('readConfig', () => {
     expect(() => readConfig(SCHEMA, {})).toThrow(/^The configuration has a mistake:\n {2}- URL is not set/);
     expect(() => readConfig(SCHEMA, { SIZE: '0' })).toThrow(/^The configuration has 2 mistakes:\n/);
   });
+});
+
+it('a variable that is missing is named with the misspelt one that is there', () => {
+  const schema = Type.Object({ DATABASE_URL: text({ unit: 'URL', description: 'The database.' }) });
+  expect(() => readConfig(schema, { DATABSE_URL: 'postgres://u:secret-word@h/d' })).toThrow(
+    'DATABASE_URL is not set: The database. Did you mean it with DATABSE_URL?',
+  );
+});
+
+it.each([
+  ['seven77', '0.0.0.0', false],
+  ['k', '::', false],
+  ['k', '192.168.0.1', false],
+  ['k', '127.0.0.1.example', false],
+  ['eight888', '0.0.0.0', true],
+  ['k', '127.0.0.1', true],
+  ['k', '127.1.2.3', true],
+  ['k', '::1', true],
+  ['k', '[::1]', true],
+  ['k', 'LOCALHOST', true],
+  ['k', ' ', true],
+  ['k', undefined, true],
+])('API_KEY=%s with HOST=%s: taken %s', (API_KEY, HOST, isTaken) => {
+  const reading = () => readConfig(Type.Object(httpVariables), { API_KEY, HOST });
+  if (isTaken) expect(reading()).toMatchObject({ API_KEY });
+  else expect(reading).toThrow(/API_KEY must have 8 characters or more where HOST lets other machines in; use/);
 });

@@ -9,11 +9,13 @@ import { createLogger } from '../../../src/log/logger.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-log-settings-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function linesFor(environment: Environment, { usesDatabase = true, envFile = join(folder, 'none') } = {}) {
+const READ = ['API_KEY', 'LOG_LEVEL', 'REDIS_URL', 'DATABASE_URL', 'INGEST_PORT', 'QUEUE_MAX_AGE_SECONDS'];
+
+function linesFor(environment: Environment, { known = READ, envFile = join(folder, 'none') } = {}) {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
   const logger = createLogger({ daemon: 'ingest-api', version: '1.2.3', level: 'info' }, { write });
-  logSettings(logger, environment, { usesDatabase, envFile });
+  logSettings(logger, environment, { variables: known, envFile });
   return lines.map(({ level, msg, variable, variables, hint, file }) => ({
     level,
     msg,
@@ -25,8 +27,8 @@ function linesFor(environment: Environment, { usesDatabase = true, envFile = joi
 }
 
 /** The variables that are warned of. */
-const warned = (environment: Environment, usesDatabase = true) =>
-  linesFor(environment, { usesDatabase })
+const warned = (environment: Environment, known = READ) =>
+  linesFor(environment, { known })
     .filter(({ level, msg }) => level === 40 && msg === 'a variable has no effect')
     .map(({ variable }) => variable);
 
@@ -84,8 +86,33 @@ it.each([
   expect(JSON.stringify(lines)).not.toContain('secret-word');
 });
 
+it('a misspelt name is warned of with the one that was meant, without its value', () => {
+  const lines = linesFor({ DATABSE_URL: 'secret-word', QUEUE_MAX_AGE_SECOND: '5' });
+  expect(lines).toMatchObject([
+    { level: 40, msg: 'a variable has no effect', variable: 'DATABSE_URL', hint: 'did you mean DATABASE_URL?' },
+    { level: 40, variable: 'QUEUE_MAX_AGE_SECOND', hint: 'did you mean QUEUE_MAX_AGE_SECONDS?' },
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('secret-word');
+});
+
+it('a variable that the file sets twice, to different values, is warned of', () => {
+  const envFile = join(folder, 'twice.env');
+  const content = 'API_KEY=secret-one\r\nexport API_KEY="secret-two"\r\nLOG_LEVEL=info\r\nLOG_LEVEL="info" # again\r\n';
+  writeFileSync(envFile, content, { mode: 0o600 });
+  const lines = linesFor({}, { envFile });
+  expect(lines).toEqual([
+    expect.objectContaining({
+      level: 40,
+      msg: 'a variable is more than once in the file of variables; the last one counts',
+      variable: 'API_KEY',
+      file: envFile,
+    }),
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('secret-');
+});
+
 it('PG* concern nobody who has no database', () => {
-  expect(warned({ PGHOST: 'elsewhere' }, false)).toEqual([]);
+  expect(warned({ PGHOST: 'elsewhere' }, ['REDIS_URL'])).toEqual([]);
 });
 
 it('DEBUG is told of: it sets the log level, or does not', () => {
