@@ -64,6 +64,14 @@ export const LONG_SUITES: readonly LongSuite[] = [
     short: [project('faults')],
   },
   {
+    name: 'migration',
+    proves:
+      "0.1.0's tables are migrated under load, with a kill at each step, and back again: nothing lost, nothing twice",
+    needs: 'nothing more than `pnpm test`; the full form also 40 GB of disk and an hour',
+    full: [['node', 'tests/long/migration/main.ts']],
+    short: [['node', 'tests/long/migration/main.ts', '--short']],
+  },
+  {
     name: 'schemathesis',
     proves: 'both APIs answer as their OpenAPI documents say, to whatever the documents allow and do not allow',
     needs: 'Python 3.10 with venv, and a package index: it installs Schemathesis with pip below node_modules/.cache',

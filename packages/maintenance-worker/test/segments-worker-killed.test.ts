@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { APPLICATION_NAMES } from '@sluice/store/application-names';
 import { openDatabase, type Database } from '@sluice/store/database';
-import { listSegments } from '@sluice/store/layout/segments';
+import { listSegments, type Segment } from '@sluice/store/layout/segments';
 import { inTransaction } from '@sluice/store/transaction';
 import { enterSegment } from '@sluice/store/write/enter-segment';
 import { insertEvents } from '@sluice/store/write/event-statements';
@@ -71,8 +72,9 @@ async function expectAll(): Promise<void> {
 }
 
 async function request(job: string, input?: object): Promise<string> {
-  const body = input === undefined ? undefined : { input };
-  return (await operations.ask('POST', `/api/jobs/${job}/runs`, body)).body.id as string;
+  const { status, body } = await operations.ask('POST', `/api/jobs/${job}/runs`, input);
+  expect(status).toBe(202);
+  return body.id as string;
 }
 
 /** Runs a job, and waits until it has succeeded. */
@@ -103,6 +105,30 @@ const waiting = (statement: string): Promise<void> =>
     { ...PATIENCE, interval: 5 },
   );
 
+/** Waits until a statement of the worker runs. */
+const running = (statement: string): Promise<void> =>
+  vi.waitFor(async () => {
+    const rows = await database().query(
+      `SELECT FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = $2 AND state = 'active' AND query LIKE $1`,
+      [`${statement}%`, APPLICATION_NAMES.maintenance],
+    );
+    expect(rows.length).toBeGreaterThan(0);
+  }, PATIENCE);
+
+/**
+ * Waits until no statement of the dead worker runs: what it waited for must not let it finish. The server ends them, by
+ * the time-out of a lock or because the client is gone.
+ */
+const ended = (): Promise<void> =>
+  vi.waitFor(async () => {
+    const rows = await database().query(
+      'SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1',
+      [APPLICATION_NAMES.maintenance],
+    );
+    expect(rows).toEqual([]);
+  }, PATIENCE);
+
 /** Begins a job, kills the worker once it is where it should die, stores more, and starts the next worker. */
 async function killIn(
   job: string,
@@ -116,6 +142,7 @@ async function killIn(
   await there();
   worker.kill('SIGKILL');
   await worker.exited;
+  await ended();
   await blocker.end();
   await store(20);
   worker = await start();
@@ -169,21 +196,112 @@ describe('kill -9 while a segment is rotated', () => {
   });
 });
 
+/** Closes the hot segment. @returns its name and how many events it has */
+async function close(): Promise<{ relation: string; rows: number }> {
+  const { relation } = await rotateHotSegment(opened);
+  const [found] = await query(`SELECT count(*)::int AS rows FROM ${relation}`);
+  return { relation, rows: Number(found!['rows']) };
+}
+
+/** Seals after a kill, and expects that everything was done: indexes, bounds, and every row frozen. */
+async function expectSealing({ relation, rows }: { relation: string; rows: number }): Promise<void> {
+  const found = async () => (await segments()).find((each) => each.relation === relation);
+  expect(await found()).toMatchObject({ state: 'closed', rows: null });
+  const { details } = await run('seal-segments');
+  expect(details).toEqual({ sealed: [relation] });
+  expect(await found()).toMatchObject({ state: 'sealed', rows });
+  expect(
+    await query(`SELECT count(*)::int AS indexes, bool_and(indisvalid) AS valid FROM pg_index
+                 WHERE indrelid = '${relation}'::regclass`),
+  ).toEqual([{ indexes: 8, valid: true }]);
+  expect(await query(`SELECT relallvisible = relpages AS frozen FROM pg_class WHERE relname = '${relation}'`)).toEqual([
+    { frozen: true },
+  ]);
+  await expectAll();
+}
+
 describe('kill -9 while a segment is sealed', () => {
   it.each([
     ['in the first index', 'CREATE INDEX', (closed: string) => `LOCK TABLE ${closed} IN ROW EXCLUSIVE MODE`],
     ['in the last index', 'CREATE INDEX', (closed: string) => `CREATE TABLE ${closed}_correlation_id (x int)`],
   ])('%s', async (_, statement, lock) => {
     await store(50);
-    const { relation } = await rotateHotSegment(opened);
-    await killIn('seal-segments', () => waiting(statement), { lock: lock(relation) });
-    const { details } = await run('seal-segments');
-    // The statement that ran when the worker died may have ended by itself; the state is noted last.
-    expect(details).toEqual({ sealed: [relation] });
-    expect((await segments()).find((each) => each.relation === relation)).toMatchObject({ state: 'sealed' });
-    expect(await query(`SELECT count(*)::int FROM pg_index WHERE indrelid = '${relation}'::regclass`)).toEqual([
-      { count: 8 },
-    ]);
+    const closed = await close();
+    await killIn('seal-segments', () => waiting(statement), { lock: lock(closed.relation) });
+    await expectSealing(closed);
+  });
+
+  it('in VACUUM', async () => {
+    await store(800);
+    const closed = await close();
+    const [row] = await query('SELECT current_database() AS name');
+    const slow = async (change: (name: string) => string): Promise<void> => {
+      for (const name of ['vacuum_cost_delay', 'vacuum_cost_limit'])
+        await query(`ALTER DATABASE ${String(row!['name'])} ${change(name)}`);
+    };
+    // A page takes a tenth of a second or more, in connections that are opened from now on.
+    await slow((name) => (name === 'vacuum_cost_delay' ? `SET ${name} = '100ms'` : `SET ${name} = 1`));
+    await worker.stop();
+    worker = await start();
+    await killIn('seal-segments', async () => {
+      await running('VACUUM');
+      await slow((name) => `RESET ${name}`);
+    });
+    await expectSealing(closed);
+  });
+
+  it('before it is noted', async () => {
+    await store(50);
+    const closed = await close();
+    await query(`CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM pg_advisory_xact_lock(4711);
+        RETURN NEW;
+      END $$`);
+    await query(`CREATE TRIGGER wait_here BEFORE UPDATE ON segments FOR EACH ROW
+                 WHEN (NEW.state = 'sealed' AND OLD.state = 'closed') EXECUTE FUNCTION wait_here()`);
+    await killIn('seal-segments', () => waiting("state = 'sealed'"), { lock: 'SELECT pg_advisory_xact_lock(4711)' });
+    await query('DROP TRIGGER wait_here ON segments; DROP FUNCTION wait_here()');
+    await expectSealing(closed);
+  });
+});
+
+describe('kill -9 while segments are merged', () => {
+  const input = { more_than: 10 };
+  beforeEach(async () => {
+    for (let count = 0; count < 10; count += 1) {
+      await store(10);
+      await rotateHotSegment(opened);
+    }
+    await run('seal-segments');
+  });
+
+  it.each([
+    ['before the copy is there', 'CREATE TABLE events_copy', () => 'CREATE TABLE events_copy (x int)'],
+    // Of the ten that are merged, whichever these are, the last index has one of these names.
+    [
+      'in the last index',
+      'INDEX',
+      (sealed: Segment[]) =>
+        sealed
+          .slice(0, -9)
+          .map(({ from }, at) => `CREATE TABLE events_s${from}_${sealed[at + 9]!.to - 1}_correlation_id (x int)`)
+          .join('; '),
+    ],
+    ['before the swap', 'LOCK TABLE ONLY', () => 'LOCK TABLE events IN ACCESS SHARE MODE'],
+  ])('%s', async (_, statement, lock) => {
+    const before = await segments();
+    const sealed = before.filter(({ state }) => state === 'sealed');
+    await killIn('merge-segments', () => waiting(statement), { input, lock: lock(sealed) });
+    // Nobody has noticed.
+    await expectAll();
+    expect(await segments()).toEqual(before);
+
+    const { details } = await run('merge-segments', input);
+    expect(details).toMatchObject({ merged: [expect.stringMatching(/^events_s\d+_\d+$/)], waiting: false });
+    expect(await segments()).toHaveLength(before.length - 9);
+    expect(await query("SELECT to_regclass('events_copy') AS copy")).toEqual([{ copy: null }]);
+    await store(10);
     await expectAll();
   });
 });

@@ -1,4 +1,5 @@
 import { openDatabase } from '@sluice/store/database';
+import { HASHED_COLUMNS } from '@sluice/store/layout/hashed-columns';
 import { makeSegments } from '@sluice/store/layout/make-segment';
 import { rotateSegment } from '@sluice/store/layout/rotate-segment';
 import { listSegments } from '@sluice/store/layout/segments';
@@ -12,6 +13,11 @@ const SMALL = { SEGMENT_EVENTS: '400' };
 /** Old events are sent again all the time: no rotation may forget an id. */
 const RESENDS = { resendOld: 0.4, maxPauseMs: 10 };
 const ROTATIONS = 6;
+/** Indexes of a sealed segment: three from the start, and one on the hash of each of five columns. */
+const SEALED_INDEXES = 3 + HASHED_COLUMNS.length;
+
+/** Longest wait of a writer for a rotation that waits itself, in seconds: 150 ms on a machine that is otherwise idle. */
+const LONGEST_WAIT_S = 2;
 
 export const segmentsRotate: Fault = {
   name: 'segments-rotate',
@@ -35,13 +41,18 @@ export const rotationBlocked: Fault = {
   async run({ rig, load }) {
     const holder = await rig.connect();
     await holder.query('BEGIN');
+    await holder.query(`INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+                        VALUES ('default', gen_random_uuid(), 'Held', now(), now(), 'governance-tracker', '{}')`);
     const { rows } = await holder.query<{ hot: number }>('SELECT sluice_hot_segment() AS hot');
+    let longest = 0;
     await waitUntil('the hot segment is past its size', async () => {
+      longest = Math.max(longest, await longestWaitForRotation(rig));
       const [row] = await rig.sql<{ rows: number }>(`SELECT count(*)::int AS rows FROM events_s${rows[0]!.hot}`);
       return row!.rows > 3 * Number(SMALL.SEGMENT_EVENTS);
     });
     await load.more('acked', 20);
     claim((await hotOf(rig)) === `events_s${rows[0]!.hot}`, 'a segment rotated under an open transaction');
+    claim(longest < LONGEST_WAIT_S, `a writer waited ${longest} s for a rotation`);
     await holder.query('ROLLBACK');
     await holder.end();
     await waitUntil('it rotates', async () => (await hotOf(rig)) !== `events_s${rows[0]!.hot}`);
@@ -52,7 +63,12 @@ export const sealingKilled: Fault = {
   name: 'sealing-killed',
   does: 'the maintenance worker is killed again and again while segments rotate and are sealed',
   recoversWithinMs: 20_000,
-  setup: { maintenance: true, env: SMALL },
+  setup: {
+    maintenance: true,
+    env: SMALL,
+    // Sealing takes a second instead of a moment, so that kills hit it; and nobody else does what it left undone.
+    postgresSettings: { vacuum_cost_delay: '20ms', vacuum_cost_limit: '20', autovacuum: 'off' },
+  },
   load: RESENDS,
   async run({ rig, random, report }) {
     for (let kills = 0; kills < 4; kills += 1) {
@@ -78,6 +94,12 @@ export const sealingKilled: Fault = {
       'SELECT count(*)::int AS indexes FROM pg_index WHERE NOT indisvalid',
     );
     claim(invalid!.indexes === 0, `${invalid!.indexes} indexes are invalid`);
+    const unfinished = await rig.sql<{ relation: string }>(
+      `SELECT relation FROM segments AS s JOIN pg_class AS c ON c.oid = s.relation::regclass
+       WHERE s.state = 'sealed'
+         AND (c.relallvisible < c.relpages OR (SELECT count(*) FROM pg_index WHERE indrelid = c.oid) < ${SEALED_INDEXES})`,
+    );
+    claim(unfinished.length === 0, `${unfinished[0]?.relation} is noted as sealed and is not`);
   },
 };
 
@@ -138,6 +160,14 @@ export const maintenanceAway: Fault = {
     await waitUntil('every closed segment is sealed', async () => (await count(rig, 'closed')) === 0);
   },
 };
+
+async function longestWaitForRotation(rig: FaultRig): Promise<number> {
+  const [row] = await rig.sql<{ seconds: number }>(
+    `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float8 AS seconds FROM pg_stat_activity
+     WHERE application_name = 'sluice-writer' AND wait_event_type = 'Lock' AND wait_event = 'advisory'`,
+  );
+  return row!.seconds;
+}
 
 async function count(rig: FaultRig, state: string): Promise<number> {
   const [row] = await rig.sql<{ count: number }>('SELECT count(*)::int FROM segments WHERE state = $1', [state]);
