@@ -32,17 +32,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'servers',
-          include: [
-            'packages/{*,shared/*}/test/*.test.ts',
-            'tests/e2e/**/*.test.ts',
-            'tests/faults/some-faults.test.ts',
-          ],
+          include: ['packages/{*,shared/*}/test/*.test.ts', 'tests/e2e/*.test.ts'],
           // An exclude replaces Vitest's own: without node_modules, the search follows the links between the packages for minutes.
           exclude: [
             '**/node_modules/**',
             'packages/bench/test/{bench,command}.test.ts',
             'tests/e2e/{demo,trace-demo}.test.ts',
           ],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
+      },
+      {
+        extends: true,
+        // Daemons and servers are killed, frozen, full or away; each test starts its own.
+        test: {
+          name: 'outages',
+          include: ['packages/*/test/outages/*.test.ts', 'tests/e2e/outages/*.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },

@@ -72,6 +72,14 @@ export const LONG_SUITES: readonly LongSuite[] = [
     short: [['node', 'tests/long/migration/main.ts', '--short']],
   },
   {
+    name: 'outages',
+    proves:
+      'daemons and servers that are killed, frozen, full or away cost nothing that was accepted, and each says so',
+    needs: 'nothing more than `pnpm test`',
+    full: [project('outages')],
+    short: [project('outages')],
+  },
+  {
     name: 'schemathesis',
     proves: 'both APIs answer as their OpenAPI documents say, to whatever the documents allow and do not allow',
     needs: 'Python 3.10 with venv, and a package index: it installs Schemathesis with pip below node_modules/.cache',

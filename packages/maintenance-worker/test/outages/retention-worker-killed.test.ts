@@ -5,7 +5,7 @@ import type { Segment } from '@sluice/store/layout/segments';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { expectExact, PATIENCE, storing } from './fixtures/rolled-up.ts';
+import { expectExact, PATIENCE, storing } from '../fixtures/rolled-up.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();

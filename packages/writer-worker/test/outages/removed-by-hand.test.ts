@@ -5,8 +5,8 @@ import { createGroup } from '@sluice/stream/consumer-group';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { enqueue } from './fixtures/enqueue.ts';
-import { readMetrics } from './fixtures/read-metrics.ts';
+import { enqueue } from '../fixtures/enqueue.ts';
+import { readMetrics } from '../fixtures/read-metrics.ts';
 
 const GONE = 'LOST: entries were deleted from the stream before they were stored';
 /** Writers check twice in this time what others hold. */

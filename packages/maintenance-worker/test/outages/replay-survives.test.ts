@@ -116,7 +116,7 @@ it('an event that kills its reader becomes a new dead letter, and kills no more 
   const worker = await startMaintenance();
   const { id } = (await ask('POST', '/api/dead-letters/replays', { filter: {} })).body;
   const deadly = {
-    NODE_OPTIONS: `--import ${resolve(import.meta.dirname, '../../writer-worker/test/fixtures/die-of-marked-entries.ts')}`,
+    NODE_OPTIONS: `--import ${resolve(import.meta.dirname, '../../../writer-worker/test/fixtures/die-of-marked-entries.ts')}`,
     DELIVERY_LIMIT: '1',
   };
   let deaths = 0;

@@ -5,7 +5,7 @@ import { makeEvents } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { enqueue } from './fixtures/enqueue.ts';
+import { enqueue } from '../fixtures/enqueue.ts';
 
 const PATIENCE = { timeout: 180_000 };
 

@@ -5,8 +5,8 @@ import { measureShard } from '@sluice/stream/measure-shard';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { enqueue } from './fixtures/enqueue.ts';
-import { readMetrics } from './fixtures/read-metrics.ts';
+import { enqueue } from '../fixtures/enqueue.ts';
+import { readMetrics } from '../fixtures/read-metrics.ts';
 
 const TAKEN_BACK = 'entries that no consumer held were taken back';
 

@@ -13,7 +13,7 @@ beforeAll(async () => {
   [redis, postgres] = await Promise.all([ownRedis({}, inject('runFolder')), ownPostgres({}, inject('runFolder'))]);
   // The check of Postgres asks for Sluice's tables.
   const migrated = await runCommand(
-    import.meta.resolve('../../maintenance-worker/src/migrate.ts').replace('file://', ''),
+    import.meta.resolve('../../../maintenance-worker/src/migrate.ts').replace('file://', ''),
     [],
     {
       cwd: import.meta.dirname,

@@ -11,17 +11,17 @@ import { makeEvents } from '@sluice/testkit/make-event';
 import { ownRedis } from '@sluice/testkit/own-servers';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
-import { BatchBuffer } from '../src/batch/batch-buffer.ts';
-import { Breaker } from '../src/batch/breaker.ts';
-import { processBatch } from '../src/batch/process-batch.ts';
-import { consume } from '../src/fetch/consumer.ts';
-import { BatchObserver } from '../src/watch/batch-observer.ts';
-import { liveCheck } from '../src/watch/live-check.ts';
-import { Progress } from '../src/watch/progress.ts';
-import { createWriterMetrics } from '../src/watch/writer-metrics.ts';
-import { newWriterState } from '../src/watch/writer-state.ts';
-import { enqueue } from './fixtures/enqueue.ts';
-import { readMetrics } from './fixtures/read-metrics.ts';
+import { BatchBuffer } from '../../src/batch/batch-buffer.ts';
+import { Breaker } from '../../src/batch/breaker.ts';
+import { processBatch } from '../../src/batch/process-batch.ts';
+import { consume } from '../../src/fetch/consumer.ts';
+import { BatchObserver } from '../../src/watch/batch-observer.ts';
+import { liveCheck } from '../../src/watch/live-check.ts';
+import { Progress } from '../../src/watch/progress.ts';
+import { createWriterMetrics } from '../../src/watch/writer-metrics.ts';
+import { newWriterState } from '../../src/watch/writer-state.ts';
+import { enqueue } from '../fixtures/enqueue.ts';
+import { readMetrics } from '../fixtures/read-metrics.ts';
 
 const PATIENCE = { timeout: 180_000, interval: 20 };
 

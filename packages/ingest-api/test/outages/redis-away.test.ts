@@ -4,7 +4,7 @@ import { get } from '@sluice/testkit/http';
 import { startIngest, type TestIngest } from '@sluice/testkit/ingest';
 import { makeEvent } from '@sluice/testkit/make-event';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
-import { answeredPromptly } from './fixtures/answered-promptly.ts';
+import { answeredPromptly } from '../fixtures/answered-promptly.ts';
 
 let server: OwnServer;
 let ingest: TestIngest;

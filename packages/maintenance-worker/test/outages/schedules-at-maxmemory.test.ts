@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { bullmqConnection, bullmqPrefix } from '@sluice/jobs/bullmq-connection';
 import { type OwnServer, ownRedis } from '@sluice/testkit/own-servers';
 import { startTestDaemon } from '@sluice/testkit/test-daemon';
-import { restAfterErrors } from '../src/running/rest-after-errors.ts';
-import { SCHEDULES_QUEUE } from '../src/running/run-schedules.ts';
-import { type JobRig, makeJob, PATIENCE, startJobRig } from './fixtures/job-worker.ts';
+import { restAfterErrors } from '../../src/running/rest-after-errors.ts';
+import { SCHEDULES_QUEUE } from '../../src/running/run-schedules.ts';
+import { type JobRig, makeJob, PATIENCE, startJobRig } from '../fixtures/job-worker.ts';
 
 let server: OwnServer;
 let rig: JobRig;

@@ -4,8 +4,8 @@ import { post } from '@sluice/testkit/http';
 import { makeEvents } from '@sluice/testkit/make-event';
 import { type Pipeline, startPipeline } from '@sluice/testkit/pipeline';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { enqueue } from './fixtures/enqueue.ts';
-import { readMetrics } from './fixtures/read-metrics.ts';
+import { enqueue } from '../fixtures/enqueue.ts';
+import { readMetrics } from '../fixtures/read-metrics.ts';
 
 const DRAINED = 'the stream was deleted after all of it was read; made again, nothing lost';
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '@sluice/testkit/tcp-proxy';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
-import { openDatabase, type Database } from '../src/database.ts';
+import { openDatabase, type Database } from '../../src/database.ts';
 
 let database: TestDatabase;
 let proxy: TcpProxy;

@@ -10,7 +10,7 @@ import { insertEvents } from '@sluice/store/write/event-statements';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
 import { rotateHotSegment } from '@sluice/testkit/seal-hot-segment';
 import type { TestDaemon } from '@sluice/testkit/test-daemon';
-import { PATIENCE } from './fixtures/rolled-up.ts';
+import { PATIENCE } from '../fixtures/rolled-up.ts';
 
 /** Events that fill a segment here. */
 const SEGMENT_EVENTS = 1_000;

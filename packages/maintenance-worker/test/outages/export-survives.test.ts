@@ -8,7 +8,7 @@ import { startTcpProxy } from '@sluice/testkit/tcp-proxy';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { createTestDatabase, type TestDatabase } from '@sluice/testkit/test-database';
 import { testNamespace } from '@sluice/testkit/test-namespace';
-import { STORE_EVENTS } from './fixtures/export-rig.ts';
+import { STORE_EVENTS } from '../fixtures/export-rig.ts';
 
 /** About 11 MB of NDJSON: three parts of a multipart upload. */
 const EVENTS = 60_000;
