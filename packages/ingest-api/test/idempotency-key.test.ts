@@ -140,13 +140,14 @@ describe('another body under a used key', () => {
   });
 });
 
+const sharedKey = (tenant: string) => ({ 'x-api-key': `${tenant}-key`, 'idempotency-key': 'shared' });
+
 it('one key and one body of three tenants, by each way in, are batches of their own, and each can be sent again', async () => {
-  const headers = (tenant: string) => ({ 'x-api-key': `${tenant}-key`, 'idempotency-key': 'shared' });
   const ways: ((tenant: string) => Promise<{ status: number }>)[] = [
-    (tenant) => ingest.send(batchOf(1), headers(tenant)),
-    (tenant) => ingest.collect({ v: 1 }, headers(tenant)),
-    (tenant) => get(`${ingest.url}/collect?v=1`, headers(tenant)),
-    (tenant) => get(`${ingest.url}/pixel.gif?v=1`, headers(tenant)),
+    (tenant) => ingest.send(batchOf(1), sharedKey(tenant)),
+    (tenant) => ingest.collect({ v: 1 }, sharedKey(tenant)),
+    (tenant) => get(`${ingest.url}/collect?v=1`, sharedKey(tenant)),
+    (tenant) => get(`${ingest.url}/pixel.gif?v=1`, sharedKey(tenant)),
   ];
   for (const send of ways)
     for (const tenant of ['acme', 'rival', 'acme.shared']) {

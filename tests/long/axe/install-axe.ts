@@ -23,9 +23,9 @@ export async function installAxe(): Promise<{ axe: string; chromium: BrowserType
   const lock = readFileSync(join(import.meta.dirname, 'package-lock.json'));
   const folder = join(CACHE, `axe-${createHash('sha256').update(lock).digest('hex').slice(0, 12)}`);
   if (!existsSync(folder)) await install(folder);
-  const require = createRequire(join(folder, 'package.json'));
-  const { chromium } = require('playwright-core') as { chromium: BrowserType };
-  return { axe: readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'), chromium };
+  const load = createRequire(join(folder, 'package.json'));
+  const { chromium } = load('playwright-core') as { chromium: BrowserType };
+  return { axe: readFileSync(load.resolve('axe-core/axe.min.js'), 'utf8'), chromium };
 }
 
 async function install(folder: string): Promise<void> {

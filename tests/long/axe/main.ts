@@ -13,7 +13,7 @@ import { findChromium } from './find-chromium.ts';
 import { installAxe } from './install-axe.ts';
 import { type ColorScheme, examine, type Violation } from './pages.ts';
 
-const GRAVE: readonly Violation['impact'][] = ['serious', 'critical'];
+const GRAVE: ReadonlySet<Violation['impact']> = new Set(['serious', 'critical'] as const);
 const SCHEMES: readonly ColorScheme[] = ['light', 'dark'];
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -56,7 +56,7 @@ try {
   /** Examines one page and reports what was found. A page without operations or rules is no proof. */
   async function isFit(api: string, url: string, scheme: ColorScheme): Promise<boolean> {
     const { operations, held, violations } = await examine(browser, url, { colorScheme: scheme, axe, isShort });
-    const grave = violations.filter(({ impact }) => GRAVE.includes(impact));
+    const grave = violations.filter(({ impact }) => GRAVE.has(impact));
     const rest = new Set(violations.filter((violation) => !grave.includes(violation)).map(({ id }) => id));
     say(
       `${api} ${scheme}: ${operations} operations, ${held} rules hold, ${grave.length} serious or critical do not` +

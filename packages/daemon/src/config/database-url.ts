@@ -140,8 +140,8 @@ function readAddress(address: string, parameters: ReadonlyMap<string, string>) {
     port,
     user: parsed.user ?? '',
     password: parsed.password ?? '',
-    // pg's parser leaves %2F and the like in a name as they are.
-    database: path || (parameters.get('dbname') ?? ''),
+    // A parameter wins over the path, as with psql. pg's parser leaves %2F and the like in a name as they are.
+    database: parameters.get('dbname') || path,
   };
 }
 

@@ -18,7 +18,18 @@ export function readEnvFile(path: string): NodeJS.Dict<string> {
   if (text === null) return {};
   const problems = problemsOf(text, path);
   if (problems.length > 0) throw new ConfigError(problems);
-  return parseEnv(text);
+  const values = parseEnv(text);
+  const strange = Object.keys(values).filter((name) => !NAME.test(name));
+  if (strange.length > 0)
+    throw new ConfigError([
+      `${path} sets a name with invisible characters or a tab in it, near ${strange.map(visible).join(', ')}`,
+    ]);
+  return values;
+}
+
+/** What of a name is letters, digits and _. */
+function visible(name: string): string {
+  return name.replaceAll(/\W+/g, ' ').trim().slice(0, 40);
 }
 
 /** Whether other users of this machine may read a file. False when there is none, and on Windows. */

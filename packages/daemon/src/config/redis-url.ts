@@ -18,14 +18,16 @@ export function redisUrlProblem(url: string): string | null {
   const path = new URL(url).pathname;
   if (/^.*\/.*@/.test(address.slice(address.indexOf('//') + 2))) return `must be a URL with ${ESCAPES}`;
   if (!/^(?:\/\d{0,9})?$/.test(path)) return 'must end with the number of a database, e.g. /0';
+  // ioredis would take its default.
+  if (new URL(url).port === '0') return 'must have a port from 1 to 65535';
   return parameterProblem(new URL(url).searchParams, path.length > 1);
 }
 
 function parameterProblem(parameters: URLSearchParams, hasNumber: boolean): string | null {
   for (const [name, value] of parameters) {
-    if (name === 'family' && /^[046]$/.test(value)) continue;
+    if (name === 'family' && /^[046]$/.test(value) && parameters.getAll('family').length === 1) continue;
     if (name === 'db' && /^\d{1,9}$/.test(value) && !hasNumber && parameters.getAll('db').length === 1) continue;
-    if (name === 'family') return 'has the parameter family, which must be 0, 4 or 6';
+    if (name === 'family') return 'has the parameter family, which must be one of 0, 4 and 6';
     if (name === 'db') return 'has the parameter db, which must be one number, and the only one';
     return `has ${/^\w{1,40}$/.test(name) ? `the parameter ${name}` : 'a parameter'}, which has no effect; rediss:// is TLS`;
   }

@@ -38,6 +38,7 @@ it.each([
     { ...LOCAL, host: '/run/postgresql', password: 'p+q+r' },
   ],
   ['postgres://?host=h&port=5433&user=u&password=p&dbname=d', { ...LOCAL, port: 5433 }],
+  ['postgres://u:p@elsewhere:1/other?host=h&port=5433&dbname=d', { ...LOCAL, port: 5433 }],
   ['postgres://h/d', { ...PLAIN, host: 'h', port: 5432, database: 'd' }],
   ['postgres://u@h', { ...PLAIN, host: 'h', port: 5432, user: 'u' }],
   ['postgres:///', { ...PLAIN, host: 'localhost', port: 5432 }],

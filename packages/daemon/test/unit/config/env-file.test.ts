@@ -87,6 +87,16 @@ it.each([
     /line 1: after the quote of API_KEY there is more text$/,
   ],
   ['text after a quote', "API_KEY='it's'", /after the quote of API_KEY/],
+  [
+    'a byte order mark of a second file',
+    'A=1\n\uFEFFAPI_KEY=secret-one',
+    /sets a name with invisible characters .* near API_KEY$/,
+  ],
+  ['two byte order marks', '\uFEFF\uFEFFAPI_KEY=secret-one', /near API_KEY$/],
+  ['a no-break space after a name', 'API_KEY\u00A0=secret-one', /near API_KEY$/],
+  ['a no-break space before a name', '\u00A0API_KEY=secret-one', /near API_KEY$/],
+  ['a form feed before a name', '\fAPI_KEY=secret-one', /near API_KEY$/],
+  ['export with a tab', 'export\tAPI_KEY=secret-one', /near export API_KEY$/],
   ['line ends of CR alone', 'API_KEY=secret-one\rB=2\r', /line ends of CR alone/],
 ])('%s is refused', (_, content, problem) => {
   const problems = problemsOf(content);

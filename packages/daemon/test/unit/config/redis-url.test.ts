@@ -29,6 +29,8 @@ it.each([
   ['redis://redis/1?db=2', /^has the parameter db/],
   ['redis://redis?db=1&db=2', /^has the parameter db/],
   ['redis://redis?family=5', /^has the parameter family/],
+  ['redis://redis?family=4&family=6', /^has the parameter family/],
+  ['redis://redis:0', /^must have a port from 1 to 65535$/],
   ['redis://a:6379,b:6379', /^names several servers/],
   ['redis://a,b/0', /^names several servers/],
   ['/run/redis.sock', /not a Unix socket$/],
