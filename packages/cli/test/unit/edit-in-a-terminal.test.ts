@@ -91,7 +91,7 @@ describe.skipIf(!canTypeIntoShell())('dead-letters edit', needsProgram('script o
       expect(given.at(-1)).toMatch(/^\/.*\/sluice-edit-\w+\/dead-letter-42\.json$/);
       expect(shown).toContain('Dead letter 42 has its new payload.');
       expect(shown).not.toMatch(/Warning|\/bin\/sh/);
-      expect(sent()).toEqual([{ payload: { eventType: 'Fixed' }, version: '7', reason: 'fixed' }]);
+      expect(sent()).toEqual([{ payload: { eventType: 'Fixed' }, version: '7', note: 'fixed' }]);
     },
   );
 
