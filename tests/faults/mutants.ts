@@ -78,12 +78,12 @@ export const MUTANTS: readonly Mutant[] = [
     finds: /events_s\d+ is noted as sealed and is not/,
   },
   {
-    name: 'one bad event makes dead letters of all that came with it',
-    file: 'packages/store/src/write/isolate-poison.ts',
-    from: '...refused.map(({ event, refusal }) => ({ event, cause: causeOfFailure(classifyFailure(refusal)) })),',
-    to: '...(refused.length === 0 ? [] : sendable).map((event) => ({ event, cause: causeOfFailure(classifyFailure(refused[0]!.refusal)) })),',
+    name: 'the neighbour of a bad event is blamed',
+    file: 'packages/store/src/write/isolate-events.ts',
+    from: 'event: events[row.place - 1]!',
+    to: 'event: events[row.place % events.length]!',
     fault: 'poison-1-in-500',
-    finds: /^I1: .* is (?:a dead letter, though nothing is wrong with it|both in events and in dead_letters)/,
+    finds: /^I1: (?:\d+ acked events are neither stored nor dead|.* is a dead letter, though nothing is wrong with it)/,
   },
   {
     name: 'what was undone with a bad event is not inserted again',
@@ -120,8 +120,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'ingest says 202 though Redis did not take the batch',
     file: 'packages/shared/accept/src/queue.ts',
-    from: "if (taken) logger.warn(about, 'batch not enqueued; answered 503');",
-    to: "if (Date.now() > 0) return 'memory';\n        if (taken) logger.warn(about, 'batch not enqueued; answered 503');",
+    from: "if (accepting) logger.warn(about, 'batch not enqueued; answered 503');",
+    to: "if (Date.now() > 0) return 'memory';\n        if (accepting) logger.warn(about, 'batch not enqueued; answered 503');",
     fault: 'redis-kill',
     finds: /^I4: \d+ requests were acked while the queue was not there/,
   },
