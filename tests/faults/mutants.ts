@@ -78,28 +78,12 @@ export const MUTANTS: readonly Mutant[] = [
     finds: /events_s\d+ is noted as sealed and is not/,
   },
   {
-    name: 'the neighbour of a bad event is blamed',
-    file: 'packages/store/src/write/isolate-events.ts',
-    from: 'event: events[row.place - 1]!',
-    to: 'event: events[row.place % events.length]!',
-    fault: 'poison-1-in-500',
-    finds: /^I1: (?:\d+ acked events are neither stored nor dead|.* is a dead letter, though nothing is wrong with it)/,
-  },
-  {
     name: 'what was undone with a bad event is not inserted again',
     file: 'packages/store/src/migrations/0012-isolate-events.ts',
     from: "IF outcomes[n] IN ('stored', 'skipped') THEN\n             outcomes[n] := NULL;",
     to: "IF outcomes[n] = 'skipped' THEN\n             outcomes[n] := NULL;",
     fault: 'poison-1-in-500',
     finds: /^I1: \d+ acked events are neither stored nor dead/,
-  },
-  {
-    name: 'a fold takes transactions that are still running for ended',
-    file: 'packages/projections/src/fold/fold.ts',
-    from: 'const fence = await readFence(db);',
-    to: 'const latest = await sql<{ tx: string }>`SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS tx`.execute(db);\n  const fence = { ...(await readFence(db)), tx: latest.rows[0]!.tx };',
-    fault: 'segments-rotate',
-    finds: /^I2: session-\d+ counts/,
   },
   {
     name: 'a fold begins before what the last one has folded',
