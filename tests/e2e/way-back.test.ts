@@ -84,23 +84,24 @@ it('the documented SQL makes the schema of 0.1.0 again, with all events and thei
   ).toEqual([{ count: 23 }]);
 });
 
+const columns = (of: TestDatabase) =>
+  of.query(
+    `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+     WHERE table_schema = 'public' AND table_name !~ '^events_' ORDER BY 1, 2`,
+  );
+const others = (of: TestDatabase) =>
+  of.query(
+    `SELECT 'index ' || c.relname AS what FROM pg_class AS c WHERE relnamespace = 'public'::regnamespace
+       AND relkind IN ('i', 'I') AND relname !~ '^events_(s?\\d)'
+     UNION SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+     UNION SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+     UNION SELECT 'migration ' || name FROM sluice_migrations ORDER BY 1`,
+  );
+
 it('the schema is that of 0.1.0', async () => {
   const other = openDatabase({ url: fresh.url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
   await migrate(other, old);
   await other.close();
-  const columns = (of: TestDatabase) =>
-    of.query(
-      `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
-       WHERE table_schema = 'public' AND table_name !~ '^events_' ORDER BY 1, 2`,
-    );
-  const others = (of: TestDatabase) =>
-    of.query(
-      `SELECT 'index ' || c.relname AS what FROM pg_class AS c WHERE relnamespace = 'public'::regnamespace
-         AND relkind IN ('i', 'I') AND relname !~ '^events_(s?\\d)'
-       UNION SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-       UNION SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
-       UNION SELECT 'migration ' || name FROM sluice_migrations ORDER BY 1`,
-    );
   expect(await columns(database)).toEqual(await columns(fresh));
   expect(await others(database)).toEqual(await others(fresh));
 });

@@ -9,7 +9,8 @@ import { whileFrozen } from '../processes.ts';
 import { waitUntil } from '../wait-until.ts';
 
 /** So small that a few seconds of load fill several. */
-const SMALL = { SEGMENT_EVENTS: '400' };
+const SEGMENT_EVENTS = 400;
+const SMALL = { SEGMENT_EVENTS: String(SEGMENT_EVENTS) };
 /** Old events are sent again all the time: no rotation may forget an id. */
 const RESENDS = { resendOld: 0.4, maxPauseMs: 10 };
 const ROTATIONS = 6;
@@ -39,23 +40,36 @@ export const rotationBlocked: Fault = {
   setup: { maintenance: true, env: SMALL },
   load: RESENDS,
   async run({ rig, load }) {
+    let hot = '';
+    const hasRotated = async (): Promise<boolean> => (await hotOf(rig)) !== hot;
+    const stored = async (): Promise<number> => {
+      const [row] = await rig.sql<{ rows: number }>(`SELECT count(*)::int AS rows FROM ${hot}`);
+      return row!.rows;
+    };
     const holder = await rig.connect();
-    await holder.query('BEGIN');
-    await holder.query(`INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
-                        VALUES ('default', gen_random_uuid(), 'Held', now(), now(), 'governance-tracker', '{}')`);
-    const { rows } = await holder.query<{ hot: number }>('SELECT sluice_hot_segment() AS hot');
-    let longest = 0;
-    await waitUntil('the hot segment is past its size', async () => {
-      longest = Math.max(longest, await longestWaitForRotation(rig));
-      const [row] = await rig.sql<{ rows: number }>(`SELECT count(*)::int AS rows FROM events_s${rows[0]!.hot}`);
-      return row!.rows > 3 * Number(SMALL.SEGMENT_EVENTS);
-    });
-    await load.more('acked', 20);
-    claim((await hotOf(rig)) === `events_s${rows[0]!.hot}`, 'a segment rotated under an open transaction');
-    claim(longest < LONGEST_WAIT_S, `a writer waited ${longest} s for a rotation`);
-    await holder.query('ROLLBACK');
-    await holder.end();
-    await waitUntil('it rotates', async () => (await hotOf(rig)) !== `events_s${rows[0]!.hot}`);
+    try {
+      await holder.query('BEGIN');
+      await holder.query(`INSERT INTO events (tenant, event_id, event_type, occurred_at, received_at, source, payload)
+                          VALUES ('default', gen_random_uuid(), 'Held', now(), now(), 'governance-tracker', '{}')`);
+      hot = await hotOf(rig);
+      await waitUntil('the hot segment is past its size', async () => (await stored()) > 3 * SEGMENT_EVENTS);
+      await waitUntil(
+        'a rotation waits',
+        async () => (await longestWait(rig, 'sluice-maintenance')) > 0 || (await hasRotated()),
+      );
+      const before = await stored();
+      let longest = 0;
+      await waitUntil('writers continue', async () => {
+        longest = Math.max(longest, await longestWait(rig, 'sluice-writer'));
+        return (await stored()) > before + SEGMENT_EVENTS || (await hasRotated());
+      });
+      await load.more('acked', 20);
+      claim(!(await hasRotated()), 'a segment rotated under an open transaction');
+      claim(longest < LONGEST_WAIT_S, `a writer waited ${longest} s for a rotation`);
+    } finally {
+      await holder.end();
+    }
+    await waitUntil('it rotates', hasRotated);
   },
 };
 
@@ -149,7 +163,7 @@ export const maintenanceAway: Fault = {
     const hot = await hotOf(rig);
     await waitUntil('the hot segment is many times its size', async () => {
       const [row] = await rig.sql<{ rows: number }>(`SELECT count(*)::int AS rows FROM ${hot}`);
-      return row!.rows > 6 * Number(SMALL.SEGMENT_EVENTS);
+      return row!.rows > 6 * SEGMENT_EVENTS;
     });
     await load.more('acked', 20);
     claim((await hotOf(rig)) === hot, 'a segment rotated without the maintenance worker');
@@ -161,10 +175,12 @@ export const maintenanceAway: Fault = {
   },
 };
 
-async function longestWaitForRotation(rig: FaultRig): Promise<number> {
+/** How long a statement of a daemon has waited for the lock between storing and rotating, in seconds. */
+async function longestWait(rig: FaultRig, daemon: string): Promise<number> {
   const [row] = await rig.sql<{ seconds: number }>(
     `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float8 AS seconds FROM pg_stat_activity
-     WHERE application_name = 'sluice-writer' AND wait_event_type = 'Lock' AND wait_event = 'advisory'`,
+     WHERE application_name = $1 AND wait_event_type = 'Lock' AND wait_event = 'advisory'`,
+    [daemon],
   );
   return row!.seconds;
 }

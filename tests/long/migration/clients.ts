@@ -46,7 +46,11 @@ export async function startOldWriter(url: string, old: OldDatabase): Promise<Cli
   return {
     ...loop,
     async stop() {
-      await loop.stop().finally(() => client.end());
+      try {
+        await loop.stop();
+      } finally {
+        await client.end();
+      }
     },
   };
 }
@@ -94,7 +98,11 @@ export async function startNewWriter(url: string, old: OldDatabase, before: read
   return {
     ...loop,
     async stop() {
-      await loop.stop().finally(() => database.close());
+      try {
+        await loop.stop();
+      } finally {
+        await database.close();
+      }
     },
   };
 }
@@ -158,7 +166,11 @@ export async function startReader(
     ...loop,
     longestMs: () => longestMs,
     async stop() {
-      await loop.stop().finally(() => client.end());
+      try {
+        await loop.stop();
+      } finally {
+        await client.end();
+      }
     },
   };
 }

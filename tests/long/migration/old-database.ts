@@ -5,7 +5,7 @@ import { MIGRATIONS } from '@sluice/store/migrations/migrations';
 import type { Sql } from './sql.ts';
 
 /** First migration that 0.1.0 does not have. */
-export const FIRST_NEW = '0008';
+const FIRST_NEW = '0008';
 
 /** Weekly partitions with events. The last is this week's; that of the next week is empty. */
 const WEEKS = 3;

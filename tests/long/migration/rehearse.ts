@@ -12,6 +12,9 @@ const REFUSED = 'events are in segments since Sluice 0.2.0: stop this writer and
 /** Events that each writer stores at least, before and after the migration. */
 const ENOUGH_STORED = 2_000;
 
+/** Statements of a migrating process that change neither the schema nor the data. */
+const NO_STEP = /^\s*(?:SELECT|SET|RESET|BEGIN|COMMIT)\b|\bsluice_migrations\b/i;
+
 /** Where and how to rehearse. */
 export interface Rehearsal {
   readonly url: string;
@@ -94,14 +97,13 @@ async function durations(log: string): Promise<string[]> {
   for (const line of (await readFile(log, 'utf8')).split('\nsluice-maintenance|').slice(1)) {
     const [, ms, text] =
       /^LOG: {2}duration: ([\d.]+) ms {2}(?:statement|execute [^:]+): ([^]*?)(?:\n\w*\S*\||$)/.exec(line) ?? [];
-    if (text === undefined || /^\s*(?:SELECT|SET|BEGIN|COMMIT|RESET|begin|commit)\b/.test(text)) continue;
+    if (text === undefined || NO_STEP.test(text)) continue;
     // The last time counts: it was not undone.
-    const step = oneLine(text);
-    took.delete(step);
-    took.set(step, Number(ms));
+    took.delete(text);
+    took.set(text, Number(ms));
   }
   claim(took.size > 20, `the server's log has the durations of only ${took.size} steps`);
-  return [...took].map(([step, ms]) => `${(ms / 1000).toFixed(3).padStart(10)} s  ${step}`);
+  return [...took].map(([step, ms]) => `${(ms / 1000).toFixed(3).padStart(10)} s  ${oneLine(step)}`);
 }
 
 async function size(sql: Sql): Promise<string> {

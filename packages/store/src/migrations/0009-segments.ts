@@ -3,7 +3,7 @@ import { SEGMENT_LOCK } from '../layout/segment-lock.ts';
 /**
  * Events in segments. Partitions of a running number take the place of the weekly ones, and their unique indexes that of the
  * ledger. The weekly partitions stay below `events_weekly`, which becomes the partition of the number 0: nothing is
- * rewritten. Writers of 0.1.0 refuse: see docs/operate/upgrade.md for the way back.
+ * rewritten. Writers of 0.1.0 refuse: see docs/operate/upgrade-to-0.2.0.md for the way back.
  */
 export const name = '0009-segments';
 export const compatibleSince = '0.2.0';
