@@ -40,13 +40,14 @@ it('has rows for COPY, a column for each name, with new ids too', () => {
   expect(rows.map((row) => row.split('\t')[1]!.slice(0, 8))).toEqual(['538453d7', 'f1bbcd88']);
 });
 
+const shown = (times: 'utc' | 'offset' | 'spaced') => {
+  const body = requestTemplate('http://127.0.0.1:8080/', 1, 0, times).bytes.toString().split('\r\n\r\n')[1]!;
+  const [event] = (JSON.parse(body) as { events: { timestamp: string }[] }).events;
+  expect(parseTimestamp(event!.timestamp)).not.toBeNull();
+  return event!.timestamp.replaceAll(/\d/g, '0');
+};
+
 it('writes times in the way that is asked for, each of them valid', () => {
-  const shown = (times: 'utc' | 'offset' | 'spaced') => {
-    const body = requestTemplate('http://127.0.0.1:8080/', 1, 0, times).bytes.toString().split('\r\n\r\n')[1]!;
-    const [event] = (JSON.parse(body) as { events: { timestamp: string }[] }).events;
-    expect(parseTimestamp(event!.timestamp)).not.toBeNull();
-    return event!.timestamp.replaceAll(/\d/g, '0');
-  };
   expect(shown('utc')).toBe('0000-00-00T00:00:00.000Z');
   expect(shown('offset')).toBe('0000-00-00T00:00:00.000-00:00');
   expect(shown('spaced')).toBe('0000-00-00 00:00:00.000Z');
