@@ -45,6 +45,10 @@ const server = await startPostgres({
     log_error_verbosity: 'terse',
   },
 });
+// Ctrl-C ends the rehearsal by taking its server away, so that nothing is left running.
+process.once('SIGINT', () => {
+  void server.stop('immediate');
+});
 try {
   await rehearse({ url: server.url, log: join(server.dataDir, 'postgres.log'), folder, events, report });
   report('nothing was lost and nothing was stored twice');
