@@ -9,7 +9,7 @@ export const consumerDeleted: Fault = {
   recoversWithinMs: 20_000,
   setup: { env: { STATEMENT_TIMEOUT_MS: '1000' } },
   async run({ rig, load }) {
-    await whileTableIsLocked(rig, 'sessions', async () => {
+    await whileTableIsLocked(rig, 'events', async () => {
       await waitUntil('the writer holds entries', async () => (await rig.backlog()).pending > 0);
       await rig.writer.kill();
       const deleted = await rig.redis.xgroup('DELCONSUMER', rig.stream, 'writers', 'writer-1');

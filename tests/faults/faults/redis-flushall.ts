@@ -8,7 +8,7 @@ export const redisFlushall: Fault = {
   does: 'an operator runs FLUSHALL while there is a backlog: the writer reports the loss and continues',
   recoversWithinMs: 20_000,
   async run({ rig, load, queueWasWiped }) {
-    await whileTableIsLocked(rig, 'sessions', async () => {
+    await whileTableIsLocked(rig, 'events', async () => {
       // The writer's memory is full by then, so some entries are only in the stream.
       await waitUntil('there is a backlog', async () => {
         const { entries, pending } = await rig.backlog();

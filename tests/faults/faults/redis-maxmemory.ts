@@ -12,7 +12,7 @@ export const redisMaxmemory: Fault = {
   recoversWithinMs: 20_000,
   setup: { maintenance: true },
   async run({ rig, load, whileQueueIsAway }) {
-    await whileTableIsLocked(rig, 'sessions', async () => {
+    await whileTableIsLocked(rig, 'events', async () => {
       await waitUntil('there is a backlog', async () => (await rig.backlog()).entries > 20);
       await tickWithoutMemory(rig, TOO_LITTLE);
     });

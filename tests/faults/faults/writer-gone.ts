@@ -9,7 +9,7 @@ export const writerGone: Fault = {
   setup: { env: { RECLAIM_IDLE_MS: '2000', STATEMENT_TIMEOUT_MS: '1000' } },
   async run({ rig, load }) {
     await rig.startWriter('writer-2');
-    await whileTableIsLocked(rig, 'sessions', async () => {
+    await whileTableIsLocked(rig, 'events', async () => {
       await waitUntil('the first writer holds entries', async () => {
         const consumers = (await rig.redis.xpending(rig.stream, 'writers')) as [number, string, string, string[][]];
         return consumers[3]?.some(([name]) => name === 'writer-1') ?? false;

@@ -11,7 +11,7 @@ export const writerKillAfterCommit: Fault = {
     const { redis } = rig;
     const storedBefore = await countStored();
     try {
-      await whileTableIsLocked(rig, 'sessions', async () => {
+      await whileTableIsLocked(rig, 'events', async () => {
         await load.more('acked', 5);
         await redis.call('CLIENT', 'PAUSE', '60000', 'WRITE');
       });
