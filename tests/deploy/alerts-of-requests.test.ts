@@ -68,7 +68,7 @@ describe.skipIf(inject('programs').prometheus === null)(
     it('SluiceRefusing: the queue is full', async () => {
       await expectSilent('SluiceRefusing');
       const holder = await operations.pipeline.database.connect();
-      await holder.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+      await holder.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
       expect(await send()).toBe(202);
       await vi.waitFor(async () => expect(await send()).toBe(429), { timeout: 180_000, interval: 50 });
       const sending = keepOn(async () => void (await send()));
@@ -79,7 +79,8 @@ describe.skipIf(inject('programs').prometheus === null)(
     });
 
     it('SluiceDaemonDown: a daemon is stopped', async () => {
-      await expectSilent('SluiceDaemonDown');
+      // Metrics that waited for the lock may have missed a scrape.
+      await vi.waitFor(() => expectSilent('SluiceDaemonDown'), { timeout: 180_000, interval: 100 });
       await ingest.stop();
       const alert = await prometheus.firing('SluiceDaemonDown', { job: 'ingest-api' });
       expect(alert.annotations['summary']).toBe('ingest-api does not answer');

@@ -40,7 +40,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of the queue', n
   it('SluiceNoProgress: a lock on a table keeps the writer from committing', async () => {
     await expectSilent('SluiceNoProgress');
     const holder = await pipeline.database.connect();
-    await holder.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+    await holder.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
     writer = await pipeline.startWriter('writer-1');
     await send(3);
     const alert = await prometheus.firing('SluiceNoProgress');

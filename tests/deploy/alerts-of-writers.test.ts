@@ -83,7 +83,7 @@ describe.skipIf(inject('programs').prometheus === null)('alerts of writers', nee
   it('SluiceWriterWedged: a transaction does not end', async () => {
     await expectSilent('SluiceWriterWedged');
     const holder = await pipeline.database.connect();
-    await holder.query('BEGIN; LOCK TABLE event_ids IN ACCESS EXCLUSIVE MODE');
+    await holder.query('BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
     await send();
     await prometheus.firing('SluiceWriterWedged');
     await holder.query('COMMIT');

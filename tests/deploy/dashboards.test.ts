@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { startOtlpReceiver, type OtlpReceiver } from '@sluice/local-stack/otlp-receiver';
+import { openDatabase } from '@sluice/store/database';
 import { post } from '@sluice/testkit/http';
 import { makeEvent, makeEvents } from '@sluice/testkit/make-event';
 import { needsProgram } from '@sluice/testkit/needs';
 import { type Operations, startOperations } from '@sluice/testkit/operations';
+import { rotateHotSegment } from '@sluice/testkit/seal-hot-segment';
 import { startTestDaemon, type TestDaemon } from '@sluice/testkit/test-daemon';
 import { startPrometheus, type TestPrometheus } from '../setup/prometheus.ts';
 import { type PanelQuery, panelQueries } from './deploy-files.ts';
@@ -13,6 +15,13 @@ const NOTHING_EXPECTED: readonly { readonly query: RegExp; readonly because: str
   { query: /^max\(sluice_redis_max_memory_bytes\) > 0$/, because: 'this Redis has no limit' },
   { query: /^max by \(exported_job\) \(sluice_job_stale\) == 1$/, because: 'no job is stale' },
 ];
+
+/** The maintenance worker seals it then. */
+async function closeSegment(url: string): Promise<void> {
+  const opened = openDatabase({ url, poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'test' });
+  await rotateHotSegment(opened);
+  await opened.close();
+}
 
 describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgram('prometheus'), () => {
   let receiver: OtlpReceiver;
@@ -56,6 +65,7 @@ describe.skipIf(inject('programs').prometheus === null)('dashboards', needsProgr
     expect(queries.length).toBeGreaterThan(80);
     const expected = queries.filter(({ expression }) => !NOTHING_EXPECTED.some(({ query }) => query.test(expression)));
     await operations.ask('POST', '/export/run');
+    await closeSegment(operations.pipeline.database.url);
     await vi.waitFor(
       async () => {
         // Rates need two scrapes, so the traffic continues.
