@@ -45,6 +45,19 @@ async function crash(): Promise<void> {
   await expect.poll(() => pipeline.redis.status).toBe('ready');
 }
 
+/** Redis gets two entries while the writer is frozen, and crashes: the writer was not given the second. */
+async function crashWithAnEntryOfNobody(): Promise<void> {
+  process.kill(writer.pid, 'SIGSTOP');
+  try {
+    // The first is the answer to the read that waits; nobody is given the second.
+    await enqueue(pipeline, makeEvents(1));
+    await enqueue(pipeline, makeEvents(1));
+    await crash();
+  } finally {
+    process.kill(writer.pid, 'SIGCONT');
+  }
+}
+
 it('an older snapshot, after everything was stored: it is said, and nothing is called lost', async () => {
   const { redis } = pipeline;
   await enqueue(pipeline, makeEvents(2));
@@ -70,15 +83,7 @@ it('an older snapshot, with entries that the writer was not given: a loss', asyn
   await enqueue(pipeline, makeEvents(1));
   await pipeline.drained();
   await untilReadWaits();
-  process.kill(writer.pid, 'SIGSTOP');
-  try {
-    // The first is the answer to the read that waits; nobody is given the second.
-    await enqueue(pipeline, makeEvents(1));
-    await enqueue(pipeline, makeEvents(1));
-    await crash();
-  } finally {
-    process.kill(writer.pid, 'SIGCONT');
-  }
+  await crashWithAnEntryOfNobody();
   await expect.poll(lostLines).toEqual([LOST_PART]);
   expect(await streamsLost()).toBe(1);
 });
@@ -100,14 +105,7 @@ it('a Redis that comes back empty, with entries that the writer was not given, i
   await enqueue(pipeline, makeEvents(2));
   await pipeline.drained();
   await untilReadWaits();
-  process.kill(writer.pid, 'SIGSTOP');
-  try {
-    await enqueue(pipeline, makeEvents(1));
-    await enqueue(pipeline, makeEvents(1));
-    await crash();
-  } finally {
-    process.kill(writer.pid, 'SIGCONT');
-  }
+  await crashWithAnEntryOfNobody();
   await expect.poll(lostLines).toHaveLength(1);
   expect(await streamsLost()).toBe(1);
 });
