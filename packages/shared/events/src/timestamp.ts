@@ -1,11 +1,10 @@
+import { twoDigits, utcMillis } from './utc-millis.ts';
+
 /**
  * RFC 3339, with a time zone. Seconds may have up to nine decimals; Postgres stores six.
  * Groups: 1 year, 2 month, 3 day, 4 decimals without the point, 5 zone.
  */
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(?:\.(\d{1,9}))?(Z|z|[+-]\d{2}:\d{2})$/;
-
-/** What JavaScript's `toISOString` and most clients write. An hour of 24 is left to the longer way. */
-const USUAL = /^\d{4}-\d{2}-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d{2}:[0-5]\d\.\d{3}Z$/;
 
 /** 0001-01-01T00:00:00Z: `toISOString` and Postgres agree on how to write a year from here on. */
 export const FIRST_YEAR_MS = -62_135_596_800_000;
@@ -25,11 +24,8 @@ export interface Timestamp {
  * @returns null for anything else
  */
 export function parseTimestamp(text: string): Timestamp | null {
-  // This is the canonical form, on a day that every month has: only its value has to be computed.
-  if (text.length === 24 && USUAL.test(text)) {
-    const ms = Date.parse(text);
-    return ms >= FIRST_YEAR_MS ? { ms, iso: text } : null;
-  }
+  const usual = parseCanonical(text);
+  if (usual !== null) return usual;
   const match = RFC_3339.exec(text);
   if (!match) return null;
   // With a space V8 uses other rules, which read the year 0001 as 2031.
@@ -42,6 +38,17 @@ export function parseTimestamp(text: string): Timestamp | null {
   if (Number(day) > 28 && Number(day) > daysInMonth(Number(year), Number(month))) return null;
   return { ms, iso: isoWithMicroseconds(ms, decimals) };
 }
+
+/** Reads what JavaScript's `toISOString` and most clients write, `2026-01-31T09:30:00.000Z`: its text stays as it is. */
+function parseCanonical(text: string): Timestamp | null {
+  if (text.length !== 24 || text.charCodeAt(19) !== POINT || text.charCodeAt(23) !== Z) return null;
+  const decimals = 10 * twoDigits(text, 20) + (twoDigits(text, 21) % 10);
+  const ms = utcMillis(text) + decimals;
+  return Number.isNaN(ms) ? null : { ms, iso: text };
+}
+
+const POINT = 0x2e;
+const Z = 0x5a;
 
 /** RFC 3339 §5.6 allows a second 60 where a leap second is inserted: at the end of a month, in UTC. */
 function isLeapSecond(rfc3339: string): boolean {

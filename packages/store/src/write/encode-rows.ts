@@ -24,7 +24,9 @@ const ROW_OVERHEAD = 160;
  */
 export function encodeRows(events: readonly CanonicalEvent[]): EncodedRows | null {
   const out = new Rows(events);
-  let origin: { readonly received: bigint; readonly ip: Buffer | null; readonly of: CanonicalEvent } | undefined;
+  let origin:
+    | { readonly received: number | bigint; readonly ip: Buffer | null; readonly of: CanonicalEvent }
+    | undefined;
   for (const event of events) {
     if (origin === undefined || origin.of.receivedAt !== event.receivedAt || origin.of.clientIp !== event.clientIp) {
       const received = encodeTimestamp(event.receivedAt);
@@ -87,10 +89,15 @@ class Rows {
     this.#utf8(json, 1);
   }
 
-  int64(value: bigint): void {
+  int64(value: number | bigint): void {
     this.#reserve(12);
     this.#at = this.#buffer.writeInt32BE(8, this.#at);
-    this.#at = this.#buffer.writeBigInt64BE(value, this.#at);
+    if (typeof value === 'bigint') this.#at = this.#buffer.writeBigInt64BE(value, this.#at);
+    else {
+      const high = Math.floor(value / TWO_TO_32);
+      this.#at = this.#buffer.writeInt32BE(high, this.#at);
+      this.#at = this.#buffer.writeUInt32BE(value - high * TWO_TO_32, this.#at);
+    }
   }
 
   bytes(value: Buffer | null): void {
@@ -159,6 +166,7 @@ class Rows {
   }
 }
 
+const TWO_TO_32 = 2 ** 32;
 const DASH = 0x2d;
 /** Values of hex digits by their character code. */
 const NIBBLES: readonly (number | undefined)[] = (() => {
