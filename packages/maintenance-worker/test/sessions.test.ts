@@ -145,13 +145,16 @@ it('while writers write to the same sessions and others fold: no deadlock, and e
   const PER_BATCH = 100;
   const written = new AbortController();
   const failures: unknown[] = [];
+  let closed = 0;
+  let sent = 0;
+  // Transactions of other tests on this server hold the fence back: nothing is folded before they end.
   const write100 = async (): Promise<void> => {
-    for (let batch = 0; batch < BATCHES; batch += 1) {
+    for (let batch = 0; batch < BATCHES || (closed <= 150 && failures.length === 0); batch += 1) {
       const events = Array.from({ length: PER_BATCH }, () => eventOf(`s${Math.floor(Math.random() * 150)}`));
+      sent += events.length;
       await write(events).catch((error: unknown) => failures.push(error));
     }
   };
-  let closed = 0;
   const folding = Promise.all(
     [1, 2].map(async () => {
       while (!written.signal.aborted) await foldLiveOnce(opened).catch((error: unknown) => failures.push(error));
@@ -179,7 +182,7 @@ it('while writers write to the same sessions and others fold: no deadlock, and e
     SELECT (SELECT sum(event_count)::int FROM sessions) AS counted, (SELECT count(*)::int FROM events) AS stored,
            (SELECT count(*)::int FROM sessions s WHERE event_count <>
              (SELECT count(*) FROM events e WHERE e.session_id = s.session_id)) AS wrong`);
-  expect(sums).toEqual({ counted: 3 * BATCHES * PER_BATCH, stored: 3 * BATCHES * PER_BATCH, wrong: 0 });
+  expect(sums).toEqual({ counted: sent, stored: sent, wrong: 0 });
 });
 
 it('folding into open sessions is HOT: no index has a column that every fold changes', async () => {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { readDatabaseUrl } from '@sluice/daemon/config/database-url';
+import { untraced } from '@sluice/daemon/telemetry/untraced';
 import { SILENCE_MARGIN_MS } from './time-limits.ts';
 
 /**
@@ -23,7 +24,8 @@ export function openPool(options: PoolOptions): pg.Pool {
     async onConnect(client: pg.ClientBase) {
       client.on('error', () => {});
       endWhenSilent(client as Client, options.statementTimeoutMs + SILENCE_MARGIN_MS);
-      await prepareSession(client, options);
+      // A connection outlives the request that needed it: its first statement is in nobody's trace.
+      await untraced(() => prepareSession(client, options));
     },
   } as pg.PoolConfig);
   // A connection that the server ends emits `error`, here while it is idle; without a listener that ends the process. Its

@@ -90,11 +90,13 @@ export function startWakeRunner(options: WakeRunnerOptions): WakeRunner {
   const outage = new Outage();
   const sweepOnce = async (): Promise<void> => {
     try {
-      for (const id of await options.due()) {
+      const due = await options.due();
+      for (const id of due) {
         if (stopping.signal.aborted) return;
         await queue.wake(id);
       }
       outage.over();
+      logger.debug({ kind, due: due.length }, 'looked for what waits');
     } catch (error) {
       const reason = outage.news(error);
       if (reason !== null) logger.warn({ kind, error: reason }, 'sweep failed; retrying');
