@@ -48,6 +48,12 @@ it('a missing segment, the next or the hot one, degrades the worker and fails th
   });
   await expect(check(on)).rejects.toThrow('there is no next segment');
 
+  // A rotation makes the next one in a moment.
+  await database.query("UPDATE segments SET closed_at = now() - interval '20 seconds' WHERE state = 'sealed'");
+  expect(await check(on)).toEqual({ rows: 0 });
+  await database.query("UPDATE segments SET closed_at = now() - interval '40 seconds' WHERE state = 'sealed'");
+  await expect(check(on)).rejects.toThrow('there is no next segment');
+
   // The row is there, the table is not.
   await database.query('DROP TABLE events_s1');
   expect((await health())['details']).toMatchObject({ segments: { missing: ['hot', 'next'] } });

@@ -7,6 +7,9 @@ const MOST_CLOSED = 20;
 /** A hot segment of this many times its size is an alarm: nobody rotates, or a transaction that stays open forbids it. */
 const MOST_SIZES = 4;
 
+/** A rotation leaves no next segment until it has made one, which a lock may delay: not missing within this, in seconds. */
+const MAKING_SECONDS = 30;
+
 /** How the segments look that are not sealed yet. */
 export interface UnsealedSegments {
   /** Which of `hot` and `next` are missing. Writers stall without a hot one. */
@@ -23,8 +26,16 @@ export interface UnsealedSegments {
 
 /** Reads how the unsealed segments look. */
 export async function readUnsealed(db: Kysely<unknown>): Promise<UnsealedSegments> {
-  const { rows } = await sql<{ hot: boolean; next: boolean; closed: number; oldest: number; seal: number | null }>`
+  const { rows } = await sql<{
+    hot: boolean;
+    next: boolean;
+    making: boolean;
+    closed: number;
+    oldest: number;
+    seal: number | null;
+  }>`
     SELECT coalesce(bool_or(state = 'hot' AND attached), false) AS hot, coalesce(bool_or(state = 'next' AND attached), false) AS next,
+           coalesce((SELECT max(closed_at) > clock_timestamp() - make_interval(secs => ${MAKING_SECONDS}) FROM segments), false) AS making,
            (count(*) FILTER (WHERE state = 'closed'))::integer AS closed,
            coalesce(extract(epoch FROM clock_timestamp() - min(closed_at) FILTER (WHERE state = 'closed')), 0)::float8 AS oldest,
            (SELECT extract(epoch FROM sealed_at - sealing_at)::float8 FROM segments
@@ -33,9 +44,9 @@ export async function readUnsealed(db: Kysely<unknown>): Promise<UnsealedSegment
           LEFT JOIN pg_inherits AS i ON i.inhrelid = to_regclass(s.relation) WHERE s.state <> 'sealed') AS s`.execute(
     db,
   );
-  const { hot, next, closed, oldest, seal } = rows[0]!;
+  const { hot, next, making, closed, oldest, seal } = rows[0]!;
   return {
-    missing: [...(hot ? [] : (['hot'] as const)), ...(next ? [] : (['next'] as const))],
+    missing: [...(hot ? [] : (['hot'] as const)), ...(next || making ? [] : (['next'] as const))],
     closed,
     oldestClosedSeconds: oldest,
     hotEvents: (await readHotSegment(db))?.events ?? 0,
