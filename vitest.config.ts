@@ -32,13 +32,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'servers',
-          include: ['packages/{*,shared/*}/test/*.test.ts', 'tests/e2e/*.test.ts'],
+          // As for unit: they close what they open.
+          isolate: false,
+          include: ['packages/{*,shared/*}/test/*.test.ts'],
           // An exclude replaces Vitest's own: without node_modules, the search follows the links between the packages for minutes.
-          exclude: [
-            '**/node_modules/**',
-            'packages/bench/test/{bench,command}.test.ts',
-            'tests/e2e/{demo,trace-demo}.test.ts',
-          ],
+          exclude: ['**/node_modules/**', 'packages/{bench,local-stack}/test/*.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
@@ -48,6 +46,16 @@ export default defineConfig({
         test: {
           name: 'outages',
           include: ['packages/*/test/outages/*.test.ts', 'tests/e2e/outages/*.test.ts'],
+          globalSetup: ['tests/setup/test-servers.ts'],
+        },
+      },
+      {
+        extends: true,
+        // All daemons together, started as users start them.
+        test: {
+          name: 'end-to-end',
+          include: ['tests/e2e/*.test.ts', 'packages/local-stack/test/*.test.ts'],
+          exclude: ['**/node_modules/**', 'tests/e2e/{demo,trace-demo}.test.ts'],
           globalSetup: ['tests/setup/test-servers.ts'],
         },
       },
@@ -63,7 +71,7 @@ export default defineConfig({
       {
         extends: true,
         // Each benchmark wants the machine for itself.
-        test: { name: 'bench', include: ['packages/bench/test/{bench,command}.test.ts'], fileParallelism: false },
+        test: { name: 'bench', include: ['packages/bench/test/*.test.ts'], fileParallelism: false },
       },
       { extends: true, test: { name: 'faults', include: ['tests/faults/every-fault.test.ts'] } },
       {

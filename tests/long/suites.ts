@@ -52,6 +52,13 @@ export const LONG_SUITES: readonly LongSuite[] = [
     short: [project('deploy')],
   },
   {
+    name: 'end-to-end',
+    proves: 'all daemons together keep what the README, the settings, the logs and the traces promise, started as users start them',
+    needs: 'nothing more than `pnpm test`',
+    full: [project('end-to-end')],
+    short: [project('end-to-end')],
+  },
+  {
     name: 'faults',
     proves: 'nothing acknowledged is lost and nothing is stored twice, whatever breaks',
     needs: 'nothing more than `pnpm test`; the faults of full disks also need the right to mount a tmpfs',
