@@ -1,4 +1,4 @@
-import { twoDigits, utcMillis } from './utc-millis.ts';
+import { daysInMonth, twoDigits, utcMillis } from './utc-millis.ts';
 
 /**
  * RFC 3339, with a time zone. Seconds may have up to nine decimals; Postgres stores six.
@@ -146,8 +146,4 @@ function isoWithMicroseconds(ms: number, decimals: string | undefined): string {
   const iso = new Date(ms).toISOString();
   if (decimals === undefined || decimals.length <= 3) return iso;
   return `${iso.slice(0, -1)}${decimals.slice(3, 6)}Z`;
-}
-
-export function daysInMonth(year: number, month: number): number {
-  return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }

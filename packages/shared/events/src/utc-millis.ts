@@ -15,7 +15,7 @@ export function utcMillis(text: string): number {
   const second = twoDigits(text, 17);
   // Each comparison is false for NaN, which two characters are that are no digits.
   if (!(year >= 1 && month >= 1 && month <= 12 && hour <= 23 && minute <= 59 && second <= 59)) return Number.NaN;
-  if (!(day >= 1 && day <= daysIn(year, month))) return Number.NaN;
+  if (!(day >= 1 && day <= daysInMonth(year, month))) return Number.NaN;
   return (((daysSince1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1_000;
 }
 
@@ -36,7 +36,8 @@ const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 const DAYS_BEFORE = DAYS.map((_, at) => DAYS.slice(0, at).reduce((sum, days) => sum + days, 0));
 const DAYS_TO_1970 = 719_162;
 
-function daysIn(year: number, month: number): number {
+/** Days of a month, which counts from 1. */
+export function daysInMonth(year: number, month: number): number {
   return month === 2 && isLeap(year) ? 29 : DAYS[month - 1]!;
 }
 

@@ -16,7 +16,7 @@ import {
   skipSpace,
 } from '../../json/bytes.ts';
 import { skipDigits, skipPlainString, skipString, skipValue, skipWord, type ValueTally } from '../../json/skip-json.ts';
-import { daysInMonth } from '../../timestamp.ts';
+import { daysInMonth } from '../../utc-millis.ts';
 import type { PlainLimits } from '../event-adapter.ts';
 import { TEXT_FIELDS } from './text-fields.ts';
 
