@@ -14,10 +14,15 @@ export interface BareCopy {
   /**
    * Copies until `events` are stored or `seconds` are over, whichever comes first, into the empty table.
    *
+   * @param inspect looks at the full table, before it is emptied again
    * @returns events a second
    * @throws when some of them are missing afterwards
    */
-  measure(until: { events: number | null; seconds: number | null }, signal: AbortSignal): Promise<number>;
+  measure(
+    until: { events: number | null; seconds: number | null },
+    signal: AbortSignal,
+    inspect?: (db: Client) => Promise<void>,
+  ): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -31,7 +36,7 @@ export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
     Array.from({ length: TEMPLATES }, (_template, index) => copyTemplate(BATCH, (at * TEMPLATES + index) * BATCH)),
   );
   return {
-    async measure({ events, seconds }, signal) {
+    async measure({ events, seconds }, signal, inspect) {
       await first.query('TRUNCATE events');
       await first.query('CHECKPOINT');
       let sent = 0;
@@ -49,6 +54,7 @@ export async function startBareCopy(serverUrl: string): Promise<BareCopy> {
       const elapsedMs = performance.now() - startedAt;
       const { rows } = await first.query<{ stored: string }>('SELECT count(*) AS stored FROM events');
       if (Number(rows[0]?.stored) !== sent) throw new Error(`COPY stored ${rows[0]?.stored} of ${sent} rows`);
+      await inspect?.(first);
       // Removes the rows, whose vacuum would otherwise run during the next measurement.
       await first.query('TRUNCATE events');
       await first.query('CHECKPOINT');

@@ -26,7 +26,6 @@ export async function sluiceTarget(
     // An entry leaves the stream after COMMIT, not before.
     waiting: () => redis.xlen(stream),
     async stored() {
-      // Counted in the table itself: the ledger could have an id whose event is missing.
       const { rows } = await db.query<{ stored: string }>('SELECT count(*) AS stored FROM events');
       return Number(rows[0]?.stored);
     },

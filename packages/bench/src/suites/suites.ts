@@ -8,6 +8,7 @@ import { runIngest } from './ingest.ts';
 import { type LoadResults, presentLoad, type SuiteResult } from './load-results.ts';
 import { runPoison } from './poison.ts';
 import { runQuery } from './query.ts';
+import { runStorage } from './storage.ts';
 import { runTracing } from './tracing.ts';
 import { runWriter } from './writer.ts';
 
@@ -51,6 +52,11 @@ export const SUITES: readonly Suite[] = [
     name: 'backlog',
     description: 'draining a backlog, with memory; storing beside many rows',
     run: underLoad(runBacklog),
+  },
+  {
+    name: 'storage',
+    description: 'bytes of WAL and of disk an event, folded and sealed, beside the table of 0.1.0',
+    run: underLoad(runStorage),
   },
   {
     name: 'growth',

@@ -33,7 +33,7 @@ import { takeLetters, unsettledLetters } from './take-letters.ts';
  *        resume ──────┘      cancel at any time: sent dead letters are awaited, the others are open again
  *
  * First it sends all dead letters again that an earlier run marked and that are not settled. Some may be on the stream
- * already; the ledger makes that harmless. Then it walks the rest by id in small steps: each is marked in one
+ * already; unique ids make that harmless. Then it walks the rest by id in small steps: each is marked in one
  * transaction and enqueued after it. An advisory lock lets one process at a time run a replay.
  *
  * @param signal the ordered stop; the next run continues from here

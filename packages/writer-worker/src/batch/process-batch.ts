@@ -71,7 +71,7 @@ const STALLED_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
  * - a transient error: try again after a backoff;
  * - an operator error: stall, and try again until an operator has acted.
  *
- * A commit whose outcome is unknown is run again too: the ledger makes that safe.
+ * A commit whose outcome is unknown is run again too: unique ids make that safe.
  *
  * @returns null when the stop came first
  */

@@ -59,7 +59,7 @@ type Counts = Pick<Written, 'stored' | 'duplicates' | 'dead'>;
 /**
  * Acknowledges entries whose events are committed, deletes them from the stream and counts them beside it
  * (`conservation`). Nothing else does that. Call it only after COMMIT. An entry that is not settled is delivered again;
- * the ledger makes that harmless, and its events then count as duplicates.
+ * unique ids make that harmless, and its events then count as duplicates.
  *
  * The counts of entries and of their events are exact. The counts of stored, duplicate and dead events are exact over all
  * streams, unless another writer has settled some of the entries meanwhile. For one stream they can be a guess: a

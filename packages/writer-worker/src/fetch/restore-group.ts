@@ -11,7 +11,7 @@ import type { KnownStream, StreamInfo } from './known-stream.ts';
  */
 export type GroupLoss = 'destroyed' | 'drained' | 'lost';
 
-/** Makes a missing group again, at the start of the stream: the ledger makes what is delivered twice harmless. */
+/** Makes a missing group again, at the start of the stream: unique ids make what is delivered twice harmless. */
 export async function restoreGroup(redis: Redis, key: string, known: KnownStream): Promise<GroupLoss> {
   const { isDrained } = known;
   const info = await streamInfo(redis, key);

@@ -57,7 +57,7 @@ export interface TakenBack {
 }
 
 /**
- * Takes back entries that no consumer holds and no read will deliver, up to `count` of them. The ledger makes it harmless
+ * Takes back entries that no consumer holds and no read will deliver, up to `count` of them. Unique ids make it harmless
  * when such an entry is stored already.
  *
  * @param from null for the first call, then `next` of the call before

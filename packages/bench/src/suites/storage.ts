@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { openDatabase } from '@sluice/store/database';
+import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
+import type { BenchOptions } from '../bench-options.ts';
+import type { Figure } from '../figure.ts';
+import { startBareCopy } from '../load/bare-copy.ts';
+import { emptyTables } from '../load/empty-tables.ts';
+import { prepareTables } from '../load/make-database.ts';
+import { measureDrain } from '../load/measure-drain.ts';
+import { untilFolded } from '../load/until-folded.ts';
+import { type SuiteContext, withServers } from '../with-servers.ts';
+import type { LoadResults } from './load-results.ts';
+
+const CHECK_EVERY_MS = 200;
+
+/**
+ * Measures what an event costs on disk, once it is folded and its segment is sealed: bytes of WAL on the way there, and bytes
+ * of tables and indexes that stay. Beside COPY into the table of 0.1.0, which had a ledger of ids as well.
+ */
+export async function runStorage(options: BenchOptions, context: SuiteContext): Promise<LoadResults> {
+  const { signal, progress } = context;
+  const { events } = options;
+  return withServers(context, ['maintenance-worker'], async ({ stack, around, running }) => {
+    const { databaseUrl } = stack;
+    await prepareTables(databaseUrl);
+    const db = new Client({ connectionString: databaseUrl });
+    await db.connect();
+    running.defer(() => db.end());
+    const copy = await startBareCopy(databaseUrl);
+    running.defer(() => copy.stop());
+    const ours: Cost[] = [];
+    const theirs: Cost[] = [];
+    for (let round = 1; round <= options.rounds; round += 1) {
+      progress.line(
+        `round ${round} of ${options.rounds}: storing, folding and sealing ${events.toLocaleString('en')} events`,
+      );
+      const before = await writtenWal(db);
+      await measureDrain({ namespace: 'sluice', databaseUrl, events, writers: 1, concurrency: null }, around);
+      await untilFolded(db, signal);
+      await sealAll(databaseUrl, db, signal);
+      const segments = "SELECT relation::regclass AS relid FROM segments WHERE state = 'sealed'";
+      ours.push({ wal: ((await writtenWal(db)) - before) / events, disk: (await sizeOf(db, segments)) / events });
+      await emptyTables(db);
+
+      const beforeCopy = await writtenWal(db);
+      await copy.measure({ events, seconds: null }, signal, async (yardstick) => {
+        const wal = ((await writtenWal(db)) - beforeCopy) / events;
+        const disk = (await sizeOf(yardstick, "SELECT relid FROM pg_partition_tree('events')")) / events;
+        theirs.push({ wal, disk });
+      });
+    }
+    const figure = (name: string, of: keyof Cost, goal: Figure['goal']): Figure => ({
+      name,
+      unit: 'bytes',
+      ours: ours.map((cost) => cost[of]),
+      against: 'COPY into the table of 0.1.0',
+      theirs: theirs.map((cost) => cost[of]),
+      goal,
+    });
+    return {
+      figures: [
+        figure('WAL of an event, folded and sealed', 'wal', { of: 'value', bound: 'most', value: 800 }),
+        figure('disk of an event, sealed, with all indexes', 'disk', { of: 'ratio', bound: 'most', value: 0.8 }),
+      ],
+      notes: [],
+    };
+  });
+}
+
+/** Bytes of an event. */
+interface Cost {
+  readonly wal: number;
+  readonly disk: number;
+}
+
+/** All WAL that the server has ever written, in bytes. */
+async function writtenWal(db: Client): Promise<number> {
+  const { rows } = await db.query<{ bytes: string }>("SELECT pg_current_wal_insert_lsn() - '0/0' AS bytes");
+  return Number(rows[0]!.bytes);
+}
+
+/** @param tables a query of tables by `relid` */
+async function sizeOf(db: Client, tables: string): Promise<number> {
+  const { rows } = await db.query<{ bytes: string }>(
+    `SELECT sum(pg_total_relation_size(relid)) AS bytes FROM (${tables})`,
+  );
+  return Number(rows[0]!.bytes);
+}
+
+/** Seals the hot segment, and waits for the maintenance worker to seal those that are closed. */
+async function sealAll(url: string, db: Client, signal: AbortSignal): Promise<void> {
+  const database = openDatabase({ url, poolSize: 4, statementTimeoutMs: 60_000, applicationName: 'bench' });
+  try {
+    await sealHotSegment(database);
+  } finally {
+    await database.close();
+  }
+  for (;;) {
+    const { rows } = await db.query("SELECT FROM segments WHERE state = 'closed'");
+    if (rows.length === 0) return;
+    await delay(CHECK_EVERY_MS, undefined, { signal });
+  }
+}
