@@ -79,7 +79,7 @@ A daemon reads them once, at its start. It names all mistakes at once and exits 
 - \`true\` may be written \`1\`, \`yes\` or \`on\`, and \`false\` \`0\`, \`no\` or \`off\`. Case does not matter, nor does it in choices.
 - An unknown variable that starts with \`SLUICE_\` is a mistake, unless Kubernetes wrote it for a service.
 - \`.env\` is UTF-8, one \`NAME=value\` a line. A \`#\` begins a comment, also within a value: \`API_KEY=abc#def\` is \`abc\`. Write \`API_KEY="abc#def"\`.
-  Of two lines for one variable the last one counts, with a warning. It may hold secrets: \`chmod 600 .env\`.
+  Of two lines for one variable the last one counts, with a warning. \`\${NAME}\` in a value stays as it is, with a warning. It may hold secrets: \`chmod 600 .env\`.
 - **secret** values are never printed or logged.
 - The parts of \`DATABASE_URL\`, and TLS: [the connection to Postgres](../operate/tls-to-postgres.md).
 

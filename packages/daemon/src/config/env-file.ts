@@ -41,19 +41,31 @@ export function isReadableByOthers(path: string): boolean {
 
 /** Names that a file of variables sets more than once, each to another value. Nothing when the file cannot be read. */
 export function repeatedNames(path: string): string[] {
+  const values = Map.groupBy(assignmentsIn(path), ({ name }) => name);
+  return [...values].filter(([, all]) => new Set(all.map(({ line }) => valueIn(line))).size > 1).map(([name]) => name);
+}
+
+/**
+ * Names whose value in a file of variables refers to another variable, as `${NAME}`. Compose and shells put its value there,
+ * Node and systemd do not. Nothing within single quotes, where all of them leave it.
+ */
+export function namesWithReference(path: string): string[] {
+  return assignmentsIn(path)
+    .filter(({ line }) => /\$\{\w+/.test(valueIn(line) ?? '') && !/=\s*'/.test(line))
+    .map(({ name }) => name);
+}
+
+/** The lines that set a variable. Nothing when the file cannot be read: `readEnvFile` refuses it. */
+function assignmentsIn(path: string): { readonly name: string; readonly line: string }[] {
   let text: string | null;
   try {
     text = decode(readBytes(path), path);
   } catch {
-    // `readEnvFile` refuses it.
     return [];
   }
-  const lines = [...(text ?? '').replaceAll('\r\n', '\n').matchAll(LINE)];
-  const values = Map.groupBy(
-    lines.filter(({ groups }) => groups?.['name'] !== undefined),
-    ({ groups }) => groups!['name']!,
+  return [...(text ?? '').replaceAll('\r\n', '\n').matchAll(LINE)].flatMap(({ 0: line, groups }) =>
+    groups?.['name'] === undefined ? [] : [{ name: groups['name'], line }],
   );
-  return [...values].filter(([, all]) => new Set(all.map(([line]) => valueIn(line))).size > 1).map(([name]) => name);
 }
 
 /** What a line of a file of variables sets. */

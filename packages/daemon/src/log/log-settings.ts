@@ -1,4 +1,4 @@
-import { isReadableByOthers, repeatedNames } from '../config/env-file.ts';
+import { isReadableByOthers, namesWithReference, repeatedNames } from '../config/env-file.ts';
 import { FOREIGN_VARIABLES, isIgnoredByTracing } from '../config/foreign-variables.ts';
 import { isDebug } from '../config/given-values.ts';
 import { isLibpqVariable } from '../config/libpq-variables.ts';
@@ -33,6 +33,11 @@ export function logSettings(
     logger.warn(
       { variable, file: envFile },
       'a variable is more than once in the file of variables; the last one counts',
+    );
+  for (const variable of namesWithReference(envFile))
+    logger.warn(
+      { variable, file: envFile, hint: 'write the value, or put it in single quotes if it is meant so' },
+      'a variable refers to another one, which is not put in its place',
     );
   if (isReadableByOthers(envFile))
     logger.warn(

@@ -111,6 +111,27 @@ it('a variable that the file sets twice, to different values, is warned of', () 
   expect(JSON.stringify(lines)).not.toContain('secret-');
 });
 
+it('a value that refers to another variable is warned of, except in single quotes', () => {
+  const envFile = join(folder, 'reference.env');
+  const content = [
+    'DB_PASSWORD=secret-word$1',
+    'DATABASE_URL=postgres://sluice:${DB_PASSWORD}@localhost/sluice # ${PORT}',
+    'REDIS_URL="redis://${REDIS_HOST:-localhost}"',
+    "API_KEY='secret-word-${x}'",
+    'LOG_LEVEL=info # ${LEVEL}',
+  ];
+  writeFileSync(envFile, content.join('\n'), { mode: 0o600 });
+  const lines = linesFor({}, { envFile });
+  expect(lines.map(({ msg, variable, file }) => ({ msg, variable, file }))).toEqual(
+    ['DATABASE_URL', 'REDIS_URL'].map((variable) => ({
+      msg: 'a variable refers to another one, which is not put in its place',
+      variable,
+      file: envFile,
+    })),
+  );
+  expect(JSON.stringify(lines)).not.toContain('secret-word');
+});
+
 it('PG* concern nobody who has no database', () => {
   expect(warned({ PGHOST: 'elsewhere' }, ['REDIS_URL'])).toEqual([]);
 });
