@@ -6,8 +6,10 @@ import { makeDatabase } from './make-database.ts';
 /** Connections of the limit: a pipeline's writers have as many by default. */
 export const COPY_CONNECTIONS = 3;
 const BATCH = 500;
-/** For each connection: 60,000 different events in all, so that inserts are spread over every index. */
+/** For each connection, so that inserts are spread over every index. */
 const TEMPLATES = 40;
+/** Different events of a COPY; further ones have new ids and nothing else. */
+export const DIFFERENT_EVENTS = COPY_CONNECTIONS * TEMPLATES * BATCH;
 
 /** The limit of storage: COPY of prepared rows into the indexed, partitioned table of 0.1.0. */
 export interface BareCopy {
