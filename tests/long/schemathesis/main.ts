@@ -11,7 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { installSchemathesis } from './install-schemathesis.ts';
+import { installWithPip } from '@sluice/testkit/install-with-pip';
 import { API_KEY, startFilledStack } from './start-filled-stack.ts';
 
 /** Requests for each operation and phase, at most. */
@@ -35,7 +35,14 @@ const { values } = parseArgs({
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
 
-const program = await installSchemathesis();
+const announce = (line: string) => process.stdout.write(`${line}\n`);
+const environment = await installWithPip({
+  name: 'schemathesis',
+  python: '3.10',
+  lockedIn: import.meta.dirname,
+  announce,
+});
+const program = join(environment, 'bin', 'schemathesis');
 const failed: string[] = [];
 for (const keyed of [false, true]) {
   const name = keyed ? 'with keys' : 'open';
