@@ -33,7 +33,8 @@ export const LONG_SUITES: readonly LongSuite[] = [
   {
     name: 'bench',
     proves: 'every benchmark runs to its end, with small numbers, finds figures above zero, and stops in order',
-    needs: 'nothing more than `pnpm test`',
+    needs:
+      'Python 3.11 with venv, and package registries: what only peers need it installs with pip and npm below node_modules/.cache',
     full: [project('bench')],
     short: [project('bench')],
   },

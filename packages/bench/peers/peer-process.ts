@@ -6,15 +6,18 @@ export interface PeerSettings {
   readonly redisUrl: string;
   readonly poolSize: number;
   readonly concurrency: number;
+  /** The folder with packages that the workspace does not have; empty for a peer that needs none. */
+  readonly packages: string;
 }
 
 export function readPeerSettings(): PeerSettings {
-  const { DATABASE_URL = '', REDIS_URL = '', DB_POOL_SIZE, WRITER_CONCURRENCY } = process.env;
+  const { DATABASE_URL = '', REDIS_URL = '', DB_POOL_SIZE, WRITER_CONCURRENCY, PEER_PACKAGES = '' } = process.env;
   return {
     databaseUrl: DATABASE_URL,
     redisUrl: REDIS_URL,
     poolSize: Number(DB_POOL_SIZE),
     concurrency: Number(WRITER_CONCURRENCY),
+    packages: PEER_PACKAGES,
   };
 }
 

@@ -37,6 +37,10 @@ export async function withServers<T>(
     await mkdir(folder);
     await using running = new AsyncDisposableStack();
     const { databaseUrl, redisUrl } = stack;
-    return await work({ stack, around: { databaseUrl, redisUrl, folder, path, signal }, running });
+    return await work({
+      stack,
+      around: { databaseUrl, redisUrl, folder, path, report: progress.line, signal },
+      running,
+    });
   });
 }

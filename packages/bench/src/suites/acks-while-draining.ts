@@ -27,8 +27,8 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
   running.defer(() => writer.stop());
   const ours = await sluiceTarget(stack, stack.daemons['ingest-api']!.url);
   running.defer(() => ours.close());
-  const { direct, bullmq, fastapi, notes } = await startPeers(servers);
-  const targets: Target[] = [ours, ...fastapi, direct, bullmq];
+  const { direct, bullmq, graphile, fastapi, notes } = await startPeers(servers);
+  const targets: Target[] = [ours, ...fastapi, direct, bullmq, ...graphile];
   const p99 = new Map<string, number[]>(targets.map(({ name }) => [name, []]));
   const acked: number[] = [];
   const limit: number[] = [];
@@ -68,6 +68,7 @@ export async function measureAcksWhileDraining(bench: IngestBench): Promise<Load
       ...fastapi.map((peer) => answers(peer, { of: 'ratio', bound: 'most', value: 0.1 })),
       answers(direct, null),
       answers(bullmq, null),
+      ...graphile.map((peer) => answers(peer, null)),
       {
         name: `acks while writers drain, batches of ${BATCH}`,
         unit: 'events/s',

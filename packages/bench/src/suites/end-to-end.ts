@@ -27,8 +27,8 @@ export async function runEndToEnd(options: BenchOptions, context: SuiteContext):
     servers.running.defer(() => ours.close());
     const copy = await startBareCopy(servers.stack.databaseUrl);
     servers.running.defer(() => copy.stop());
-    const { direct, bullmq, fastapi, notes } = await startPeers(servers);
-    const targets: Target[] = [ours, bullmq, ...fastapi, direct];
+    const { direct, bullmq, graphile, fastapi, notes } = await startPeers(servers);
+    const targets: Target[] = [ours, bullmq, ...graphile, ...fastapi, direct];
     const rates = new Map<string, number[]>([ours, ...targets].map(({ name }) => [name, []]));
     const copied: number[] = [];
     let busiest = 0;
@@ -61,6 +61,7 @@ export async function runEndToEnd(options: BenchOptions, context: SuiteContext):
         against('bare COPY', copied, { of: 'ratio', bound: 'least', value: 0.45 }),
         ...fastapi.map(({ name }) => against(name, rates.get(name)!, { of: 'ratio', bound: 'least', value: 6 })),
         against(bullmq.name, rates.get(bullmq.name)!, { of: 'ratio', bound: 'least', value: 3 }),
+        ...graphile.map(({ name }) => against(name, rates.get(name)!, null)),
         against(direct.name, rates.get(direct.name)!, null),
       ],
       notes: [...notes, `the load generator took at most ${busiest.toFixed(2)} of a core`],
