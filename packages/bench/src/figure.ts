@@ -17,6 +17,15 @@ export interface Figure {
   readonly against: string | null;
   readonly theirs: readonly number[];
   readonly goal: Goal | null;
+  /** The same with other settings in the same rounds: each name is a column of its own. The goal is not theirs. */
+  readonly variants?: readonly Variant[];
+}
+
+/** The values of each round with another setting. */
+export interface Variant {
+  /** Heads the column. */
+  readonly name: string;
+  readonly ours: readonly number[];
 }
 
 /** Our value divided by theirs, for each round. */
@@ -38,8 +47,9 @@ export function reached(figure: Figure): boolean | null {
  * @param judge whether the table judges goals; figures of a quick run say nothing about them
  */
 export function figureTable(figures: readonly Figure[], { judge }: { judge: boolean } = { judge: true }): string {
+  const columns = [...new Set(figures.flatMap(({ variants = [] }) => variants.map(({ name }) => name)))];
   return markdownTable(
-    ['figure', 'Sluice', 'against', 'theirs', 'ratio (spread)', 'goal'],
+    ['figure', 'Sluice', 'against', 'theirs', 'ratio (spread)', 'goal', ...columns],
     figures.map((figure) => [
       figure.name,
       `${threeDigits(median(figure.ours))} ${figure.unit}`,
@@ -47,8 +57,17 @@ export function figureTable(figures: readonly Figure[], { judge }: { judge: bool
       figure.against === null ? '–' : `${threeDigits(median(figure.theirs))} ${figure.unit}`,
       figure.against === null ? '–' : spread(ratios(figure)),
       judge ? goalText(figure) : '–',
+      ...columns.map((column) => variantText(figure, column)),
     ]),
   );
+}
+
+/** The value with another setting, and its ratio to the same peer; a dash where it was not measured. */
+function variantText(figure: Figure, column: string): string {
+  const variant = figure.variants?.find(({ name }) => name === column);
+  if (variant === undefined) return '–';
+  const value = `${threeDigits(median(variant.ours))} ${figure.unit}`;
+  return figure.against === null ? value : `${value}, ${spread(ratios({ ...figure, ours: variant.ours }))}`;
 }
 
 /** Median, and in parentheses the smallest and the largest. */
@@ -59,14 +78,27 @@ export function spread(values: readonly number[]): string {
 
 /** The JSON form: the rounds, with the medians that the table shows. */
 export function figureJson(figure: Figure) {
+  const { variants, ...rest } = figure;
   const ofRatios = ratios(figure);
   return {
-    ...figure,
+    ...rest,
     median: median(figure.ours),
     theirMedian: figure.against === null ? null : median(figure.theirs),
     ratio: figure.against === null ? null : median(ofRatios),
     ratios: ofRatios,
     reached: reached(figure),
+    ...(variants && { variants: variants.map((variant) => variantJson(figure, variant)) }),
+  };
+}
+
+function variantJson(figure: Figure, { name, ours }: Variant) {
+  const ofRatios = ratios({ ...figure, ours });
+  return {
+    name,
+    ours,
+    median: median(ours),
+    ratio: figure.against === null ? null : median(ofRatios),
+    ratios: ofRatios,
   };
 }
 

@@ -12,8 +12,19 @@ const HOOK_TIMEOUT_MS = 1_800_000;
 const MAIN = resolve(import.meta.dirname, '../src/main.ts');
 
 interface Output {
-  suites: Record<string, { figures: Partial<ReturnType<typeof figureJson>>[] }>;
+  suites: Record<string, { figures: Partial<ReturnType<typeof figureJson>>[]; notes: string[] }>;
 }
+
+/** What one would build instead, with the start of the note that one is left out. */
+const PEERS = [
+  { name: 'Fastify + insertMany', leftOut: null },
+  { name: 'Fastify + BullMQ', leftOut: null },
+  { name: 'Fastify + graphile-worker', leftOut: 'left out: the peer with graphile-worker, because ' },
+  ...['ORM', 'Core', 'ORM, 2 processes', 'Core, 2 processes'].map((how) => ({
+    name: `FastAPI + SQLAlchemy ${how}`,
+    leftOut: 'left out: the peers with FastAPI, because ',
+  })),
+];
 
 describe('every suite, with small numbers', () => {
   let folder: string;
@@ -52,6 +63,32 @@ describe('every suite, with small numbers', () => {
       }
     },
   );
+
+  it.each(['end-to-end', 'ingest'])('%s is beside every peer, or says which it left out', (name) => {
+    const output = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Output;
+    const { figures, notes } = output.suites[name]!;
+    const found = new Set(figures.map(({ against }) => against));
+    for (const peer of PEERS) {
+      // With CI=true nothing may be left out because a program is missing.
+      const mayMiss = process.env['CI'] !== 'true' && peer.leftOut !== null;
+      const isLeftOut = mayMiss && notes.some((note) => note.startsWith(peer.leftOut!));
+      expect(found.has(peer.name) || isLeftOut, `${peer.name}; notes: ${notes.join('; ')}`).toBe(true);
+    }
+  });
+
+  it('writer shows larger transactions beside the default', () => {
+    const output = JSON.parse(readFileSync(join(folder, 'writer.json'), 'utf8')) as Output;
+    const { figures } = output.suites['writer']!;
+    for (const figure of ['one writer, one transaction', 'one writer, 3 transactions']) {
+      const { variants = [] } = figures.find(({ name }) => name === figure)!;
+      const names = ['transactions of 1,000', 'transactions of 2,000', 'transactions of 5,000'];
+      expect(variants.map(({ name }) => name)).toEqual(names);
+      for (const { name, median, ratio } of variants) {
+        expect(median, name).toBeGreaterThan(0);
+        expect(ratio, name).toBeGreaterThan(0);
+      }
+    }
+  });
 
   it('query finds how long answers need', () => {
     const output = JSON.parse(readFileSync(join(folder, 'query.json'), 'utf8')) as {

@@ -32,7 +32,11 @@ export const SUITES: readonly Suite[] = [
     description: '202 to committed, sustained: against bare COPY and the peers',
     run: underLoad(runEndToEnd),
   },
-  { name: 'writer', description: 'one to four writers with one transaction each', run: underLoad(runWriter) },
+  {
+    name: 'writer',
+    description: 'one to six writers with one transaction each; larger transactions beside the default',
+    run: underLoad(runWriter),
+  },
   {
     name: 'poison',
     description: 'draining batches of which the table refuses one event, or all',
