@@ -6,13 +6,16 @@ export const BATCH_TASK = 'store-batch';
 
 /** What is used of graphile-worker, which is not among the workspace's packages. */
 export interface GraphileWorker {
-  makeWorkerUtils(options: { preset: Preset }): Promise<WorkerUtils>;
-  run(options: {
-    preset: Preset;
-    noHandleSignals: true;
-    parsedCronItems: readonly [];
-    taskList: Readonly<Record<string, (payload: unknown) => Promise<void>>>;
-  }): Promise<Runner>;
+  makeWorkerUtils(this: void, options: { preset: Preset }): Promise<WorkerUtils>;
+  run(
+    this: void,
+    options: {
+      preset: Preset;
+      noHandleSignals: true;
+      parsedCronItems: readonly [];
+      taskList: Readonly<Record<string, (payload: unknown) => Promise<void>>>;
+    },
+  ): Promise<Runner>;
 }
 interface Preset {
   readonly worker: {

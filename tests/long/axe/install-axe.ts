@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { installWithNpm } from '@sluice/testkit/install-with-npm';
 import type { BrowserType } from './pages.ts';
 
+const announce = (line: string) => process.stdout.write(`${line}\n`);
+
 /**
  * Installs axe and Playwright as the lock file of this folder says. No browser is downloaded.
  *
@@ -11,7 +13,6 @@ import type { BrowserType } from './pages.ts';
  * @throws Error when the registry cannot be reached
  */
 export async function installAxe(): Promise<{ axe: string; chromium: BrowserType }> {
-  const announce = (line: string) => process.stdout.write(`${line}\n`);
   const folder = await installWithNpm({ name: 'axe', lockedIn: import.meta.dirname, announce });
   const load = createRequire(join(folder, 'package.json'));
   const { chromium } = load('playwright-core') as { chromium: BrowserType };

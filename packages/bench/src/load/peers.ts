@@ -17,7 +17,7 @@ export const POOL_SIZE = 5;
 const CONCURRENCY = 3;
 
 /** Peers that store what others queued; they have the niceness of Sluice's writer. */
-const WORKERS = ['bullmq-worker', 'graphile-worker'];
+const WORKERS = new Set(['bullmq-worker', 'graphile-worker']);
 
 /** A running peer. */
 export interface Peer extends Target {
@@ -98,7 +98,7 @@ export function startNode(around: PeerSurroundings, name: string, databaseUrl: s
       logFile: join(around.folder, `${name}.log`),
       pidFile: join(around.folder, `${name}.pid`),
       report: () => {},
-      niceness: WORKERS.includes(name) ? NICENESS['writer-worker'] : 0,
+      niceness: WORKERS.has(name) ? NICENESS['writer-worker'] : 0,
     },
     around.signal,
   );

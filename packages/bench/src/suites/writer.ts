@@ -62,18 +62,18 @@ export async function runWriter(options: BenchOptions, context: SuiteContext): P
   });
 }
 
+/** All that is drained in a round: with 500 events a transaction for every number of writers, with more for one writer. */
 function drains(mostWriters: number): Drained[] {
-  const drain = (writers: number, concurrency: number, batchEvents: number): Drained => ({
-    writers,
-    concurrency,
-    batchEvents,
-    rates: [],
-  });
+  const sizes = [DEFAULT_EVENTS, ...LARGER_EVENTS];
   return [
-    ...Array.from({ length: mostWriters }, (_, at) => drain(at + 1, 1, DEFAULT_EVENTS)),
-    ...LARGER_EVENTS.map((batchEvents) => drain(1, 1, batchEvents)),
-    ...[DEFAULT_EVENTS, ...LARGER_EVENTS].map((batchEvents) => drain(1, DEFAULT_CONCURRENCY, batchEvents)),
-  ];
+    ...Array.from({ length: mostWriters }, (_, at) => ({
+      writers: at + 1,
+      concurrency: 1,
+      batchEvents: DEFAULT_EVENTS,
+    })),
+    ...LARGER_EVENTS.map((batchEvents) => ({ writers: 1, concurrency: 1, batchEvents })),
+    ...sizes.map((batchEvents) => ({ writers: 1, concurrency: DEFAULT_CONCURRENCY, batchEvents })),
+  ].map((drain) => ({ ...drain, rates: [] }));
 }
 
 function figuresOf(all: readonly Drained[], copied: readonly number[]): Figure[] {

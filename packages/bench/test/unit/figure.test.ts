@@ -67,14 +67,17 @@ it('shows a figure whose goal is a value without a peer', () => {
   ]);
 });
 
+/** The last two cells of a row, and the empty text after it. */
+function lastCells(row = ''): string[] {
+  return row
+    .split('|')
+    .map((cell) => cell.trim())
+    .slice(-3);
+}
+
 it('shows other settings in columns of their own, and a dash where they were not measured', () => {
   const variants = [{ name: 'transactions of 1,000', ours: [100, 120, 110] }];
   const [head, , ...rows] = figureTable([{ ...FIGURE, variants }, FIGURE]).split('\n');
-  const lastCells = (row = '') =>
-    row
-      .split('|')
-      .map((cell) => cell.trim())
-      .slice(-3);
   expect(lastCells(head)).toEqual(['goal', 'transactions of 1,000', '']);
   expect(lastCells(rows[0])).toEqual(['≥ 0.8 met', '110 events/s, 1.00 (0.550–1.20)', '']);
   expect(lastCells(rows[1])).toEqual(['≥ 0.8 met', '–', '']);
