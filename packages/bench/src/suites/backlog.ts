@@ -59,7 +59,7 @@ async function drainBacklog(options: BenchOptions, context: SuiteContext, server
       ours: rates,
       against: 'bare COPY',
       theirs: copied,
-      goal: { of: 'ratio', bound: 'least', value: 0.6 },
+      goal: { of: 'ratio', bound: 'least', value: 0.9 },
     },
     ...(largest.length === 0 ? [] : memoryFigures(name, largest, early, late)),
   ];
@@ -126,7 +126,7 @@ async function besideStoredRows(
       ours: full.rates,
       against: 'the same in empty tables',
       theirs: empty.rates,
-      goal: { of: 'ratio', bound: 'least', value: 0.8 },
+      goal: { of: 'ratio', bound: 'least', value: 0.95 },
     },
   ];
 }

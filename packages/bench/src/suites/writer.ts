@@ -94,7 +94,7 @@ function figuresOf(all: readonly Drained[], copied: readonly number[]): Figure[]
         goal,
         ...(variants.length > 0 && { variants }),
       });
-      const goal: Goal | null = writers === 2 ? { of: 'ratio', bound: 'least', value: 1.6 } : null;
+      const goal: Goal | null = writers === 2 ? { of: 'ratio', bound: 'least', value: 1.7 } : null;
       return [
         ...(drained === one ? [] : [against('one writer, one transaction', one.rates, goal)]),
         against(`bare COPY, ${COPY_CONNECTIONS} connections`, copied, null),
