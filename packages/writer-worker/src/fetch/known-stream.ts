@@ -49,9 +49,10 @@ export class KnownStream {
     this.#added = added;
   }
 
-  /** Notes the answer to a read of new entries. */
+  /** Notes the answer to a read of new entries. What is added from then on until the next read begins is unknown. */
   read(entries: readonly RawEntry[]): void {
     this.#lastId = entries.at(-1)?.id ?? this.#lastId;
+    this.#isDrained = false;
   }
 
   /**

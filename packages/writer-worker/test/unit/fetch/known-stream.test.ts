@@ -43,6 +43,15 @@ describe('after a read that failed', () => {
   ])('%s', (_, answered, startedAt, isDrained) => {
     expect(afterBreak(answered, startedAt)).toBe(isDrained);
   });
+
+  it('the read before it was answered, and this one never came to Redis', () => {
+    const known = new KnownStream(() => 1_000_000);
+    known.readBegan({ length: 0, own: 0, others: 0 });
+    known.read([{ key: 'k', id: '5-1', fields: [] }]);
+    known.failed(false);
+    known.reconnected(1_000_500);
+    expect(known.isDrained).toBe(false);
+  });
 });
 
 it('a stream that lacks what was read from it is older, until it is known as such', () => {
