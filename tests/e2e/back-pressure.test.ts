@@ -20,12 +20,14 @@ it('clients that obey Retry-After need at most one retry, and everything is stor
   const { ingest, database } = pipeline;
   /** Refusals of each batch until it was accepted. */
   const refusals: number[] = [];
-  await pipeline.startWriter('writer-1');
-  // zstd cannot compress it below 75 KB: 150 KB of random hex. Made beforehand, so that clients outrun the writer.
+  const writer = await pipeline.startWriter('writer-1');
+  // zstd cannot compress it below 75 KB: 150 KB of random hex. Made beforehand: making them takes longer than storing.
   const bodies = Array.from({ length: CLIENTS * BATCHES_EACH }, () => ({
     events: [makeEvent({ newValue: randomBytes(75_000).toString('hex') })],
   }));
 
+  // However slow the machine is: the writer stores nothing before the queue is full.
+  process.kill(writer.pid, 'SIGSTOP');
   await Promise.all(
     Array.from({ length: CLIENTS }, async (_, client) => {
       for (const body of bodies.slice(client * BATCHES_EACH, (client + 1) * BATCHES_EACH)) {
@@ -36,6 +38,7 @@ it('clients that obey Retry-After need at most one retry, and everything is stor
             break;
           }
           expect(answer).toMatchObject({ status: 429, body: { error: { code: 'queue_full' } } });
+          process.kill(writer.pid, 'SIGCONT');
           await delay(Number(answer.headers.get('retry-after')) * 1_000);
         }
       }
