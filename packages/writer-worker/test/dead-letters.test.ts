@@ -19,7 +19,7 @@ const HEADER = {
   r: '2026-01-31T09:30:00.000Z',
 };
 const deadLetters = () =>
-  pipeline.database.query('SELECT reason, entry_id, payload, state FROM dead_letters ORDER BY id');
+  pipeline.database.query('SELECT reason, entry_id, payload, state FROM dead_letters ORDER BY entry_id');
 
 describe('what cannot be stored becomes a dead letter, and the writer continues:', () => {
   it('garbage, a newer version, a cut body, an unknown source and a value that Postgres refuses', async () => {
