@@ -54,7 +54,8 @@ export const LONG_SUITES: readonly LongSuite[] = [
   },
   {
     name: 'end-to-end',
-    proves: 'all daemons together keep what the README, the settings, the logs and the traces promise, started as users start them',
+    proves:
+      'all daemons together keep what the README, the settings, the logs and the traces promise, started as users start them',
     needs: 'nothing more than `pnpm test`',
     full: [project('end-to-end')],
     short: [project('end-to-end')],
