@@ -127,7 +127,7 @@ function variables(): Variable[] {
   for (const [daemon, schema] of Object.entries(SCHEMAS)) {
     const required: readonly string[] = schema.required ?? [];
     for (const [name, property] of Object.entries(schema.properties)) {
-      const variable = property as unknown as VariableSchema;
+      const variable: VariableSchema = property;
       const daemons = [...(found.get(name)?.daemons ?? []), daemon];
       found.set(name, {
         ...variable,

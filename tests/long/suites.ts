@@ -19,6 +19,11 @@ function project(name: string): Command {
   return ['node', 'node_modules/vitest/vitest.mjs', 'run', '--project', name];
 }
 
+/** A suite whose short form is all of it. */
+function whole(...commands: readonly Command[]): Pick<LongSuite, 'full' | 'short'> {
+  return { full: commands, short: commands };
+}
+
 /** Every long suite there is, in the order in which they run. A new one is an entry here. */
 export const LONG_SUITES: readonly LongSuite[] = [
   {
@@ -35,30 +40,26 @@ export const LONG_SUITES: readonly LongSuite[] = [
     proves: 'every benchmark runs to its end, with small numbers, finds figures above zero, and stops in order',
     needs:
       'Python 3.11 with venv, and package registries: what only peers need it installs with pip and npm below node_modules/.cache',
-    full: [project('bench')],
-    short: [project('bench')],
+    ...whole(project('bench')),
   },
   {
     name: 'demos',
     proves: '`demo` stores a real file once, and `trace-demo` draws five traces that are as they are drawn',
     needs: 'nothing more than `pnpm test`',
-    full: [project('demos')],
-    short: [project('demos')],
+    ...whole(project('demos')),
   },
   {
     name: 'deploy',
     proves: 'alerts fire, dashboards have answers, nginx and compose accept what is in deploy/',
     needs: 'prometheus, promtool, nginx and docker-compose; as root on Debian and Ubuntu it installs them with apt',
-    full: [project('deploy')],
-    short: [project('deploy')],
+    ...whole(project('deploy')),
   },
   {
     name: 'end-to-end',
     proves:
       'all daemons together keep what the README, the settings, the logs and the traces promise, started as users start them',
     needs: 'nothing more than `pnpm test`',
-    full: [project('end-to-end')],
-    short: [project('end-to-end')],
+    ...whole(project('end-to-end')),
   },
   {
     name: 'faults',
@@ -85,8 +86,7 @@ export const LONG_SUITES: readonly LongSuite[] = [
     proves:
       'daemons and servers that are killed, frozen, full or away cost nothing that was accepted, and each says so',
     needs: 'nothing more than `pnpm test`',
-    full: [project('outages')],
-    short: [project('outages')],
+    ...whole(project('outages')),
   },
   {
     name: 'schemathesis',

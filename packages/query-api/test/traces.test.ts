@@ -72,6 +72,27 @@ it('a request is a span named by its route, with its statements below it', async
   }
 });
 
+it('the first statement of a new connection is in nobody’s trace', async () => {
+  const { database } = operations.pipeline;
+  const path = `/api/events/${randomUUID()}`;
+  const usual = (await traced('GET', path)).children.length;
+  const [{ ended } = {}] = await database.query(
+    `SELECT count(pg_terminate_backend(pid, 60000))::int AS ended FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name LIKE 'sluice-query%'`,
+  );
+  expect(ended).toBeGreaterThan(0);
+  // A connection that the API has not yet seen end fails its request.
+  const found = await vi.waitFor(
+    async () => {
+      const answer = await traced('GET', path);
+      expect(answer.status).toBe(404);
+      return answer;
+    },
+    { timeout: 180_000, interval: 20 },
+  );
+  expect(found.children).toHaveLength(usual);
+});
+
 it('shows that the queue is read from Redis', async () => {
   const { server, children } = await traced('GET', '/api/queue');
   expect(server.name).toBe('GET /api/queue');

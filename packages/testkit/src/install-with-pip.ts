@@ -12,6 +12,8 @@ const run = promisify(execFile);
 export interface PythonPackages extends OwnPackages {
   /** The oldest Python that they run with, such as 3.11. */
   readonly python: string;
+  /** Of apt-get. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function installWithPip(packages: PythonPackages): Promise<string> 
 }
 
 /** Makes an empty Python environment; as root on Debian and Ubuntu it installs Python's part for that, if it is missing. */
-async function makeEnvironment(folder: string, { announce, signal }: OwnPackages): Promise<void> {
+async function makeEnvironment(folder: string, { env, announce, signal }: PythonPackages): Promise<void> {
   try {
     await run('python3', ['-m', 'venv', folder], { signal });
   } catch (error) {
@@ -51,7 +53,7 @@ async function makeEnvironment(folder: string, { announce, signal }: OwnPackages
     const name = 'python3-venv';
     const say = () => announce(`${name}: not on this machine; installing it with apt-get`);
     const advice = `install ${name} yourself`;
-    if (!(await installWithApt({ package: name, env: process.env, announce: say, advice }))) throw error;
+    if (!(await installWithApt({ package: name, env, announce: say, advice }))) throw error;
     await rm(folder, { recursive: true, force: true });
     await run('python3', ['-m', 'venv', folder], { signal });
   }

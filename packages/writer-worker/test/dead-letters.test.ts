@@ -95,7 +95,11 @@ describe('an entry that kills its reader', () => {
 
     let deaths = 0;
     for (;;) {
-      const writer = await pipeline.startWriter('writer-1', deadly).catch(() => null);
+      const writer = await pipeline.startWriter('writer-1', deadly).catch((error: Error) => {
+        // It may die before it is ready. Any other failure to start is one of the test.
+        expect(error.message).toMatch(/^writer-worker ended before it was ready/);
+        return null;
+      });
       const died =
         writer === null
           ? true

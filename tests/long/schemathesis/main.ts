@@ -40,6 +40,7 @@ const environment = await installWithPip({
   name: 'schemathesis',
   python: '3.10',
   lockedIn: import.meta.dirname,
+  env: process.env,
   announce,
 });
 const program = join(environment, 'bin', 'schemathesis');

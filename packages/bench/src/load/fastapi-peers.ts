@@ -32,9 +32,9 @@ export const FASTAPI_VARIANTS: readonly FastapiVariant[] = [
  * @returns the Python that has them
  * @throws Error when there is no Python, or the package index cannot be reached
  */
-export async function installFastapi({ report, signal }: PeerSurroundings): Promise<string> {
-  const lockedIn = join(PEERS, 'fastapi');
-  const folder = await installWithPip({ name: 'fastapi', python: '3.11', lockedIn, announce: report, signal });
+export async function installFastapi({ path, report, signal }: PeerSurroundings): Promise<string> {
+  const packages = { name: 'fastapi', python: '3.11', lockedIn: join(PEERS, 'fastapi'), env: { PATH: path } };
+  const folder = await installWithPip({ ...packages, announce: report, signal });
   return join(folder, 'bin', 'python');
 }
 

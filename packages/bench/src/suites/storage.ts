@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { openDatabase } from '@sluice/store/database';
-import { sealHotSegment } from '@sluice/testkit/seal-hot-segment';
 import type { BenchOptions } from '../bench-options.ts';
 import type { Figure } from '../figure.ts';
 import { DIFFERENT_EVENTS, startBareCopy } from '../load/bare-copy.ts';
@@ -9,6 +7,7 @@ import { emptyTables } from '../load/empty-tables.ts';
 import { prepareTables } from '../load/make-database.ts';
 import { measureDrain } from '../load/measure-drain.ts';
 import { untilFolded } from '../load/until-folded.ts';
+import { sealFullSegments } from '../query/seal-full-segments.ts';
 import { type SuiteContext, withServers } from '../with-servers.ts';
 import type { LoadResults } from './load-results.ts';
 
@@ -100,12 +99,7 @@ async function sizeOf(db: Client, tables: string): Promise<number> {
 
 /** Seals the hot segment, and waits for the maintenance worker to seal those that are closed. */
 async function sealAll(url: string, db: Client, signal: AbortSignal): Promise<void> {
-  const database = openDatabase({ url, poolSize: 4, statementTimeoutMs: 60_000, applicationName: 'bench' });
-  try {
-    await sealHotSegment(database);
-  } finally {
-    await database.close();
-  }
+  await sealFullSegments(url, (seal) => seal());
   for (;;) {
     const { rows } = await db.query("SELECT FROM segments WHERE state = 'closed'");
     if (rows.length === 0) return;

@@ -1,4 +1,4 @@
-import { daysInMonth, twoDigits, utcMillis } from './utc-millis.ts';
+import { daysInMonth, decimalsInMicros, utcMillis } from './utc-millis.ts';
 
 /**
  * RFC 3339, with a time zone. Seconds may have up to nine decimals; Postgres stores six.
@@ -41,14 +41,10 @@ export function parseTimestamp(text: string): Timestamp | null {
 
 /** Reads what JavaScript's `toISOString` and most clients write, `2026-01-31T09:30:00.000Z`: its text stays as it is. */
 function parseCanonical(text: string): Timestamp | null {
-  if (text.length !== 24 || text.charCodeAt(19) !== POINT || text.charCodeAt(23) !== Z) return null;
-  const decimals = 10 * twoDigits(text, 20) + (twoDigits(text, 21) % 10);
-  const ms = utcMillis(text) + decimals;
+  if (text.length !== 24) return null;
+  const ms = utcMillis(text) + decimalsInMicros(text) / 1_000;
   return Number.isNaN(ms) ? null : { ms, iso: text };
 }
-
-const POINT = 0x2e;
-const Z = 0x5a;
 
 /** RFC 3339 §5.6 allows a second 60 where a leap second is inserted: at the end of a month, in UTC. */
 function isLeapSecond(rfc3339: string): boolean {

@@ -19,8 +19,27 @@ export function utcMillis(text: string): number {
   return (((daysSince1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1_000;
 }
 
+/**
+ * Reads what follows those 19 characters: nothing or up to six decimals, and `Z`.
+ *
+ * @returns microseconds; NaN for anything else
+ */
+export function decimalsInMicros(text: string): number {
+  const end = text.length - 1;
+  if (text.charCodeAt(end) !== Z || end > 26) return Number.NaN;
+  if (end === 19) return 0;
+  if (end < 21 || text.charCodeAt(19) !== POINT) return Number.NaN;
+  let micros = 0;
+  for (let at = 20; at < 26; at += 1) {
+    const digit = at < end ? text.charCodeAt(at) - ZERO : 0;
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN;
+    micros = 10 * micros + digit;
+  }
+  return micros;
+}
+
 /** The number that two digits spell; NaN for other characters. */
-export function twoDigits(text: string, at: number): number {
+function twoDigits(text: string, at: number): number {
   const tens = text.charCodeAt(at) - ZERO;
   const ones = text.charCodeAt(at + 1) - ZERO;
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? 10 * tens + ones : Number.NaN;
@@ -30,6 +49,8 @@ const ZERO = 0x30;
 const DASH = 0x2d;
 const COLON = 0x3a;
 const T = 0x54;
+const POINT = 0x2e;
+const Z = 0x5a;
 
 /** Days of the months of a year that is no leap year, and the days before each of them. */
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
